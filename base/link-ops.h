@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * What the frames of base/link.h say: operations, outcomes and tags of the three kinds of child.
+ * Invented for this project. Tags are BER private-class numbers; a nested template repeats.
+ */
+#include "base/link-tags.h"
+
+/* vitaled-watch: events only */
+enum watch_op {
+	WATCH_OP_SERVICE =
+		1, /* STATE u8: enum watch_service; the first event, and at each change */
+	WATCH_OP_READER_IN,  /* READER, (SLOT u8) */
+	WATCH_OP_READER_OUT, /* READER */
+	WATCH_OP_CARD_IN, /* READER, ATR, EVENTS u32 (PC/SC event counter); mute: STATE u8 = 1 */
+	WATCH_OP_CARD_OUT, /* READER, EVENTS u32 */
+	WATCH_OP_LISTED,   /* the first complete list has been reported */
+};
+
+enum watch_service {
+	WATCH_SERVICE_RUNNING = 1,
+	WATCH_SERVICE_STOPPED, /* the socket is there, nobody answers; or it went away under us */
+	WATCH_SERVICE_ABSENT, /* no socket: pcscd is not installed or not started */
+};
+
+/* vitaled-card */
+enum card_op {
+	CARD_OP_OPEN =
+		1, /* READER, SHARE u8 (1 = exclusive) -> KIND, GENERATION, ATR, (ADVICE) */
+	CARD_OP_READ_PUBLIC, /* -> SERIAL, CVC; vitale: VALID_FROM; cps: CERT_AUT, CERT_SIG, (ACTUA_FROM,
+	                        ACTUA_TO), (SPECIALITY) */
+	CARD_OP_READ_PEOPLE, /* vitale: -> PERSON{SURNAME, GIVEN, BIRTH, (NIR), (COUNTRY), (RANK)} ... */
+	CARD_OP_PIN_STATE, /* cps: -> TRIES u8, VERIFIED u8 */
+	CARD_OP_VERIFY, /* cps: LAST_TRY u8 (1 = the person confirmed), fd = pipe -> TRIES u8 */
+	CARD_OP_READ_ACTIVITIES, /* cps, PIN: -> ACTIVITY{INDEX u8, NAME, STRUCTURE, SECTOR} ... */
+	CARD_OP_CHECK_CERTIFICATE,     /* CAR, CVC: MSE SET DST + PSO VERIFY CERTIFICATE */
+	CARD_OP_CHALLENGE,	       /* CHR: MSE SET AT + GET CHALLENGE -> DATA (16) */
+	CARD_OP_INTERNAL_AUTHENTICATE, /* DATA (24 or 40) -> SIGNATURE (64) */
+	CARD_OP_EXTERNAL_AUTHENTICATE, /* SIGNATURE (64) */
+	CARD_OP_READ_PROTECTED, /* vitale, role: -> COVERAGE{INDEX u8, COVER_FROM, COVER_TO, ALD,
+	                           SITUATION} ... (text as stored) */
+	CARD_OP_SIGN,  /* cps, PIN: DATA (what is signed, <= 4096) -> SIGNATURE (RSA-SHA256) */
+	CARD_OP_RESET, /* warm reset: every right is gone */
+	CARD_OP_PRESENT, /* re-read the serial: the same card is still there */
+	CARD_OP_CLOSE,	 /* reset if a right was obtained, disconnect; the child then exits 0 */
+};
+
+/* Every answer of vitaled-card also carries TPDUS u32 and CHARACTERS u32, counted since OPEN. */
+enum card_outcome {
+	CARD_DONE = 0,
+	CARD_GONE,	  /* removed, reset or touched by another program since OPEN */
+	CARD_MUTE,	  /* no ATR, or no answer within the deadline */
+	CARD_UNKNOWN,	  /* no driver claims it */
+	CARD_UNSUPPORTED, /* recognised, not readable (Vitale 1): ADVICE */
+	CARD_BROKEN,	  /* truncated, over-long or contradictory answers */
+	CARD_BUSY,	  /* another program holds the reader */
+	CARD_NO_SERVICE,  /* pcscd stopped */
+	CARD_NO_READER,
+	CARD_PIN_WRONG, /* TRIES: what the card says is left */
+	CARD_PIN_BLOCKED,
+	CARD_PIN_LAST,	  /* one try left and not confirmed: nothing was sent */
+	CARD_PIN_REFUSED, /* not 4 digits, late or empty: nothing was sent */
+	CARD_DENIED,	  /* security status not satisfied (6982) */
+	CARD_REFUSED, /* a certificate, challenge or signature that the card does not accept */
+	CARD_ABSENT,  /* file, key or operation not on this card */
+	CARD_FAILED,  /* fault in the child */
+};
+
+/* vitaled-dossier */
+enum dossier_op {
+	DOSSIER_OP_OPEN =
+		1, /* FOLDER, PSEUDONYM: opens or lays out its one file, then confines itself
+	                        -> STATE u8, VERSION u64, HASH (32, of the state at VERSION) */
+	DOSSIER_OP_KEY,	   /* KEY (32): from now on contents can be read -> PEOPLE (JSON) */
+	DOSSIER_OP_CREATE, /* FACTS (JSON: author) -> VERSION, HASH */
+	DOSSIER_OP_ROWS, /* FILTER (JSON) -> ROWS (JSON array {id,type,section,author,flags,status}) */
+	DOSSIER_OP_LIST,    /* IDS (JSON array of released ids) -> fd: sealed memfd, JSON */
+	DOSSIER_OP_SUMMARY, /* IDS -> fd: sealed memfd, JSON */
+	DOSSIER_OP_READ, /* ID -> fds: pipe to read the content from, sealed memfd with the facts */
+	DOSSIER_OP_ADD, /* fds: content pipe, metadata memfd; FACTS (JSON: author) -> ID, VERSION, HASH */
+	DOSSIER_OP_FLAG, /* ID, FLAG, VALUE u8, FACTS -> VERSION, HASH */
+};
+
+enum dossier_state {
+	DOSSIER_STATE_ABSENT = 1,
+	DOSSIER_STATE_OPEN,
+	DOSSIER_STATE_CLOSED,
+};
+
+enum dossier_outcome {
+	DOSSIER_DONE = 0,
+	DOSSIER_NO_DOCUMENT,
+	DOSSIER_WRONG_STATE, /* create on an open one, read on an absent one */
+	DOSSIER_INVALID,     /* metadata against the schema: ADVICE names the member */
+	DOSSIER_MISMATCH,    /* size or SHA-256 of the content differ from the metadata */
+	DOSSIER_TOO_LARGE,
+	DOSSIER_DAMAGED, /* a tag does not verify, the file is not a dossier, wrong key */
+	DOSSIER_FULL,	 /* disk full or read-only */
+	DOSSIER_LATE,	 /* the content did not come in time */
+	DOSSIER_FAULT,
+};

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Questions and answers of the terminal agent. Names and wordings come from cards and from the
+ * service; they are shown without control characters.
+ */
+#include "client/ask.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/hex.h"
+#include "client/args.h"
+#include "client/lang.h"
+#include "client/messages.h"
+#include "client/render.h"
+#include "record/crypto.h"
+
+#define DIGITS_MIN 4U
+#define DIGITS_MAX 12U /* longest code of the design; a CPS PIN has 4 */
+
+void ask_done(struct ask *q)
+{
+	json_decref(q->facts);
+	*q = (struct ask){0};
+}
+
+bool ask_secret(const struct ask *q)
+{
+	return q->kind == ASK_KIND_PIN || q->kind == ASK_KIND_CODE;
+}
+
+bool ask_wording(const struct ask *q)
+{
+	const json_t *text = json_object_get(q->facts, "text");
+	const char *wording = json_get_str(text, "wording");
+	const char *hash = json_get_str(text, "sha256");
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(64);
+	uint8_t digest[CRYPTO_SHA256];
+	struct view v = view_str(wording);
+
+	if (!wording || !hash || crypto_sha256(&v, 1, digest) < 0) {
+		return false;
+	}
+	hex_encode(&hex, VIEW(digest));
+	return buf_check(&hex) == 0 && view_equal(buf_view(&hex), view_str(hash));
+}
+
+/* -- showing --------------------------------------------------------------------------------- */
+
+static void put_person(const json_t *person, struct buf *out)
+{
+	static const char *const names[] = {
+		"surname", "given", "name", "birth-date", "structure", "sector", "id"};
+	bool first = true;
+
+	if (json_is_string(person)) {
+		render_text(json_string_value(person), false, out);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = json_get_str(person, names[i]);
+
+		if (value && value[0]) {
+			buf_put_str(out, first ? "" : ", ");
+			render_text(value, false, out);
+			first = false;
+		}
+	}
+}
+
+static void text_secret(const struct ask *q, struct buf *out)
+{
+	int64_t tries = 0;
+
+	if (json_get_int(q->facts, "tries-left", 0, 254, &tries) == 0) {
+		buf_printf(out,
+			ngettext("%d try is left.\n", "%d tries are left.\n",
+				(unsigned long)tries),
+			(int)tries);
+	}
+	if (q->kind == ASK_KIND_PIN) {
+		buf_put_str(out, _("PIN of the professional's card: "));
+	} else {
+		buf_printf(out, _("Code (%s): "), q->what);
+	}
+}
+
+static void text_choice(const struct ask *q, struct buf *out)
+{
+	buf_put_str(out, strcmp(q->what, "beneficiary") == 0 ? _("Who is the patient?\n")
+			 : strcmp(q->what, "structure") == 0 ? _("In which practice?\n")
+							     : _("Please choose:\n"));
+	for (size_t i = 0; i < json_array_size(q->facts); i++) {
+		buf_printf(out, "  %zu. ", i + 1);
+		put_person(json_array_get(q->facts, i), out);
+		buf_put_u8(out, '\n');
+	}
+	buf_put_str(out, _("Number: "));
+}
+
+static void put_line(const char *label, const json_t *value, struct buf *out)
+{
+	if (json_is_object(value) || json_is_string(value)) {
+		buf_printf(out, "%s: ", message_label(label));
+		put_person(value, out);
+		buf_put_u8(out, '\n');
+	}
+}
+
+/* What is asked stands above the wording, which speaks of "what is listed above". */
+static void text_consent(const struct ask *q, struct buf *out)
+{
+	static const char *const names[] = {
+		"patient", "professional", "structure", "application"};
+	const json_t *acts = json_object_get(q->facts, "acts");
+	const char *wording = json_get_str(json_object_get(q->facts, "text"), "wording");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		put_line(names[i], json_object_get(q->facts, names[i]), out);
+	}
+	buf_printf(out, "%s:\n", message_label("acts"));
+	for (size_t i = 0; i < json_array_size(acts); i++) {
+		const char *word = json_string_value(json_array_get(acts, i));
+
+		buf_put_str(out, "  - ");
+		render_text(message_act(word ? word : ""), false, out);
+		buf_put_u8(out, '\n');
+	}
+	buf_put_u8(out, '\n');
+	render_text(wording ? wording : "", true, out);
+	buf_put_str(out, _("\nDoes the patient consent? (y/n, i: cannot answer) "));
+}
+
+static void text_confirm(const struct ask *q, struct buf *out)
+{
+	if (strcmp(q->what, "last-try") == 0) {
+		buf_put_str(out,
+			_("Only one try is left: a wrong PIN blocks the card. Go on? (y/n) "));
+		return;
+	}
+	render_text(q->what, false, out);
+	buf_put_u8(out, '\n');
+	render(q->facts, out);
+	buf_put_str(out, _("Do you confirm? (y/n) "));
+}
+
+void ask_text(const struct ask *q, struct buf *out)
+{
+	switch (q->kind) {
+	case ASK_KIND_PIN:
+	case ASK_KIND_CODE:
+		text_secret(q, out);
+		break;
+	case ASK_KIND_CHOICE:
+		text_choice(q, out);
+		break;
+	case ASK_KIND_CONSENT:
+		text_consent(q, out);
+		break;
+	case ASK_KIND_CONFIRM:
+		text_confirm(q, out);
+		break;
+	}
+}
+
+static const char *kind_word(enum ask_kind kind)
+{
+	static const char *const words[] = {
+		[ASK_KIND_PIN] = "pin",
+		[ASK_KIND_CODE] = "code",
+		[ASK_KIND_CHOICE] = "choice",
+		[ASK_KIND_CONSENT] = "consent",
+		[ASK_KIND_CONFIRM] = "confirm",
+	};
+
+	return words[kind];
+}
+
+void ask_tag(const struct ask *q, struct buf *out)
+{
+	buf_printf(out, "? %s", kind_word(q->kind));
+	if (q->what[0]) {
+		buf_put_u8(out, ' ');
+		render_text(q->what, false, out);
+	}
+	if (q->kind == ASK_KIND_CHOICE) {
+		buf_printf(out, " %zu", json_array_size(q->facts));
+	}
+}
+
+json_t *ask_json(const struct ask *q)
+{
+	_cleanup_json_ json_t *j =
+		json_pack("{s:s, s:s}", "request", kind_word(q->kind), "session", q->session);
+	_cleanup_json_ json_t *facts = q->facts ? json_deep_copy(q->facts) : json_object();
+	int r = j && facts ? 0 : fault(-ENOMEM);
+
+	if (r == 0 && q->what[0]) {
+		r = json_set(j, "kind", json_string(q->what));
+	}
+	for (size_t i = 0; r == 0 && q->kind == ASK_KIND_CHOICE && i < json_array_size(facts);
+		i++) {
+		if (json_is_object(json_array_get(facts, i))) {
+			r = json_set(json_array_get(facts, i), "number",
+				json_integer((json_int_t)i + 1));
+		}
+	}
+	if (r == 0) {
+		r = json_set(j, q->kind == ASK_KIND_CHOICE ? "choices" : "facts",
+			json_incref(facts));
+	}
+	return r == 0 ? json_incref(j) : NULL;
+}
+
+/* -- answers --------------------------------------------------------------------------------- */
+
+static int take_digits(struct view line)
+{
+	struct reader r = reader_of(line);
+
+	if (line.len < DIGITS_MIN || line.len > DIGITS_MAX) {
+		return ASK_AGAIN;
+	}
+	while (r.left > 0) {
+		uint8_t c = reader_u8(&r);
+
+		if (c < '0' || c > '9') {
+			return ASK_AGAIN;
+		}
+	}
+	return 0;
+}
+
+static int take_choice(const struct ask *q, const char *text, struct ask_answer *ret)
+{
+	uint32_t number = 0;
+
+	if (args_u32(text, &number) != 0 || number == 0 || number > json_array_size(q->facts)) {
+		return ASK_AGAIN;
+	}
+	ret->index = number - 1;
+	return 0;
+}
+
+static int take_consent(const char *text, struct ask_answer *ret)
+{
+	if (lang_yes(text) || strcmp(text, "given") == 0) {
+		ret->decision = "given";
+	} else if (lang_no(text) || strcmp(text, "refused") == 0) {
+		ret->decision = "refused";
+	} else if (strcasecmp(text, "i") == 0 || strcmp(text, "impossible") == 0) {
+		ret->decision = "impossible";
+	} else {
+		return ASK_AGAIN;
+	}
+	return 0;
+}
+
+int ask_take(const struct ask *q, struct view line, struct ask_answer *ret)
+{
+	struct ask_answer answer = {0};
+	const char *text = (const char *)line.data;
+	int r = ASK_AGAIN;
+
+	if (line.len == 0 || view_equal(line, VIEW_TEXT("cancel"))) {
+		return ASK_CANCEL;
+	}
+	switch (q->kind) {
+	case ASK_KIND_PIN:
+	case ASK_KIND_CODE:
+		r = take_digits(line);
+		break;
+	case ASK_KIND_CHOICE:
+		r = take_choice(q, text, &answer);
+		break;
+	case ASK_KIND_CONSENT:
+		r = take_consent(text, &answer);
+		break;
+	case ASK_KIND_CONFIRM:
+		answer.yes = lang_yes(text);
+		r = answer.yes || lang_no(text) ? 0 : ASK_AGAIN;
+		break;
+	}
+	if (r == 0) {
+		*ret = answer;
+	}
+	return r;
+}

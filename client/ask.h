@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * What an agent asks people, and what counts as an answer. Pure: the terminal is prompt.h's, the bus
+ * cmd-agent.c's. With --json a question is one JSON line on standard output,
+ *
+ *   {"request":"pin","session":PATH,"facts":{...}}
+ *   {"request":"code","kind":"new-pin","session":PATH,"facts":{...}}
+ *   {"request":"choice","kind":"beneficiary","session":PATH,"choices":[{"number":1,...},...]}
+ *   {"request":"consent","session":PATH,"facts":{"text":{"wording":...},...}}
+ *   {"request":"confirm","kind":"last-try","session":PATH,"facts":{...}}
+ *
+ * and its answer one line of standard input: the digits; a number; yes, no or impossible; yes or
+ * no. An empty line or "cancel" gives no answer. Without --json the same answers are taken, and a
+ * driver can follow lines that begin with "? " (kind, and what is asked).
+ */
+#include "base/json.h"
+
+enum ask_kind {
+	ASK_KIND_PIN = 0,
+	ASK_KIND_CODE,
+	ASK_KIND_CHOICE,
+	ASK_KIND_CONSENT,
+	ASK_KIND_CONFIRM,
+};
+
+struct ask {
+	enum ask_kind kind;
+	char session[128];
+	char what[64]; /* code, choice, confirm: the word of the request */
+	json_t *facts; /* owned; choice: an array */
+};
+
+struct ask_answer {
+	uint32_t index;	      /* choice: from 0 */
+	const char *decision; /* consent: given, refused, impossible */
+	bool yes;	      /* confirm */
+};
+
+enum ask_outcome {
+	ASK_AGAIN = 1, /* not an answer to this */
+	ASK_CANCEL,    /* no answer is wanted */
+};
+
+void ask_done(struct ask *q);
+/** ask_secret() - whether the answer must not be seen. */
+bool ask_secret(const struct ask *q);
+/** ask_wording() - whether a consent's wording is there and has the hash that will be signed. */
+bool ask_wording(const struct ask *q);
+/** ask_text() - the question for people, ending in a prompt without newline. */
+void ask_text(const struct ask *q, struct buf *out);
+/** ask_tag() - "? choice beneficiary 4" for drivers, without newline. */
+void ask_tag(const struct ask *q, struct buf *out);
+/** ask_json() - a new object as above, or NULL (no memory). */
+json_t *ask_json(const struct ask *q);
+/** ask_take() - @line, NUL-terminated behind its end, as an answer. PIN and code: only checked, the
+ *  digits stay where they are. Return: 0 or an outcome. */
+int ask_take(const struct ask *q, struct view line, struct ask_answer *ret) _must_check_;

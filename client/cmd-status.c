@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * vitalectl status: what is there now: the service, readers, cards, and the sessions that this
+ * connection may see (its own).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/ctl.h"
+#include "client/lang.h"
+#include "client/render.h"
+#include "client/value.h"
+
+static const char *text_of(const json_t *properties, const char *name)
+{
+	const char *value = json_get_str(properties, name);
+
+	return value && value[0] ? value : "-";
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* One line for an object; text of others goes through render_text(). */
+static void put_object(const char *path, const json_t *interfaces, struct buf *out)
+{
+	const json_t *reader = json_object_get(interfaces, CONN_NAME ".Reader");
+	const json_t *card = json_object_get(interfaces, CONN_NAME ".Card");
+	const json_t *session = json_object_get(interfaces, CONN_NAME ".Session");
+
+	if (reader) {
+		buf_printf(out, "%s %s: ", _("reader"), last_part(path));
+		render_text(text_of(reader, "Name"), false, out);
+		buf_printf(out, " (%s, %s%s)\n", text_of(reader, "Driver"),
+			text_of(reader, "Role"),
+			json_get_bool(reader, "Pinpad") ? _(", keypad") : "");
+	} else if (card) {
+		buf_printf(out, "%s %s: %s", _("card"), last_part(path),
+			message_kind(text_of(card, "Kind")));
+		buf_printf(out, " %s, %s, %s %s", text_of(card, "Generation"),
+			message_nature(text_of(card, "Nature")), _("reader"),
+			last_part(text_of(card, "Reader")));
+		if (strcmp(text_of(card, "Advice"), "-") != 0) {
+			buf_printf(out, " [%s]", text_of(card, "Advice"));
+		}
+		buf_put_u8(out, '\n');
+	} else if (session) {
+		buf_printf(out, "%s %s: %s (%s)\n", _("session"), last_part(path),
+			message_state(text_of(session, "State")),
+			message_proof(text_of(session, "Proof")));
+	}
+}
+
+static void put_manager(const json_t *manager, struct buf *out)
+{
+	const json_t *agents = json_object_get(manager, "Agents");
+
+	buf_printf(out, "%s: vitaled %s\n", _("service"), text_of(manager, "Version"));
+	buf_printf(
+		out, "%s: %s\n", _("card reader service"), text_of(manager, "ReaderService"));
+	buf_printf(out, "%s: %zu\n", _("agents"), json_array_size(agents));
+}
+
+static void put_all(const json_t *manager, const json_t *objects, struct buf *out)
+{
+	static const char *const kinds[] = {".Reader", ".Card", ".Session"};
+	const char *path;
+	json_t *interfaces;
+
+	put_manager(manager, out);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), CONN_NAME "%s", kinds[k]);
+		/* jansson's macro writes only to its two variables */
+		json_object_foreach((json_t *)(uintptr_t)objects, path, interfaces)
+		{
+			if (json_object_get(interfaces, name)) {
+				put_object(path, interfaces, out);
+			}
+		}
+	}
+}
+
+enum ctl_exit cmd_status(struct ctl *ctl, const struct args *line)
+{
+	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
+	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)1024 * 1024);
+	_cleanup_json_ json_t *manager = NULL;
+	_cleanup_json_ json_t *args = NULL;
+	struct conn_failure f = {0};
+	struct args a;
+	enum ctl_exit code = ctl_parse(ctl, NULL, 0, line, 0, 0, &a);
+	int r;
+
+	if (code == CTL_OK) {
+		code = ctl_connect(ctl, NULL, NULL);
+	}
+	if (code != CTL_OK) {
+		return code;
+	}
+	r = conn_get_all(&ctl->conn, CONN_ROOT, CONN_NAME ".Manager", &f, &manager);
+	if (r == 0) {
+		r = conn_call(&ctl->conn,
+			conn_method(CONN_ROOT, "org.freedesktop.DBus.ObjectManager",
+				"GetManagedObjects"),
+			30, NULL, &f, &reply);
+	}
+	if (r == 0 && value_args(reply, &args) != 0) {
+		conn_fail(&f, CONN_NAME ".Error.Failed", "GetManagedObjects");
+		r = CONN_FAILED;
+	}
+	conn_close(&ctl->conn);
+	if (r != 0) {
+		return ctl_result(ctl, r, &f);
+	}
+	if (ctl->json) {
+		ctl_json(json_pack(
+			"{s:O, s:O}", "manager", manager, "objects", json_array_get(args, 0)));
+		return CTL_OK;
+	}
+	put_all(manager, json_array_get(args, 0), &text);
+	render_print(&text);
+	return CTL_OK;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Bytes by file descriptor. Whatever comes in lies in a memfd that only this process has, mapped
+ * for as long as struct content lives.
+ */
+#include "client/content.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "client/lang.h"
+#include "record/crypto.h"
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static void fd_close(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+	}
+}
+
+void content_done(struct content *c)
+{
+	if (c->map) {
+		wipe(c->map, c->size);
+		(void)munmap(c->map, c->size);
+	}
+	*c = CONTENT_NULL;
+}
+
+struct view content_view(const struct content *c)
+{
+	return view_of(c->map, c->size);
+}
+
+static int write_all(int fd, struct view v)
+{
+	while (v.len > 0) {
+		ssize_t n = write(fd, v.data, v.len);
+
+		if (n < 0 && errno != EINTR) {
+			return fault(-errno);
+		}
+		if (n > 0) {
+			v = view_last(v, v.len - (size_t)n);
+		}
+	}
+	return 0;
+}
+
+/* Map the @size bytes of @memfd and hash them. */
+static int take(int memfd, size_t size, struct content *ret)
+{
+	_cleanup_(content_done) struct content c = {.size = size};
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(64);
+	uint8_t hash[CRYPTO_SHA256];
+	struct view v;
+	int r;
+
+	if (size > 0) {
+		void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+
+		if (map == MAP_FAILED) {
+			return fault(-errno);
+		}
+		c.map = map;
+	}
+	v = content_view(&c);
+	r = crypto_sha256(&v, 1, hash);
+	if (r < 0) {
+		return trace(r);
+	}
+	hex_encode(&hex, VIEW(hash));
+	r = view_copy_str(buf_view(&hex), c.sha256, sizeof(c.sha256));
+	if (r < 0) {
+		return trace(r);
+	}
+	*ret = c;
+	c = CONTENT_NULL;
+	return 0;
+}
+
+static int await(int fd, uint64_t deadline)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int r;
+
+	do {
+		r = poll(&p, 1, clock_timeout_ms(deadline));
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? fault(-errno) : r == 0 ? CONTENT_LATE : 0;
+}
+
+int content_read(int fd, uint64_t deadline, struct content *ret)
+{
+	_cleanup_(fd_close) int memfd = memfd_create("vitalectl", MFD_CLOEXEC);
+	_cleanup_(buf_done) struct buf some = BUF_NULL(65536);
+	uint8_t *at = buf_extend(&some, 65536);
+	size_t size = 0;
+
+	if (memfd < 0) {
+		return fault(-errno);
+	}
+	if (!at) {
+		return trace(buf_check(&some));
+	}
+	for (;;) {
+		int r = await(fd, deadline);
+		ssize_t n = 0;
+
+		if (r != 0) {
+			return trace(r);
+		}
+		n = read(fd, at, 65536);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+			continue;
+		}
+		if (n < 0) {
+			return fault(-errno);
+		}
+		if (n == 0) {
+			return trace(take(memfd, size, ret));
+		}
+		size += (size_t)n;
+		if (size > CONTENT_MAX) {
+			return CONTENT_LARGE;
+		}
+		r = write_all(memfd, view_of(at, (size_t)n));
+		if (r < 0) {
+			return trace(r);
+		}
+	}
+}
+
+int content_file(const char *path, struct content *ret)
+{
+	_cleanup_(fd_close) int fd = -1;
+
+	fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+				    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		return fault(-errno);
+	}
+	return trace(content_read(fd, UINT64_MAX, ret));
+}
+
+int content_memfd(int fd, size_t max, struct content *ret)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & SEALS) != SEALS) {
+		return CONTENT_SEALS;
+	}
+	if (fstat(fd, &st) < 0) {
+		return fault(-errno);
+	}
+	if (st.st_size < 0 || (size_t)st.st_size > max) {
+		return CONTENT_LARGE;
+	}
+	/* its offset is shared with the sender, who may have left it anywhere */
+	if (lseek(fd, 0, SEEK_SET) < 0) {
+		return fault(-errno);
+	}
+	return trace(content_read(fd, UINT64_MAX, ret));
+}
+
+int content_check(const struct content *c, const json_t *facts)
+{
+	const char *hash = json_get_str(facts, "sha256");
+	int64_t size = 0;
+
+	if (!hash || json_get_int(facts, "size", 0, INT64_MAX, &size) != 0) {
+		return CONTENT_FACTS;
+	}
+	if ((uint64_t)size != c->size) {
+		return CONTENT_SIZE;
+	}
+	return strcmp(hash, c->sha256) == 0 ? 0 : CONTENT_HASH;
+}
+
+int content_save(struct view bytes, const char *path)
+{
+	_cleanup_(fd_close) int fd =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r;
+
+	if (fd < 0) {
+		return fault(-errno);
+	}
+	r = write_all(fd, bytes);
+	if (r == 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS) {
+		r = fault(-errno);
+	}
+	if (r < 0) {
+		(void)unlink(path);
+	}
+	return trace(r);
+}
+
+const char *content_explain(int outcome)
+{
+	switch ((enum content_outcome)outcome) {
+	case CONTENT_LARGE:
+		return _("it is larger than what is taken");
+	case CONTENT_LATE:
+		return _("it did not come to its end in time");
+	case CONTENT_SEALS:
+		return _("what came is not protected against changes");
+	case CONTENT_FACTS:
+		return _("its size and hash are not told");
+	case CONTENT_SIZE:
+		return _("it has not the size that was told");
+	case CONTENT_HASH:
+		return _("it is not what was stored: its hash differs");
+	}
+	return "";
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Opening and writing of the record. An entry and the nodes that it completes are committed in one
+ * transaction; the tree in memory follows only then, so a failed append leaves no trace and the
+ * next one starts from what the disk holds. A checkpoint is signed only over what is committed, and
+ * is kept before it is given out.
+ *
+ * Opening believes the newest checkpoint in the file, whose signature must be ours: fewer entries
+ * than it counts, or another root, is damage. Nodes that are missing or wrong are computed anew
+ * from the entries, within the transaction that checks them.
+ */
+#include "daemon/audit/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/audit/key.h"
+#include "daemon/audit/state.h"
+
+#define NOTE_MAX   1024U
+#define CLOCK_STEP ((int64_t)(5 * USEC_PER_SEC)) /* slewing by NTP stays far below */
+
+static const uint64_t no_index = UINT64_MAX;
+
+static void fd_put(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+static void audit_put(struct audit **a)
+{
+	*a = audit_free(*a);
+}
+
+struct audit *audit_free(struct audit *a)
+{
+	if (!a)
+		return NULL;
+	store_close(&a->store);
+	secret_done(&a->seed);
+	free(a->vkey);
+	free(a);
+	return NULL;
+}
+
+/* -- opening ------------------------------------------------------------------------------------ */
+
+struct rebuild {
+	struct store *store;
+	struct merkle tree;
+};
+
+static int rebuild_row(void *user, uint64_t index, struct view text)
+{
+	struct rebuild *b = user;
+	uint8_t leaf[MERKLE_HASH];
+	int r;
+
+	if (index != b->tree.size)
+		return fault(-EBADMSG);
+	r = merkle_leaf_hash(text, leaf);
+	if (r < 0)
+		return trace(r);
+	return trace(merkle_append(&b->tree, leaf, store_put_node, b->store));
+}
+
+/* All nodes anew from the entries; the caller holds the transaction. */
+static int rebuild_nodes(struct audit *a)
+{
+	struct rebuild b = {.store = &a->store};
+	int r = store_clear_nodes(&a->store);
+
+	if (r == 0)
+		r = store_each_entry(&a->store, 0, rebuild_row, &b);
+	if (r == 0)
+		a->tree = b.tree;
+	return trace(r);
+}
+
+/* Whether leaves and peaks of a tree of @size are there; then they are loaded. */
+static int load_nodes(struct audit *a, uint64_t size, bool *ret_complete)
+{
+	uint64_t last_leaf = no_index;
+	int r = store_last_leaf(&a->store, &last_leaf);
+
+	if (r < 0)
+		return trace(r);
+	*ret_complete = last_leaf + 1 == size &&
+			merkle_load(&a->tree, size, store_get_node, &a->store) == 0;
+	return 0;
+}
+
+static int tail_row(void *user, uint64_t index, struct view text)
+{
+	struct rebuild *b = user;
+	uint8_t leaf[MERKLE_HASH], stored[MERKLE_HASH];
+	int r;
+
+	if (index != b->tree.size++)
+		return fault(-EBADMSG);
+	r = merkle_leaf_hash(text, leaf);
+	if (r == 0)
+		r = store_get_node(b->store, 0, index, stored);
+	if (r < 0)
+		return trace(r);
+	return memcmp(leaf, stored, sizeof(leaf)) == 0 ? 0 : fault(-EBADMSG);
+}
+
+/* The entries that no checkpoint covers yet, against their leaves. */
+static int check_tail(struct audit *a, uint64_t from)
+{
+	struct rebuild b = {.store = &a->store, .tree.size = from};
+
+	return trace(store_each_entry(&a->store, from, tail_row, &b));
+}
+
+/* Whether the nodes lead to the root of checkpoint @c. */
+static bool leads_to(struct audit *a, const struct checkpoint *c)
+{
+	uint8_t root[MERKLE_HASH];
+	struct merkle then;
+
+	return merkle_load(&then, c->size, store_get_node, &a->store) == 0 &&
+	       merkle_root(&then, root) == 0 && memcmp(root, c->root, sizeof(root)) == 0;
+}
+
+/* Within one write transaction: entries, nodes and the newest checkpoint agree. */
+static int check_all(struct audit *a, uint64_t size, const struct checkpoint *c)
+{
+	bool complete = false;
+	int r;
+
+	if (c->size > size)
+		return fault(-EBADMSG);
+	r = load_nodes(a, size, &complete);
+	if (r == 0 && complete)
+		r = check_tail(a, c->size);
+	if (r < 0)
+		return trace(r);
+	if (complete && leads_to(a, c))
+		return 0;
+	r = rebuild_nodes(a);
+	if (r < 0)
+		return trace(r);
+	return a->tree.size == size && leads_to(a, c) ? 0 : fault(-EBADMSG);
+}
+
+/* Size and time of the newest entry. */
+static int load_last(struct audit *a, uint64_t *ret_size)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_ENTRY_MAX);
+	uint64_t index = no_index;
+	int r = store_last_entry(&a->store, &index, &text);
+
+	if (r == 0)
+		r = entry_place_of(buf_view(&text), &a->last) == 0 && a->last.sequence == index
+			    ? 0
+			    : fault(-EBADMSG);
+	if (r < 0)
+		return trace(r);
+	*ret_size = index + 1;
+	return 0;
+}
+
+/* The newest checkpoint, verified. A record without one has just been laid out. */
+static int load_checkpoint(struct audit *a, struct checkpoint *ret)
+{
+	_cleanup_(buf_done) struct buf note = BUF_NULL(STORE_ENTRY_MAX);
+	uint64_t size;
+	int r = store_last_checkpoint(&a->store, &size, &note);
+
+	if (r == STORE_NONE) {
+		*ret = (struct checkpoint){0};
+		return trace(merkle_root(&(struct merkle){0}, ret->root));
+	}
+	if (r == 0 &&
+		(checkpoint_verify(buf_view(&note), a->vkey, ret) != 0 || ret->size != size))
+		r = fault(-EBADMSG);
+	if (r == 0)
+		a->checkpointed = size;
+	return trace(r);
+}
+
+static int load(struct audit *a)
+{
+	struct checkpoint c;
+	uint64_t size;
+	int r;
+
+	r = load_checkpoint(a, &c);
+	if (r == 0)
+		r = load_last(a, &size);
+	if (r == 0)
+		r = store_begin(&a->store, true);
+	if (r < 0)
+		return trace(r);
+	r = a->checkpointed == no_index && size > 0 ? fault(-EBADMSG) : check_all(a, size, &c);
+	if (r == 0)
+		r = merkle_root(&a->tree, a->root);
+	if (r == 0)
+		r = store_commit(&a->store);
+	if (r < 0)
+		store_rollback(&a->store);
+	return trace(r);
+}
+
+/* The seed given, or the key file. A file without its key, or a key without its file, was robbed
+ * of the other. */
+static int load_seed(struct audit *a, int dirfd, struct view seed, bool fresh)
+{
+	uint64_t size;
+	int r;
+
+	if (seed.len > 0) {
+		if (seed.len != CHECKPOINT_KEY)
+			return fault(-EINVAL);
+		r = secret_new(&a->seed, seed.len);
+		if (r < 0)
+			return trace(r);
+		bytes_copy(a->seed.data, a->seed.size, seed.data, seed.len);
+		a->seed.len = seed.len;
+		return 0;
+	}
+	if (fresh && key_exists(dirfd))
+		return fault(-EBADMSG);
+	r = store_last_checkpoint(&a->store, &size, NULL);
+	if (r < 0)
+		return trace(r);
+	return trace(key_load(dirfd, r == STORE_NONE, &a->seed));
+}
+
+static struct view seed_of(const struct audit *a)
+{
+	return view_of(a->seed.data, a->seed.len);
+}
+
+static int load_names(struct audit *a, const char *origin)
+{
+	_cleanup_(buf_done) struct buf vkey = BUF_NULL(NOTE_MAX);
+	int r;
+
+	r = checkpoint_vkey(origin, seed_of(a), &vkey);
+	if (r == 0)
+		r = view_copy_str(view_str(origin), a->origin, sizeof(a->origin));
+	if (r == 0)
+		r = clock_boot_id(a->boot_id);
+	if (r < 0)
+		return trace(r);
+	a->vkey = buf_take_str(&vkey);
+	return a->vkey ? 0 : fault(-ENOMEM);
+}
+
+/* A checkpoint of now, kept before it is given out. */
+static int make_checkpoint(struct audit *a, struct buf *out)
+{
+	_cleanup_(buf_done) struct buf note = BUF_NULL(NOTE_MAX);
+	struct checkpoint c = {.size = a->tree.size};
+	int r;
+
+	bytes_copy(c.origin, sizeof(c.origin), a->origin, sizeof(a->origin));
+	bytes_copy(c.root, sizeof(c.root), a->root, sizeof(a->root));
+	r = checkpoint_sign(&c, seed_of(a), &note);
+	if (r == 0 && a->checkpointed != c.size)
+		r = store_put_checkpoint(&a->store, c.size, buf_view(&note));
+	if (r < 0)
+		return trace(r);
+	a->checkpointed = c.size;
+	buf_put_view(out, buf_view(&note));
+	return trace(buf_check(out));
+}
+
+int audit_open(const char *folder, const char *origin, struct view seed, struct audit **ret_a)
+{
+	_cleanup_(audit_put) struct audit *a = calloc(1, sizeof(*a));
+	_cleanup_(fd_put) int dirfd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	bool fresh = false;
+	int r;
+
+	if (!a || dirfd < 0)
+		return fault(a ? -errno : -ENOMEM);
+	a->checkpointed = no_index;
+	a->cause = "";
+	r = store_open(folder, dirfd, &a->store, &fresh);
+	if (r == 0)
+		r = load_seed(a, dirfd, seed, fresh);
+	if (r == 0)
+		r = load_names(a, origin);
+	if (r == 0)
+		r = load(a);
+	if (r == 0 && a->checkpointed == no_index) {
+		_cleanup_(buf_done) struct buf note = BUF_NULL(NOTE_MAX);
+
+		r = make_checkpoint(a, &note);
+	}
+	if (r < 0)
+		return trace(r);
+	*ret_a = a;
+	a = NULL;
+	return 0;
+}
+
+/* -- writing ------------------------------------------------------------------------------------ */
+
+/* What a fault of the store means to the person who reads the log. */
+static int unavailable(struct audit *a, int r)
+{
+	static const struct {
+		int fault;
+		const char *cause;
+	} causes[] = {
+		{-ENOSPC, "disk full"},
+		{-EROFS, "read-only"},
+		{-EBADMSG, "damaged"},
+		{-ENOMEM, "out of memory"},
+		{-EINVAL, "invalid entry"},
+		{-EMSGSIZE, "invalid entry"},
+	};
+
+	store_rollback(&a->store);
+	a->cause = "input/output error";
+	for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
+		if (causes[i].fault == r)
+			a->cause = causes[i].cause;
+	}
+	return AUDIT_UNAVAILABLE;
+}
+
+static int put(struct audit *a, struct merkle *t, const struct audit_entry *e,
+	const struct entry_place *now)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_ENTRY_MAX);
+	struct entry_place at = *now;
+	uint8_t leaf[MERKLE_HASH];
+	int r;
+
+	at.sequence = t->size;
+	r = entry_text(e, &at, &text);
+	if (r == 0)
+		r = store_put_entry(&a->store, at.sequence, buf_view(&text));
+	if (r == 0)
+		r = merkle_leaf_hash(buf_view(&text), leaf);
+	if (r == 0)
+		r = merkle_append(t, leaf, store_put_node, &a->store);
+	return trace(r);
+}
+
+/* By how much the wall clock was set since the last entry; 0 when by no more than drift. Across a
+ * restart of the machine only a step back can be told. */
+static int64_t clock_step(const struct audit *a, const struct entry_place *now)
+{
+	int64_t wall = (int64_t)(now->wall - a->last.wall);
+	int64_t step = wall - (int64_t)(now->boot - a->last.boot);
+
+	if (!a->last.boot_id[0])
+		return 0;
+	if (strcmp(a->last.boot_id, now->boot_id) != 0)
+		return wall < -CLOCK_STEP ? wall : 0;
+	return step > CLOCK_STEP || step < -CLOCK_STEP ? step : 0;
+}
+
+static int put_jump(struct audit *a, struct merkle *t, const struct entry_place *now)
+{
+	_cleanup_json_ json_t *details = NULL;
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	int64_t step = clock_step(a, now);
+	int r;
+
+	if (step == 0)
+		return 0;
+	details = json_object();
+	if (!details)
+		return fault(-ENOMEM);
+	r = json_set(details, "step", json_integer(step));
+	if (r == 0)
+		r = json_set(details, "previous-time", json_integer((json_int_t)a->last.wall));
+	if (r < 0)
+		return trace(r);
+	e.event = AUDIT_EVENT_CLOCK_JUMP;
+	e.details = details;
+	return trace(put(a, t, &e, now));
+}
+
+int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_index)
+{
+	struct entry_place now = {.wall = clock_wall(), .boot = clock_boottime()};
+	struct merkle next = a->tree;
+	uint8_t root[MERKLE_HASH];
+	int r;
+
+	bytes_copy(now.boot_id, sizeof(now.boot_id), a->boot_id, sizeof(a->boot_id));
+	r = store_begin(&a->store, true);
+	if (r == 0)
+		r = put_jump(a, &next, &now);
+	if (r == 0)
+		r = put(a, &next, e, &now);
+	if (r == 0)
+		r = merkle_root(&next, root);
+	if (r == 0)
+		r = store_commit(&a->store);
+	if (r < 0)
+		return unavailable(a, r);
+	a->tree = next;
+	a->last = now;
+	bytes_copy(a->root, sizeof(a->root), root, sizeof(root));
+	if (ret_index)
+		*ret_index = next.size - 1;
+	return 0;
+}
+
+const char *audit_cause(const struct audit *a)
+{
+	return a->cause;
+}
+
+void audit_head(const struct audit *a, uint64_t *ret_size, uint8_t ret_root[MERKLE_HASH])
+{
+	*ret_size = a->tree.size;
+	bytes_copy(ret_root, MERKLE_HASH, a->root, sizeof(a->root));
+}
+
+const char *audit_vkey(const struct audit *a)
+{
+	return a->vkey;
+}
+
+int audit_checkpoint(struct audit *a, struct buf *out)
+{
+	int r = make_checkpoint(a, out);
+
+	return r < 0 ? unavailable(a, r) : 0;
+}

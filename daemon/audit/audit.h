@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The record: an append-only list of events in SQLite (WAL, synchronous=FULL), hashed into the
+ * RFC 6962 tree of record/merkle.h. An entry is RFC 8785 JSON; append returns after the commit.
+ * Nothing is released before its entry is durable; when that fails the caller refuses
+ * (VITALED_REASON_AUDIT_UNAVAILABLE). Never content, title, PIN, NIR or name of a patient.
+ */
+#include "base/json.h"
+#include "record/checkpoint.h"
+
+/* event names are stable words; members: see doc/audit.md */
+#define AUDIT_EVENTS(X)                                                                        \
+	X(START, "start")                                                                      \
+	X(STOP, "stop")                                                                        \
+	X(SESSION_OPENED, "session-opened")                                                    \
+	X(SESSION_ENDED, "session-ended")                                                      \
+	X(CARD_IN, "card-in")                                                                  \
+	X(CARD_OUT, "card-out")                                                                \
+	X(PIN, "pin")                                                                          \
+	X(PROOF, "proof")                                                                      \
+	X(CONSENT, "consent")                                                                  \
+	X(UNLOCKED, "unlocked")                                                                \
+	X(IDENTITY_READ, "identity-read")                                                      \
+	X(DOSSIER_CREATED, "dossier-created")                                                  \
+	X(DOSSIER_LISTED, "dossier-listed")                                                    \
+	X(DOSSIER_SUMMARY, "dossier-summary")                                                  \
+	X(DOCUMENT_READ, "document-read")                                                      \
+	X(DOCUMENT_ADDED, "document-added")                                                    \
+	X(DOCUMENT_FLAGGED, "document-flagged")                                                \
+	X(HISTORY_READ, "history-read")                                                        \
+	X(DENIED, "denied")                                                                    \
+	X(RECEIPT, "receipt")                                                                  \
+	X(EXPORT, "export")                                                                    \
+	X(CONFIGURATION, "configuration")                                                      \
+	X(AGENT, "agent")                                                                      \
+	X(CLOCK_JUMP, "clock-jump")                                                            \
+	X(CHILD_FAILED, "child-failed")                                                        \
+	X(STORE_REJECTED, "store-rejected")
+
+enum audit_event {
+#define X(id, word) AUDIT_EVENT_##id,
+	AUDIT_EVENTS(X)
+#undef X
+	AUDIT_EVENT_COUNT
+};
+
+const char *audit_event_word(enum audit_event e);
+
+/** struct audit_entry - NULL members are left out of the JSON. All borrowed. */
+struct audit_entry {
+	enum audit_event event;
+	const char *session;	  /* "session/N" + "@" + boot id prefix: unique */
+	const char *outcome;	  /* "ok" or a reason's word */
+	int64_t caller_uid;	  /* -1: none */
+	const char *caller;	  /* unique bus name */
+	const char *application;  /* "name version" */
+	const char *professional; /* national id */
+	const char *structure;
+	const char *pseudonym; /* 64 hex digits */
+	const char *mode;
+	const char *document;	  /* document id */
+	int64_t dossier_version;  /* -1: none */
+	const char *dossier_hash; /* 64 hex digits */
+	const char *rule;	  /* denials: name of the rule */
+	const json_t *details;	  /* event-specific members, an object; or NULL */
+};
+
+#define AUDIT_ENTRY_NULL ((struct audit_entry){.caller_uid = -1, .dossier_version = -1})
+
+struct audit;
+
+/**
+ * audit_open() - open or create the record
+ * @folder: private state folder; holds audit.sqlite and, when @seed is empty, audit.key (0600, made)
+ * @origin: name of the log, e.g. "vitaled.example/record"
+ * @seed:   Ed25519 seed (32 bytes) from a credential, or VIEW_NULL
+ *
+ * Return: 0 or a fault (-ENOSPC, -EROFS, -EBADMSG for a damaged file, ...).
+ */
+int audit_open(const char *folder, const char *origin, struct view seed,
+	struct audit **ret_a) _must_check_;
+struct audit *audit_free(struct audit *a);
+
+enum audit_outcome {
+	AUDIT_UNAVAILABLE = 1, /* nothing was written; the cause is in audit_cause() */
+	AUDIT_NO_ENTRY,	       /* index beyond the record */
+};
+
+/** audit_append() - durable when 0 is returned. @ret_index may be NULL. Return: 0 or AUDIT_UNAVAILABLE. */
+int audit_append(
+	struct audit *a, const struct audit_entry *e, uint64_t *ret_index) _must_check_;
+const char *audit_cause(const struct audit *a); /* text for the log: "disk full", ... */
+void audit_head(const struct audit *a, uint64_t *ret_size, uint8_t ret_root[MERKLE_HASH]);
+/** audit_checkpoint() - sign and keep a checkpoint of now; the note's text appended to @out.
+ *  Return: 0 or AUDIT_UNAVAILABLE. */
+int audit_checkpoint(struct audit *a, struct buf *out) _must_check_;
+/** audit_vkey() - borrowed. */
+const char *audit_vkey(const struct audit *a);
+/** audit_proof() - canonical bytes of entry @index and its path in the tree of now. */
+int audit_proof(struct audit *a, uint64_t index, struct buf *ret_entry,
+	struct buf *ret_path) _must_check_;
+/** audit_export() - JSON array file: {"format":1,"origin","vkey","checkpoint","entries":[text...],
+ *  "leaves":[base64...]}
+ *  written to @fd, entries as the exact canonical texts (JSON strings), streamed. A checkpoint is
+ *  made for it. @fd: a file or memfd (a pipe that is not read would stall the loop).
+ *  Return: 0, a fault or AUDIT_UNAVAILABLE. */
+int audit_export(struct audit *a, int fd) _must_check_;
+
+typedef int (*audit_row_fn)(void *user, uint64_t index, const json_t *entry);
+/** audit_history() - entries with @pseudonym, newest first, at most @limit. A negative answer of
+ *  @row stops and is passed on. */
+int audit_history(struct audit *a, const char *pseudonym, unsigned int limit, audit_row_fn row,
+	void *user) _must_check_;
+/** audit_last_version() - dossier version and hash of the newest entry that names one for
+ *  @pseudonym. Return: 0 or AUDIT_NO_ENTRY. */
+int audit_last_version(struct audit *a, const char *pseudonym, uint64_t *ret_version,
+	uint8_t ret_hash[32]) _must_check_;
+/** audit_verify() - recompute all from the entries. Return: 0, a fault, or AUDIT_NO_ENTRY with
+ *  @ret_bad = index of the first bad entry. */
+int audit_verify(struct audit *a, uint64_t *ret_bad) _must_check_;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The one SQLite file of the record, as statements with a name. Of this room only. Everything is
+ * run by one connection that holds the file alone; a fault carries what the disk said: -ENOSPC,
+ * -EROFS, -EBADMSG (damaged, or not ours), -ENOMEM, -EBUSY, else -EIO.
+ */
+#include <sqlite3.h>
+
+#include "record/merkle.h"
+
+/* One entry in bytes: members are bounded by the bus, details hold a hash or two; what is larger
+ * is a mistake of ours, and is refused. */
+#define STORE_ENTRY_MAX 65536U
+
+enum store_statement {
+	STORE_BEGIN_WRITE,
+	STORE_BEGIN_READ,
+	STORE_COMMIT,
+	STORE_ROLLBACK,
+	STORE_PUT_ENTRY,
+	STORE_PUT_NODE,
+	STORE_PUT_CHECKPOINT,
+	STORE_CLEAR_NODES,
+	STORE_GET_ENTRY,
+	STORE_GET_NODE,
+	STORE_LAST_ENTRY,
+	STORE_LAST_LEAF,
+	STORE_LAST_CHECKPOINT,
+	STORE_NEXT_CHECKPOINT,
+	STORE_EACH_ENTRY,
+	STORE_EACH_OF_PERSON,
+	STORE_VERSION_OF_PERSON,
+	STORE_STATEMENT_COUNT
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
+};
+
+enum store_outcome {
+	STORE_NONE = 1, /* there is no such row */
+	STORE_STOP,	/* of a store_row_fn: enough */
+};
+
+/** @text: borrowed for the call. Return: 0, a fault, or STORE_STOP. */
+typedef int (*store_row_fn)(void *user, uint64_t index, struct view text);
+
+/** store_open() - open or lay out audit.sqlite in @folder (also open as @dirfd).
+ *  @ret_fresh: whether it was laid out now. @ret_s must be closed also after a fault. */
+int store_open(
+	const char *folder, int dirfd, struct store *ret_s, bool *ret_fresh) _must_check_;
+void store_close(struct store *s);
+
+/** store_begin() - begin writing (or reading); one that a failure left open is rolled back. */
+int store_begin(struct store *s, bool write) _must_check_;
+int store_commit(struct store *s) _must_check_;
+void store_rollback(struct store *s);
+
+int store_put_entry(struct store *s, uint64_t index, struct view text) _must_check_;
+int store_put_checkpoint(struct store *s, uint64_t size, struct view note) _must_check_;
+int store_clear_nodes(struct store *s) _must_check_;
+/* These two are a merkle_store_fn and a merkle_fetch_fn; @user is the struct store. A node that is
+ * not there is the fault -EBADMSG. */
+int store_put_node(void *user, unsigned int level, uint64_t index,
+	const uint8_t hash[MERKLE_HASH]) _must_check_;
+int store_get_node(void *user, unsigned int level, uint64_t index,
+	uint8_t ret_hash[MERKLE_HASH]) _must_check_;
+
+/** store_find_node() - as store_get_node(), but STORE_NONE when it is not there or is no hash. */
+int store_find_node(struct store *s, unsigned int level, uint64_t index,
+	uint8_t ret_hash[MERKLE_HASH]) _must_check_;
+
+/* 0, a fault, or STORE_NONE. @text and @note are appended to. */
+int store_get_entry(struct store *s, uint64_t index, struct buf *text) _must_check_;
+int store_last_entry(struct store *s, uint64_t *ret_index, struct buf *text) _must_check_;
+int store_last_leaf(struct store *s, uint64_t *ret_index) _must_check_;
+int store_last_checkpoint(struct store *s, uint64_t *ret_size, struct buf *note) _must_check_;
+/** store_next_checkpoint() - the smallest one of at least @from entries. */
+int store_next_checkpoint(
+	struct store *s, uint64_t from, uint64_t *ret_size, struct buf *note) _must_check_;
+/** store_version_of() - newest entry of @pseudonym that names a dossier's hash. */
+int store_version_of(struct store *s, const char *pseudonym, struct buf *text) _must_check_;
+
+/** store_each_entry() - from @from on, oldest first. */
+int store_each_entry(struct store *s, uint64_t from, store_row_fn row, void *user) _must_check_;
+/** store_each_of() - those of @pseudonym, newest first, at most @limit. */
+int store_each_of(struct store *s, const char *pseudonym, unsigned int limit, store_row_fn row,
+	void *user) _must_check_;

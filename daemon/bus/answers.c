@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * What an agent replied. Only an answer in exactly the form that was asked for counts; anything else
+ * ends the question as unanswered. A PIN's pipe is looked at from outside and handed on unread.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/bus/ask.h"
+#include "daemon/bus/errors.h"
+#include "daemon/bus/fds.h"
+
+static int none(enum vitaled_reason why, enum vitaled_reason *ret_why)
+{
+	*ret_why = why;
+	return ANSWER_NONE;
+}
+
+static int read_pin(struct session *s, DBusMessageIter *it, enum vitaled_reason *ret_why)
+{
+	_cleanup_fd_ int fd = wire_get_fd(it);
+
+	if (fd < 0 || !fd_is_pipe_reader(fd))
+		return none(VITALED_REASON_PIN_REFUSED, ret_why);
+	session_pin_given(s, fd);
+	fd = -1;
+	return ANSWER_USED;
+}
+
+static int read_choice(struct session *s, const struct ask *k, DBusMessageIter *it,
+	enum vitaled_reason *ret_why)
+{
+	enum session_choice kind = k->kind == ASK_STRUCTURE ? SESSION_CHOICE_STRUCTURE
+							    : SESSION_CHOICE_BENEFICIARY;
+	uint32_t index = wire_get_u32(it);
+	int r;
+
+	if (index >= k->n_choices)
+		return none(VITALED_REASON_INVALID_ARGUMENT, ret_why);
+	r = session_choose(s, kind, index);
+	if (r < 0)
+		return trace(r);
+	/* it went on without this answer: nothing is being asked any more */
+	if (r == SESSION_CHOOSE_STATE)
+		return ANSWER_USED;
+	return r ? none(errors_of_choose(r), ret_why) : ANSWER_USED;
+}
+
+struct consent_words {
+	const char *reason;
+};
+
+static int set_reason(void *user, DBusMessageIter *value)
+{
+	struct consent_words *words = user;
+
+	words->reason = wire_get_str(value);
+	return strlen(words->reason) <= 64 ? 0 : WIRE_INVALID;
+}
+
+static int read_consent(struct bus *b, struct session *s, const struct ask *k,
+	DBusMessageIter *it, enum vitaled_reason *ret_why)
+{
+	static const struct wire_option options[] = {
+		{"reason", "s", set_reason},
+	};
+
+	static const struct {
+		const char *word;
+		enum consent_decision decision;
+	} decisions[] = {
+		{"given", CONSENT_GIVEN},
+		{"refused", CONSENT_REFUSED},
+		{"impossible", CONSENT_IMPOSSIBLE},
+	};
+
+	const char *word = wire_get_str(it), *bad = NULL;
+	struct consent_words words = {.reason = NULL};
+	int r;
+
+	(void)dbus_message_iter_next(it);
+	r = wire_options(it, options, ARRAY_LEN(options), &words, &bad);
+	if (r < 0)
+		return trace(r);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(decisions); i++) {
+		struct consent_answer answer = {.decision = decisions[i].decision,
+			.form = k->form,
+			.agent_uid = k->agent->peer->uid,
+			.agent_name = k->agent->user,
+			.reason = words.reason};
+
+		if (strcmp(decisions[i].word, word) != 0)
+			continue;
+		consent_answered(b->rooms.consents, s, &answer, VITALED_REASON_NONE);
+		return ANSWER_USED;
+	}
+	return none(VITALED_REASON_INVALID_ARGUMENT, ret_why);
+}
+
+static const char *signature_of(enum ask_kind kind)
+{
+	switch (kind) {
+	case ASK_PIN:
+		return "h";
+	case ASK_LAST_TRY:
+		return "b";
+	case ASK_STRUCTURE:
+	case ASK_BENEFICIARY:
+		return "u";
+	case ASK_CONSENT:
+		return "sa{sv}";
+	}
+	return "";
+}
+
+int answer_read(struct bus *b, struct session *s, const struct ask *k, DBusMessage *reply,
+	enum vitaled_reason *ret_why)
+{
+	DBusMessageIter it;
+
+	if (!reply)
+		return none(VITALED_REASON_FAILED, ret_why);
+	if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN)
+		return none(errors_of_agent(dbus_message_get_error_name(reply)), ret_why);
+	if (!dbus_message_has_signature(reply, signature_of(k->kind)))
+		return none(VITALED_REASON_INVALID_ARGUMENT, ret_why);
+	(void)dbus_message_iter_init(reply, &it);
+	switch (k->kind) {
+	case ASK_PIN:
+		return read_pin(s, &it, ret_why);
+	case ASK_LAST_TRY:
+		session_last_try(s, wire_get_bool(&it));
+		return ANSWER_USED;
+	case ASK_STRUCTURE:
+	case ASK_BENEFICIARY:
+		return read_choice(s, k, &it, ret_why);
+	case ASK_CONSENT:
+		return read_consent(b, s, k, &it, ret_why);
+	}
+	return none(VITALED_REASON_FAILED, ret_why);
+}

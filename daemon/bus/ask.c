@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The queue of questions. A question leaves the list before its answer is handed on, so that whatever
+ * the answer sets off finds the list in order; a reply that comes after that meets nothing. The
+ * deadline is ours, not libdbus's, hence a NoReply of the bus means that the agent left.
+ */
+#include "daemon/bus/ask.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "daemon/bus/errors.h"
+#include "daemon/bus/objects.h"
+#include "daemon/limits.h"
+
+static void ask_unlink(struct ask *k)
+{
+	for (struct ask **at = &k->b->asks; *at; at = &(*at)->next)
+		if (*at == k) {
+			*at = k->next;
+			return;
+		}
+}
+
+static void ask_unpend(struct ask *k)
+{
+	if (!k->pending)
+		return;
+	dbus_pending_call_cancel(k->pending);
+	dbus_pending_call_unref(k->pending);
+	k->pending = NULL;
+}
+
+static void ask_done(struct ask *k)
+{
+	ask_unpend(k);
+	wire_done(&k->request);
+	sd_event_source_disable_unref(k->timer);
+	free(k);
+}
+
+static void ask_append(struct ask *k)
+{
+	struct ask **end = &k->b->asks;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = k;
+	k->next = NULL;
+}
+
+static void tell_agent(struct bus *b, const struct agent *a, struct wire *w)
+{
+	if (w->ok)
+		dbus_message_set_no_reply(w->m, TRUE);
+	if (a->peer->gone)
+		wire_done(w);
+	else
+		(void)bus_notify(b, w);
+}
+
+static void tell_cancel(struct bus *b, const struct ask *k, const char *why)
+{
+	char path[48];
+	struct wire w;
+
+	object_path(OBJECT_SESSION, k->session, path);
+	wire_call(&w, k->agent->peer->name, k->agent->path, BUS_AGENT, "Cancel");
+	wire_path(&w, path);
+	wire_str(&w, why);
+	tell_agent(b, k->agent, &w);
+}
+
+void ask_fail(struct bus *b, struct session *s, enum ask_kind kind, enum vitaled_reason why)
+{
+	switch (kind) {
+	case ASK_PIN:
+	case ASK_LAST_TRY:
+		session_pin_failed(s, why);
+		break;
+	case ASK_STRUCTURE:
+		session_choice_failed(s, SESSION_CHOICE_STRUCTURE, why);
+		break;
+	case ASK_BENEFICIARY:
+		session_choice_failed(s, SESSION_CHOICE_BENEFICIARY, why);
+		break;
+	case ASK_CONSENT:
+		consent_answered(b->rooms.consents, s, NULL, why);
+		break;
+	}
+}
+
+static void ask_fail_id(struct bus *b, uint32_t id, enum ask_kind kind, enum vitaled_reason why)
+{
+	struct session *s = sessions_by_id(b->rooms.sessions, id);
+
+	if (s)
+		ask_fail(b, s, kind, why);
+}
+
+static void serve(struct bus *b, struct agent *a);
+
+static void serve_number(struct bus *b, uint64_t number)
+{
+	struct agent *a = agents_by_number(b, number);
+
+	if (a)
+		serve(b, a);
+}
+
+/* nobody answers @k any more */
+static void ask_lost(struct ask *k, enum vitaled_reason why)
+{
+	struct bus *b = k->b;
+	uint64_t number = k->agent ? k->agent->number : 0;
+	enum ask_kind kind = k->kind;
+	uint32_t id = k->session;
+
+	ask_unlink(k);
+	ask_done(k);
+	ask_fail_id(b, id, kind, why);
+	serve_number(b, number);
+}
+
+static int on_late(sd_event_source *src _unused_, uint64_t usec _unused_, void *user)
+{
+	struct ask *k = user;
+
+	if (k->pending)
+		tell_cancel(k->b, k, vitaled_reason_word(VITALED_REASON_TIMEOUT));
+	ask_lost(k, VITALED_REASON_TIMEOUT);
+	return 0;
+}
+
+static int start_timer(struct ask *k)
+{
+	int r;
+
+	if (k->timer)
+		return 0;
+	r = sd_event_add_time_relative(
+		k->b->ev, &k->timer, CLOCK_MONOTONIC, LIMIT_PERSON_WAIT, 0, on_late, k);
+	return r < 0 ? fault(r) : 0;
+}
+
+static void on_reply(DBusPendingCall *pending, void *user)
+{
+	struct ask *k = user;
+	struct bus *b = k->b;
+	uint64_t number = k->agent->number;
+	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+	struct session *s = sessions_by_id(b->rooms.sessions, k->session);
+	enum vitaled_reason why = VITALED_REASON_FAILED;
+	int r = ANSWER_USED;
+
+	k->pending = NULL;
+	dbus_pending_call_unref(pending);
+	ask_unlink(k);
+	if (s)
+		r = answer_read(b, s, k, reply, &why);
+	if (reply)
+		dbus_message_unref(reply);
+	if (r < 0)
+		(void)log_fault(r, "bus-answer");
+	if (r == ANSWER_USED) {
+		ask_done(k);
+	} else if (k->kind == ASK_BENEFICIARY && why != VITALED_REASON_CANCELLED) {
+		k->agent = NULL; /* the owner may still choose, until the time is over */
+		ask_append(k);
+	} else {
+		enum ask_kind kind = k->kind;
+		uint32_t id = k->session;
+
+		ask_done(k);
+		ask_fail_id(b, id, kind, why);
+	}
+	serve_number(b, number);
+}
+
+static int ask_send(struct ask *k)
+{
+	DBusMessage *m = wire_take(&k->request);
+	int r = 0;
+
+	if (!m)
+		return fault(-ENOMEM);
+	if (!dbus_connection_send_with_reply(k->b->c, m, &k->pending, DBUS_TIMEOUT_INFINITE))
+		r = fault(-ENOMEM);
+	else if (!k->pending)
+		r = fault(-ENOTCONN);
+	else if (!dbus_pending_call_set_notify(k->pending, on_reply, k, NULL))
+		r = fault(-ENOMEM);
+	dbus_message_unref(m);
+	return r < 0 ? r : trace(start_timer(k));
+}
+
+/* the next question for @a, when it shows none */
+static void serve(struct bus *b, struct agent *a)
+{
+	struct ask *next = NULL;
+
+	for (struct ask *k = b->asks; k; k = k->next) {
+		if (k->agent != a)
+			continue;
+		if (k->pending)
+			return;
+		if (!next)
+			next = k;
+	}
+	if (!next)
+		return;
+	if (ask_send(next) < 0) {
+		(void)log_fault(-EIO, "bus-ask");
+		ask_lost(next, VITALED_REASON_FAILED);
+	}
+}
+
+static void note_asked(struct bus *b, uint32_t id, const struct agent *a)
+{
+	struct object *o = objects_get(b, OBJECT_SESSION, id);
+
+	for (size_t i = 0; o && i < OBJECT_ASKED; i++) {
+		if (o->asked[i] == a->number)
+			return;
+		if (!o->asked[i]) {
+			o->asked[i] = a->number;
+			return;
+		}
+	}
+}
+
+void ask_new(struct bus *b, struct session *s, enum ask_kind kind, struct agent *a,
+	struct wire *request, size_t n_choices, enum consent_form form)
+{
+	struct ask *k = calloc(1, sizeof(*k));
+	uint32_t id = session_id(s);
+
+	if (!k || (a && !request->ok)) {
+		free(k);
+		wire_done(request);
+		(void)log_fault(fault(-ENOMEM), "bus-ask");
+		ask_fail(b, s, kind, VITALED_REASON_FAILED);
+		return;
+	}
+	*k = (struct ask){.b = b,
+		.kind = kind,
+		.session = id,
+		.agent = a,
+		.request = *request,
+		.n_choices = n_choices,
+		.form = form};
+	*request = (struct wire){.ok = false};
+	ask_append(k);
+	if (a) {
+		note_asked(b, id, a);
+		serve(b, a);
+	} else if (start_timer(k) < 0) {
+		(void)log_fault(-ENOMEM, "bus-ask");
+		ask_lost(k, VITALED_REASON_FAILED);
+	}
+}
+
+void ask_stop(struct bus *b, uint32_t id, unsigned int kind, const char *why)
+{
+	struct ask *k = b->asks;
+
+	while (k) {
+		uint64_t number = k->agent ? k->agent->number : 0;
+
+		if (k->session != id || (kind && k->kind != kind)) {
+			k = k->next;
+			continue;
+		}
+		if (k->pending)
+			tell_cancel(b, k, why);
+		ask_unlink(k);
+		ask_done(k);
+		serve_number(b, number);
+		k = b->asks; /* the list may have changed */
+	}
+}
+
+void ask_agent_gone(struct bus *b, const struct agent *a)
+{
+	struct ask *k = b->asks;
+
+	while (k) {
+		if (k->agent != a) {
+			k = k->next;
+			continue;
+		}
+		ask_unpend(k);
+		k->agent = NULL;
+		if (k->kind != ASK_BENEFICIARY || start_timer(k) < 0)
+			ask_lost(k, VITALED_REASON_NO_AGENT);
+		k = b->asks;
+	}
+}
+
+void ask_free(struct bus *b)
+{
+	while (b->asks) {
+		struct ask *k = b->asks;
+
+		b->asks = k->next;
+		ask_done(k);
+	}
+}
+
+void ask_inform(struct bus *b, struct session *s, const char *what)
+{
+	struct object *o = objects_get(b, OBJECT_SESSION, session_id(s));
+
+	for (size_t i = 0; o && i < OBJECT_ASKED && o->asked[i]; i++) {
+		const struct agent *a = agents_by_number(b, o->asked[i]);
+		struct wire w, dict;
+
+		if (!a)
+			continue;
+		wire_call(&w, a->peer->name, a->path, BUS_AGENT, "Inform");
+		wire_path(&w, o->path);
+		wire_str(&w, what);
+		wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &dict);
+		wire_sv_str(&dict, "state", session_state_word(session_state(s)));
+		wire_sv_str(&dict, "reason", vitaled_reason_word(session_reason(s)));
+		wire_close(&w, &dict);
+		tell_agent(b, a, &w);
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The D-Bus side: libdbus on the sd-event loop, const method tables, peers, polkit, agents. Nothing
+ * below this room knows of D-Bus. One file an interface; dispatch, signatures, access and
+ * introspection come from the same tables (bus/table.h).
+ */
+#include "daemon/dossier/dossier.h"
+
+struct bus;
+
+/* What the interfaces serve; all borrowed, must outlive the bus. */
+struct bus_rooms {
+	const struct config *config;
+	struct cards *cards;
+	struct sessions *sessions;
+	struct consents *consents;
+	struct dossiers *dossiers;
+	struct audit *audit;
+	const struct trust *trust;
+};
+
+/**
+ * bus_new() - connect to the system bus (DBUS_SYSTEM_BUS_ADDRESS is obeyed), register objects; the
+ * name is not yet owned, so that no call arrives before bus_serve().
+ */
+int bus_new(sd_event *ev, struct bus **ret) _must_check_;
+/** bus_serve() - take the rooms and request org.vitaled1. Return: 0 or a fault (-EEXIST: owned). */
+int bus_serve(struct bus *b, const struct bus_rooms *rooms) _must_check_;
+struct bus *bus_free(struct bus *b); /* flushes, closes; agents hear Release */
+
+/* session_ops, dossier_ops, consent_ops members that people and clients see; user = struct bus */
+void bus_session_added(void *bus, struct session *s);
+void bus_session_changed(void *bus, struct session *s);
+void bus_session_removed(void *bus, struct session *s);
+void bus_ask_pin(void *bus, struct session *s, unsigned int tries_left, bool again);
+void bus_ask_last_try(void *bus, struct session *s);
+void bus_ask_choice(
+	void *bus, struct session *s, enum session_choice kind, const json_t *choices);
+void bus_ask_consent(void *bus, struct session *s, const json_t *request);
+void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why);

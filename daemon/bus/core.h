@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/* What the files of this room share: the bus itself. */
+#include "daemon/bus/bus.h"
+#include "daemon/bus/loop.h"
+#include "daemon/bus/wire.h"
+
+#define BUS_NAME  "org.vitaled1"
+#define BUS_ROOT  "/org/vitaled1"
+#define BUS_AGENT "org.vitaled1.Agent"
+
+struct peer;
+struct agent;
+struct ask;
+struct object;
+
+struct bus {
+	sd_event *ev;
+	DBusConnection *c;
+	struct loop loop;
+	struct bus_rooms rooms;
+	bool serving;
+
+	struct peer *peers; /* peers.c */
+	size_t n_peers;
+	uint64_t peer_clock; /* counts calls, for the least recently used */
+
+	struct agent *agents; /* agents.c */
+	size_t n_agents;
+	uint64_t agent_seq;
+	struct ask *asks; /* ask.c, oldest first */
+
+	struct object *objects; /* objects.c */
+	sd_event_source *flush; /* tells what changed, once a turn */
+
+	size_t n_checks; /* polkit.c: on the wire */
+	uint64_t check_seq;
+
+	char *checkpoint; /* record.c: the last one given out, and the record's size then */
+	uint64_t checkpoint_size;
+};
+
+/** bus_send() - send and free what @w holds; nothing is sent when building it failed. */
+void bus_send(struct bus *b, struct wire *w);
+/** bus_notify() - the same for what may be lost: nothing is sent past LIMIT_OUTGOING.
+ *  Return: whether it was sent. */
+bool bus_notify(struct bus *b, struct wire *w);
+bool bus_congested(const struct bus *b); /* LIMIT_OUTGOING is reached */

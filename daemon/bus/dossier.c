@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * org.vitaled1.Dossier: each call is handed on to the dossier's room and waits there; the caller gets
+ * what its process answers, descriptors and all. Documents never pass through the broker. A call
+ * whose session ends first gets WrongState (calls_of_session()).
+ */
+#include <string.h>
+
+#include "daemon/bus/errors.h"
+#include "daemon/bus/fds.h"
+#include "daemon/bus/interfaces.h"
+#include "daemon/limits.h"
+
+static void get_state(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	wire_str(w, dossier_state_of(o->what));
+}
+
+static void on_done(void *user, struct dossier_reply *reply)
+{
+	struct call *call = user;
+	struct wire w;
+
+	for (size_t i = 0; i < ARRAY_LEN(reply->fds); i++) {
+		fd_close(&call->fds[i]); /* what the caller gave */
+		call->fds[i] = reply->fds[i];
+		reply->fds[i] = -1;
+	}
+	if (reply->reason != VITALED_REASON_NONE) {
+		call_fail(call, reply->reason, reply->rule);
+		return;
+	}
+	wire_reply(&w, call->m);
+	for (const char *out = call->method->out; *out; out++) {
+		size_t i = (size_t)(out - call->method->out);
+
+		if (*out == 's')
+			wire_str(&w, reply->id);
+		else if (i < ARRAY_LEN(call->fds) && call->fds[i] >= 0)
+			wire_fd(&w, call->fds[i]);
+		else
+			w.ok = false;
+	}
+	call_reply(call, &w);
+}
+
+/* the call waits for its session's dossier; must come before the dossier hears of it */
+static struct session *begin(struct call *call)
+{
+	struct session *s = call_session(call);
+
+	call->session = session_id(s);
+	return s;
+}
+
+static void invalid(struct call *call, const char *what)
+{
+	call_fail(call, VITALED_REASON_INVALID_ARGUMENT, what);
+}
+
+static void on_create(struct call *call)
+{
+	const char *bad = NULL;
+	DBusMessageIter it;
+	int r;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	r = wire_options(&it, NULL, 0, NULL, &bad);
+	if (r < 0)
+		call_fault(call, r);
+	else if (r > 0)
+		invalid(call, bad);
+	else
+		dossier_create(begin(call), on_done, call);
+}
+
+static void on_summary(struct call *call)
+{
+	dossier_summary(begin(call), on_done, call);
+}
+
+typedef void (*query_fn)(
+	struct session *s, const json_t *filter, dossier_done_fn done, void *user);
+
+static void query(struct call *call, const struct wire_option *keys, size_t n, query_fn fn)
+{
+	_cleanup_json_ json_t *filter = NULL;
+	const char *bad = NULL;
+	DBusMessageIter it;
+	int r;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	r = wire_filter(&it, keys, n, &filter, &bad);
+	if (r < 0)
+		call_fault(call, r);
+	else if (r > 0)
+		invalid(call, bad);
+	else
+		fn(begin(call), filter, on_done, call);
+}
+
+static void on_list(struct call *call)
+{
+	static const struct wire_option keys[] = {
+		{"section", "s", NULL},
+		{"type", "s", NULL},
+		{"status", "s", NULL},
+		{"from", "s", NULL},
+		{"to", "s", NULL},
+		{"after", "s", NULL},
+	};
+
+	query(call, keys, ARRAY_LEN(keys), dossier_list);
+}
+
+static void on_history(struct call *call)
+{
+	static const struct wire_option keys[] = {
+		{"limit", "u", NULL},
+	};
+
+	query(call, keys, ARRAY_LEN(keys), dossier_history);
+}
+
+static bool short_id(const char *id)
+{
+	size_t n = strlen(id);
+
+	return n > 0 && n <= 36;
+}
+
+static void on_read(struct call *call)
+{
+	DBusMessageIter it;
+	const char *id;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	id = wire_get_str(&it);
+	if (short_id(id))
+		dossier_read(begin(call), id, on_done, call);
+	else
+		call_fail(call, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
+}
+
+static void on_add(struct call *call)
+{
+	DBusMessageIter it;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	call->fds[0] = wire_get_fd(&it);
+	(void)dbus_message_iter_next(&it);
+	call->fds[1] = wire_get_fd(&it);
+	if (call->fds[0] < 0 || !fd_is_pipe_reader(call->fds[0]))
+		invalid(call, "content");
+	else if (call->fds[1] < 0 || !fd_is_sealed_memfd(call->fds[1], LIMIT_JSON_FD))
+		invalid(call, "metadata");
+	else
+		dossier_add(begin(call), call->fds[0], call->fds[1], on_done, call);
+}
+
+static void on_visibility(struct call *call)
+{
+	DBusMessageIter it;
+	const char *id, *flag;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	id = wire_get_str(&it);
+	(void)dbus_message_iter_next(&it);
+	flag = wire_get_str(&it);
+	(void)dbus_message_iter_next(&it);
+	if (!short_id(id))
+		call_fail(call, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
+	else if (!rights_flag_of(flag))
+		invalid(call, "flag");
+	else
+		dossier_set_visibility(
+			begin(call), id, flag, wire_get_bool(&it), on_done, call);
+}
+
+static const struct method methods[] = {
+	{"Create", "a{sv}", "", "options", NULL, on_create},
+	{"Summary", "", "h", "summary", NULL, on_summary},
+	{"List", "a{sv}", "h", "filter documents", NULL, on_list},
+	{"Read", "s", "hh", "id content facts", NULL, on_read},
+	{"Add", "hh", "s", "content metadata id", NULL, on_add},
+	{"SetVisibility", "ssb", "", "id flag on", NULL, on_visibility},
+	{"History", "a{sv}", "h", "filter entries", NULL, on_history},
+};
+
+static const struct property properties[] = {
+	{"State", "s", 0, get_state},
+};
+
+const struct interface interface_dossier = {
+	.name = "org.vitaled1.Dossier",
+	.methods = methods,
+	.n_methods = ARRAY_LEN(methods),
+	.properties = properties,
+	.n_properties = ARRAY_LEN(properties),
+};

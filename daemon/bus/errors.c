@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The one place where outcomes become D-Bus errors. A fault is logged here, with its trace: this is
+ * the top of the call that met it. An unknown cause is Failed and stays so.
+ */
+#include "daemon/bus/errors.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/session/session.h"
+
+void call_fail(struct call *call, enum vitaled_reason r, const char *detail)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(1024);
+
+	buf_put_str(&text, r == VITALED_REASON_NONE ? "failed" : vitaled_reason_word(r));
+	if (detail && *detail && dbus_validate_utf8(detail, NULL))
+		buf_printf(&text, ": %.200s", detail);
+	buf_put_u8(&text, 0);
+	if (buf_check(&text) < 0 || !dbus_validate_utf8((const char *)text.data, NULL))
+		call_error(call, vitaled_error_bus(r), vitaled_reason_word(r));
+	else
+		call_error(call, vitaled_error_bus(r), (const char *)text.data);
+}
+
+void call_fault(struct call *call, int r)
+{
+	(void)log_fault(r, "bus-call");
+	call_error(call, vitaled_error_bus(VITALED_REASON_FAILED), "failed");
+}
+
+void errors_log(int r, const char *name)
+{
+	(void)log_fault(fault(r), name);
+}
+
+void call_unknown_object(struct call *call)
+{
+	call_error(call, DBUS_ERROR_UNKNOWN_OBJECT, "no such object");
+}
+
+void call_unknown_interface(struct call *call)
+{
+	call_error(call, DBUS_ERROR_UNKNOWN_INTERFACE, "no such interface on this object");
+}
+
+void call_unknown_method(struct call *call)
+{
+	call_error(call, DBUS_ERROR_UNKNOWN_METHOD, "no such method on this object");
+}
+
+void call_unknown_property(struct call *call)
+{
+	call_error(call, DBUS_ERROR_UNKNOWN_PROPERTY, "no such property on this interface");
+}
+
+void call_read_only(struct call *call)
+{
+	call_error(call, DBUS_ERROR_PROPERTY_READ_ONLY, "no property can be set");
+}
+
+enum vitaled_reason errors_of_open(int outcome)
+{
+	switch ((enum session_open_outcome)outcome) {
+	case SESSION_OPEN_LIMIT:
+		return VITALED_REASON_LIMITS_EXCEEDED;
+	case SESSION_OPEN_AUDIT:
+		return VITALED_REASON_AUDIT_UNAVAILABLE;
+	}
+	return VITALED_REASON_FAILED;
+}
+
+enum vitaled_reason errors_of_choose(int outcome)
+{
+	switch ((enum session_choose_outcome)outcome) {
+	case SESSION_CHOOSE_STATE:
+		return VITALED_REASON_WRONG_STATE;
+	case SESSION_CHOOSE_RANGE:
+		return VITALED_REASON_INVALID_ARGUMENT;
+	}
+	return VITALED_REASON_FAILED;
+}
+
+enum vitaled_reason errors_of_agent(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum vitaled_reason r;
+	} known[] = {
+		{"org.vitaled1.Error.Cancelled", VITALED_REASON_CANCELLED},
+		{"org.vitaled1.Error.PinRefused", VITALED_REASON_PIN_REFUSED},
+		{DBUS_ERROR_SERVICE_UNKNOWN, VITALED_REASON_NO_AGENT},
+		{DBUS_ERROR_NAME_HAS_NO_OWNER, VITALED_REASON_NO_AGENT},
+		/* of the bus, when the recipient left; our own time limit is not libdbus's */
+		{DBUS_ERROR_NO_REPLY, VITALED_REASON_NO_AGENT},
+		{DBUS_ERROR_DISCONNECTED, VITALED_REASON_NO_AGENT},
+	};
+
+	for (size_t i = 0; name && i < ARRAY_LEN(known); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return known[i].r;
+	return VITALED_REASON_FAILED;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/* Outcomes, reasons and faults become D-Bus errors here and nowhere else. */
+#include "daemon/bus/peers.h"
+
+/** call_fail() - end @call with org.vitaled1.Error.<@r>; @detail names a rule, key or member, never
+ *  a value. NONE and reasons that are no errors are Failed. */
+void call_fail(struct call *call, enum vitaled_reason r, const char *detail);
+/** call_fault() - end @call with Failed and log the trace of fault @r. */
+void call_fault(struct call *call, int r);
+
+/** errors_log() - fault @r that no caller waits for. */
+void errors_log(int r, const char *name);
+
+/* names of org.freedesktop.DBus.Error for what is no matter of ours */
+void call_unknown_object(struct call *call);
+void call_unknown_interface(struct call *call);
+void call_unknown_method(struct call *call);
+void call_unknown_property(struct call *call);
+void call_read_only(struct call *call);
+
+/** errors_of_open() - SESSION_OPEN_LIMIT, SESSION_OPEN_AUDIT. */
+enum vitaled_reason errors_of_open(int outcome);
+/** errors_of_choose() - SESSION_CHOOSE_STATE, SESSION_CHOOSE_RANGE. */
+enum vitaled_reason errors_of_choose(int outcome);
+/** errors_of_agent() - what an agent's error reply means: CANCELLED and PIN_REFUSED are the person's
+ *  no; a recipient that is not there is NO_AGENT; anything else is FAILED, never a no. */
+enum vitaled_reason errors_of_agent(const char *name);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/* The methods of Manager that stand in files of their own. */
+#include "daemon/bus/objects.h"
+
+void manager_on_open(struct call *call);       /* open.c */
+void manager_on_diagnose(struct call *call);   /* diagnose.c */
+void manager_on_checkpoint(struct call *call); /* record.c */
+void manager_on_proof(struct call *call);
+void manager_on_export(struct call *call);
+
+/** memfd_reply() - a reply that holds @j in a sealed memfd; ends @call. */
+void memfd_reply(struct call *call, const json_t *j, const char *name);
+/** call_session() - the session of the object that @call is for. */
+struct session *call_session(const struct call *call);
+
+extern const struct cards_ops bus_cards_ops; /* cards.c */
+/** bus_cards_announce() - the readers and cards that are there already. */
+int bus_cards_announce(struct bus *b) _must_check_;

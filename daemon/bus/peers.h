@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * Who calls: one peer per unique name, with the uid that the bus vouches for, and the calls of it
+ * that wait. When the name leaves, everything of it goes in the same turn of the loop.
+ */
+#include "daemon/bus/table.h"
+
+struct peer {
+	struct bus *b;
+	struct peer *next;
+	char *name;
+	uid_t uid;  /* when known */
+	bool known; /* the credentials have come */
+	bool gone;  /* has left: nothing is sent any more */
+	uint64_t used;
+	DBusPendingCall *asking; /* GetConnectionCredentials */
+	struct call *calls;	 /* waiting or running, oldest first */
+	size_t n_calls;
+};
+
+/** struct call - one method call; owned by its peer, ended by exactly one call_reply()/call_fail(). */
+struct call {
+	struct bus *b;
+	struct peer *peer;
+	struct call *next;
+	DBusMessage *m;
+	const struct method *method;
+	const struct object *object; /* during fn() only: a call that waits finds it again */
+	uint32_t session;	     /* a dossier call that waits: id of its session, else 0 */
+	DBusPendingCall *check;	     /* polkit */
+	char check_id[24];
+	call_fn allowed; /* what goes on when polkit said yes */
+	void *data;	 /* what a handler keeps while it waits */
+	void (*data_free)(void *data);
+	int fds[2]; /* kept open for the call; -1 */
+};
+
+/** peers_take() - a method call that came in: takes a reference, runs it now or later. */
+int peers_take(struct bus *b, DBusMessage *m) _must_check_;
+/** peers_refuse() - an error to a call that has no peer. */
+void peers_refuse(struct bus *b, DBusMessage *m, enum vitaled_reason r);
+struct peer *peers_find(struct bus *b, const char *name);
+void peers_left(struct bus *b, const char *name);
+void peers_free(struct bus *b);
+size_t peers_waiting(const struct bus *b, uid_t uid); /* calls of this uid that wait */
+
+void call_reply(struct call *call, struct wire *w); /* takes @w; ends @call */
+void call_done(struct call *call);		    /* an empty reply; ends @call */
+void call_error(struct call *call, const char *name, const char *text);
+void call_end(struct call *call); /* without any reply: the caller has left */
+/** calls_of_session() - end the waiting dossier calls of session @id with WrongState. */
+void calls_of_session(struct bus *b, uint32_t id);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * What a session wants from people becomes a question to the right agent: PIN and choices to the
+ * professional's, consent to the patient's own display when the pair has one, else to the
+ * professional's. Whatever names a patient goes in a sealed memfd.
+ */
+#include "daemon/bus/ask.h"
+#include "daemon/bus/fds.h"
+#include "daemon/bus/objects.h"
+
+static struct agent *pick(struct bus *b, const struct session *s, unsigned int capability)
+{
+	const char *pair = session_pair(s);
+
+	return agents_pick(
+		b, capability, pair ? pair : "default", session_owner(s), session_uid(s));
+}
+
+static void request_new(
+	struct wire *w, const struct session *s, const struct agent *a, const char *member)
+{
+	char path[48];
+
+	object_path(OBJECT_SESSION, session_id(s), path);
+	wire_call(w, a->peer->name, a->path, BUS_AGENT, member);
+	wire_path(w, path);
+}
+
+static void put_memfd(struct wire *w, const json_t *j, const char *name)
+{
+	_cleanup_fd_ int fd = -1;
+
+	if (!j || json_memfd(j, name, &fd) != 0)
+		w->ok = false;
+	else
+		wire_fd(w, fd);
+}
+
+void bus_ask_pin(void *bus, struct session *s, unsigned int tries_left, bool again)
+{
+	struct bus *b = bus;
+	struct agent *a = pick(b, s, AGENT_PIN);
+	struct wire w, facts;
+
+	if (!a) {
+		session_pin_failed(s, VITALED_REASON_NO_AGENT);
+		return;
+	}
+	request_new(&w, s, a, "RequestPin");
+	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &facts);
+	if (tries_left < 255)
+		wire_sv_u8(&facts, "tries-left", (uint8_t)tries_left);
+	wire_sv_bool(&facts, "again", again);
+	wire_sv_str(&facts, "application", session_application(s));
+	wire_sv_str(&facts, "pair", session_pair(s));
+	wire_close(&w, &facts);
+	ask_new(b, s, ASK_PIN, a, &w, 0, CONSENT_FORM_ORAL);
+}
+
+void bus_ask_last_try(void *bus, struct session *s)
+{
+	struct bus *b = bus;
+	struct agent *a = pick(b, s, AGENT_PIN);
+	_cleanup_json_ json_t *facts = json_pack("{s:i}", "tries-left", 1);
+	struct wire w;
+
+	if (!a) {
+		session_pin_failed(s, VITALED_REASON_NO_AGENT);
+		return;
+	}
+	request_new(&w, s, a, "Confirm");
+	wire_str(&w, "last-try");
+	put_memfd(&w, facts, "vitaled-confirm");
+	ask_new(b, s, ASK_LAST_TRY, a, &w, 0, CONSENT_FORM_ORAL);
+}
+
+void bus_ask_choice(
+	void *bus, struct session *s, enum session_choice kind, const json_t *choices)
+{
+	struct bus *b = bus;
+	struct agent *a = pick(b, s, AGENT_PROFESSIONAL);
+	bool person = kind == SESSION_CHOICE_BENEFICIARY;
+	struct wire w = {.ok = false};
+
+	if (a) {
+		request_new(&w, s, a, "RequestChoice");
+		wire_str(&w, person ? "beneficiary" : "structure");
+		put_memfd(&w, choices, "vitaled-choices");
+	} else if (!person) { /* a beneficiary may still be chosen by the owner */
+		session_choice_failed(s, kind, VITALED_REASON_NO_AGENT);
+		return;
+	}
+	ask_new(b, s, person ? ASK_BENEFICIARY : ASK_STRUCTURE, a, &w, json_array_size(choices),
+		CONSENT_FORM_ORAL);
+}
+
+void bus_ask_consent(void *bus, struct session *s, const json_t *request)
+{
+	struct bus *b = bus;
+	struct agent *a = pick(b, s, AGENT_PATIENT_DISPLAY);
+	enum consent_form form = CONSENT_FORM_ORAL;
+	struct wire w;
+
+	if (a)
+		form = a->peer->uid != session_uid(s) ? CONSENT_FORM_SCREEN
+						      : CONSENT_FORM_SCREEN_SHARED;
+	else
+		a = pick(b, s, AGENT_PROFESSIONAL);
+	if (!a) {
+		consent_answered(b->rooms.consents, s, NULL, VITALED_REASON_NO_AGENT);
+		return;
+	}
+	request_new(&w, s, a, "RequestConsent");
+	put_memfd(&w, request, "vitaled-consent");
+	ask_new(b, s, ASK_CONSENT, a, &w, 0, form);
+}
+
+void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why)
+{
+	ask_stop(bus, session_id(s), 0,
+		why == VITALED_REASON_NONE ? "answered" : vitaled_reason_word(why));
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * polkit, asynchronously. The subject is the sender's unique name; a person is only disturbed when
+ * the caller allowed it. Our own time limits hold; a check whose caller leaves is cancelled here and
+ * at polkit. Checks on the wire are bounded per uid and in all, since dbus-daemon lets a connection
+ * have 128 calls outstanding and the agents need theirs.
+ */
+#include "daemon/bus/polkit.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "daemon/bus/errors.h"
+#include "daemon/limits.h"
+
+#define POLKIT_NAME	 "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH	 "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define CHECKS_UID	 (LIMIT_CALLS_WAITING / 4U) /* four busy uids before anybody waits */
+
+static void check_over(struct call *call)
+{
+	dbus_pending_call_unref(call->check);
+	call->check = NULL;
+	call->b->n_checks--;
+}
+
+void polkit_cancel(struct call *call)
+{
+	struct wire w;
+
+	if (!call->check)
+		return;
+	dbus_pending_call_cancel(call->check);
+	check_over(call);
+	wire_call(&w, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CancelCheckAuthorization");
+	wire_str(&w, call->check_id);
+	if (w.ok)
+		dbus_message_set_no_reply(w.m, TRUE);
+	(void)bus_notify(call->b, &w);
+}
+
+enum check_outcome {
+	CHECK_YES = 1,
+	CHECK_CHALLENGE,
+	CHECK_NO,
+	CHECK_BROKEN, /* an error, or not the signature of an answer */
+};
+
+static enum check_outcome read_answer(DBusMessage *reply)
+{
+	DBusMessageIter it, s;
+	bool yes, challenge;
+
+	if (!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN ||
+		!dbus_message_has_signature(reply, "(bba{ss})"))
+		return CHECK_BROKEN;
+	(void)dbus_message_iter_init(reply, &it);
+	dbus_message_iter_recurse(&it, &s);
+	yes = wire_get_bool(&s);
+	(void)dbus_message_iter_next(&s);
+	challenge = wire_get_bool(&s);
+	if (yes)
+		return CHECK_YES;
+	return challenge ? CHECK_CHALLENGE : CHECK_NO;
+}
+
+static void on_answer(DBusPendingCall *pending, void *user)
+{
+	struct call *call = user;
+	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+	enum check_outcome o = read_answer(reply);
+
+	if (reply)
+		dbus_message_unref(reply);
+	check_over(call);
+	switch (o) {
+	case CHECK_YES:
+		call->allowed(call);
+		break;
+	case CHECK_CHALLENGE:
+		call_fail(call, VITALED_REASON_INTERACTION_REQUIRED, NULL);
+		break;
+	case CHECK_NO:
+		call_fail(call, VITALED_REASON_ACCESS_DENIED, NULL);
+		break;
+	case CHECK_BROKEN:
+		call_fail(call, VITALED_REASON_FAILED, "no answer of polkit");
+		break;
+	}
+}
+
+static void put_subject(struct wire *w, const char *name)
+{
+	struct wire subject, dict;
+
+	wire_open(w, DBUS_TYPE_STRUCT, NULL, &subject);
+	wire_str(&subject, "system-bus-name");
+	wire_open(&subject, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	wire_sv_str(&dict, "name", name);
+	wire_close(&subject, &dict);
+	wire_close(w, &subject);
+}
+
+static size_t checks_of(const struct bus *b, uid_t uid)
+{
+	size_t n = 0;
+
+	for (const struct peer *p = b->peers; p; p = p->next)
+		for (const struct call *call = p->known && p->uid == uid ? p->calls : NULL;
+			call; call = call->next)
+			n += call->check ? 1 : 0;
+	return n;
+}
+
+static int check_send(struct call *call, DBusMessage *m, bool person)
+{
+	struct bus *b = call->b;
+	int ms = (int)((person ? LIMIT_POLKIT_PERSON : LIMIT_POLKIT) / 1000U);
+
+	if (!dbus_connection_send_with_reply(b->c, m, &call->check, ms))
+		return fault(-ENOMEM);
+	if (!call->check)
+		return fault(-ENOTCONN);
+	b->n_checks++;
+	if (!dbus_pending_call_set_notify(call->check, on_answer, call, NULL)) {
+		dbus_pending_call_cancel(call->check);
+		check_over(call);
+		return fault(-ENOMEM);
+	}
+	return 0;
+}
+
+void polkit_check(struct call *call, const char *action, call_fn allowed)
+{
+	struct bus *b = call->b;
+	bool person = dbus_message_get_allow_interactive_authorization(call->m);
+	struct wire w, details;
+	DBusMessage *m;
+	int r;
+
+	if (b->n_checks >= LIMIT_CALLS_WAITING || checks_of(b, call->peer->uid) >= CHECKS_UID) {
+		call_fail(call, VITALED_REASON_LIMITS_EXCEEDED, "checks");
+		return;
+	}
+	(void)snprintf(call->check_id, sizeof(call->check_id), "v%llu",
+		(unsigned long long)++b->check_seq);
+	wire_call(&w, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization");
+	if (w.ok)
+		dbus_message_set_auto_start(w.m, TRUE);
+	put_subject(&w, call->peer->name);
+	wire_str(&w, action);
+	wire_open(&w, DBUS_TYPE_ARRAY, "{ss}", &details);
+	wire_close(&w, &details);
+	wire_u32(&w, person ? 1 : 0);
+	wire_str(&w, call->check_id);
+	call->allowed = allowed;
+	call->object = NULL; /* it may go while polkit thinks */
+	m = wire_take(&w);
+	r = m ? check_send(call, m, person) : fault(-ENOMEM);
+	if (m)
+		dbus_message_unref(m);
+	if (r < 0)
+		call_fault(call, r);
+}

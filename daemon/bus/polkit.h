@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/* Asking polkit whether the sender of a call may do an action. */
+#include "daemon/bus/peers.h"
+
+#define POLKIT_OPEN	     "org.vitaled1.session.open"
+#define POLKIT_OPEN_IDENTITY "org.vitaled1.session.open-identity"
+#define POLKIT_AUDIT_READ    "org.vitaled1.audit.read"
+
+/**
+ * polkit_check() - ask about @call's sender; never blocks
+ * @allowed: runs once when the answer is yes and then owns the call; any other answer ends it:
+ *           no = AccessDenied, needs a person = InteractionRequired, no answer or an error of
+ *           polkit = Failed (never a "no"), too many checks of this uid = LimitsExceeded.
+ */
+void polkit_check(struct call *call, const char *action, call_fn allowed);
+void polkit_cancel(struct call *call); /* the caller left: also tells polkit */

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * org.vitaled1.Session, for the connection that opened it and for nobody else, and what the
+ * session's room reports. Facts about a patient leave in sealed memfds only.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/bus/ask.h"
+#include "daemon/bus/errors.h"
+#include "daemon/bus/interfaces.h"
+#include "daemon/limits.h"
+
+struct session *call_session(const struct call *call)
+{
+	return call->object->what;
+}
+
+static const struct session *session_of(const struct object *o)
+{
+	return o->what;
+}
+
+/* -- properties -- */
+
+static void get_state(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	wire_str(w, session_state_word(session_state(session_of(o))));
+}
+
+static void get_reason(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	wire_str(w, vitaled_reason_word(session_reason(session_of(o))));
+}
+
+static void get_mode(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	const char *word = "";
+
+	switch (session_mode(session_of(o))) {
+	case SESSION_MODE_NORMAL:
+		word = "normal";
+		break;
+	case SESSION_MODE_IDENTITY:
+		word = "identity";
+		break;
+	}
+	wire_str(w, word);
+}
+
+static void get_intent(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	static const char *const words[] = {"consult", "feed", "create"};
+	unsigned int intents = session_intents(session_of(o));
+	struct wire list;
+
+	wire_open(w, DBUS_TYPE_ARRAY, "s", &list);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (intents & 1U << i)
+			wire_str(&list, words[i]);
+	wire_close(w, &list);
+}
+
+static void get_proof(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	wire_str(w, proof_word(session_proof(session_of(o))));
+}
+
+static void get_expires(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	wire_u64(w, session_expires(session_of(o)));
+}
+
+static void get_tries(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	wire_u8(w, session_pin_tries(session_of(o)));
+}
+
+static void get_progress(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	uint32_t done = 0, expected = 0;
+	struct wire pair;
+
+	session_progress(session_of(o), &done, &expected);
+	wire_open(w, DBUS_TYPE_STRUCT, NULL, &pair);
+	wire_u32(&pair, done);
+	wire_u32(&pair, expected);
+	wire_close(w, &pair);
+}
+
+/* -- methods -- */
+
+static void reply_json(struct call *call, int r, const json_t *j, const char *name)
+{
+	if (r < 0)
+		call_fault(call, r);
+	else if (!j)
+		call_fail(call, VITALED_REASON_WRONG_STATE,
+			session_state_word(session_state(call_session(call))));
+	else
+		memfd_reply(call, j, name);
+}
+
+static void on_beneficiaries(struct call *call)
+{
+	_cleanup_json_ json_t *j = NULL;
+	int r = session_beneficiaries(call_session(call), &j);
+
+	reply_json(call, r, j, "vitaled-beneficiaries");
+}
+
+static void on_patient(struct call *call)
+{
+	_cleanup_json_ json_t *j = NULL;
+	int r = session_patient_json(call_session(call), &j);
+
+	reply_json(call, r, j, "vitaled-patient");
+}
+
+static void on_choose(struct call *call)
+{
+	uint32_t id = session_id(call_session(call));
+	DBusMessageIter it;
+	int r;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	r = session_choose(call_session(call), SESSION_CHOICE_BENEFICIARY, wire_get_u32(&it));
+	if (r == 0)
+		ask_stop(call->b, id, ASK_BENEFICIARY, "answered");
+	if (r < 0)
+		call_fault(call, r);
+	else if (r > 0)
+		call_fail(call, errors_of_choose(r), "beneficiary");
+	else
+		call_done(call);
+}
+
+static bool after_pin(enum session_state st)
+{
+	switch (st) {
+	case SESSION_STATE_AUTHENTICATING:
+	case SESSION_STATE_WAITING_FOR_CHOICE:
+	case SESSION_STATE_WAITING_FOR_CONSENT:
+	case SESSION_STATE_UNLOCKED:
+		return true;
+	case SESSION_STATE_QUEUED:
+	case SESSION_STATE_WAITING_FOR_CARDS:
+	case SESSION_STATE_READING:
+	case SESSION_STATE_WAITING_FOR_PIN:
+	case SESSION_STATE_SUSPENDED:
+	case SESSION_STATE_REFUSED:
+	case SESSION_STATE_LOCKED:
+	case SESSION_STATE_FAILED:
+		break;
+	}
+	return false;
+}
+
+static void on_professional(struct call *call)
+{
+	const struct session *s = call_session(call);
+	const struct session_professional *p = session_professional(s);
+	struct wire w, dict;
+
+	if (!p || !after_pin(session_state(s))) {
+		reply_json(call, 0, NULL, NULL);
+		return;
+	}
+	wire_reply(&w, call->m);
+	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	wire_sv_str(&dict, "national-id", p->person.national_id);
+	wire_sv_str(&dict, "surname", p->person.surname);
+	wire_sv_str(&dict, "given", p->person.given);
+	wire_sv_str(&dict, "organisation", p->person.organisation);
+	wire_sv_str(&dict, "card-number", p->person.card_number);
+	wire_sv_str(&dict, "nature", nature_word(p->person.nature));
+	wire_sv_u8(&dict, "card-type", p->person.card_type);
+	wire_sv_u8(&dict, "category", p->person.category);
+	wire_sv_u8(&dict, "profession", p->person.profession);
+	wire_sv_str(&dict, "speciality", p->speciality);
+	if (p->chosen) {
+		wire_sv_str(&dict, "structure", p->chosen->structure);
+		wire_sv_str(&dict, "structure-name", p->chosen->name);
+		wire_sv_str(&dict, "sector", p->chosen->sector);
+	}
+	wire_close(&w, &dict);
+	call_reply(call, &w);
+}
+
+static void on_receipt(struct call *call)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(LIMIT_JSON_FD);
+	_cleanup_json_ json_t *j = NULL;
+	DBusMessageIter it;
+	int r;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	if (strcmp(wire_get_str(&it), "json") != 0) {
+		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, "format");
+		return;
+	}
+	r = consent_receipt(call->b->rooms.consents, call_session(call), &text);
+	if (r > 0) {
+		call_fail(call, VITALED_REASON_WRONG_STATE, "no receipt");
+		return;
+	}
+	if (r == 0)
+		r = json_parse(buf_view(&text), &j);
+	if (r)
+		call_fault(call, r < 0 ? r : fault(-EBADMSG));
+	else
+		memfd_reply(call, j, "vitaled-receipt");
+}
+
+static void on_lock(struct call *call)
+{
+	struct session *s = call_session(call);
+	enum session_state st = session_state(s);
+
+	if (!session_state_ended(st))
+		session_end(s, st == SESSION_STATE_UNLOCKED ? VITALED_REASON_RELEASED
+							    : VITALED_REASON_CANCELLED);
+	call_done(call);
+}
+
+static void on_release(struct call *call)
+{
+	session_release(call_session(call));
+	call_done(call);
+}
+
+static const struct method methods[] = {
+	{"GetBeneficiaries", "", "h", "beneficiaries", NULL, on_beneficiaries},
+	{"Choose", "u", "", "index", NULL, on_choose},
+	{"GetPatient", "", "h", "patient", NULL, on_patient},
+	{"GetProfessional", "", "a{sv}", "professional", NULL, on_professional},
+	{"GetReceipt", "s", "h", "format receipt", NULL, on_receipt},
+	{"Lock", "", "", "", NULL, on_lock},
+	{"Release", "", "", "", NULL, on_release},
+};
+
+static const struct property properties[] = {
+	{"State", "s", 0, get_state},
+	{"Reason", "s", 0, get_reason},
+	{"Mode", "s", PROPERTY_CONST, get_mode},
+	{"Intent", "as", PROPERTY_CONST, get_intent},
+	{"Proof", "s", 0, get_proof},
+	{"Expires", "t", 0, get_expires},
+	{"PinTriesLeft", "y", 0, get_tries},
+	{"Progress", "(uu)", 0, get_progress},
+};
+
+const struct interface interface_session = {
+	.name = "org.vitaled1.Session",
+	.methods = methods,
+	.n_methods = ARRAY_LEN(methods),
+	.properties = properties,
+	.n_properties = ARRAY_LEN(properties),
+};
+
+/* -- what the session's room reports -- */
+
+void bus_session_added(void *bus, struct session *s)
+{
+	if (objects_add(bus, OBJECT_SESSION, session_id(s), s, session_owner(s)) < 0)
+		errors_log(-ENOMEM, "bus-session");
+}
+
+void bus_session_changed(void *bus, struct session *s)
+{
+	struct bus *b = bus;
+	struct object *o = objects_get(b, OBJECT_SESSION, session_id(s));
+	enum session_state st = session_state(s);
+
+	if (!o)
+		return;
+	changes_mark(b, OBJECT_SESSION, o->id);
+	if (st == SESSION_STATE_UNLOCKED && !o->told_open) {
+		o->told_open = true;
+		ask_inform(b, s, "unlocked");
+	}
+	if (session_state_ended(st) && !o->told_ended) {
+		o->told_ended = true;
+		ask_stop(b, o->id, 0, vitaled_reason_word(session_reason(s)));
+		calls_of_session(b, o->id);
+		ask_inform(b, s, "ended");
+	}
+}
+
+void bus_session_removed(void *bus, struct session *s)
+{
+	struct bus *b = bus;
+
+	bus_session_changed(b, s);
+	ask_stop(b, session_id(s), 0, vitaled_reason_word(VITALED_REASON_RELEASED));
+	calls_of_session(b, session_id(s));
+	objects_remove(b, OBJECT_SESSION, session_id(s));
+}

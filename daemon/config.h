@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The configuration, read once (inih) from /etc/vitaled/vitaled.conf or --config FILE. Every key is
+ * explained in systemd/vitaled.conf, which is the default configuration, commented.
+ */
+#include <sys/types.h>
+
+#include "daemon/trust/trust.h"
+
+#define CONFIG_PAIRS_MAX  8U
+#define CONFIG_AGENTS_MAX 16U
+
+/* the least proof that unlocks, per nature */
+enum proof {
+	PROOF_NONE = 0,
+	PROOF_READ,
+	PROOF_ACTIVE,
+	PROOF_MUTUAL,
+	PROOF_LOCKED, /* configuration only: nothing unlocks */
+};
+
+const char *proof_word(enum proof p);
+
+struct config_pair {
+	char name[32];
+	char patient_reader[128];      /* PC/SC name; empty: any */
+	char professional_reader[128]; /* PC/SC name; empty: any */
+};
+
+/* who may hold an agent capability; without a row any user that polkit allows */
+struct config_agent {
+	char capability[20]; /* pin, professional, patient-display */
+	char pair[32];	     /* patient-display: of this pair; else empty */
+	uid_t uid;
+};
+
+struct config {
+	char state[256];    /* /var/lib/vitaled */
+	char anchors[256];  /* /etc/vitaled/anchors */
+	char children[256]; /* folder of vitaled-watch, -card, -dossier */
+	char pcsc_socket
+		[256]; /* PCSCLITE_CSOCK_NAME for the children; empty: libpcsclite's default */
+	char origin[128]; /* name of the record */
+	char workstation[64];
+	enum proof required[NATURE_COUNT];
+	uint32_t pin_lifetime; /* s; 0: a PIN for every patient */
+	uint32_t pin_idle;     /* s */
+	struct config_pair pairs[CONFIG_PAIRS_MAX];
+	size_t n_pairs;
+	struct config_agent agents[CONFIG_AGENTS_MAX];
+	size_t n_agents;
+	char data[256];		  /* installed data: rights/, wordings/ */
+	char consent_folder[256]; /* wordings of consent; empty: <data>/wordings */
+	char consent_language[8]; /* of the wording that patients are shown: fr */
+};
+
+enum config_outcome {
+	CONFIG_INVALID =
+		1, /* unknown section or key, or a value that does not parse: @ret_where */
+};
+
+/** config_load() - defaults, then @path (NULL: the default file when it exists).
+ *  @ret_where: malloc'ed "file:line: key" on CONFIG_INVALID. */
+int config_load(const char *path, struct config *ret, char **ret_where) _must_check_;

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The way of a consent: asked, answered, stated, signed by both cards at once, verified here,
+ * recorded, and only then told to the session. No answer is never consent. One struct consent
+ * hangs on each session that came so far; it is owned here, wiped down to what the receipt needs
+ * when the session ends, and freed when its object goes.
+ */
+#include "daemon/consent/consent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/link-ops.h"
+#include "base/tlv.h"
+#include "daemon/consent/cms.h"
+#include "daemon/consent/statement.h"
+#include "record/crypto.h"
+
+#define STATEMENT_MAX  16384U /* bytes */
+#define ATTRIBUTES_MAX 4096U  /* what a card signs: CARD_OP_SIGN */
+#define CMS_MAX	       32768U
+
+struct consents {
+	const struct config *config;
+	const struct trust *trust;
+	struct audit *audit;
+	struct consent_ops ops;
+	void *user;
+	struct wordings wordings;
+};
+
+enum phase {
+	PHASE_ASKING = 0,
+	PHASE_ANSWERED, /* given; waits for consent_sign() */
+	PHASE_SIGNING,
+	PHASE_SIGNED,
+	PHASE_OVER, /* refused, failed or forgotten */
+};
+
+struct consent {
+	struct consents *all;
+	struct session *session;
+	enum phase phase;
+	const struct wording *wording;
+	enum consent_form form;
+	uid_t agent_uid;
+	struct buf agent_name;
+	struct buf statement;
+	uint8_t hash[CRYPTO_SHA256];
+	struct buf attributes;
+	struct buf cms;
+	struct buf certificate; /* of the patient's card; empty: it has none */
+	struct buf presence;	/* its signature */
+	unsigned int waiting;	/* answers of cards */
+	enum vitaled_reason failed;
+	uint64_t index; /* of the entry in the record */
+};
+
+/* -- life ---------------------------------------------------------------------------------------- */
+
+int consents_new(const struct config *config, const char *folder, const struct trust *trust,
+	struct audit *audit, const struct consent_ops *ops, void *user, struct consents **ret)
+{
+	struct consents *cs = calloc(1, sizeof(*cs));
+	int r;
+
+	if (!cs) {
+		return fault(-ENOMEM);
+	}
+	*cs = (struct consents){
+		.config = config, .trust = trust, .audit = audit, .ops = *ops, .user = user};
+	r = wordings_load(folder, &cs->wordings);
+	if (r < 0) {
+		free(cs);
+		return trace(r);
+	}
+	*ret = cs;
+	return 0;
+}
+
+struct consents *consents_free(struct consents *cs)
+{
+	if (cs) {
+		wordings_done(&cs->wordings);
+		free(cs);
+	}
+	return NULL;
+}
+
+static struct consent *consent_new(struct consents *cs, struct session *s)
+{
+	struct consent *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		return NULL;
+	}
+	*c = (struct consent){
+		.all = cs,
+		.session = s,
+		.agent_name = BUF_NULL(256),
+		.statement = BUF_NULL(STATEMENT_MAX),
+		.attributes = BUF_NULL(ATTRIBUTES_MAX),
+		.cms = BUF_NULL(CMS_MAX),
+		.certificate = BUF_NULL(CVC_MAX),
+		.presence = BUF_NULL(CVC_SIGNATURE),
+	};
+	session_set_consent(s, c);
+	return c;
+}
+
+void consent_removed(struct consents *cs, struct session *s)
+{
+	struct consent *c = session_consent(s);
+
+	(void)cs;
+	if (!c) {
+		return;
+	}
+	session_set_consent(s, NULL);
+	buf_done(&c->agent_name);
+	buf_done(&c->statement);
+	buf_done(&c->attributes);
+	buf_done(&c->cms);
+	buf_done(&c->certificate);
+	buf_done(&c->presence);
+	free(c);
+}
+
+void consent_forget(struct consents *cs, struct session *s)
+{
+	struct consent *c = session_consent(s);
+
+	(void)cs;
+	if (!c) {
+		return;
+	}
+	session_forget_requests(s, c);
+	buf_done(&c->attributes);
+	if (c->phase != PHASE_SIGNED) {
+		c->phase = PHASE_OVER;
+		buf_done(&c->statement);
+		buf_done(&c->cms);
+		buf_done(&c->certificate);
+		buf_done(&c->presence);
+	}
+}
+
+bool consent_given(const struct session *s)
+{
+	const struct consent *c = session_consent(s);
+
+	return c && c->phase == PHASE_SIGNED;
+}
+
+/* -- the record ---------------------------------------------------------------------------------- */
+
+static json_t *details_of(const struct consent *c, const char *decision, const char *why)
+{
+	json_t *details = json_pack("{s:s}", "decision", decision);
+	json_t *acts = NULL;
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(128);
+	int r = statement_acts(c->session, &acts);
+
+	r = r < 0 ? r : json_set(details, "acts", acts);
+	if (r == 0 && why) {
+		r = json_set(details, "why", json_string(why));
+	}
+	if (r == 0 && c->form != 0) {
+		r = json_set(details, "form", json_string(consent_form_word(c->form)));
+	}
+	if (r == 0 && c->statement.len > 0) {
+		hex_encode(&hex, VIEW(c->hash));
+		r = json_set(details, "statement-sha256",
+			json_stringn((const char *)hex.data, hex.len));
+	}
+	if (r < 0) {
+		json_decref(details);
+		return NULL;
+	}
+	return details;
+}
+
+/* Return: whether the entry is durable. */
+static bool record(
+	struct consent *c, const char *decision, const char *why, enum vitaled_reason outcome)
+{
+	_cleanup_json_ json_t *details = details_of(c, decision, why);
+	struct audit_entry entry = session_audit(c->session, AUDIT_EVENT_CONSENT);
+
+	entry.outcome = outcome == VITALED_REASON_NONE ? "ok" : vitaled_reason_word(outcome);
+	entry.details = details;
+	return details && audit_append(c->all->audit, &entry, &c->index) == 0;
+}
+
+/* -- asking -------------------------------------------------------------------------------------- */
+
+void consent_ask(struct consents *cs, struct session *s)
+{
+	struct consent *c = session_consent(s);
+	_cleanup_json_ json_t *request = NULL;
+
+	if (!c) {
+		c = consent_new(cs, s);
+	}
+	if (!c) {
+		session_consented(s, VITALED_REASON_FAILED);
+		return;
+	}
+	c->phase = PHASE_ASKING;
+	c->wording = wordings_pick(&cs->wordings, cs->config->consent_language);
+	if (statement_request(s, c->wording, &request) < 0) {
+		session_consented(s, VITALED_REASON_FAILED);
+		return;
+	}
+	cs->ops.ask(cs->user, s, request);
+}
+
+/* Not given: recorded as what it was; refusing is no error and nothing is signed. */
+static void not_given(
+	struct consent *c, const char *decision, const char *why, enum vitaled_reason r)
+{
+	c->phase = PHASE_OVER;
+	session_consented(
+		c->session, record(c, decision, why, r) ? r : VITALED_REASON_AUDIT_UNAVAILABLE);
+}
+
+void consent_answered(struct consents *cs, struct session *s,
+	const struct consent_answer *answer, enum vitaled_reason why)
+{
+	struct consent *c = session_consent(s);
+
+	(void)cs;
+	if (!c || c->phase != PHASE_ASKING) {
+		return;
+	}
+	if (!answer) {
+		why = why == VITALED_REASON_NONE ? VITALED_REASON_CANCELLED : why;
+		not_given(c, "none", vitaled_reason_word(why), why);
+		return;
+	}
+	c->form = answer->form;
+	c->agent_uid = answer->agent_uid;
+	buf_put_str(&c->agent_name, answer->agent_name ? answer->agent_name : "");
+	buf_put_u8(&c->agent_name, 0);
+	if (answer->decision != CONSENT_GIVEN) {
+		not_given(c, consent_decision_word(answer->decision), answer->reason,
+			VITALED_REASON_CONSENT_REFUSED);
+	} else if (buf_check(&c->agent_name) < 0) {
+		not_given(c, "none", "failed", VITALED_REASON_FAILED);
+	} else {
+		c->phase = PHASE_ANSWERED;
+		session_consented(s, VITALED_REASON_NONE);
+	}
+}
+
+/* -- signing ------------------------------------------------------------------------------------- */
+
+static void finish(struct consent *c)
+{
+	bool patient = c->presence.len > 0;
+	enum vitaled_reason r = c->failed;
+
+	if (r == VITALED_REASON_NONE && !record(c, "given", NULL, r)) {
+		r = VITALED_REASON_AUDIT_UNAVAILABLE;
+	}
+	if (r == VITALED_REASON_NONE) {
+		c->phase = PHASE_SIGNED;
+		buf_done(&c->attributes);
+	} else {
+		c->phase = PHASE_OVER;
+	}
+	session_signed(
+		c->session, r, r == VITALED_REASON_NONE && patient, r == VITALED_REASON_NONE);
+}
+
+/* One of the two has answered; the first failure counts, the last answer finishes. */
+static void one_done(struct consent *c, enum vitaled_reason r)
+{
+	c->waiting--;
+	if (c->failed == VITALED_REASON_NONE) {
+		c->failed = r;
+	}
+	if (c->waiting == 0 || r != VITALED_REASON_NONE) {
+		session_forget_requests(c->session, c);
+		finish(c);
+	}
+}
+
+static enum vitaled_reason take_professional(struct consent *c, const struct link_frame *answer)
+{
+	const struct session_professional *who = session_professional(c->session);
+	enum vitaled_reason reason = session_answer_reason(c->session, true, answer);
+	struct tlv t;
+	int r;
+
+	if (reason != VITALED_REASON_NONE) {
+		return reason;
+	}
+	if (tlv_find(answer->body, LINK_TAG_SIGNATURE, &t) != 0) {
+		return VITALED_REASON_CARD_BROKEN;
+	}
+	r = trust_rsa(who->certificate, buf_view(&c->attributes), t.value);
+	if (r == 0) {
+		r = cms_assemble(who->certificate, buf_view(&c->attributes), t.value, &c->cms);
+	}
+	if (r != 0) {
+		return r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_PROOF_FAILED;
+	}
+	return VITALED_REASON_NONE;
+}
+
+static enum vitaled_reason take_patient(struct consent *c, const struct link_frame *answer)
+{
+	enum vitaled_reason reason = session_answer_reason(c->session, false, answer);
+	struct tlv t;
+	int r;
+
+	if (reason != VITALED_REASON_NONE) {
+		return reason;
+	}
+	if (tlv_find(answer->body, LINK_TAG_SIGNATURE, &t) != 0) {
+		return VITALED_REASON_CARD_BROKEN;
+	}
+	r = session_presence(c->session, VIEW(c->hash), "VDCONS01", t.value);
+	if (r == 0) {
+		buf_put_view(&c->presence, t.value);
+		r = buf_check(&c->presence);
+	}
+	if (r != 0) {
+		return r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_PROOF_FAILED;
+	}
+	return VITALED_REASON_NONE;
+}
+
+static void on_professional(void *user, struct link_frame *answer)
+{
+	struct consent *c = user;
+
+	one_done(c, take_professional(c, answer));
+}
+
+static void on_patient(void *user, struct link_frame *answer)
+{
+	struct consent *c = user;
+
+	one_done(c, take_patient(c, answer));
+}
+
+/* The statement, its hash, and what the professional's card signs of it. */
+static int state(struct consent *c)
+{
+	const struct session_professional *who = session_professional(c->session);
+	const struct session_patient *patient = session_patient(c->session);
+	struct statement st = {
+		.session = c->session,
+		.config = c->all->config,
+		.wording = c->wording,
+		.decision = CONSENT_GIVEN,
+		.form = c->form,
+		.agent_uid = c->agent_uid,
+		.agent_name = (const char *)c->agent_name.data,
+		.time = clock_wall(),
+	};
+	struct view bytes;
+	int r;
+
+	audit_head(c->all->audit, &st.previous_size, st.previous_root);
+	r = statement_build(&st, &c->statement);
+	if (r < 0) {
+		return trace(r);
+	}
+	bytes = buf_view(&c->statement);
+	r = crypto_sha256(&bytes, 1, c->hash);
+	if (r == 0) {
+		r = cms_attributes(who->certificate, bytes, st.time, &c->attributes);
+	}
+	buf_put_view(&c->certificate, patient->role_certificate);
+	return r < 0 ? trace(r) : trace(buf_check(&c->certificate));
+}
+
+/* Both cards at once: they hang on two links. */
+static int ask_cards(struct consent *c)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(ATTRIBUTES_MAX + 16);
+	size_t mark;
+	int r;
+
+	tlv_put(&body, LINK_TAG_DATA, buf_view(&c->attributes));
+	r = buf_check(&body);
+	if (r == 0) {
+		r = session_professional_request(
+			c->session, CARD_OP_SIGN, buf_view(&body), on_professional, c);
+	}
+	if (r != 0) {
+		return trace(r);
+	}
+	c->waiting = 1;
+	if (c->certificate.len == 0) {
+		return 0;
+	}
+	buf_reset(&body);
+	mark = tlv_open(&body, LINK_TAG_DATA);
+	buf_put_view(&body, VIEW(c->hash));
+	buf_put_str(&body, "VDCONS01");
+	tlv_close(&body, mark);
+	r = buf_check(&body);
+	if (r == 0) {
+		r = session_patient_request(c->session, CARD_OP_INTERNAL_AUTHENTICATE,
+			buf_view(&body), on_patient, c);
+	}
+	c->waiting = 2;
+	return trace(r);
+}
+
+void consent_sign(struct consents *cs, struct session *s)
+{
+	struct consent *c = session_consent(s);
+	int r;
+
+	(void)cs;
+	if (!c || c->phase != PHASE_ANSWERED) {
+		session_signed(s, VITALED_REASON_FAILED, false, false);
+		return;
+	}
+	c->phase = PHASE_SIGNING;
+	r = state(c);
+	if (r == 0) {
+		r = ask_cards(c);
+	}
+	if (r != 0) {
+		session_forget_requests(s, c);
+		c->phase = PHASE_OVER;
+		session_signed(s, r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED,
+			false, false);
+	}
+}
+
+/* -- the receipt --------------------------------------------------------------------------------- */
+
+static json_t *base64_json(struct view v)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(RECEIPT_MAX);
+
+	if (v.len == 0) {
+		return json_null();
+	}
+	base64_encode(&text, v);
+	return buf_check(&text) < 0 ? NULL : json_stringn((const char *)text.data, text.len);
+}
+
+static json_t *path_json(struct view path)
+{
+	json_t *list = json_array();
+
+	for (size_t at = 0; at < path.len; at += MERKLE_HASH) {
+		if (json_array_append_new(list, base64_json(view_sub(path, at, MERKLE_HASH))) <
+			0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* The entry of this consent in the tree of now, under a checkpoint of now. */
+static json_t *audit_json(struct consent *c)
+{
+	_cleanup_(buf_done) struct buf entry = BUF_NULL(65536);
+	_cleanup_(buf_done) struct buf path = BUF_NULL(MERKLE_LEVELS * (size_t)MERKLE_HASH);
+	_cleanup_(buf_done) struct buf note = BUF_NULL(4096);
+
+	if (audit_checkpoint(c->all->audit, &note) != 0 ||
+		audit_proof(c->all->audit, c->index, &entry, &path) != 0) {
+		return NULL;
+	}
+	return json_pack("{s:I,s:o,s:o,s:s%,s:s}", "index", (json_int_t)c->index, "entry",
+		base64_json(buf_view(&entry)), "path", path_json(buf_view(&path)), "checkpoint",
+		(const char *)note.data, note.len, "vkey", audit_vkey(c->all->audit));
+}
+
+static json_t *patient_json(const struct consent *c)
+{
+	enum proof proof = c->presence.len > 0 ? PROOF_MUTUAL : PROOF_READ;
+
+	return json_pack("{s:s,s:o,s:o}", "proof", proof_word(proof), "certificate",
+		base64_json(buf_view(&c->certificate)), "signature",
+		base64_json(buf_view(&c->presence)));
+}
+
+int consent_receipt(struct consents *cs, struct session *s, struct buf *ret)
+{
+	struct consent *c = session_consent(s);
+	struct audit_entry entry = session_audit(s, AUDIT_EVENT_RECEIPT);
+	_cleanup_json_ json_t *whole = NULL;
+	int r;
+
+	if (!c || c->phase != PHASE_SIGNED) {
+		return CONSENT_NO_RECEIPT;
+	}
+	entry.outcome = "ok";
+	if (audit_append(cs->audit, &entry, NULL) != 0) {
+		return fault(-EIO); /* what cannot be recorded is not handed out */
+	}
+	whole = json_pack("{s:i,s:o,s:{s:o},s:o,s:o}", "format", 1, "statement",
+		base64_json(buf_view(&c->statement)), "professional", "cms",
+		base64_json(buf_view(&c->cms)), "patient", patient_json(c), "audit",
+		audit_json(c));
+	if (!whole) {
+		return fault(-EIO);
+	}
+	r = json_canonical(whole, ret);
+	return r > 0 ? fault(-EINVAL) : trace(r);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * Consent: what the patient is asked, what is signed about it, and the receipt. The statement is
+ * made after cards and person are fixed and holds the broker's nonce; the professional's card signs
+ * it (CMS), the patient's card proves its presence over it; both are verified here before the
+ * session hears of them. Fields: doc/consent.md.
+ */
+#include "daemon/session/session.h"
+#include "record/receipt.h"
+
+enum consent_decision {
+	CONSENT_GIVEN = 1,
+	CONSENT_REFUSED,
+	CONSENT_IMPOSSIBLE,
+};
+
+enum consent_form {
+	CONSENT_FORM_ORAL = 1, /* the professional states that the patient agreed */
+	CONSENT_FORM_SCREEN,   /* the patient answered on a patient-display of another uid */
+	CONSENT_FORM_SCREEN_SHARED, /* ... of the session owner's own uid */
+};
+
+struct consent_answer {
+	enum consent_decision decision;
+	enum consent_form form;
+	uid_t agent_uid;
+	const char *agent_name; /* configured capability holder's user name, or unique name */
+	const char *reason;	/* for impossible: a word, or NULL */
+};
+
+struct consents;
+
+struct consent_ops {
+	/* people (daemon/bus/agent): @request is {acts, text{id,language,sha256,wording}, patient{...},
+	 * professional{...}, structure, application}; answered by consent_answered(). @display: the
+	 * patient's own display is wanted (preferred when there is one). */
+	void (*ask)(void *user, struct session *s, const json_t *request);
+};
+
+/** consents_new() - loads the wordings of @folder (consent-<id>.<language>.txt). */
+int consents_new(const struct config *config, const char *folder, const struct trust *trust,
+	struct audit *audit, const struct consent_ops *ops, void *user,
+	struct consents **ret) _must_check_;
+struct consents *consents_free(struct consents *cs);
+
+/* session_ops' own members, for main.c to fill in: */
+void consent_ask(struct consents *cs, struct session *s);    /* ends with session_consented() */
+void consent_sign(struct consents *cs, struct session *s);   /* ends with session_signed() */
+void consent_forget(struct consents *cs, struct session *s); /* ops->lock: keeps the receipt */
+void consent_removed(
+	struct consents *cs, struct session *s); /* ops->removed: the receipt too */
+/** consent_answered() - of an agent; @answer NULL: nobody answered, @why says why. */
+void consent_answered(struct consents *cs, struct session *s,
+	const struct consent_answer *answer, enum vitaled_reason why);
+
+enum consent_receipt_outcome {
+	CONSENT_NO_RECEIPT = 1, /* nothing was signed in this session */
+};
+
+/** consent_receipt() - the receipt with a checkpoint made now; stays available after the session
+ *  ended, until it is removed. @ret: canonical JSON text. */
+int consent_receipt(struct consents *cs, struct session *s, struct buf *ret) _must_check_;
+/** consent_given() - whether this session's consent was given and both signatures verified. */
+bool consent_given(const struct session *s);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Building the statement and the request. Nothing is decided here and nothing is kept; the caller
+ * owns what comes out. Every member is written by put(), which takes the value also on failure.
+ */
+#include "daemon/consent/statement.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/rng.h"
+#include "daemon/limits.h"
+
+const char *consent_decision_word(enum consent_decision d)
+{
+	switch (d) {
+	case CONSENT_GIVEN:
+		return "given";
+	case CONSENT_REFUSED:
+		return "refused";
+	case CONSENT_IMPOSSIBLE:
+		return "impossible";
+	}
+	return "none";
+}
+
+const char *consent_form_word(enum consent_form f)
+{
+	switch (f) {
+	case CONSENT_FORM_ORAL:
+		return "oral";
+	case CONSENT_FORM_SCREEN:
+		return "screen";
+	case CONSENT_FORM_SCREEN_SHARED:
+		return "screen-shared";
+	}
+	return "oral";
+}
+
+/* -- writing members ----------------------------------------------------------------------------- */
+
+struct object { /* an object being built; the first failure stays */
+	json_t *j;
+	int r;
+};
+
+static void put(struct object *o, const char *name, json_t *value)
+{
+	int r = json_set(o->j, name, value);
+
+	o->r = o->r < 0 ? o->r : r;
+}
+
+static void put_text(struct object *o, const char *name, const char *text)
+{
+	put(o, name, text && text[0] != '\0' ? json_string(text) : json_null());
+}
+
+static void put_number(struct object *o, const char *name, uint64_t v)
+{
+	put(o, name, json_integer((json_int_t)v));
+}
+
+static void put_hex(struct object *o, const char *name, struct view v)
+{
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(256);
+
+	hex_encode(&hex, v);
+	put(o, name,
+		buf_check(&hex) < 0 ? NULL : json_stringn((const char *)hex.data, hex.len));
+}
+
+/* Put an object made by @fill under @name. */
+static struct object part(void)
+{
+	return (struct object){.j = json_object()};
+}
+
+static void put_part(struct object *o, const char *name, struct object *p)
+{
+	o->r = o->r < 0 ? o->r : p->r;
+	put(o, name, p->j);
+}
+
+/* -- parts --------------------------------------------------------------------------------------- */
+
+int statement_acts(const struct session *s, json_t **ret)
+{
+	static const struct {
+		unsigned int bit;
+		const char *word;
+	} acts[] = {
+		{SESSION_INTENT_CONSULT, "consult"},
+		{SESSION_INTENT_FEED, "feed"},
+		{SESSION_INTENT_CREATE, "create"},
+	};
+
+	_cleanup_json_ json_t *list = json_array();
+
+	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
+		if ((session_intents(s) & acts[i].bit) &&
+			json_array_append_new(list, json_string(acts[i].word)) < 0) {
+			return fault(-ENOMEM);
+		}
+	}
+	*ret = list;
+	list = NULL;
+	return *ret ? 0 : fault(-ENOMEM);
+}
+
+static void put_acts(struct object *o, const struct session *s)
+{
+	json_t *acts = NULL;
+	int r = statement_acts(s, &acts);
+
+	o->r = o->r < 0 ? o->r : r;
+	put(o, "acts", acts);
+}
+
+enum proof statement_proof(const struct session *s)
+{
+	const struct session_patient *p = session_patient(s);
+
+	return p && p->role_certificate.len > 0 ? PROOF_MUTUAL : PROOF_READ;
+}
+
+static void put_wording(struct object *o, const struct wording *w, bool whole)
+{
+	struct object p = part();
+
+	put_text(&p, "id", w->id);
+	put_text(&p, "language", w->language);
+	put_text(&p, "sha256", w->sha256);
+	if (whole) {
+		put_text(&p, "wording", w->text);
+	}
+	put_part(o, "text", &p);
+}
+
+static void put_patient(struct object *o, const struct session *s)
+{
+	const struct session_patient *patient = session_patient(s);
+	struct object p = part();
+
+	put_text(&p, "pseudonym", patient->pseudonym);
+	put_text(&p, "generation", patient->generation);
+	put_text(&p, "nature", nature_word(patient->nature));
+	put_text(&p, "serial", patient->serial_last4);
+	put_text(&p, "proof", proof_word(statement_proof(s)));
+	put(&p, "rank", patient->rank > 0 ? json_integer(patient->rank) : json_null());
+	put_text(&p, "age", patient->minor ? "minor" : "adult");
+	put(&p, "representative", json_null());
+	put_part(o, "patient", &p);
+}
+
+static void put_professional(struct object *o, const struct session *s, bool whole)
+{
+	const struct session_professional *who = session_professional(s);
+	const struct trust_person *person = &who->person;
+	struct object p = part();
+
+	put_text(&p, "id", person->national_id);
+	put_text(&p, "surname", person->surname);
+	put_text(&p, "given", person->given);
+	put_number(&p, "profession", person->profession);
+	put_text(&p, "speciality", who->speciality);
+	put_text(&p, "nature", nature_word(person->nature));
+	if (whole) {
+		put_text(&p, "structure", who->chosen ? who->chosen->structure : NULL);
+		put_text(&p, "card", person->card_number);
+		put_hex(&p, "certificate", VIEW(person->sha256));
+	}
+	put_part(o, "professional", &p);
+}
+
+static void put_application(struct object *o, const struct session *s)
+{
+	struct object p = part();
+
+	put_text(&p, "name", session_application(s));
+	put_number(&p, "uid", session_uid(s));
+	put_part(o, "application", &p);
+}
+
+static void put_agent(struct object *o, const struct statement *st)
+{
+	struct object p = part();
+
+	put_number(&p, "uid", st->agent_uid);
+	put_text(&p, "name", st->agent_name);
+	put_part(o, "agent", &p);
+}
+
+static void put_previous(struct object *o, const struct statement *st)
+{
+	struct object p = part();
+
+	put_number(&p, "size", st->previous_size);
+	put_hex(&p, "root", VIEW(st->previous_root));
+	put_part(o, "previous", &p);
+}
+
+/* -- the whole ----------------------------------------------------------------------------------- */
+
+static void put_answer(struct object *o, const struct statement *st)
+{
+	const struct session *s = st->session;
+
+	put_acts(o, s);
+	put_text(o, "decision", consent_decision_word(st->decision));
+	put_text(o, "form", consent_form_word(st->form));
+	put_wording(o, st->wording, false);
+	put(o, "explained", json_true()); /* the wording was there to be read or told */
+	put(o, "assisted-by", json_null());
+	put_text(o, "mode", "normal");
+	put(o, "reason", json_null());
+}
+
+static void put_time(struct object *o, const struct statement *st)
+{
+	uint64_t life = session_lifetime(st->session);
+
+	put_number(o, "time", st->time);
+	put_text(o, "clock", clock_synchronised() ? "synchronised" : "not-synchronised");
+	put_number(o, "expires", st->time + life);
+}
+
+int statement_build(const struct statement *st, struct buf *out)
+{
+	_cleanup_json_ json_t *whole = json_object();
+	struct object o = {.j = whole};
+	char id[37];
+	int r;
+
+	r = rng_uuid7(id);
+	if (r < 0) {
+		return trace(r);
+	}
+	put_number(&o, "format", 1);
+	put_text(&o, "id", id);
+	put_hex(&o, "nonce", view_of(session_nonce(st->session), 16));
+	put_answer(&o, st);
+	put_time(&o, st);
+	put_patient(&o, st->session);
+	put_professional(&o, st->session, true);
+	put_application(&o, st->session);
+	put_agent(&o, st);
+	put_text(&o, "workstation", st->config->workstation);
+	put_previous(&o, st);
+	if (o.r < 0) {
+		return trace(o.r);
+	}
+	r = json_canonical(whole, out);
+	return r > 0 ? fault(-EINVAL) : trace(r);
+}
+
+int statement_request(const struct session *s, const struct wording *w, json_t **ret)
+{
+	const struct session_professional *who = session_professional(s);
+	_cleanup_json_ json_t *whole = json_object();
+	struct object o = {.j = whole};
+	json_t *person = NULL;
+
+	o.r = session_chosen(s, &person);
+	put_acts(&o, s);
+	put_wording(&o, w, true);
+	put(&o, "patient", person);
+	put_professional(&o, s, false);
+	put_text(&o, "structure", who->chosen ? who->chosen->name : NULL);
+	put_text(&o, "application", session_application(s));
+	if (o.r < 0) {
+		return trace(o.r);
+	}
+	*ret = whole;
+	whole = NULL;
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The statement of a consent: what is signed. Canonical JSON (RFC 8785), integers only, every
+ * member explained in doc/consent.md. Who is asked sees the request, which names the patient; the
+ * statement does not: it knows them by pseudonym.
+ */
+#include "daemon/consent/consent.h"
+#include "daemon/consent/wording.h"
+
+struct statement {
+	const struct session *session;
+	const struct config *config;
+	const struct wording *wording;
+	enum consent_decision decision;
+	enum consent_form form;
+	uid_t agent_uid;
+	const char *agent_name;
+	uint64_t time; /* wall clock, us */
+	uint64_t previous_size;
+	uint8_t previous_root[MERKLE_HASH];
+};
+
+const char *consent_decision_word(enum consent_decision d);
+const char *consent_form_word(enum consent_form f);
+/** statement_acts() - new array of the session's intents as words. */
+int statement_acts(const struct session *s, json_t **ret) _must_check_;
+/** statement_proof() - what the patient's card proves by its part of the signature: "mutual" when
+ *  it can sign (its certificate was verified), else "read". */
+enum proof statement_proof(const struct session *s);
+/** statement_build() - the canonical bytes, appended. Session and person must be fixed. */
+int statement_build(const struct statement *st, struct buf *out) _must_check_;
+/** statement_request() - what the agent is given to ask with; see consent_ops.ask. */
+int statement_request(
+	const struct session *s, const struct wording *w, json_t **ret) _must_check_;

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Calls that show something. The process gives rows (type, author, flags, status; never a title), each
+ * is decided here, and the process releases the documents that it is told. Its answer's descriptors
+ * go to the caller when the entry is in the record, and are closed otherwise.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/tlv.h"
+#include "daemon/dossier/call.h"
+#include "daemon/limits.h"
+
+#define IDS_PAGE 1000U /* ids of one request: 39 bytes each, below LINK_MAX_FRAME */
+
+/* -- rows --------------------------------------------------------------------------------------- */
+
+static void run_rows(struct call *c);
+
+/* The descriptors of an answer become the call's. */
+static void take_fds(struct call *c, struct link_frame *answer)
+{
+	for (size_t i = 0; i < answer->n_fds && i < ARRAY_LEN(c->fds); i++) {
+		c->fds[i] = answer->fds[i];
+		answer->fds[i] = -1;
+	}
+}
+
+static void send_ids(struct call *c);
+
+static void on_ids(void *user, struct link_frame *answer)
+{
+	struct call *c = user;
+	json_t *details;
+
+	if (call_went_wrong(c, answer)) {
+		return;
+	}
+	if (c->sent < json_array_size(c->ids)) {
+		send_ids(c);
+		return;
+	}
+	take_fds(c, answer);
+	if (c->fds[0] < 0) {
+		call_malformed(c);
+		return;
+	}
+	details = json_pack("{s:I,s:I}", "released", (json_int_t)json_array_size(c->ids),
+		"withheld", (json_int_t)c->withheld);
+	call_succeed(c, details);
+}
+
+/* The next page of released ids; the process answers the last one with the descriptor. */
+static void send_ids(struct call *c)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
+	_cleanup_json_ json_t *page = json_array();
+	size_t n = json_array_size(c->ids);
+	int r = 0;
+
+	for (size_t i = 0; i < IDS_PAGE && c->sent < n && r == 0; i++) {
+		r = json_array_append(page, json_array_get(c->ids, c->sent++));
+	}
+	if (r == 0) {
+		r = call_put_json(&body, LINK_TAG_IDS, page);
+	}
+	tlv_put_u8(&body, LINK_TAG_VALUE, c->sent < n);
+	if (r < 0) {
+		call_finish(c, VITALED_REASON_FAILED);
+		return;
+	}
+	call_request(c, c->kind == CALL_LIST ? DOSSIER_OP_LIST : DOSSIER_OP_SUMMARY, &body,
+		NULL, 0, on_ids);
+}
+
+/* Take the rows that may be shown. Return: 0 or a fault. */
+static int take_rows(struct call *c, const json_t *rows)
+{
+	const char *rule;
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_t *id = json_object_get(row, "id");
+
+		if (facts_decide(c->d, c->action, row, &rule) != RIGHTS_ALLOW) {
+			c->withheld++;
+		} else if (json_array_append(c->ids, id) < 0) {
+			return fault(-ENOMEM);
+		}
+		/* where the next page goes on */
+		if (json_object_set(c->filter, "after", id) < 0) {
+			return fault(-ENOMEM);
+		}
+	}
+	return 0;
+}
+
+/* Return: the rows of an answer, or NULL. */
+static json_t *rows_of(struct view body, bool *ret_more)
+{
+	json_t *rows = NULL;
+	uint8_t more;
+	struct tlv t;
+
+	if (tlv_find(body, LINK_TAG_ROWS, &t) != 0 ||
+		tlv_find_u8(body, LINK_TAG_VALUE, &more) != 0 ||
+		json_parse(t.value, &rows) != 0) {
+		return NULL;
+	}
+	*ret_more = more == 1;
+	return rows;
+}
+
+static void on_rows(void *user, struct link_frame *answer)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct call *c = user;
+	bool more;
+
+	if (call_went_wrong(c, answer)) {
+		return;
+	}
+	rows = rows_of(answer->body, &more);
+	if (!rows) {
+		call_malformed(c);
+		return;
+	}
+	if (take_rows(c, rows) < 0) {
+		call_finish(c, VITALED_REASON_FAILED);
+		return;
+	}
+	if (json_array_size(c->ids) > LIMIT_LIST) {
+		call_finish(c, VITALED_REASON_LIMITS_EXCEEDED);
+		return;
+	}
+	if (more) {
+		run_rows(c);
+	} else {
+		send_ids(c);
+	}
+}
+
+static void run_rows(struct call *c)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
+
+	if (call_put_json(&body, LINK_TAG_FILTER, c->filter) < 0) {
+		call_finish(c, VITALED_REASON_FAILED);
+		return;
+	}
+	call_request(c, DOSSIER_OP_ROWS, &body, NULL, 0, on_rows);
+}
+
+/* The action in itself, then the rows. */
+void call_run_many(struct call *c)
+{
+	const char *rule;
+
+	if (facts_decide(c->d, c->action, NULL, &rule) != RIGHTS_ALLOW) {
+		call_denied(c, rule);
+		return;
+	}
+	if (c->d->state != DOSSIER_STATE_OPEN) {
+		call_finish(c, VITALED_REASON_WRONG_STATE);
+		return;
+	}
+	c->ids = json_array();
+	if (c->kind == CALL_SUMMARY && json_set(c->filter, "entry", json_true()) < 0) {
+		call_finish(c, VITALED_REASON_FAILED);
+		return;
+	}
+	run_rows(c);
+}
+
+/* -- one document ------------------------------------------------------------------------------- */
+
+static void on_read(void *user, struct link_frame *answer)
+{
+	struct call *c = user;
+
+	if (call_went_wrong(c, answer)) {
+		return;
+	}
+	take_fds(c, answer);
+	if (c->fds[0] < 0 || c->fds[1] < 0) {
+		call_malformed(c);
+		return;
+	}
+	call_succeed(c, NULL);
+}
+
+static void run_read(struct call *c)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(256);
+
+	tlv_put_str(&body, LINK_TAG_ID, c->id);
+	call_request(c, DOSSIER_OP_READ, &body, NULL, 0, on_read);
+}
+
+/* Its row decides; a document that is not there leaves no entry, as nothing was shown or changed. */
+static void on_row(void *user, struct link_frame *answer)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct call *c = user;
+	const char *rule;
+	bool more;
+
+	if (answer && answer->outcome == DOSSIER_NO_DOCUMENT) {
+		call_finish(c, VITALED_REASON_NO_SUCH_DOCUMENT);
+		return;
+	}
+	if (call_went_wrong(c, answer)) {
+		return;
+	}
+	rows = rows_of(answer->body, &more);
+	if (json_array_size(rows) != 1) {
+		call_malformed(c);
+		return;
+	}
+	if (facts_decide(c->d, c->action, json_array_get(rows, 0), &rule) != RIGHTS_ALLOW) {
+		call_denied(c, rule);
+		return;
+	}
+	if (c->kind == CALL_READ) {
+		run_read(c);
+	} else {
+		call_run_flag(c);
+	}
+}
+
+void call_run_one(struct call *c)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
+	_cleanup_json_ json_t *filter = json_pack("{s:s}", "id", c->id);
+
+	if (c->d->state != DOSSIER_STATE_OPEN) {
+		call_finish(c, VITALED_REASON_WRONG_STATE);
+		return;
+	}
+	if (call_put_json(&body, LINK_TAG_FILTER, filter) < 0) {
+		call_finish(c, VITALED_REASON_FAILED);
+		return;
+	}
+	call_request(c, DOSSIER_OP_ROWS, &body, NULL, 0, on_row);
+}
+
+/* -- history ------------------------------------------------------------------------------------ */
+
+void call_run_history(struct call *c)
+{
+	_cleanup_json_ json_t *list = NULL;
+	struct dossier *d = c->d;
+	int64_t limit = LIMIT_HISTORY;
+	struct stat st;
+
+	if (json_object_get(c->filter, "limit") &&
+		json_get_int(c->filter, "limit", 1, LIMIT_HISTORY, &limit) != 0) {
+		c->rule = "limit";
+		call_finish(c, VITALED_REASON_INVALID_ARGUMENT);
+		return;
+	}
+	if (record_history(d, !d->treating, (unsigned int)limit, &list) < 0) {
+		call_unrecorded(c);
+		return;
+	}
+	if (json_memfd(list, "vitaled-history", &c->fds[0]) != 0) {
+		call_finish(c, VITALED_REASON_FAILED);
+		return;
+	}
+	if (fstat(c->fds[0], &st) < 0 || st.st_size > (off_t)LIMIT_JSON_FD) {
+		call_finish(c, VITALED_REASON_LIMITS_EXCEEDED);
+		return;
+	}
+	call_succeed(c, NULL);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The broker's side of dossiers: pseudonyms and keys, the process of each dossier being opened or
+ * open, and every call on it: checked by rights_decide(), recorded, then carried out by
+ * vitaled-dossier, whose bytes never pass through here (descriptors do).
+ */
+#include "daemon/consent/consent.h"
+#include "daemon/consent/rights.h"
+
+struct dossiers;
+struct dossier;
+
+struct dossier_ops {
+	void (*changed)(void *user, struct session *s); /* Dossier.State */
+};
+
+/** dossiers_new() - master key: 32 bytes of credential "dossier.key" or <state>/dossier.key (made,
+ *  0600); pseudonym key likewise. */
+int dossiers_new(sd_event *ev, const struct config *config, const struct rights *rights,
+	struct audit *audit, const struct dossier_ops *ops, void *user,
+	struct dossiers **ret) _must_check_;
+struct dossiers *dossiers_free(struct dossiers *ds);
+
+/* session_ops' own members, for main.c to fill in: */
+int dossier_pseudonym(struct dossiers *ds, const char *number, char ret_hex[65]) _must_check_;
+void dossier_prepare(struct dossiers *ds, struct session *s); /* ends with session_prepared() */
+void dossier_unlock(struct dossiers *ds, struct session *s);  /* ends with session_granted() */
+void dossier_lock(struct dossiers *ds, struct session *s);    /* kills the process */
+enum vitaled_reason dossier_admit(
+	struct dossiers *ds, struct session *s, const char **ret_rule);
+
+/** dossier_state_of() - "absent", "open", "closed"; NULL while the session is not unlocked. */
+const char *dossier_state_of(const struct session *s);
+
+struct dossier_reply {
+	enum vitaled_reason reason; /* NONE: done */
+	const char *rule; /* NOT_PERMITTED: the rule's name; INVALID_ARGUMENT: the member */
+	char id[37];	  /* Add */
+	int fds[2]; /* taken by the callee by setting -1; Read: content, facts; else one */
+};
+
+/** dossier_done_fn - exactly once for each call, also from within it; not after the session's lock. */
+typedef void (*dossier_done_fn)(void *user, struct dossier_reply *reply);
+
+/* Calls. The session must be unlocked (else WRONG_STATE). Descriptors are borrowed. */
+void dossier_create(struct session *s, dossier_done_fn done, void *user);
+void dossier_summary(struct session *s, dossier_done_fn done, void *user);
+void dossier_list(struct session *s, const json_t *filter, dossier_done_fn done, void *user);
+void dossier_read(struct session *s, const char *id, dossier_done_fn done, void *user);
+void dossier_add(
+	struct session *s, int content, int metadata, dossier_done_fn done, void *user);
+void dossier_set_visibility(struct session *s, const char *id, const char *flag, bool on,
+	dossier_done_fn done, void *user);
+void dossier_history(struct session *s, const json_t *filter, dossier_done_fn done, void *user);
+/** dossier_forget() - the calls with @user will not be called (the caller left). */
+void dossier_forget(struct session *s, void *user);

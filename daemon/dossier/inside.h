@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * What the files of this room share. One struct dossier a session, from prepare to lock; its calls
+ * run one after the other, the first of the list is the running one.
+ */
+#include "base/link-ops.h"
+#include "daemon/dossier/dossier.h"
+#include "daemon/dossier/keys.h"
+#include "daemon/dossier/seal.h"
+
+struct call;
+
+struct dossiers {
+	sd_event *ev;
+	const struct config *config;
+	const struct rights *rights;
+	struct audit *audit;
+	const struct dossier_ops *ops;
+	void *user;
+	struct keys keys;
+	char folder[320]; /* <state>/dossiers */
+	struct dossier *first;
+};
+
+struct dossier {
+	struct dossier *next;
+	struct dossiers *all;
+	struct session *session;
+	struct child *child;
+	char pseudonym[65];
+	enum dossier_state state;
+	uint64_t version; /* 0: absent */
+	uint8_t hash[SEAL_HASH];
+	struct secret key;  /* until the process has it */
+	struct buf wrapped; /* of a new dossier's key, until it is created */
+	bool has_key;	    /* a key file lies beside the store */
+	bool pending;	    /* the store goes away unless it is created */
+	bool granted;
+	bool authorised; /* people facts about this session's professional */
+	bool blocked;
+	bool treating;
+	struct call *calls;
+	size_t n_calls;
+	unsigned int calling; /* done functions on the stack */
+	bool dead;	      /* locked; freed when they have returned */
+};
+
+/* -- record.c: entries, and what the record says of a store ------------------------------------- */
+
+/** record_entry() - one entry about @d. @outcome: a word; @document, @rule may be NULL; @details is
+ *  taken. Version and hash of @d go in unless it is absent. Return: 0 or AUDIT_UNAVAILABLE. */
+int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
+	const char *document, const char *rule, json_t *details) _must_check_;
+/** record_started() - the same without version and hash: a change is about to be made. */
+int record_started(
+	struct dossier *d, enum audit_event event, const char *document) _must_check_;
+
+enum record_outcome {
+	RECORD_REJECTED =
+		1, /* @ret_why: word; the store is not the one that the record tells of */
+	RECORD_UNAVAILABLE, /* the record does not take an entry */
+};
+
+/** record_check() - compare @d's version and hash, as its process computed them, with the record; a
+ *  change whose end could not be recorded is recorded now. @previous: hash of the state before. */
+int record_check(struct dossier *d, struct view previous, const char **ret_why) _must_check_;
+/** record_rejected() - the entry of a store that is not used, with no version. */
+int record_rejected(struct dossier *d, const char *why) _must_check_;
+/** record_history() - entries about @d's patient as shown; @own: only this professional's.
+ *  Return: 0 or a fault. */
+int record_history(struct dossier *d, bool own, unsigned int limit, json_t **ret) _must_check_;
+
+/* -- calls.c ------------------------------------------------------------------------------------ */
+
+/** calls_end() - the session is over: every waiting call is done, with its own reason if it has
+ *  one, else WRONG_STATE. */
+void calls_end(struct dossier *d);
+
+/* -- facts.c -------------------------------------------------------------------------------------- */
+
+/** facts_decide() - rights of this session's professional. @row: of a document, or NULL. */
+enum rights_decision facts_decide(const struct dossier *d, enum rights_action action,
+	const json_t *row, const char **ret_rule);
+/** facts_worth_asking() - whether consent to what is intended would open anything; if not nobody is
+ *  asked. */
+bool facts_worth_asking(const struct dossier *d, const char **ret_rule);
+/** facts_take_people() - PEOPLE of an answer. Return: 0 or a fault (-EBADMSG). */
+int facts_take_people(struct dossier *d, struct view body) _must_check_;
+
+/* -- dossier.c ---------------------------------------------------------------------------------- */
+
+/** dossier_damaged() - record the rejection and end the session. */
+void dossier_damaged(struct dossier *d, const char *why);
+/** dossier_failed() - record the process's failure and end the session. */
+void dossier_failed(struct dossier *d, const char *why);
+/** dossier_take_state() - VERSION and HASH of an answer. Return: whether they were there. */
+bool dossier_take_state(struct dossier *d, struct view body) _must_check_;
+/** dossier_created() - a dossier is there now: the store stays. */
+void dossier_created(struct dossier *d);
+void dossier_put(struct dossier *d); /* frees a dead one that nobody is calling */

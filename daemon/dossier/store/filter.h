@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/* What vitaled-dossier gives up. */
+#include "base/fault.h"
+
+/** filter_limits() - die with the parent, no dump, no core, resource limits, private files; first
+ *  thing of all. */
+int filter_limits(void) _must_check_;
+/** filter_load() - from now on only the system calls that an open dossier needs; see filter.c. */
+int filter_load(void) _must_check_;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * What a client says about a document: doc/metadata.schema.json, version 1, checked by hand. Strict:
+ * a member that is not in the schema is refused, every length is bounded.
+ */
+#include "base/json.h"
+
+enum metadata_outcome {
+	METADATA_INVALID = 1, /* @ret_member: name of the member that is wrong or missing */
+	METADATA_TOO_LARGE,   /* the content that it announces */
+};
+
+/** metadata_check() - @ret_member: static text, "metadata" when it is no object. */
+int metadata_check(const json_t *j, const char **ret_member) _must_check_;
+/** metadata_section() - section of a type code, NULL when there is no such type. */
+const char *metadata_section(const char *type);
+bool metadata_date_valid(const char *text); /* YYYY-MM-DD of the Gregorian calendar */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Operations that show documents: only those whose ids the broker names. Ids may come in pages; what
+ * is released is forgotten with the answer, whatever it was.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/tlv.h"
+#include "daemon/dossier/store/ops.h"
+#include "daemon/limits.h"
+
+/* Add a page of ids. @ret_last: this was the last page. */
+static int release(struct host *h, const struct link_frame *request, bool *ret_last)
+{
+	_cleanup_json_ json_t *ids = NULL;
+	int r;
+
+	r = ops_get_json(request, LINK_TAG_IDS, &ids);
+	if (r < 0) {
+		return trace(r);
+	}
+	if (!json_is_array(ids)) {
+		return fault(-EBADMSG);
+	}
+	h->released = h->released ? h->released : json_array();
+	if (json_array_extend(h->released, ids) < 0) {
+		return fault(-ENOMEM);
+	}
+	*ret_last = !ops_get_flag(request, LINK_TAG_VALUE);
+	if (json_array_size(h->released) > LIMIT_LIST) {
+		json_put(&h->released);
+		return DOSSIER_TOO_LARGE;
+	}
+	return 0;
+}
+
+/* @j as a sealed memfd in the answer. Return: 0, a fault or DOSSIER_TOO_LARGE. */
+static int put_memfd(struct host_answer *a, const json_t *j, const char *name)
+{
+	struct stat st;
+	int fd;
+	int r;
+
+	r = json_memfd(j, name, &fd);
+	if (r != 0) {
+		return r > 0 ? DOSSIER_DAMAGED : trace(r);
+	}
+	if (fstat(fd, &st) < 0 || st.st_size > (off_t)LIMIT_JSON_FD) {
+		close(fd);
+		return DOSSIER_TOO_LARGE;
+	}
+	a->fds[a->n_fds++] = fd;
+	return 0;
+}
+
+static const char *text_of(json_t *const *item, const char *name)
+{
+	return json_get_str(*item, name);
+}
+
+/* Newest event first, among equals the newest change. */
+static int item_order(const void *pa, const void *pb)
+{
+	json_t *const *a = pa;
+	json_t *const *b = pb;
+	int order = strcmp(text_of(b, "date"), text_of(a, "date"));
+	json_int_t va = json_integer_value(json_object_get(*a, "version"));
+	json_int_t vb = json_integer_value(json_object_get(*b, "version"));
+
+	return order != 0 ? order : (vb > va) - (vb < va);
+}
+
+static int load_item(struct host *h, const json_t *id, json_t **ret)
+{
+	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
+	_cleanup_json_ json_t *record = NULL;
+	const char *text = json_string_value(id);
+	int r;
+
+	r = text ? ops_load_record(h, text, &d, &record) : fault(-EBADMSG);
+	return r != 0 ? trace(r) : trace(document_item(record, d.id, d.version, ret));
+}
+
+static int load_items(struct host *h, json_t **items, json_t *list)
+{
+	size_t n = json_array_size(h->released);
+	size_t i = 0;
+	int r = 0;
+
+	for (; i < n && r == 0; i++) {
+		r = load_item(h, json_array_get(h->released, i), &items[i]);
+	}
+	if (r == 0) {
+		qsort(items, n, sizeof(*items), item_order);
+	}
+	for (i = 0; i < n && r == 0; i++) {
+		r = json_array_append(list, items[i]) < 0 ? fault(-ENOMEM) : 0;
+	}
+	return trace(r);
+}
+
+int ops_list(struct host *h, struct link_frame *request, struct host_answer *a)
+{
+	_cleanup_json_ json_t *list = json_array();
+	bool last;
+	json_t **items;
+	size_t n;
+	int r;
+
+	r = release(h, request, &last);
+	if (r != 0 || !last) {
+		return trace(r);
+	}
+	n = json_array_size(h->released);
+	items = calloc(n + 1, sizeof(json_t *));
+	r = items ? load_items(h, items, list) : fault(-ENOMEM);
+	for (size_t i = 0; items && i < n; i++) {
+		json_decref(items[i]);
+	}
+	free(items);
+	json_put(&h->released);
+	return r != 0 ? trace(r) : trace(put_memfd(a, list, "vitaled-list"));
+}
+
+static int load_records(struct host *h, json_t **records, char (*ids)[STORE_ID + 1])
+{
+	int r = 0;
+
+	for (size_t i = 0; i < json_array_size(h->released) && r == 0; i++) {
+		_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
+		const char *id = json_string_value(json_array_get(h->released, i));
+
+		r = id ? ops_load_record(h, id, &d, &records[i]) : fault(-EBADMSG);
+		if (r == 0) {
+			bytes_copy(ids[i], STORE_ID + 1, d.id, sizeof(d.id));
+		}
+	}
+	return trace(r);
+}
+
+static int summarise(struct host *h, json_t **ret)
+{
+	size_t n = json_array_size(h->released);
+	json_t **records = calloc(n + 1, sizeof(json_t *));
+	char(*ids)[STORE_ID + 1] = calloc(n + 1, sizeof(*ids));
+	char today[28];
+	int r = fault(-ENOMEM);
+
+	clock_rfc3339(clock_wall(), today);
+	today[10] = '\0';
+	if (records && ids) {
+		r = load_records(h, records, ids);
+		if (r == 0) {
+			r = document_summary(
+				records, (const char(*)[STORE_ID + 1]) ids, n, today, ret);
+		}
+	}
+	for (size_t i = 0; records && i < n; i++) {
+		json_decref(records[i]);
+	}
+	free(records);
+	free(ids);
+	return trace(r);
+}
+
+int ops_summary(struct host *h, struct link_frame *request, struct host_answer *a)
+{
+	_cleanup_json_ json_t *summary = NULL;
+	bool last;
+	int r;
+
+	r = release(h, request, &last);
+	if (r != 0 || !last) {
+		return trace(r);
+	}
+	r = summarise(h, &summary);
+	json_put(&h->released);
+	return r != 0 ? trace(r) : trace(put_memfd(a, summary, "vitaled-summary"));
+}
+
+static struct outflow *free_outflow(struct host *h)
+{
+	for (size_t i = 0; i < HOST_OUTFLOWS; i++) {
+		if (h->out[i].fd < 0) {
+			return &h->out[i];
+		}
+	}
+	return NULL;
+}
+
+int ops_read(struct host *h, struct link_frame *request, struct host_answer *a)
+{
+	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
+	_cleanup_json_ json_t *record = NULL;
+	_cleanup_json_ json_t *facts = NULL;
+	struct outflow *out = free_outflow(h);
+	char id[STORE_ID + 1];
+	int r;
+
+	r = ops_get_str(request, LINK_TAG_ID, id, sizeof(id));
+	if (r == 0) {
+		r = ops_load_record(h, id, &d, &record);
+	}
+	if (r == 0) {
+		r = document_facts(record, d.id, d.version, &facts);
+	}
+	if (r == 0) {
+		r = out ? outflow_start(out, &h->store, &d, record, &a->fds[0])
+			: DOSSIER_TOO_LARGE;
+	}
+	if (r != 0) {
+		return trace(r);
+	}
+	a->n_fds = 1;
+	r = put_memfd(a, facts, "vitaled-facts");
+	if (r != 0) {
+		outflow_done(out);
+	}
+	return trace(r);
+}

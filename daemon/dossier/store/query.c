@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * SQLite with one failure to check. What SQLite reports becomes one of three things: the disk does
+ * not take it (FULL), the file is not what we wrote (DAMAGED), or a fault.
+ */
+#include "daemon/dossier/store/query.h"
+
+#include <errno.h>
+
+int query_failure(int rc)
+{
+	/* the extended codes first: which side of the disk it was */
+	switch (rc) {
+	case SQLITE_IOERR_WRITE:
+	case SQLITE_IOERR_FSYNC:
+	case SQLITE_IOERR_DIR_FSYNC:
+	case SQLITE_IOERR_TRUNCATE:
+		return DOSSIER_FULL;
+	case SQLITE_IOERR_SHORT_READ:
+		return DOSSIER_DAMAGED;
+	default:
+		break;
+	}
+	switch (rc & 0xFF) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+		return DOSSIER_FULL;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_MISMATCH:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_TOOBIG:
+		return DOSSIER_DAMAGED;
+	case SQLITE_NOMEM:
+		return fault(-ENOMEM);
+	case SQLITE_BUSY:
+		return fault(-EBUSY);
+	case SQLITE_IOERR:
+		return fault(-EIO);
+	default:
+		return fault(-EPROTO);
+	}
+}
+
+struct query query_of(sqlite3 *db, const char *sql)
+{
+	struct query q = {.statement = NULL};
+
+	q.rc = sqlite3_prepare_v2(db, sql, -1, &q.statement, NULL);
+	return q;
+}
+
+void query_done(struct query *q)
+{
+	(void)sqlite3_finalize(q->statement);
+	q->statement = NULL;
+}
+
+void query_bind_int(struct query *q, int64_t v)
+{
+	if (q->rc == SQLITE_OK) {
+		q->rc = sqlite3_bind_int64(q->statement, ++q->next, v);
+	}
+}
+
+void query_bind_text(struct query *q, const char *text)
+{
+	if (q->rc == SQLITE_OK) {
+		q->rc = sqlite3_bind_text(q->statement, ++q->next, text, -1, SQLITE_STATIC);
+	}
+}
+
+void query_bind_blob(struct query *q, struct view v)
+{
+	if (q->rc == SQLITE_OK) {
+		q->rc = sqlite3_bind_blob64(
+			q->statement, ++q->next, v.data, v.len, SQLITE_STATIC);
+	}
+}
+
+bool query_row(struct query *q)
+{
+	int rc;
+
+	if (q->rc != SQLITE_OK) {
+		return false;
+	}
+	q->next = 0;
+	rc = sqlite3_step(q->statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		q->rc = rc;
+	}
+	return rc == SQLITE_ROW;
+}
+
+/* The next column when it is of @type; -1 and a failure otherwise. */
+static int column(struct query *q, int type)
+{
+	int i = q->next++;
+
+	if (q->rc != SQLITE_OK || sqlite3_column_type(q->statement, i) != type) {
+		q->rc = q->rc == SQLITE_OK ? SQLITE_MISMATCH : q->rc;
+		return -1;
+	}
+	return i;
+}
+
+int64_t query_int(struct query *q)
+{
+	int i = column(q, SQLITE_INTEGER);
+
+	return i < 0 ? 0 : sqlite3_column_int64(q->statement, i);
+}
+
+static struct view bytes(struct query *q, int i)
+{
+	const void *data;
+
+	if (i < 0) {
+		return VIEW_NULL;
+	}
+	data = sqlite3_column_blob(q->statement, i);
+	return view_of(data, (size_t)sqlite3_column_bytes(q->statement, i));
+}
+
+struct view query_blob(struct query *q)
+{
+	return bytes(q, column(q, SQLITE_BLOB));
+}
+
+struct view query_text(struct query *q)
+{
+	return bytes(q, column(q, SQLITE_TEXT));
+}
+
+int query_check(const struct query *q)
+{
+	return trace(query_failure(q->rc));
+}
+
+int query_run(sqlite3 *db, const char *sql)
+{
+	_cleanup_(query_done) struct query q = query_of(db, sql);
+
+	while (query_row(&q)) {
+	}
+	return trace(query_check(&q));
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * Every limit that bounds what a client, a card or a file can make us hold or wait for, and why.
+ * Times in microseconds.
+ */
+
+/* Waiting for people: the design's 120 s each. */
+#define LIMIT_PERSON_WAIT    (120ULL * 1000000ULL)
+/* The PIN's bytes must follow the agent's reply. */
+#define LIMIT_PIN_PIPE	     (5ULL * 1000000ULL)
+/* A child's first answer and short operations: measured 4 ms; a busy desk PC may take 100 times that. */
+#define LIMIT_CHILD_START    (3ULL * 1000000ULL)
+/* One card operation: reading two certificates from a CPS3 takes 3.6 s of line; a stuck exchange
+ * (975 s by the card's own waiting time) must be answered within 5 s. */
+#define LIMIT_CARD_READ	     (15ULL * 1000000ULL)
+#define LIMIT_CARD_OPERATION (5ULL * 1000000ULL)
+/* One dossier operation; content streams have their own progress deadline in the child. */
+#define LIMIT_DOSSIER	     (10ULL * 1000000ULL)
+#define LIMIT_DOSSIER_STREAM (600ULL * 1000000ULL)
+/* Waiting for cards to be put in. */
+#define LIMIT_CARDS_WAIT     (120ULL * 1000000ULL)
+/* Sessions that ended keep object and receipt. */
+#define LIMIT_ENDED_KEPT     (600ULL * 1000000ULL)
+/* An unlocked session lives at most this long: one consultation with margin. */
+#define LIMIT_SESSION_LIFE   (4ULL * 3600ULL * 1000000ULL)
+/* Restarting a child that reports the readers: first at once, then doubling up to this. */
+#define LIMIT_WATCH_BACKOFF  (10ULL * 1000000ULL)
+/* polkit: its answer, without and with a person. */
+#define LIMIT_POLKIT	     (10ULL * 1000000ULL)
+#define LIMIT_POLKIT_PERSON  (120ULL * 1000000ULL)
+/* Checkpoint when something new happened. */
+#define LIMIT_CHECKPOINT     (300ULL * 1000000ULL)
+
+#define LIMIT_READERS	   16U	/* pcscd's own limit */
+#define LIMIT_SESSIONS	   64U	/* in all; each may hold three children */
+#define LIMIT_SESSIONS_UID 8U	/* one person's applications */
+#define LIMIT_PEERS	   256U /* below dbus-daemon's 512 match rules a connection */
+#define LIMIT_AGENTS	   32U
+#define LIMIT_AGENTS_UID   4U
+#define LIMIT_CALLS_WAITING                                                                    \
+	64U /* polkit and agents: dbus-daemon allows 128 outstanding calls */
+#define LIMIT_OUTGOING	      (1024U * 1024U) /* bytes queued to the bus before signals are dropped */
+#define LIMIT_JSON_FD	      (1024U * 1024U) /* bytes of a memfd from a client */
+#define LIMIT_BENEFICIARIES   19U	      /* largest published card set */
+#define LIMIT_ACTIVITIES      16U	      /* D120..D12F */
+#define LIMIT_PIN_TRIES_ASKED 3U    /* prompts for one session; the card's counter is 3 */
+#define LIMIT_CHILD_QUEUE     16U   /* requests waiting for one child */
+#define LIMIT_DOSSIER_CALLS   8U    /* calls waiting on one dossier */
+#define LIMIT_HISTORY	      1000U /* entries of one History answer */
+#define LIMIT_LIST	      5000U /* rows of one List answer; the memfd's 1 MiB binds earlier */

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * A child process and the requests that wait for it. The child is watched by its pidfd and killed
+ * through it, so a reused process id is never hit; its end of the link closing, a frame that is
+ * not the expected answer and a missed deadline all lead to the same place: kill, reap, tell. A
+ * struct child owns the link, the process and every queued request with its duplicated
+ * descriptors; bodies are wiped when they are let go. Callbacks may free the child: the memory
+ * then stays until the callback has returned.
+ */
+#include "daemon/session/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/limits.h"
+
+/* the child's last words are read before its death is told */
+#define PROC_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
+static const char hangup[] = "hangup";
+
+struct request {
+	struct request *next;
+	uint32_t seq;
+	uint8_t op;
+	struct buf body;
+	int fds[LINK_MAX_FDS];
+	size_t n_fds;
+	uint64_t timeout;
+	child_answer_fn done; /* NULL: forgotten */
+	void *user;
+};
+
+struct child {
+	sd_event_source *io;
+	sd_event_source *proc;
+	sd_event_source *deadline;
+	const struct child_ops *ops;
+	void *user;
+	pid_t pid;
+	int fd;
+	uint32_t seq;
+	struct request *first; /* on the wire when @on_wire */
+	size_t n_requests;
+	bool on_wire;
+	const char *why;  /* set when it is being killed */
+	bool ended;	  /* reaped */
+	unsigned calling; /* callbacks on the stack */
+	bool dead;	  /* free it when they have returned */
+	struct buf storage;
+};
+
+/* -- requests -------------------------------------------------------------------------------- */
+
+static void request_close(struct request *q)
+{
+	for (size_t i = 0; i < q->n_fds; i++) {
+		if (q->fds[i] >= 0) {
+			close(q->fds[i]);
+		}
+	}
+	q->n_fds = 0;
+}
+
+static struct request *request_free(struct request *q)
+{
+	if (q) {
+		request_close(q);
+		buf_done(&q->body);
+		free(q);
+	}
+	return NULL;
+}
+
+static void request_put(struct request **q)
+{
+	*q = request_free(*q);
+}
+
+static int request_new(
+	uint8_t op, struct view body, const int *fds, size_t n_fds, struct request **ret)
+{
+	_cleanup_(request_put) struct request *q = calloc(1, sizeof(*q));
+	int r;
+
+	if (!q) {
+		return fault(-ENOMEM);
+	}
+	q->op = op;
+	q->body = BUF_NULL(LINK_MAX_FRAME - LINK_HEADER);
+	buf_put_view(&q->body, body);
+	r = buf_check(&q->body);
+	if (r < 0) {
+		return trace(r);
+	}
+	for (size_t i = 0; i < n_fds; i++) {
+		q->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (q->fds[i] < 0) {
+			return fault(-errno);
+		}
+		q->n_fds++;
+	}
+	*ret = q;
+	q = NULL;
+	return 0;
+}
+
+static struct request *request_pop(struct child *c)
+{
+	struct request *q = c->first;
+
+	c->first = q->next;
+	c->n_requests--;
+	c->on_wire = false;
+	return q;
+}
+
+/* -- callbacks that may free the child -------------------------------------------------------- */
+
+static void destroy(struct child *c)
+{
+	while (c->first) {
+		request_free(request_pop(c));
+	}
+	buf_done(&c->storage);
+	free(c);
+}
+
+static void call_begin(struct child *c)
+{
+	c->calling++;
+}
+
+/* Return: whether the child is still there. */
+static bool call_end(struct child *c)
+{
+	c->calling--;
+	if (!c->dead) {
+		return true;
+	}
+	if (c->calling == 0) {
+		destroy(c);
+	}
+	return false;
+}
+
+/* Give @q its answer (NULL: none will come) and let it go. Return: whether @c is still there. */
+static bool answer(struct child *c, struct request *q, struct link_frame *frame)
+{
+	call_begin(c);
+	if (q->done) {
+		q->done(q->user, frame);
+	}
+	request_free(q);
+	return call_end(c);
+}
+
+/* -- the end of a child ------------------------------------------------------------------------ */
+
+static void fail(struct child *c, const char *why)
+{
+	if (c->why) {
+		return;
+	}
+	c->why = why;
+	(void)sd_event_source_set_enabled(c->deadline, SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+	/* fails only when it is dead already, which the pidfd then tells */
+	(void)sd_event_source_send_child_signal(c->proc, SIGKILL, NULL, 0);
+}
+
+/* A link that closed because the process left is an exit, not a hang-up. */
+static const char *end_word(const struct child *c, const siginfo_t *si)
+{
+	bool hung_up = !c->why || c->why == hangup;
+
+	if (!hung_up) {
+		return c->why;
+	}
+	if (si->si_code == CLD_EXITED) {
+		return "exited";
+	}
+	return si->si_status == SIGKILL && c->why ? c->why : "killed";
+}
+
+static int on_exit_(sd_event_source *source, const siginfo_t *si, void *user)
+{
+	struct child *c = user;
+	const char *why = end_word(c, si);
+
+	(void)source;
+	fail(c, why);
+	c->ended = true;
+	while (c->first) {
+		if (!answer(c, request_pop(c), NULL)) {
+			return 0;
+		}
+	}
+	call_begin(c);
+	c->ops->ended(c->user, why);
+	(void)call_end(c);
+	return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *user)
+{
+	(void)source;
+	(void)usec;
+	fail(user, "deadline");
+	return 0;
+}
+
+/* -- the wire ----------------------------------------------------------------------------------- */
+
+static int arm(struct child *c, uint64_t timeout)
+{
+	int r = sd_event_source_set_time_relative(c->deadline, timeout);
+
+	return r < 0 ? r : sd_event_source_set_enabled(c->deadline, SD_EVENT_ONESHOT);
+}
+
+/* Put the first waiting request on the wire when it is free. */
+static void pump(struct child *c)
+{
+	struct request *q = c->first;
+	struct link_frame f = LINK_FRAME_NULL;
+	int r;
+
+	if (!q || c->on_wire || c->why || c->dead) {
+		return;
+	}
+	q->seq = ++c->seq;
+	f.kind = LINK_KIND_REQUEST;
+	f.op = q->op;
+	f.seq = q->seq;
+	f.body = buf_view(&q->body);
+	f.n_fds = q->n_fds;
+	for (size_t i = 0; i < q->n_fds; i++) {
+		f.fds[i] = q->fds[i];
+	}
+	c->on_wire = true;
+	r = link_send(c->fd, &f, true);
+	request_close(q);
+	buf_done(&q->body);
+	if (r == 0) {
+		r = arm(c, q->timeout);
+	}
+	if (r != 0) {
+		fail(c, r == LINK_AGAIN ? "deadline" : hangup);
+	}
+}
+
+static void on_answer(struct child *c, struct link_frame *f)
+{
+	struct request *q = c->first;
+
+	if (!q || !c->on_wire || f->op != q->op || f->seq != q->seq) {
+		fail(c, "malformed");
+		return;
+	}
+	(void)sd_event_source_set_enabled(c->deadline, SD_EVENT_OFF);
+	if (answer(c, request_pop(c), f)) {
+		pump(c);
+	}
+}
+
+static void on_frame(struct child *c, struct link_frame *f)
+{
+	switch (f->kind) {
+	case LINK_KIND_ANSWER:
+		on_answer(c, f);
+		return;
+	case LINK_KIND_EVENT:
+		if (c->ops->event) {
+			c->ops->event(c->user, f);
+			return;
+		}
+		break;
+	case LINK_KIND_REQUEST:
+		break;
+	}
+	fail(c, "malformed");
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *user)
+{
+	struct child *c = user;
+	struct link_frame f = LINK_FRAME_NULL;
+	int r;
+
+	(void)source;
+	(void)events;
+	r = link_recv(fd, &c->storage, &f, true);
+	if (r == LINK_AGAIN) {
+		return 0;
+	}
+	if (r != 0) {
+		fail(c, r == LINK_MALFORMED ? "malformed" : hangup);
+		return 0;
+	}
+	call_begin(c);
+	on_frame(c, &f);
+	link_frame_done(&f);
+	buf_reset(&c->storage);
+	(void)call_end(c);
+	return 0;
+}
+
+/* -- life ---------------------------------------------------------------------------------------- */
+
+static int spawn_with(const char *program, char *const env[], int link, pid_t *ret_pid,
+	posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes)
+{
+	char *name = NULL;
+	sigset_t none;
+	sigset_t all;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	/* the loop blocks SIGCHLD and SIGTERM: that is not handed on */
+	r = posix_spawnattr_setsigmask(attributes, &none);
+	r = r ? r : posix_spawnattr_setsigdefault(attributes, &all);
+	r = r ? r
+	      : posix_spawnattr_setflags(
+			attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	r = r ? r : posix_spawn_file_actions_adddup2(actions, link, LINK_CHILD_FD);
+	r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, LINK_CHILD_FD + 1);
+	if (r != 0) {
+		return fault(-r);
+	}
+	name = strdup(program);
+	if (!name) {
+		return fault(-ENOMEM);
+	}
+	r = posix_spawn(ret_pid, program, actions, attributes, (char *[]){name, NULL}, env);
+	free(name);
+	return r == 0 ? 0 : fault(-r);
+}
+
+static int spawn(const char *program, char *const env[], int link, pid_t *ret_pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int r;
+
+	r = posix_spawn_file_actions_init(&actions);
+	if (r != 0) {
+		return fault(-r);
+	}
+	r = posix_spawnattr_init(&attributes);
+	if (r == 0) {
+		r = spawn_with(program, env, link, ret_pid, &actions, &attributes);
+		(void)posix_spawnattr_destroy(&attributes);
+	} else {
+		r = fault(-r);
+	}
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return trace(r);
+}
+
+static int attach(struct child *c, sd_event *ev)
+{
+	int r;
+
+	r = sd_event_add_child(ev, &c->proc, c->pid, WEXITED, on_exit_, c);
+	if (r < 0) {
+		(void)kill(c->pid, SIGKILL);
+		(void)waitpid(c->pid, NULL, 0);
+		return fault(r);
+	}
+	r = sd_event_source_set_child_process_own(
+		c->proc, true); /* freeing it kills and reaps */
+	if (r >= 0) {
+		r = sd_event_source_set_priority(c->proc, PROC_PRIORITY);
+	}
+	if (r >= 0) {
+		r = sd_event_add_io(ev, &c->io, c->fd, EPOLLIN, on_io, c);
+	}
+	if (r >= 0) {
+		r = sd_event_add_time_relative(
+			ev, &c->deadline, CLOCK_MONOTONIC, UINT64_MAX / 4, 0, on_deadline, c);
+	}
+	if (r >= 0) {
+		r = sd_event_source_set_enabled(c->deadline, SD_EVENT_OFF);
+	}
+	return r < 0 ? fault(r) : 0;
+}
+
+int child_start(sd_event *ev, const char *program, char *const env[],
+	const struct child_ops *ops, void *user, struct child **ret_c)
+{
+	struct child *c = calloc(1, sizeof(*c));
+	int pair[2];
+	int r;
+
+	if (!c) {
+		return fault(-ENOMEM);
+	}
+	*c = (struct child){
+		.fd = -1, .ops = ops, .user = user, .storage = BUF_NULL(LINK_MAX_FRAME)};
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		r = fault(-errno);
+		child_free(c);
+		return r;
+	}
+	c->fd = pair[0];
+	r = spawn(program, env, pair[1], &c->pid);
+	close(pair[1]);
+	if (r == 0) {
+		r = attach(c, ev);
+	}
+	if (r < 0) {
+		child_free(c);
+		return trace(r);
+	}
+	*ret_c = c;
+	return 0;
+}
+
+struct child *child_free(struct child *c)
+{
+	if (!c || c->dead) {
+		return NULL;
+	}
+	c->io = sd_event_source_disable_unref(c->io);
+	c->deadline = sd_event_source_disable_unref(c->deadline);
+	c->proc = sd_event_source_disable_unref(c->proc);
+	if (c->fd >= 0) {
+		close(c->fd);
+	}
+	c->dead = true;
+	if (c->calling == 0) {
+		destroy(c);
+	}
+	return NULL;
+}
+
+pid_t child_pid(const struct child *c)
+{
+	return c->pid;
+}
+
+int child_request(struct child *c, uint8_t op, struct view body, const int *fds, size_t n_fds,
+	uint64_t timeout, child_answer_fn done, void *user)
+{
+	struct request **end = &c->first;
+	struct request *q;
+	int r;
+
+	if (c->ended || c->dead || c->n_requests >= LIMIT_CHILD_QUEUE) {
+		return CHILD_GONE;
+	}
+	if (n_fds > LINK_MAX_FDS) {
+		return fault(-EINVAL);
+	}
+	r = request_new(op, body, fds, n_fds, &q);
+	if (r < 0) {
+		return trace(r);
+	}
+	q->timeout = timeout;
+	q->done = done;
+	q->user = user;
+	while (*end) {
+		end = &(*end)->next;
+	}
+	*end = q;
+	c->n_requests++;
+	pump(c);
+	return 0;
+}
+
+void child_forget(struct child *c, void *user)
+{
+	struct request **at = &c->first;
+
+	if (c->on_wire && c->first->user == user) {
+		c->first->done = NULL; /* the wire stays taken until it is answered */
+		at = &c->first->next;
+	} else if (c->on_wire) {
+		at = &c->first->next;
+	}
+	while (*at) {
+		struct request *q = *at;
+
+		if (q->user == user) {
+			*at = q->next;
+			c->n_requests--;
+			request_free(q);
+		} else {
+			at = &q->next;
+		}
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * A child process behind a link (base/link.h), on the sd-event loop. Started by posix_spawn with an
+ * empty signal mask, an explicit environment and the link as fd 3; killed by its pidfd and reaped
+ * when it misses a deadline, sends a malformed frame, or is freed. One request is on the wire at a
+ * time, further ones wait in a queue.
+ */
+#include <systemd/sd-event.h>
+
+#include "base/link.h"
+
+struct child;
+
+/**
+ * child_answer_fn - the answer of one request
+ * @answer: the frame, borrowed during the call (wiped afterwards), or NULL when the child ended
+ *          before answering. Descriptors that the callee wants are taken by setting them to -1.
+ *
+ * Runs exactly once for each request, never from within child_request(); not at all after
+ * child_free(). The callee may free the child.
+ */
+typedef void (*child_answer_fn)(void *user, struct link_frame *answer);
+
+struct child_ops {
+	void (*event)(
+		void *user, struct link_frame *event); /* may be NULL: events are malformed */
+	/* the child is gone and reaped: "exited", "hangup", "malformed", "deadline", "killed";
+	 * every waiting answer was given NULL before; the owner calls child_free() now or later */
+	void (*ended)(void *user, const char *why);
+};
+
+/** child_start() - @program: absolute path; @env: NULL-terminated.
+ *  Return: 0 or a fault (-ENOENT: no such program). */
+int child_start(sd_event *ev, const char *program, char *const env[],
+	const struct child_ops *ops, void *user, struct child **ret_c) _must_check_;
+/** child_free() - kills, reaps, forgets waiting requests without calling them. */
+struct child *child_free(struct child *c);
+pid_t child_pid(const struct child *c);
+
+enum child_outcome {
+	CHILD_GONE = 1, /* it has ended, or its queue is full */
+};
+
+/** child_request() - queue a request. @body is copied; @fds are borrowed and duplicated.
+ *  @timeout: microseconds from the moment it goes on the wire. Return: 0, a fault, CHILD_GONE. */
+int child_request(struct child *c, uint8_t op, struct view body, const int *fds, size_t n_fds,
+	uint64_t timeout, child_answer_fn done, void *user) _must_check_;
+/** child_forget() - the waiting requests with @user will not be called (their owner goes away). */
+void child_forget(struct child *c, void *user);

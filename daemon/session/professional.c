@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The life of a professional's card between sessions: its process holds the card exclusively, so
+ * that the card's own verified-PIN state serves further sessions of the same user and nobody
+ * else. It ends when the card leaves, when pin-lifetime or pin-idle has passed, on Card.Lock(), or
+ * when another user needs the card; the card is then reset (CLOSE) before its process ends. The
+ * PIN itself is never here. A life whose session is still running when its time is over ends with
+ * that session.
+ */
+#include "daemon/session/professional.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct professional {
+	struct sessions *all;
+	struct professional *next;
+	struct card *card;
+	uid_t uid;
+	struct session *session; /* that uses it now, or NULL */
+	uint64_t since;		 /* of the PIN, CLOCK_MONOTONIC; 0: none verified */
+	uint64_t used;
+	bool doubt; /* a VERIFY may have changed the card's state */
+	bool closing;
+	sd_event_source *timer;
+	struct buf public;
+};
+
+static struct professional *life_of(struct sessions *all, const struct card *c)
+{
+	for (struct professional *p = all->lives; p; p = p->next) {
+		if (p->card == c) {
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static void forget(struct professional *p)
+{
+	struct professional **at = &p->all->lives;
+
+	while (*at && *at != p) {
+		at = &(*at)->next;
+	}
+	if (*at) {
+		*at = p->next;
+	}
+	if (p->session) {
+		p->session->life = NULL;
+	}
+	sd_event_source_disable_unref(p->timer);
+	buf_done(&p->public);
+	free(p);
+}
+
+/* -- the end ------------------------------------------------------------------------------------- */
+
+/* Let the card go without a word: its process is dead or dies now. */
+static void drop(struct professional *p)
+{
+	struct cards *cards = p->all->cards;
+	struct card *c = p->card;
+
+	forget(p);
+	cards_release(cards, c);
+}
+
+static void on_closed(void *user, struct link_frame *answer)
+{
+	(void)answer; /* reset or dead: either way the right is gone */
+	drop(user);
+}
+
+static void close_life(struct professional *p)
+{
+	if (p->closing) {
+		return;
+	}
+	p->closing = true;
+	p->since = 0;
+	p->timer = sd_event_source_disable_unref(p->timer);
+	p->card->pin_until = 0;
+	cards_touch(p->all->cards, p->card);
+	if (p->all->closing || child_request(p->card->child, CARD_OP_CLOSE, VIEW_NULL, NULL, 0,
+				       LIMIT_CARD_OPERATION, on_closed, p) != 0) {
+		drop(p);
+	}
+}
+
+/* -- the verified PIN ----------------------------------------------------------------------------- */
+
+static uint64_t pin_until(const struct professional *p)
+{
+	const struct config *config = p->all->config;
+	uint64_t life = p->since + config->pin_lifetime * USEC_PER_SEC;
+	uint64_t idle = p->used + config->pin_idle * USEC_PER_SEC;
+
+	if (p->since == 0) {
+		return 0;
+	}
+	return life < idle ? life : idle;
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *user);
+
+static void schedule(struct professional *p)
+{
+	uint64_t until = pin_until(p);
+
+	p->timer = sd_event_source_disable_unref(p->timer);
+	p->card->pin_until = until;
+	if (until != 0 && sd_event_add_time(p->all->ev, &p->timer, CLOCK_MONOTONIC, until, 0,
+				  on_time, p) < 0) {
+		p->since = 0; /* a PIN whose end cannot be kept is not kept */
+		p->card->pin_until = 0;
+	}
+	cards_touch(p->all->cards, p->card);
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct professional *p = user;
+
+	(void)source;
+	(void)usec;
+	if (p->session) {
+		p->since = 0; /* leave() then closes */
+		p->card->pin_until = 0;
+		cards_touch(p->all->cards, p->card);
+	} else {
+		close_life(p);
+	}
+	return 0;
+}
+
+bool professional_pin_held(const struct professional *p)
+{
+	return p->since != 0 && !p->doubt && clock_monotonic() < pin_until(p);
+}
+
+void professional_doubt(struct professional *p)
+{
+	p->doubt = true;
+	p->since = 0;
+}
+
+void professional_pin_given(struct professional *p)
+{
+	p->doubt = false;
+	p->since = clock_monotonic();
+	p->used = p->since;
+	schedule(p);
+}
+
+void professional_used(struct professional *p)
+{
+	p->used = clock_monotonic();
+	if (p->since != 0) {
+		schedule(p);
+	}
+}
+
+/* -- use by sessions ------------------------------------------------------------------------------ */
+
+bool professional_usable(struct sessions *all, struct card *c, uid_t uid, bool *ret_soon)
+{
+	struct professional *p = life_of(all, c);
+
+	*ret_soon = false;
+	if (!c->child) {
+		return true;
+	}
+	if (!p || p->session) {
+		return false;
+	}
+	if (p->uid == uid && !p->closing && professional_pin_held(p)) {
+		return true;
+	}
+	close_life(p); /* another user's, or of no use any more: reset, then it is free */
+	*ret_soon = true;
+	return false;
+}
+
+int professional_take(struct session *s, struct card *c)
+{
+	struct sessions *all = s->all;
+	struct professional *p = life_of(all, c);
+	int r;
+
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p) {
+			return fault(-ENOMEM);
+		}
+		*p = (struct professional){
+			.all = all,
+			.card = c,
+			.uid = s->uid,
+			.public = BUF_NULL(LINK_MAX_FRAME),
+		};
+		r = cards_claim(all->cards, c, s->uid, p);
+		if (r < 0) {
+			free(p);
+			return trace(r);
+		}
+		p->next = all->lives;
+		all->lives = p;
+	}
+	p->session = s;
+	s->life = p;
+	return 0;
+}
+
+void professional_leave(struct session *s)
+{
+	struct professional *p = s->life;
+
+	if (!p) {
+		return;
+	}
+	s->life = NULL;
+	p->session = NULL;
+	child_forget(p->card->child, s);
+	if (p->all->config->pin_lifetime == 0 || !professional_pin_held(p)) {
+		close_life(p);
+	} else {
+		professional_used(p);
+	}
+}
+
+const struct buf *professional_public(const struct professional *p)
+{
+	return &p->public;
+}
+
+int professional_keep_public(struct professional *p, struct view body)
+{
+	buf_reset(&p->public);
+	buf_put_view(&p->public, body);
+	return trace(buf_check(&p->public));
+}
+
+void professional_lock(struct sessions *all, struct card *c)
+{
+	struct professional *p = life_of(all, c);
+
+	if (p && !p->session) {
+		close_life(p);
+	} else if (p) {
+		p->since = 0; /* closed when its session leaves it */
+	}
+}
+
+void professional_gone(struct sessions *all, struct card *c)
+{
+	struct professional *p = life_of(all, c);
+
+	if (p) {
+		drop(p);
+	}
+}
+
+void professional_free_all(struct sessions *all)
+{
+	while (all->lives) {
+		drop(all->lives);
+	}
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Who is on the patient's card, and which of them this session is about. The person is the one
+ * that the caller named, or the only one, or the one that somebody chose; never the first of
+ * several. A number belongs to a person only by the rule of mark_own(); without a number of their
+ * own there is no dossier. All of it lives in one block that is wiped at the end.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "daemon/session/steps.h"
+
+#define NUMBER	    13U	   /* NIR or INS without key */
+#define ADULT_AFTER 180000 /* 18 years, in YYYYMMDD */
+
+/* -- reading ------------------------------------------------------------------------------------- */
+
+static bool all_digits(const char *text)
+{
+	return strspn(text, "0123456789") == strlen(text);
+}
+
+/* An optional text. Return: whether it is absent or well formed. */
+static bool take_optional(struct view value, uint32_t tag, char *ret, size_t size)
+{
+	int q = tlv_find_str(value, tag, ret, size);
+
+	if (q == TLV_ABSENT) {
+		ret[0] = '\0';
+	}
+	return q == 0 || q == TLV_ABSENT;
+}
+
+static bool take_person(struct person *p, struct view value)
+{
+	uint8_t rank = 0;
+	int q;
+
+	if (tlv_find_str(value, LINK_TAG_SURNAME, p->surname, sizeof(p->surname)) != 0 ||
+		!take_optional(value, LINK_TAG_GIVEN, p->given, sizeof(p->given)) ||
+		tlv_find_str(value, LINK_TAG_BIRTH, p->birth, sizeof(p->birth)) != 0 ||
+		!take_optional(value, LINK_TAG_NIR, p->nir, sizeof(p->nir)) ||
+		!take_optional(value, LINK_TAG_COUNTRY, p->country, sizeof(p->country))) {
+		return false;
+	}
+	q = tlv_find_u8(value, LINK_TAG_RANK, &rank);
+	p->rank = rank;
+	return q != TLV_BROKEN && strlen(p->birth) == 8 && all_digits(p->birth) &&
+	       (p->nir[0] == '\0' || strlen(p->nir) == NUMBER + 2);
+}
+
+static bool take_people(struct patient_data *d, struct view body)
+{
+	struct reader r = reader_of(body);
+	struct tlv t;
+	int q;
+
+	while ((q = tlv_next(&r, &t)) == 0) {
+		if (t.tag != LINK_TAG_PERSON) {
+			continue;
+		}
+		if (d->n_people == LIMIT_BENEFICIARIES ||
+			!take_person(&d->people[d->n_people], t.value)) {
+			return false;
+		}
+		d->n_people++;
+	}
+	return q == TLV_END && d->n_people > 0;
+}
+
+/* -- whose number -------------------------------------------------------------------------------- */
+
+/* Year and month of birth agree with digits 2 to 5 of the number; lunar months never do. */
+static bool birth_agrees(const struct person *p)
+{
+	struct view month = view_sub(view_str(p->birth), 4, 2);
+
+	if (p->nir[0] == '\0' || strncmp((const char *)month.data, "01", 2) < 0 ||
+		strncmp((const char *)month.data, "12", 2) > 0) {
+		return false;
+	}
+	return view_equal(view_sub(view_str(p->nir), 1, 4), view_sub(view_str(p->birth), 2, 4));
+}
+
+static bool same_number(const struct person *a, const struct person *b)
+{
+	return strncmp(a->nir, b->nir, NUMBER) == 0;
+}
+
+/* A number is a person's own when exactly one of its bearers was born when it says. */
+static void mark_own(struct patient_data *d)
+{
+	for (size_t i = 0; i < d->n_people; i++) {
+		struct person *p = &d->people[i];
+		size_t n = 0;
+
+		for (size_t j = 0; j < d->n_people; j++) {
+			n += same_number(p, &d->people[j]) && birth_agrees(&d->people[j]) ? 1
+											  : 0;
+		}
+		p->own = n == 1 && birth_agrees(p);
+	}
+}
+
+/* -- who is meant -------------------------------------------------------------------------------- */
+
+static const char *wanted_number(const json_t *wanted)
+{
+	const char *ins = json_get_str(wanted, "ins");
+
+	return ins ? ins : json_get_str(wanted, "nir");
+}
+
+/* "1958-03-14" or "19580314" as eight digits. */
+static bool date_digits(const char *text, char ret[9])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; text && text[i] != '\0'; i++) {
+		if (text[i] == '-' && (i == 4 || i == 7)) {
+			continue;
+		}
+		if (n == 8 || text[i] < '0' || text[i] > '9') {
+			return false;
+		}
+		ret[n++] = text[i];
+	}
+	ret[n] = '\0';
+	return n == 8;
+}
+
+bool session_wanted_valid(const struct session *s)
+{
+	const char *number = s->wanted ? wanted_number(s->wanted) : NULL;
+	char birth[9];
+
+	if (!s->wanted) {
+		return true;
+	}
+	return number && (strlen(number) == NUMBER || strlen(number) == NUMBER + 2) &&
+	       date_digits(json_get_str(s->wanted, "birth-date"), birth);
+}
+
+static bool fits(const json_t *wanted, const struct person *p)
+{
+	const char *number = wanted_number(wanted);
+	char birth[9] = "";
+	int64_t rank;
+
+	if (!number || p->nir[0] == '\0' ||
+		!date_digits(json_get_str(wanted, "birth-date"), birth)) {
+		return false;
+	}
+	if (json_get_int(wanted, "rank", 0, UINT8_MAX, &rank) == 0 &&
+		rank != (int64_t)p->rank) {
+		return false;
+	}
+	return strncmp(number, p->nir, strlen(number)) == 0 && strcmp(birth, p->birth) == 0;
+}
+
+static bool is_minor(const struct person *p)
+{
+	char now[28];
+	char today[9];
+	uint32_t numbers[2] = {0, 0};
+	const char *dates[] = {p->birth, today};
+
+	clock_rfc3339(clock_wall(), now);
+	now[10] = '\0';
+	if (!date_digits(now, today)) {
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(dates); i++) {
+		for (const char *c = dates[i]; *c; c++) {
+			numbers[i] = numbers[i] * 10 + (uint32_t)(*c - '0');
+		}
+	}
+	return (int64_t)numbers[1] - (int64_t)numbers[0] < ADULT_AFTER;
+}
+
+/* -- fixing the person --------------------------------------------------------------------------- */
+
+static enum vitaled_reason identify(struct session *s, const struct person *p)
+{
+	char number[NUMBER + 1];
+	int r;
+
+	if (!p->wanted) {
+		return VITALED_REASON_OTHER_PATIENT;
+	}
+	s->chosen = p;
+	s->patient.rank = p->rank;
+	s->patient.minor = is_minor(p);
+	if (s->mode == SESSION_MODE_IDENTITY) {
+		return VITALED_REASON_NONE;
+	}
+	if (!p->own) {
+		return VITALED_REASON_NO_OWN_IDENTITY;
+	}
+	r = view_copy_str(view_sub(view_str(p->nir), 0, NUMBER), number, sizeof(number));
+	if (r == 0) {
+		r = s->all->ops.pseudonym(s->all->user, number, s->patient.pseudonym);
+	}
+	wipe(number, sizeof(number));
+	if (r == 0) {
+		r = rng_fill(s->nonce, sizeof(s->nonce)); /* cards and person are fixed now */
+	}
+	return r == 0 ? VITALED_REASON_NONE : VITALED_REASON_STORE_UNAVAILABLE;
+}
+
+static void fix(struct session *s, const struct person *p)
+{
+	enum vitaled_reason r = identify(s, p);
+
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+	} else {
+		session_post(s, SESSION_EVENT_GO);
+	}
+}
+
+static void choose(struct session *s)
+{
+	struct patient_data *d = s->data;
+	struct person *match = NULL;
+	size_t n = 0;
+
+	mark_own(d);
+	for (size_t i = 0; i < d->n_people; i++) {
+		struct person *p = &d->people[i];
+
+		p->wanted = !s->wanted || fits(s->wanted, p);
+		if (p->wanted) {
+			match = p;
+			n++;
+		}
+	}
+	if (!match) {
+		session_end(s, VITALED_REASON_OTHER_PATIENT);
+	} else if (n > 1) {
+		session_post(s, SESSION_EVENT_ASK);
+	} else {
+		fix(s, match);
+	}
+}
+
+static void on_people(void *user, struct link_frame *answer)
+{
+	struct session *s = user;
+
+	if (!session_judge(s, &s->patient_side, answer)) {
+		return;
+	}
+	s->data = calloc(1, sizeof(*s->data));
+	if (!s->data) {
+		session_end(s, VITALED_REASON_FAILED);
+	} else if (!take_people(s->data, answer->body)) {
+		session_end(s, VITALED_REASON_CARD_BROKEN);
+	} else {
+		choose(s);
+	}
+}
+
+void session_people(struct session *s)
+{
+	session_ask_card(s, &s->patient_side, CARD_OP_READ_PEOPLE, VIEW_NULL, on_people);
+}
+
+void session_ask_person(struct session *s)
+{
+	_cleanup_json_ json_t *choices = NULL;
+
+	if (session_beneficiaries(s, &choices) != 0 || !choices) {
+		session_end(s, VITALED_REASON_FAILED);
+		return;
+	}
+	s->all->ops.ask_choice(s->all->user, s, SESSION_CHOICE_BENEFICIARY, choices);
+}
+
+int session_choose_person(struct session *s, uint32_t index)
+{
+	if (s->step != SESSION_STEP_CHOICE) {
+		return SESSION_CHOOSE_STATE;
+	}
+	if (index >= s->data->n_people) {
+		return SESSION_CHOOSE_RANGE;
+	}
+	/* agent and owner are both asked: the first answer wins, the other is told to stop */
+	s->all->ops.stop_asking(s->all->user, s, VITALED_REASON_CANCELLED);
+	fix(s, &s->data->people[index]);
+	return 0;
+}
+
+/* -- coverage ------------------------------------------------------------------------------------ */
+
+static bool take_coverage(struct coverage *c, struct view value)
+{
+	return tlv_find_u8(value, LINK_TAG_INDEX, &c->index) == 0 &&
+	       take_optional(value, LINK_TAG_COVER_FROM, c->from, sizeof(c->from)) &&
+	       take_optional(value, LINK_TAG_COVER_TO, c->to, sizeof(c->to)) &&
+	       take_optional(value, LINK_TAG_ALD, c->ald, sizeof(c->ald)) &&
+	       take_optional(value, LINK_TAG_SITUATION, c->situation, sizeof(c->situation));
+}
+
+static bool take_coverages(struct patient_data *d, struct view body)
+{
+	struct reader r = reader_of(body);
+	struct tlv t;
+	int q;
+
+	while ((q = tlv_next(&r, &t)) == 0) {
+		if (t.tag != LINK_TAG_COVERAGE) {
+			continue;
+		}
+		if (d->n_coverages == COVERAGES_MAX ||
+			!take_coverage(&d->coverages[d->n_coverages], t.value)) {
+			return false;
+		}
+		d->n_coverages++;
+	}
+	return q == TLV_END;
+}
+
+/* A card that has none, or shows them to nobody whom it did not authenticate, is no obstacle. */
+static void on_coverage(void *user, struct link_frame *answer)
+{
+	struct session *s = user;
+	bool none =
+		answer && (answer->outcome == CARD_ABSENT || answer->outcome == CARD_DENIED);
+
+	if (!none && !session_judge(s, &s->patient_side, answer)) {
+		return;
+	}
+	if (!none && !take_coverages(s->data, answer->body)) {
+		session_end(s, VITALED_REASON_CARD_BROKEN);
+		return;
+	}
+	session_post(s, SESSION_EVENT_GO);
+}
+
+void session_coverage(struct session *s)
+{
+	session_ask_card(s, &s->patient_side, CARD_OP_READ_PROTECTED, VIEW_NULL, on_coverage);
+}

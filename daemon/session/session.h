@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * One consultation: from OpenSession to locked. state.h is the pure table of what may follow what;
+ * session.c and its neighbours carry it out with the card processes; whatever people or upper rooms
+ * must do is asked through struct session_ops and answered by the session_*() functions below.
+ * Everything that a session holds of a patient is wiped when it ends.
+ */
+#include "daemon/audit/audit.h"
+#include "daemon/session/types.h"
+
+struct sessions;
+struct session;
+
+/* What the session asks of the rooms above; all must be set. Answers come by the functions below,
+ * also from within the call. user is that of sessions_new(). */
+struct session_ops {
+	void (*added)(void *user, struct session *s);
+	void (*changed)(void *user, struct session *s); /* some property changed */
+	void (*removed)(void *user, struct session *s);
+	/* people (daemon/bus/agent) */
+	void (*ask_pin)(void *user, struct session *s, unsigned int tries_left, bool again);
+	void (*ask_last_try)(void *user, struct session *s);
+	void (*ask_choice)(void *user, struct session *s, enum session_choice kind,
+		const json_t *choices); /* array of objects; structures by name/id/sector */
+	void (*stop_asking)(void *user, struct session *s, enum vitaled_reason why);
+	/* may this professional go on at all? @ret_rule names the rule on refusal (consent/rights) */
+	enum vitaled_reason (*admit)(void *user, struct session *s, const char **ret_rule);
+	/* pseudonym of an own number (dossier/keys): 13 characters without key digits */
+	int (*pseudonym)(void *user, const char *number, char ret_hex[65]);
+	/* the dossier's process (dossier): ends with session_prepared() */
+	void (*prepare)(void *user, struct session *s);
+	/* the patient's answer (consent): ends with session_consented() */
+	void (*ask_consent)(void *user, struct session *s);
+	/* both signatures over the statement (consent): ends with session_signed() */
+	void (*sign)(void *user, struct session *s);
+	/* the grant (dossier): ends with session_granted() */
+	void (*unlock)(void *user, struct session *s);
+	/* everything above forgets this session now: kill the dossier's process, wipe the statement */
+	void (*lock)(void *user, struct session *s);
+};
+
+int sessions_new(sd_event *ev, const struct config *config, struct cards *cards,
+	const struct trust *trust, struct audit *audit, const struct session_ops *ops,
+	void *user, struct sessions **ret) _must_check_;
+struct sessions *sessions_free(struct sessions *all); /* locks all */
+
+enum session_open_outcome {
+	SESSION_OPEN_LIMIT = 1, /* LIMIT_SESSIONS or LIMIT_SESSIONS_UID */
+	SESSION_OPEN_AUDIT,	/* the record does not take the entry */
+};
+
+/** session_open() - makes the object and records it; goes on in later turns of the loop. */
+int session_open(struct sessions *all, const char *owner, uid_t uid,
+	const struct session_options *o, struct session **ret_s) _must_check_;
+struct session *sessions_by_id(struct sessions *all, uint32_t id);
+struct session *sessions_next(struct sessions *all, struct session *after); /* NULL: first */
+/** sessions_owner_gone() - lock and remove every session of a unique name, now. */
+void sessions_owner_gone(struct sessions *all, const char *owner);
+
+/* -- what may be seen -- */
+uint32_t session_id(const struct session *s);
+const char *session_owner(const struct session *s);
+uid_t session_uid(const struct session *s);
+enum session_state session_state(const struct session *s);
+enum vitaled_reason session_reason(const struct session *s);
+enum session_mode session_mode(const struct session *s);
+unsigned int session_intents(const struct session *s);
+enum proof session_proof(const struct session *s);
+uint64_t session_expires(const struct session *s);  /* wall clock; 0: not unlocked */
+uint8_t session_pin_tries(const struct session *s); /* 255: unknown */
+void session_progress(const struct session *s, uint32_t *ret_done, uint32_t *ret_expected);
+const char *session_pair(const struct session *s);
+const char *session_application(const struct session *s); /* "name version" or "" */
+const char *session_audit_id(const struct session *s);
+/** session_audit() - an entry with what this session knows; borrowed from it. */
+struct audit_entry session_audit(const struct session *s, enum audit_event e);
+uint64_t session_lifetime(const struct session *s);    /* once unlocked, microseconds */
+const uint8_t *session_nonce(const struct session *s); /* 16 bytes, of the broker */
+const struct session_professional *session_professional(const struct session *s); /* or NULL */
+const struct session_patient *session_patient(const struct session *s);		  /* or NULL */
+/** session_beneficiaries() - new array of {surname, given, birth-date, rank?} from
+ *  waiting-for-choice on; NULL before and after the end. */
+int session_beneficiaries(const struct session *s, json_t **ret) _must_check_;
+/** session_chosen() - new {surname, given, birth-date, rank?} of the person that this session is
+ *  about, for who asks for consent; NULL before the choice and after the end. */
+int session_chosen(const struct session *s, json_t **ret) _must_check_;
+/** session_patient_json() - new {surname, given, birth-date, nir?, rank?, country?, coverage?[...]},
+ *  when unlocked; NULL otherwise. */
+int session_patient_json(const struct session *s, json_t **ret) _must_check_;
+
+/* -- room for the upper rooms: one pointer each, theirs to free in ops->lock / ops->removed -- */
+void session_set_consent(struct session *s, void *consent);
+void *session_consent(const struct session *s);
+void session_set_dossier(struct session *s, void *dossier);
+void *session_dossier(const struct session *s);
+
+/* -- the cards, for consent: a request to the card's process; @done as in child.h -- */
+int session_professional_request(struct session *s, uint8_t op, struct view body,
+	child_answer_fn done, void *user) _must_check_;
+int session_patient_request(struct session *s, uint8_t op, struct view body,
+	child_answer_fn done, void *user) _must_check_;
+void session_forget_requests(struct session *s, void *user);
+/** session_answer_reason() - what an answer (NULL: the process ended) means for the session; NONE
+ *  for CARD_DONE. */
+enum vitaled_reason session_answer_reason(
+	const struct session *s, bool professional, const struct link_frame *answer);
+/** session_presence() - verify the patient card's signature over @bytes and the 8 characters
+ *  @purpose with its role certificate. Return: 0, a fault, or TRUST_FALSE. */
+int session_presence(const struct session *s, struct view bytes, const char *purpose,
+	struct view signature) _must_check_;
+
+/* -- answers -- */
+void session_pin_given(struct session *s, int fd); /* takes @fd */
+void session_pin_failed(
+	struct session *s, enum vitaled_reason r); /* no agent, cancelled, time-out */
+void session_last_try(struct session *s, bool yes);
+
+enum session_choose_outcome {
+	SESSION_CHOOSE_STATE = 1, /* nothing of that kind is being asked */
+	SESSION_CHOOSE_RANGE,
+};
+
+int session_choose(struct session *s, enum session_choice kind, uint32_t index) _must_check_;
+void session_choice_failed(struct session *s, enum session_choice kind, enum vitaled_reason r);
+void session_prepared(struct session *s, enum vitaled_reason r); /* NONE: go on */
+void session_consented(struct session *s, enum vitaled_reason r);
+void session_signed(struct session *s, enum vitaled_reason r, bool patient_proved,
+	bool professional_proved); /* what was verified over the nonce */
+void session_granted(struct session *s, enum vitaled_reason r);
+/** session_end() - lock (an unlocked session), refuse or fail it, with its record. */
+void session_end(struct session *s, enum vitaled_reason r);
+void session_release(struct session *s); /* end if needed, then remove the object */
+/** sessions_card_lock() - Card.Lock(): forget the professional's PIN, lock their sessions. */
+void sessions_card_lock(struct sessions *all, struct card *c, enum vitaled_reason r);

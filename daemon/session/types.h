@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/* The words and facts of a consultation that other rooms see; session.h is what can be done. */
+#include "base/json.h"
+#include "daemon/session/cards.h"
+#include "include/vitaled/errors.h"
+
+enum session_state {
+	SESSION_STATE_QUEUED = 0,
+	SESSION_STATE_WAITING_FOR_CARDS,
+	SESSION_STATE_READING,
+	SESSION_STATE_WAITING_FOR_PIN,
+	SESSION_STATE_AUTHENTICATING,
+	SESSION_STATE_WAITING_FOR_CHOICE,
+	SESSION_STATE_WAITING_FOR_CONSENT,
+	SESSION_STATE_UNLOCKED,
+	SESSION_STATE_SUSPENDED,
+	SESSION_STATE_REFUSED,
+	SESSION_STATE_LOCKED,
+	SESSION_STATE_FAILED,
+};
+
+const char *session_state_word(enum session_state st);
+bool session_state_ended(enum session_state st);
+
+enum session_mode {
+	SESSION_MODE_NORMAL = 0,
+	SESSION_MODE_IDENTITY,
+};
+
+enum session_intent { /* bits */
+	SESSION_INTENT_CONSULT = 1,
+	SESSION_INTENT_FEED = 2,
+	SESSION_INTENT_CREATE = 4,
+};
+
+enum session_choice {
+	SESSION_CHOICE_STRUCTURE = 1,
+	SESSION_CHOICE_BENEFICIARY,
+};
+
+/* what the caller of OpenSession wants */
+struct session_options { /* all borrowed; copied by session_open() */
+	enum session_mode mode;
+	unsigned int intents;	 /* 0: consult */
+	const json_t *patient;	 /* {ins|nir, birth-date, rank?, birth-name?} or NULL */
+	const char *structure;	 /* or NULL */
+	const char *pair;	 /* or NULL: "default" */
+	const char *application; /* name or NULL */
+	const char *application_version;
+	uint32_t lifetime; /* s; 0: LIMIT_SESSION_LIFE */
+	bool wait;
+};
+
+struct session_activity {
+	uint8_t index;
+	char name[128];
+	char structure[32]; /* national id */
+	char sector[8];	    /* SA07 */
+};
+
+struct session_professional {	    /* known after READING; activities after PIN */
+	struct trust_person person; /* from the signature certificate */
+	char speciality[16];
+	struct session_activity activities[16];
+	size_t n_activities;
+	const struct session_activity *chosen; /* structure of this session, or NULL */
+	struct view certificate;	       /* DER of the signature certificate, borrowed */
+	struct view role_certificate;	       /* 7F21, borrowed */
+};
+
+struct session_patient {    /* known after the choice */
+	char pseudonym[65]; /* hex; empty in identity mode or without an own number */
+	char generation[16];
+	enum nature nature;
+	char serial_last4[5];
+	unsigned int rank; /* 0: not on the card */
+	bool minor;
+	struct view role_certificate; /* 7F21 of the card, borrowed; empty when it has none */
+};

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * A reader with one card in it, as the card drivers see it: a table of functions, behind which
+ * stands PC/SC (pcsc.c), a replayed dialogue (script.c) or, later, a slot of vitaled-usb. What a
+ * transport carries are the bytes of ISO/IEC 7816-3: with T=0 one command TPDU and its answer,
+ * with T=1 one command APDU and its answer. It answers nothing itself: 61XX and 6CXX go up.
+ */
+#include "base/buf.h"
+
+#define TRANSPORT_ATR_MAX    33U  /* bytes, ISO/IEC 7816-3:2006 §8.1 */
+#define TRANSPORT_ANSWER_MAX 258U /* bytes: 256 of data and the status word (short APDUs) */
+#define TRANSPORT_NAME_MAX   128U /* bytes of a reader's name with its NUL (MAX_READERNAME) */
+
+enum transport_outcome {
+	TRANSPORT_GONE = 1,   /* removed, or reset by another program since open or reset */
+	TRANSPORT_MUTE,	      /* a card is there and does not answer */
+	TRANSPORT_BUSY,	      /* another program holds the reader, longer than we wait */
+	TRANSPORT_NO_SERVICE, /* nobody serves the reader: pcscd stopped */
+	TRANSPORT_NO_READER,  /* no reader of that name */
+	TRANSPORT_BROKEN,     /* more bytes than an answer can have */
+};
+
+enum transport_protocol {
+	TRANSPORT_T0 = 0,
+	TRANSPORT_T1 = 1,
+};
+
+struct transport;
+
+/*
+ * Every function but close and free returns 0, a fault, or a transport_outcome. @deadline is
+ * CLOCK_MONOTONIC in microseconds: how long we ourselves wait for others (BUSY); the time that a
+ * reader takes for one command is the reader's, the parent kills a process that hangs in it.
+ */
+struct transport_ops {
+	/* connect to the card in @reader; fills protocol and atr of the transport */
+	int (*open)(struct transport *t, const char *reader, bool exclusive, uint64_t deadline);
+	/* one command, one answer: appended to @answer (room for TRANSPORT_ANSWER_MAX) */
+	int (*transmit)(struct transport *t, struct view command, uint64_t deadline,
+		struct buf *answer);
+	/* warm reset; the connection stays; protocol and atr are filled anew */
+	int (*reset)(struct transport *t, uint64_t deadline);
+	/* whether the card that open found is still there, untouched by others */
+	int (*status)(struct transport *t);
+	/* keep other programs out between lock and unlock (shared connections) */
+	int (*lock)(struct transport *t, uint64_t deadline);
+	int (*unlock)(struct transport *t);
+	/* disconnect, with a reset when @reset; nothing when not open */
+	void (*close)(struct transport *t, bool reset);
+	/* close, leaving the card, and free */
+	void (*free)(struct transport *t);
+};
+
+struct transport {
+	const struct transport_ops *ops;
+	enum transport_protocol protocol;
+	uint8_t atr[TRANSPORT_ATR_MAX];
+	size_t atr_len;
+};
+
+static inline struct view transport_atr(const struct transport *t)
+{
+	return view_of(t->atr, t->atr_len);
+}
+
+static inline void transport_free(struct transport *t)
+{
+	if (t) {
+		t->ops->free(t);
+	}
+}
+
+/* -- PC/SC ------------------------------------------------------------------------------------- */
+
+/**
+ * pcsc_new() - a transport over pcscd; establishes the context at once, before any confinement
+ * @ret_fd: the socket to pcscd, for the process's filter; -1 when there is no service
+ *
+ * Without a service the transport exists all the same and its open answers NO_SERVICE: a second
+ * context is impossible inside the filter. The caller owns it. Return: 0 or a fault.
+ */
+int pcsc_new(struct transport **ret_t, int *ret_fd) _must_check_;
+
+/** pcsc_outcome() - a result code of PC/SC (part 5, winscard.h) as this room's.
+ *  Return: 0, a transport_outcome, or -EIO for a code that we do not know. */
+int pcsc_outcome(long code) _must_check_;
+
+/* -- replayed dialogues (tests, fuzzing) --------------------------------------------------------- */
+
+/**
+ * script_new() - a card made of text, one item a line, blanks between bytes are free
+ *
+ *   # comment                         atr 3B 75 ...          protocol 1 (default 0)
+ *   > 00 A4 04 0C ...                 the command that must come next ("??" is any byte)
+ *   < 90 00                           its answer
+ *   ! gone | mute | busy | no-service | no-reader | broken | fault
+ *                                     instead of an answer, or first of all: what open gives
+ *   reset | gone-on-reset             a reset must come here (and the card is gone)
+ *
+ * A command other than the next one makes transmit a fault. Return: 0, or a fault (bad text).
+ */
+int script_new(struct view text, struct transport **ret_t) _must_check_;
+bool script_finished(const struct transport *t); /* every line was used, nothing else came */
+int script_closed(const struct transport *t);	 /* 0 open, 1 closed, 2 closed with a reset */
+
+/**
+ * script_new_answers() - a card that says @bytes, whatever it is asked: each answer is a length
+ * (one byte; FF: two more follow, big endian) and as many bytes; at the end the card is gone
+ * @bytes: borrowed until the transport is freed
+ */
+int script_new_answers(struct view bytes, struct view atr, enum transport_protocol protocol,
+	struct transport **ret_t) _must_check_;

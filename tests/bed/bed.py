@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The private bed: dbus-daemon, polkitd, pcscd with the simulated reader, the broker.
+
+Runs inside the namespaces that `run` makes (mount, network, pid): nothing outside is touched, and
+whatever is left ends with the pid namespace. Daemons are real; each has its own uid. Used by the
+demo, by `run bed` and by the integration tests.
+"""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+USERS = {  # name: uid; invented, only in the bed's own /etc/passwd
+    "vitaled": 64101,
+    "vdagent": 64102,
+    "vdapp": 64103,
+    "vddisplay": 64104,
+    "vdother": 64105,
+    "vdcards": 64106,
+}
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+READER = "Vitale Sim"
+BUS_CONF = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+ <type>system</type>
+ <auth>EXTERNAL</auth>
+ <listen>unix:path={work}/bus/sock</listen>
+ <policy context="default">
+  <allow user="*"/><deny own="*"/><deny send_type="method_call"/><allow send_type="signal"/>
+  <allow send_requested_reply="true" send_type="method_return"/>
+  <allow send_requested_reply="true" send_type="error"/>
+  <allow receive_type="method_call"/><allow receive_type="method_return"/>
+  <allow receive_type="error"/><allow receive_type="signal"/>
+  <allow send_destination="org.freedesktop.DBus"/>
+ </policy>
+ <includedir>{work}/bus/system.d</includedir>
+</busconfig>
+"""
+
+
+def wait_for(what, seconds=10.0, every=0.005):
+    """Poll @what until it is true; its last value, or TimeoutError."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError(f"not seen within {seconds} s")
+        time.sleep(every)
+
+
+def own(path, user, mode):
+    os.chown(path, USERS.get(user, 0), USERS.get(user, 0))
+    os.chmod(path, mode)
+
+
+def enter_users(folder):
+    """Give this mount namespace an /etc/passwd and /etc/group that know the bed's users."""
+    for name, line in (("passwd", "{n}:x:{u}:{u}:{n}:/nonexistent:/bin/sh\n"), ("group", "{n}:x:{u}:\n")):
+        path = os.path.join(folder, name)
+        with open(f"/etc/{name}", encoding="utf-8") as f:
+            text = f.read()
+        if "vitaled:x:64101" in text:
+            return
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.rstrip("\n") + "\n" + "".join(line.format(n=n, u=u) for n, u in USERS.items()))
+        os.chmod(path, 0o644)
+        subprocess.run(["mount", "--bind", path, f"/etc/{name}"], check=True)
+
+
+class Sim:
+    """The control socket of vitale-sim."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, command):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.settimeout(10)
+            s.connect(self.path)
+            s.sendall(command.encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                more = s.recv(4096)
+                if not more:
+                    break
+                answer += more
+        text = answer.decode().strip()
+        if not text.startswith("ok"):
+            raise RuntimeError(f"{command}: {text}")
+        return text[2:].strip()
+
+
+class Bed:
+    """One bed in folder @work. @cards: profile names in slot 0 and 1 (None: empty)."""
+
+    def __init__(self, build, work=None, cards=("cps4-gp", "vitale-family"), clock=False, personal=None,
+                 config="", rules=None, state_size=None):
+        self.build = os.path.abspath(build)
+        self.work = work or tempfile.mkdtemp(prefix="vitaled-bed.")
+        self.cards = cards
+        self.clock = clock
+        self.personal = personal  # folder made once by personalise(), copied
+        self.extra = config
+        self.state_size = state_size  # of a tmpfs for the state, for faults of the disk
+        self.rules = rules or os.path.join(ROOT, "tests/data/bed.rules")
+        self.processes = {}
+        self.env = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            "HOME": self.work,
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.work}/bus/sock",
+            "PCSCLITE_CSOCK_NAME": f"{self.work}/pcsc/pcscd.comm",
+            "VITALE_SIM_SOCKET": f"{self.work}/sim/control",
+        }
+        for name in ("TERM", "LANGUAGE", "LC_ALL", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+                     "LLVM_PROFILE_FILE", "GCOV_PREFIX", "VITALED_LOCALEDIR"):
+            if name in os.environ:
+                self.env[name] = os.environ[name]
+        self.sim = Sim(self.env["VITALE_SIM_SOCKET"])
+
+    def path(self, *names):
+        return os.path.join(self.work, *names)
+
+    def program(self, name):
+        for folder in ("daemon", "daemon/dossier", "drivers/watch", "drivers/card", "drivers/sim", "client"):
+            found = os.path.join(self.build, folder, name)
+            if os.path.exists(found):
+                return found
+        raise FileNotFoundError(name)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *unused):
+        self.stop()
+
+    def start(self):
+        self.lay_out()
+        self.start_bus()
+        self.start_polkit()
+        self.start_sim()
+        self.start_pcscd()
+        self.start_broker()
+        return self
+
+    def stop(self):
+        for name in reversed(list(self.processes)):
+            self.end(name)
+        if self.state_size:
+            subprocess.run(["umount", self.path("state")], check=False)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def lay_out(self):
+        os.chmod(self.work, 0o755)
+        for folder, user, mode in (
+                ("bus", "root", 0o755), ("bus/system.d", "root", 0o755), ("polkit", "root", 0o755),
+                ("polkit/rules.d", "root", 0o755), ("polkit/actions", "root", 0o755),
+                ("pcsc", "vdcards", 0o755), ("readers", "root", 0o755), ("sim", "vdcards", 0o755),
+                ("state", "vitaled", 0o700), ("children", "root", 0o755), ("log", "root", 0o755)):
+            os.makedirs(self.path(folder), exist_ok=True)
+            if folder == "state" and self.state_size:
+                subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.state_size}", "state",
+                                self.path(folder)], check=True)
+            own(self.path(folder), user, mode)
+        enter_users(self.work)
+        if self.personal is None:
+            self.personal = self.path("personal")
+            personalise(self.build, self.personal, [c for c in self.cards if c])
+        if not os.path.isdir(self.path("cards")):
+            shutil.copytree(os.path.join(self.personal, "cards"), self.path("cards"))
+            shutil.copytree(os.path.join(self.personal, "anchors"), self.path("anchors"))
+        for name in os.listdir(self.path("cards")):
+            own(self.path("cards", name), "vdcards", 0o600)
+        own(self.path("cards"), "vdcards", 0o700)
+        for name in ("vitaled-watch", "vitaled-card", "vitaled-dossier"):
+            if not os.path.lexists(self.path("children", name)):
+                os.symlink(self.program(name), self.path("children", name))
+        for folder, to in (("daemon/consent/data", "rights"), ("daemon/consent/wordings", "wordings")):
+            shutil.copytree(os.path.join(ROOT, folder), self.path("data", to), dirs_exist_ok=True)
+        self.write_config()
+
+    def write_config(self):
+        with open(self.path("vitaled.conf"), "w", encoding="utf-8") as f:
+            f.write(f"""[paths]
+state = {self.path("state")}
+anchors = {self.path("anchors")}
+children = {self.path("children")}
+data = {self.path("data")}
+pcsc-socket = {self.env["PCSCLITE_CSOCK_NAME"]}
+
+[record]
+origin = bed.vitaled.example/record
+
+[agent pin]
+capability = pin
+user = vdagent
+
+[agent professional]
+capability = professional
+user = vdagent
+
+{self.extra}
+""")
+
+    def spawn(self, name, argv, user=None, env=None, bind=None, **more):
+        """Start @argv as @user, its output in log/NAME; @bind: [(from, to)] in an own mount namespace."""
+        if user:
+            argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", *argv]
+        if bind:
+            mounts = "".join(f'mount --bind "{a}" "{b}" || exit 99\n' for a, b in bind)
+            argv = ["unshare", "-m", "sh", "-c", mounts + 'exec "$@"', "sh", *argv]
+        with open(self.path("log", name), "ab") as log:
+            kwargs = dict(stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env or self.env)
+            kwargs.update(more)
+            self.processes[name] = subprocess.Popen(argv, **kwargs)
+        return self.processes[name]
+
+    def end(self, name, seconds=5):
+        """SIGTERM, then SIGKILL after @seconds. Return: the exit status, None if it had not started."""
+        p = self.processes.pop(name, None)
+        if p is None:
+            return None
+        if p.poll() is None:
+            p.terminate()
+            try:
+                p.wait(seconds)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait()
+        for stream in (p.stdin, p.stdout, p.stderr):
+            if stream:
+                stream.close()
+        return p.returncode
+
+    def log(self, name):
+        with open(self.path("log", name), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def start_bus(self):
+        shutil.copy("/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf", self.path("bus/system.d"))
+        shutil.copy(os.path.join(ROOT, "systemd/org.vitaled1.conf"), self.path("bus/system.d"))
+        with open(self.path("bus/bus.conf"), "w", encoding="utf-8") as f:
+            f.write(BUS_CONF.format(work=self.work))
+        self.spawn("dbus", ["dbus-daemon", f"--config-file={self.path('bus/bus.conf')}", "--nofork",
+                            "--nopidfile"])
+        wait_for(lambda: os.path.exists(self.path("bus/sock")))
+
+    def start_polkit(self):
+        shutil.copy("/usr/share/polkit-1/actions/org.freedesktop.policykit.policy", self.path("polkit/actions"))
+        shutil.copy(os.path.join(ROOT, "systemd/org.vitaled1.policy"), self.path("polkit/actions"))
+        shutil.copy(self.rules, self.path("polkit/rules.d/50-vitaled.rules"))
+        self.spawn("polkitd", ["/usr/lib/polkit-1/polkitd", "--no-debug"],
+                   bind=[(self.path("polkit/rules.d"), "/etc/polkit-1/rules.d"),
+                         (self.path("polkit/actions"), "/usr/share/polkit-1/actions")])
+        wait_for(lambda: self.owned("org.freedesktop.PolicyKit1"))
+
+    def owned(self, name):
+        done = subprocess.run(
+            ["dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/",
+             "org.freedesktop.DBus.NameHasOwner", f"string:{name}"],
+            env=self.env, capture_output=True, text=True)
+        return "boolean true" in done.stdout
+
+    def start_sim(self):
+        argv = [self.program("vitale-sim"), "--socket", self.path("sim/reader"), "--control",
+                self.path("sim/control"), "--state", self.work]
+        for slot, card in enumerate(self.cards):
+            if card:
+                argv += [f"--slot{slot}", card]
+        if self.clock:
+            argv.append("--clock")
+        self.spawn("sim", argv, user="vdcards")
+        wait_for(lambda: os.path.exists(self.path("sim/control")))
+        os.chmod(self.path("sim/control"), 0o666)
+
+    def start_pcscd(self):
+        with open(self.path("readers/sim.conf"), "w", encoding="utf-8") as f:
+            f.write(f'FRIENDLYNAME "{READER}"\nDEVICENAME {self.path("sim/reader")}\n'
+                    f'LIBPATH {os.path.join(self.build, "drivers/sim/libifdvitalesim.so")}\n')
+        os.makedirs("/run/pcscd", exist_ok=True)
+        self.spawn("pcscd", ["setpriv", "--reuid=vdcards", "--regid=vdcards", "--clear-groups", "--",
+                             "/usr/sbin/pcscd", "-f", "-c", self.path("readers")],
+                   bind=[(self.path("pcsc"), "/run/pcscd")], env=self.clean_env())
+        wait_for(lambda: os.path.exists(self.env["PCSCLITE_CSOCK_NAME"]))
+
+    def clean_env(self):
+        env = dict(self.env)
+        env.pop("PCSCLITE_CSOCK_NAME")
+        return env
+
+    def start_broker(self, wait=True):
+        self.spawn("vitaled", [self.program("vitaled"), "--config", self.path("vitaled.conf")], user="vitaled")
+        if wait:
+            self.wait_broker()
+
+    def wait_broker(self):
+        def up():
+            if self.processes["vitaled"].poll() is not None:
+                raise RuntimeError("the broker ended:\n" + self.log("vitaled"))
+            return self.owned("org.vitaled1")
+        wait_for(up, 20)
+
+    # -- people -------------------------------------------------------------------------------
+
+    def run(self, argv, user="vdapp", **more):
+        """subprocess.run as @user in the bed."""
+        kwargs = dict(env=self.env, capture_output=True, text=True, timeout=120)
+        kwargs.update(more)
+        return subprocess.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", *argv],
+                              **kwargs)
+
+
+def personalise(build, out, profiles):
+    """Make a test authority and the named cards in folder @out."""
+    subprocess.run([os.path.join(build, "drivers/sim/vitale-sim"), "personalise", "--out", out,
+                    "--profiles", os.path.join(ROOT, "drivers/sim/profiles"), *profiles],
+                   check=True)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Beds for the integration tests. Cards are personalised once; each bed gets a copy."""
+import contextlib
+import os
+import subprocess
+
+import pytest
+
+from actor import Actor
+from bed import Bed, personalise
+
+PROFILES = ("vitale-family", "vitale-single", "vitale-lunar", "vitale-1", "cps3-gp", "cps4-gp",
+            "cps4-pharmacist", "cps4-insurer", "cps4-expired", "cps4-stranger", "cps4-test", "unknown")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", default="build/gcc", help="build folder with the programs")
+
+
+@pytest.fixture(scope="session")
+def build(request):
+    return os.path.abspath(request.config.getoption("--build"))
+
+
+@pytest.fixture(scope="session")
+def personal(build, tmp_path_factory):
+    out = str(tmp_path_factory.mktemp("personal") / "cards")
+    personalise(build, out, PROFILES)
+    return out
+
+
+@pytest.fixture
+def make_bed(build, personal):
+    with contextlib.ExitStack() as stack:
+        def make(*cards, **more):
+            return stack.enter_context(Bed(build, cards=cards or ("cps4-gp", "vitale-family"),
+                                           personal=personal, **more))
+        yield make
+
+
+@pytest.fixture
+def bed(make_bed):
+    return make_bed()
+
+
+@pytest.fixture
+def people(request):
+    """people(bed, **answers): (application, agent), ended after the test."""
+    with contextlib.ExitStack() as stack:
+        def make(bed, **answers):
+            agent = stack.enter_context(Actor(bed, "vdagent"))
+            agent.agent("pin", "professional", **answers)
+            return stack.enter_context(Actor(bed, "vdapp")), agent
+        make.actor = lambda bed, user: stack.enter_context(Actor(bed, user))
+        yield make
+
+
+def children(bed):
+    """Programs of ours that run in this pid namespace as the broker's user, by name."""
+    done = subprocess.run(["ps", "-o", "comm=", "-u", "vitaled"], capture_output=True, text=True)
+    return sorted(done.stdout.split())

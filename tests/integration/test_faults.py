@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What goes wrong in practices: each ends with a name, nothing unlocked and no process behind."""
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from actor import BusError
+from bed import wait_for
+from conftest import children
+from test_consultation import open_dossier, processes
+
+
+def ended(app, session, seconds=30):
+    """(state, reason) of a session that ends."""
+    return app.until(session, "refused", "locked", "failed", seconds=seconds)
+
+
+def nothing_behind(bed, professional=False):
+    """Only the broker and the watch run (and the professional's card while its PIN lives)."""
+    extra = ["vitaled-card"] if professional else []
+    wait_for(lambda: children(bed) in (sorted(["vitaled", "vitaled-watch"]),
+                                       sorted(["vitaled", "vitaled-watch"] + extra)), 10)
+
+
+CARDS = [
+    (("cps4-gp", None), "no-card"),
+    (("vitale-family", "vitale-single"), "card-ambiguous"),
+    (("cps4-gp", "vitale-1"), "card-unsupported"),
+    (("cps4-gp", "unknown"), "card-unknown"),
+    (("cps4-expired", "vitale-family"), "card-expired"),
+    (("cps4-stranger", "vitale-family"), "not-trusted"),
+    (("cps4-test", "vitale-family"), "nature-mixed"),
+    (("cps4-insurer", "vitale-family"), "forbidden-sector"),
+]
+
+
+@pytest.mark.parametrize("cards,reason", CARDS[1:], ids=[r for _, r in CARDS[1:]])
+def test_cards_that_do_not_go_are_named(make_bed, people, cards, reason):
+    bed = make_bed(*cards)
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    session = app.open()
+    assert ended(app, session)[1] == reason
+    nothing_behind(bed, professional=True)
+
+
+def test_a_missing_card_is_waited_for(make_bed, people):
+    bed = make_bed("cps4-gp", None)
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    session = app.open(intent=["create"])
+    app.until(session, "waiting-for-cards")
+    bed.sim("insert 1 vitale-single")
+    app.until(session, "unlocked")
+
+
+def test_a_wrong_pin_is_asked_anew_with_the_tries_left(bed, people):
+    app, agent = people(bed, pin=["0000", "1234"], choice_beneficiary=[0], choice_structure=[0])
+    session = app.open(intent=["create"])
+    app.until(session, "unlocked")
+    asked = [e["facts"] for e in agent.events if e["event"] == "pin"]
+    assert len(asked) == 2 and asked[1]["tries-left"] == 2
+    assert bed.sim("counters 0")  # the card itself counted
+
+
+def test_the_last_try_is_not_sent_unless_confirmed_and_a_blocked_pin_is_named(bed, people):
+    app, agent = people(bed, pin=["0000", "0001", "0002"], confirm=[False], choice_structure=[0])
+    session = app.open(intent=["create"])
+    assert ended(app, session)[1] == "cancelled"
+    assert [e["what"] for e in agent.events if e["event"] == "confirm"] == ["last-try"]
+    agent.answers(confirm=[True], pin=["0003"])
+    session = app.open(intent=["create"])
+    assert ended(app, session)[1] == "pin-blocked"
+    session = app.open(intent=["create"])
+    assert ended(app, session)[1] == "pin-blocked"
+
+
+def test_a_pin_that_is_no_pin_is_never_sent(bed, people):
+    before = bed.sim("counters 0")
+    app, agent = people(bed, pin=["12", "", "12345", "abcd"], choice_structure=[0])
+    session = app.open(intent=["create"])
+    assert ended(app, session)[1] == "pin-refused"
+    assert bed.sim("counters 0") == before
+
+
+def test_no_agent_is_named(bed, people):
+    app = people.actor(bed, "vdapp")
+    session = app.open(intent=["create"])
+    assert ended(app, session)[1] == "no-agent"
+    nothing_behind(bed, professional=True)
+
+
+@pytest.mark.parametrize("question", ["pin", "consent"])
+def test_an_agent_that_vanishes_gave_no_answer(bed, people, question):
+    app, agent = people(bed, **{"choice_beneficiary": [0], "choice_structure": [0], question: ["exit"]})
+    session = app.open(intent=["create"])
+    state, reason = ended(app, session)
+    assert state in ("refused", "failed") and reason in ("no-agent", "consent-refused", "cancelled")
+    nothing_behind(bed, professional=True)
+
+
+def test_the_owner_may_choose_when_the_agent_is_gone(bed, people):
+    app, agent = people(bed, choice_structure=[0], choice_beneficiary=["exit"])
+    session = app.open(mode="identity")
+    app.until(session, "waiting-for-choice")
+    wait_for(lambda: agent.process.poll() is not None)
+    assert len(app.call("GetBeneficiaries", path=session, interface="Session")) == 4
+    app.call("Choose", {"u": 2}, path=session, interface="Session")
+    app.until(session, "unlocked")
+
+
+def test_refused_consent_unlocks_nothing_and_is_recorded(bed, people):
+    app, agent = people(bed, consent=["refused"], choice_beneficiary=[0], choice_structure=[0])
+    session = app.open(intent=["create"])
+    assert ended(app, session) == ("refused", "consent-refused")
+    log = app.call("ExportAudit", {"a{sv}": {}})
+    assert any('"consent"' in e and "refused" in e for e in log["entries"])
+    with pytest.raises(BusError):
+        app.call("GetPatient", path=session, interface="Session")
+    nothing_behind(bed, professional=True)
+
+
+STEPS = ["waiting-for-pin", "waiting-for-choice", "waiting-for-consent", "unlocked"]
+HOLD = {"waiting-for-pin": {"pin": ["never"]}, "waiting-for-choice": {"choice_beneficiary": ["never"]},
+        "waiting-for-consent": {"consent": ["never"]}, "unlocked": {}}
+
+
+def hold_at(bed, people, step):
+    """A session that stands at @step, and its people."""
+    app, agent = people(bed, **{"choice_beneficiary": [0], "choice_structure": [0], **HOLD[step]})
+    session = app.open(intent=["create"])
+    app.until(session, step)
+    if step == "waiting-for-choice":
+        agent.event("choice", kind="beneficiary")
+    return app, agent, session
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("slot,reason", [(0, "professional-card-removed"), (1, "patient-card-removed")])
+def test_a_card_removed_at_each_step_ends_the_session(bed, people, step, slot, reason):
+    app, agent, session = hold_at(bed, people, step)
+    bed.sim(f"remove {slot}")
+    state, why = ended(app, session)
+    assert why == reason and state == ("locked" if step == "unlocked" else "failed")
+    nothing_behind(bed, professional=slot == 1)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("slot,other", [(0, "cps4-pharmacist"), (1, "vitale-single")])
+def test_a_card_replaced_at_each_step_ends_the_session(bed, people, step, slot, other):
+    app, agent, session = hold_at(bed, people, step)
+    bed.sim(f"replace {slot} {other}")
+    assert ended(app, session)[1] in ("card-replaced", "professional-card-removed", "patient-card-removed")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_owner_that_vanishes_takes_the_session_along(bed, people, step):
+    app, agent, session = hold_at(bed, people, step)
+    app.end()
+    nothing_behind(bed, professional=True)
+    other = people.actor(bed, "vdapp")
+    with pytest.raises(BusError):
+        other.state(session)
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+@pytest.mark.parametrize("n", range(1, 40, 3))
+def test_a_card_torn_out_at_the_nth_command_unlocks_nothing(bed, people, slot, n):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    wait_for(lambda: "cps" in str(bed.sim("list")) or True)
+    bed.sim(f"tear {slot} {n}")
+    session = app.open(intent=["create"])
+    reason = app.until(session, "refused", "locked", "failed", "unlocked", "waiting-for-cards")
+    if reason[0] == "waiting-for-cards":
+        return  # it was torn out while it was recognised
+    if reason[0] == "unlocked":
+        assert bed.sim("list")
+        return
+    assert reason[1] in ("professional-card-removed", "patient-card-removed", "card-removed")
+    nothing_behind(bed, professional=slot == 1)
+
+
+def test_a_second_application_is_told_busy(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    first = app.open(intent=["create"])
+    app.until(first, "unlocked")
+    other = people.actor(bed, "vdother")
+    second = other.open(intent=["create"])
+    assert ended(other, second)[1] == "busy"
+    assert app.state(first) == "unlocked"
+
+
+def test_a_session_belongs_to_its_connection(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    session = app.open(intent=["create"])
+    app.until(session, "unlocked")
+    twin = people.actor(bed, "vdapp")
+    with pytest.raises(BusError):
+        twin.call("GetPatient", path=session, interface="Session")
+    objects = twin.call("GetManagedObjects", interface="org.freedesktop.DBus.ObjectManager")
+    assert session not in objects
+
+
+def test_a_card_that_says_yes_to_everything_proves_nothing(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    bed.sim("yes 1 on")
+    session = app.open(intent=["create"])
+    assert ended(app, session)[1] in ("card-broken", "not-trusted", "proof-failed", "card-unknown")
+
+
+def test_a_mute_card_is_answered_within_the_deadline(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    bed.sim("mute 1 on")
+    start = time.monotonic()
+    session = app.open(intent=["create"])
+    assert ended(app, session)[1] in ("card-broken", "child-failed", "timeout", "patient-card-removed")
+    assert time.monotonic() - start < 30
+
+
+def test_two_emulators_that_replay_a_whole_exchange_get_nothing(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    files = [bed.path("sim", f"slot{n}.record") for n in (0, 1)]
+    for slot, name in enumerate(files):
+        bed.sim(f"record {slot} {name}")
+    session = app.open(intent=["create"])
+    app.until(session, "unlocked")
+    app.call("Release", path=session, interface="Session")
+    for slot in (0, 1):
+        bed.sim(f"record {slot} off")
+        bed.sim(f"remove {slot}")
+    nothing_behind(bed)
+    for slot, name in enumerate(files):
+        bed.sim(f"insert {slot} {('cps4-gp', 'vitale-family')[slot]}")
+        bed.sim(f"replay {slot} {name}")
+    session = app.open(intent=["create"])
+    state, reason = ended(app, session)
+    assert state == "failed" and reason in ("proof-failed", "card-broken", "not-trusted", "card-unknown",
+                                            "no-card")
+
+
+def test_no_reader_service_is_named_and_its_return_is_seen(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    bed.end("pcscd")
+    wait_for(lambda: app.get("/org/vitaled1", "Manager", "ReaderService") != "running")
+    session = app.open()
+    assert ended(app, session)[1] == "no-reader-service"
+    bed.start_pcscd()
+    wait_for(lambda: app.get("/org/vitaled1", "Manager", "ReaderService") == "running", 15)
+    session = app.open(intent=["create"])
+    app.until(session, "unlocked")
+
+
+def test_pcscd_killed_under_an_unlocked_session_locks_it(bed, people):
+    app, agent, session = hold_at(bed, people, "unlocked")
+    bed.processes["pcscd"].kill()
+    state, reason = ended(app, session)
+    assert state == "locked" and reason in ("no-reader-service", "patient-card-removed",
+                                            "professional-card-removed")
+
+
+@pytest.mark.parametrize("program", ["vitaled-card", "vitaled-dossier"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_child_that_crashes_ends_the_session_by_name(bed, people, program, how):
+    app, agent, session = hold_at(bed, people, "unlocked")
+    for name, pid in processes("vitaled"):
+        if name == program:
+            os.kill(pid, how)
+    assert ended(app, session) == ("locked", "child-failed")
+    nothing_behind(bed, professional=program == "vitaled-dossier")
+
+
+def test_a_child_that_hangs_is_killed_by_its_deadline(bed, people):
+    app, agent, session = hold_at(bed, people, "unlocked")
+    app.call("Create", {"a{sv}": {}}, path=session, interface="Dossier")
+    app.call("Release", path=session, interface="Session")
+    session = app.open()
+    app.until(session, "unlocked")
+    for name, pid in processes("vitaled"):
+        if name == "vitaled-dossier":
+            os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(BusError):
+        app.call("List", {"a{sv}": {}}, path=session, interface="Dossier")
+    assert ended(app, session) == ("locked", "child-failed")
+    nothing_behind(bed, professional=True)
+
+
+def test_polkit_gone_grants_nothing(bed, people):
+    app, agent = people(bed)
+    bed.end("polkitd")
+    with pytest.raises(BusError) as e:
+        app.open()
+    assert e.value.short == "Failed"
+
+
+def test_a_user_without_the_right_is_refused(bed, people):
+    stranger = people.actor(bed, "vdagent")
+    with pytest.raises(BusError) as e:
+        stranger.open()
+    assert e.value.short == "AccessDenied"
+
+
+def test_a_full_disk_locks_and_unlocks_nothing_until_there_is_room(make_bed, people):
+    bed = make_bed(state_size="4m")
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    first = app.open(intent=["create"])
+    app.until(first, "unlocked")
+    app.call("Create", {"a{sv}": {}}, path=first, interface="Dossier")
+    filler = bed.path("state", "filler")
+    with open(filler, "wb", 0) as f, contextlib.suppress(OSError):
+        while f.write(b"0" * 4096):
+            pass
+    with pytest.raises(BusError) as e:  # the space that SQLite holds already is used up first
+        for _ in range(5000):
+            app.call("History", {"a{sv}": {}}, path=first, interface="Dossier")
+    assert e.value.short == "AuditUnavailable"
+    assert ended(app, first) == ("locked", "audit-unavailable")
+    with pytest.raises(BusError) as e:
+        app.open(intent=["create"])
+    assert e.value.short == "AuditUnavailable"
+    nothing_behind(bed, professional=True)
+    os.unlink(filler)
+    session = app.open(intent=["create"])
+    app.until(session, "unlocked")
+
+
+def test_a_bad_call_is_named(bed, people):
+    app, agent = people(bed)
+    for options in ({"mode": "sideways"}, {"intent": ["fly"]}, {"unknown": "x"}, {"mode": ["normal"]}):
+        with pytest.raises(BusError) as e:
+            app.open(**options)
+        assert e.value.short == "InvalidArgument"
+    with pytest.raises(BusError) as e:
+        app.open(patient={"unsealed": "{}"})
+    assert e.value.short == "InvalidArgument"

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/* vitaled-card whole, in a child of the test and under its filter, with no PC/SC service (linker
+ * wrap): what it answers, and how it ends. main of the program is host_main here. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+#include <PCSC/winscard.h>
+#include <fcntl.h>
+#include <stdnoreturn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/link-ops.h"
+#include "base/link.h"
+#include "base/tlv.h"
+
+noreturn int host_main(void);
+
+static LONG establish;
+
+LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret);
+
+LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret)
+{
+	(void)scope;
+	(void)a;
+	(void)b;
+	*ret = 1;
+	return establish;
+}
+
+/* Run the program on what @fill queues for it. Return: its wait status, the broker's end in @ret_fd. */
+static int run(void (*fill)(int fd), int *ret_fd)
+{
+	int status = 0;
+	int fds[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	fill(fds[0]);
+	assert_int_equal(shutdown(fds[0], SHUT_WR), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(fds[1], LINK_CHILD_FD);
+		(void)host_main();
+	}
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	*ret_fd = fds[0];
+	return status;
+}
+
+static void send_op(int fd, uint8_t op, int pipe_fd)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(64);
+	struct link_frame f = LINK_FRAME_NULL;
+
+	tlv_put_str(&body, LINK_TAG_READER, "A");
+	f.kind = LINK_KIND_REQUEST;
+	f.op = op;
+	f.seq = op;
+	f.body = buf_view(&body);
+	f.fds[0] = pipe_fd;
+	f.n_fds = pipe_fd >= 0;
+	assert_int_equal(link_send(fd, &f, true), 0);
+}
+
+static void fill_a_whole_life(int fd)
+{
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	send_op(fd, CARD_OP_OPEN, -1);
+	send_op(fd, CARD_OP_VERIFY, fds[0]); /* the descriptor is closed under the filter */
+	send_op(fd, CARD_OP_CLOSE, -1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void fill_nothing(int fd)
+{
+	(void)fd;
+}
+
+static void fill_nonsense(int fd)
+{
+	assert_int_equal(send(fd, "hello", 5, 0), 5);
+}
+
+static void expect(int fd, uint8_t op, uint8_t outcome)
+{
+	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
+	struct link_frame f;
+
+	assert_int_equal(link_recv(fd, &storage, &f, true), 0);
+	assert_int_equal(f.op, op);
+	assert_int_equal(f.outcome, outcome);
+}
+
+static void without_a_service_every_request_has_its_answer(void **state)
+{
+	int fd;
+	int status;
+
+	(void)state;
+	establish = SCARD_E_NO_SERVICE;
+	status = run(fill_a_whole_life, &fd);
+	assert_int_equal(status, 0);
+	expect(fd, CARD_OP_OPEN, CARD_NO_SERVICE);
+	expect(fd, CARD_OP_VERIFY, CARD_FAILED);
+	expect(fd, CARD_OP_CLOSE, CARD_DONE);
+	close(fd);
+}
+
+static void the_exit_status_says_how_it_ended(void **state)
+{
+	static const struct {
+		void (*fill)(int fd);
+		LONG establish;
+		int status;
+	} table[] = {
+		{fill_nothing, SCARD_E_NO_SERVICE, 0}, /* the broker hung up */
+		{fill_nonsense, SCARD_E_NO_SERVICE, 3},
+		{fill_nothing, SCARD_F_INTERNAL_ERROR, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		int fd;
+		int status;
+
+		establish = table[i].establish;
+		status = run(table[i].fill, &fd);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), table[i].status);
+		close(fd);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_service_every_request_has_its_answer),
+		cmocka_unit_test(the_exit_status_says_how_it_ended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

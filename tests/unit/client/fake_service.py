@@ -1,0 +1,343 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: EUPL-1.2
+"""A stand-in for the service on a private bus, for the tests of vitalectl: the interfaces of
+doc/dbus-api as far as a client sees them, one session at a time, no card and no record.
+
+usage: fake_service.py [OPTION...]  with options pin=1234, people=2, stranger (asks the agent from
+another connection first), spoil (contents are not what their facts say), refuse=NAME."""
+import fcntl
+import hashlib
+import json
+import os
+import sys
+
+import dbus
+import dbus.mainloop.glib
+import dbus.service
+from gi.repository import GLib
+
+NAME, ROOT = "org.vitaled1", "/org/vitaled1"
+OPTIONS = dict(o.split("=", 1) if "=" in o else (o, "1") for o in sys.argv[1:])
+PEOPLE = [{"surname": "NESSI", "given": "JEAN", "birth-date": "1970-01-02"},
+          {"surname": "NESSI", "given": "ZOÉ", "birth-date": "2010-03-04"}]
+WORDING = "Consentez-vous ?\nRien d'autre."
+
+
+class Failure(dbus.DBusException):
+    def __init__(self, name, text=""):
+        self._dbus_error_name = "org.vitaled1.Error." + name
+        super().__init__(text or name)
+
+
+def memfd(value):
+    fd = os.memfd_create("fake", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(fd, value if isinstance(value, bytes) else json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    try:
+        return dbus.types.UnixFd(fd)
+    finally:
+        os.close(fd)
+
+
+def from_memfd(fd):
+    number = fd.take()
+    seals = fcntl.fcntl(number, fcntl.F_GET_SEALS)
+    assert seals & 0xE == 0xE, seals
+    text = os.pread(number, os.fstat(number).st_size, 0)
+    os.close(number)
+    return json.loads(text)
+
+
+def pipe_of(content):
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.close(read)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(write, view):]
+        os._exit(0)
+    os.close(write)
+    try:
+        return dbus.types.UnixFd(read)
+    finally:
+        os.close(read)
+
+
+def read_all(fd):
+    number, parts = fd.take(), []
+    while part := os.read(number, 65536):
+        parts.append(part)
+    os.close(number)
+    return b"".join(parts)
+
+
+class Session(dbus.service.Object):
+    number = 0
+
+    def __init__(self, bus, manager, owner, options):
+        Session.number += 1
+        self.path = f"{ROOT}/session/{Session.number}"
+        super().__init__(bus, self.path)
+        self.bus, self.manager, self.owner, self.options = bus, manager, owner, options
+        self.props = {"State": "waiting-for-cards", "Reason": "", "Mode": options.get("mode", "normal"),
+                      "Proof": "none", "PinTriesLeft": dbus.Byte(255),
+                      "Progress": dbus.Struct([dbus.UInt32(0), dbus.UInt32(9)])}
+        self.documents, self.tries = {}, 3
+        GLib.timeout_add(20, self.read_cards)
+
+    def agent(self):
+        if not self.manager.agents:
+            return None
+        name, path = self.manager.agents[-1]
+        return dbus.Interface(self.bus.get_object(name, path, introspect=False), NAME + ".Agent")
+
+    def set(self, **values):
+        self.props.update(values)
+        self.PropertiesChanged(NAME + ".Session", values, [])
+
+    def end(self, state, reason):
+        self.set(State=state, Reason=reason)
+        if self.agent():
+            self.agent().Inform(self.path, "ended", {"state": state, "reason": reason},
+                                signature="osa{sv}", ignore_reply=True)
+
+    def read_cards(self):
+        self.set(State="reading")
+        self.ask_pin()
+
+    def failed(self, error):
+        name = error.get_dbus_name()
+        self.end("failed", "cancelled" if name.endswith("Cancelled") else "failed")
+
+    def ask_pin(self):
+        if self.props["Mode"] == "identity":
+            return self.choose()
+        if not self.agent():
+            return self.end("failed", "no-agent")
+        self.set(State="waiting-for-pin", PinTriesLeft=dbus.Byte(self.tries))
+        self.agent().RequestPin(
+            self.path, dbus.Dictionary({"tries-left": dbus.Byte(self.tries), "again": self.tries < 3},
+                                       signature="sv"),
+            signature="oa{sv}", reply_handler=self.on_pin, error_handler=self.failed)
+
+    def on_pin(self, fd):
+        if read_all(fd) != OPTIONS.get("pin", "1234").encode():
+            self.tries -= 1
+            if self.tries == 0:
+                return self.end("failed", "pin-blocked")
+            if self.tries == 1:
+                return self.agent().Confirm(
+                    self.path, "last-try", memfd({"tries-left": 1}), signature="osh",
+                    reply_handler=lambda yes: self.ask_pin() if yes else self.end("refused", "pin-refused"),
+                    error_handler=self.failed)
+            return self.ask_pin()
+        self.set(State="authenticating")
+        self.choose()
+
+    def choose(self):
+        self.people = PEOPLE[:int(OPTIONS.get("people", "2"))]
+        self.set(State="waiting-for-choice")
+        if self.agent():
+            self.agent().RequestChoice(self.path, "beneficiary", memfd(self.people), signature="osh",
+                                       reply_handler=self.chosen, error_handler=lambda e: None)
+
+    def chosen(self, index):
+        if self.props["State"] != "waiting-for-choice":
+            return
+        self.person = self.people[index]
+        if self.props["Mode"] == "identity":
+            return self.set(State="unlocked", Proof="active")
+        self.set(State="waiting-for-consent")
+        self.agent().RequestConsent(
+            self.path, memfd({"acts": self.options.get("intent", ["consult"]), "patient": self.person,
+                              "professional": {"surname": "DOC0001"}, "structure": "Cabinet",
+                              "application": "test", "text": {
+                                  "id": "consent-1", "language": "fr", "wording": WORDING,
+                                  "sha256": hashlib.sha256(WORDING.encode()).hexdigest()}}),
+            signature="oh", reply_handler=self.consented, error_handler=self.failed)
+
+    def consented(self, decision, _options):
+        if decision != "given":
+            return self.end("refused", "consent-refused")
+        self.set(State="unlocked", Proof="mutual")
+        self.agent().Inform(self.path, "unlocked", {"state": "unlocked", "reason": ""},
+                            signature="osa{sv}", ignore_reply=True)
+
+    def check(self, sender, *states):
+        if sender != self.owner:
+            raise Failure("AccessDenied")
+        if self.props["State"] not in states:
+            raise Failure("WrongState", self.props["State"])
+
+    @dbus.service.signal(dbus.PROPERTIES_IFACE, signature="sa{sv}as")
+    def PropertiesChanged(self, interface, changed, invalidated):
+        pass
+
+    @dbus.service.method(dbus.PROPERTIES_IFACE, "s", "a{sv}")
+    def GetAll(self, interface):
+        return self.props
+
+    @dbus.service.method(NAME + ".Session", "", "h", sender_keyword="sender")
+    def GetBeneficiaries(self, sender):
+        self.check(sender, "waiting-for-choice")
+        return memfd(self.people)
+
+    @dbus.service.method(NAME + ".Session", "u", "", sender_keyword="sender")
+    def Choose(self, index, sender):
+        self.check(sender, "waiting-for-choice")
+        if index >= len(self.people):
+            raise Failure("InvalidArgument", "beneficiary")
+        if self.agent():
+            self.agent().Cancel(self.path, "answered", signature="os", ignore_reply=True)
+        GLib.idle_add(lambda: self.chosen(index) and None)
+
+    @dbus.service.method(NAME + ".Session", "", "h", sender_keyword="sender")
+    def GetPatient(self, sender):
+        self.check(sender, "unlocked")
+        return memfd(dict(self.person, nir="1700199999999"))
+
+    @dbus.service.method(NAME + ".Session", "", "a{sv}")
+    def GetProfessional(self):
+        return {"surname": "DOC0001", "profession": dbus.Byte(10)}
+
+    @dbus.service.method(NAME + ".Session", "s", "h")
+    def GetReceipt(self, kind):
+        if kind != "json":
+            raise Failure("InvalidArgument", "format")
+        return memfd({"format": 1})
+
+    @dbus.service.method(NAME + ".Session", "", "")
+    def Lock(self):
+        if self.props["State"] not in ("refused", "locked", "failed"):
+            GLib.idle_add(lambda: self.end("locked", "released"))
+
+    @dbus.service.method(NAME + ".Session", "", "")
+    def Release(self):
+        if self.props["State"] not in ("refused", "locked", "failed"):
+            self.end("locked", "released")
+
+    @dbus.service.method(NAME + ".Dossier", "a{sv}", "", sender_keyword="sender")
+    def Create(self, options, sender):
+        self.check(sender, "unlocked")
+        if "refuse" in OPTIONS:
+            raise Failure(OPTIONS["refuse"], "not-permitted: some-rule")
+
+    @dbus.service.method(NAME + ".Dossier", "", "h", sender_keyword="sender")
+    def Summary(self, sender):
+        self.check(sender, "unlocked")
+        return memfd({"format": 1, "allergies": [{"substance": "A\x1b[31m"}]})
+
+    @dbus.service.method(NAME + ".Dossier", "a{sv}", "h", sender_keyword="sender")
+    def List(self, filters, sender):
+        self.check(sender, "unlocked")
+        return memfd([dict(meta, id=i, status="active") for i, (meta, _) in self.documents.items()
+                      if all(meta.get(k) == v for k, v in filters.items())])
+
+    @dbus.service.method(NAME + ".Dossier", "hh", "s", sender_keyword="sender")
+    def Add(self, content, metadata, sender):
+        self.check(sender, "unlocked")
+        meta, data = from_memfd(metadata), read_all(content)
+        if meta["size"] != len(data) or meta["sha256"] != hashlib.sha256(data).hexdigest():
+            raise Failure("InvalidArgument", "content")
+        number = f"d{len(self.documents) + 1}"
+        self.documents[number] = (meta, data)
+        return number
+
+    @dbus.service.method(NAME + ".Dossier", "s", "hh", sender_keyword="sender")
+    def Read(self, number, sender):
+        self.check(sender, "unlocked")
+        if number not in self.documents:
+            raise Failure("NoSuchDocument")
+        meta, data = self.documents[number]
+        spoilt = {"short": data[:-1], "long": data + b"x", "flip": b"!" + data[1:]}
+        return pipe_of(spoilt.get(OPTIONS.get("spoil"), data)), memfd(dict(meta, id=number))
+
+    @dbus.service.method(NAME + ".Dossier", "ssb", "", sender_keyword="sender")
+    def SetVisibility(self, number, flag, on, sender):
+        self.check(sender, "unlocked")
+        flags = self.documents[number][0]["flags"]
+        flags.append(str(flag)) if on else flags.remove(str(flag))
+
+    @dbus.service.method(NAME + ".Dossier", "a{sv}", "h", sender_keyword="sender")
+    def History(self, filters, sender):
+        self.check(sender, "unlocked")
+        return memfd([{"time": 1, "event": "document-read"}] * int(filters.get("limit", 2)))
+
+
+class Manager(dbus.service.Object):
+    def __init__(self, bus):
+        super().__init__(bus, ROOT)
+        self.bus, self.agents, self.sessions = bus, [], []
+        bus.add_signal_receiver(self.on_owner, "NameOwnerChanged", "org.freedesktop.DBus")
+
+    def on_owner(self, name, _old, new):
+        if not new:
+            self.agents = [a for a in self.agents if a[0] != name]
+
+    @dbus.service.method(NAME + ".Manager", "a{sv}", "o", sender_keyword="sender")
+    def OpenSession(self, options, sender):
+        plain = {str(k): v for k, v in options.items()}
+        known = {"mode", "intent", "patient", "structure", "pair", "application", "lifetime", "wait"}
+        if set(plain) - known:
+            raise Failure("InvalidArgument", "option")
+        if "patient" in plain and from_memfd(plain["patient"])["nir"] != "1700199999999":
+            raise Failure("InvalidArgument", "patient")
+        plain["intent"] = [str(i) for i in plain.get("intent", ["consult"])]
+        self.sessions.append(Session(self.bus, self, sender, plain))
+        return dbus.ObjectPath(self.sessions[-1].path)
+
+    @dbus.service.method(NAME + ".Manager", "oas", "", sender_keyword="sender",
+                         async_callbacks=("done", "fail"))
+    def RegisterAgent(self, path, capabilities, sender, done, fail):
+        if set(capabilities) - {"pin", "professional", "patient-display"}:
+            return fail(Failure("InvalidArgument", "capabilities"))
+        self.agents.append((sender, path))
+        done()
+        if "stranger" in OPTIONS:
+            other = dbus.SystemBus(private=True)
+            agent = dbus.Interface(other.get_object(sender, path, introspect=False), NAME + ".Agent")
+            try:
+                agent.RequestPin("/org/vitaled1/session/9", dbus.Dictionary({}, signature="sv"),
+                                 signature="oa{sv}")
+                print("stranger: served", flush=True)
+            except dbus.DBusException as e:
+                print("stranger:", e.get_dbus_name(), flush=True)
+
+    @dbus.service.method(NAME + ".Manager", "", "aa{sv}")
+    def Diagnose(self):
+        return dbus.Array([{"name": "no-reader"}, {"name": "filter-logs"}], signature="a{sv}")
+
+    @dbus.service.method(NAME + ".Manager", "", "s")
+    def GetCheckpoint(self):
+        return "origin\n0\nroot\n\n— sig\n"
+
+    @dbus.service.method(NAME + ".Manager", "a{sv}", "h")
+    def ExportAudit(self, options):
+        return memfd({"format": 1, "entries": []})
+
+    @dbus.service.method(dbus.PROPERTIES_IFACE, "s", "a{sv}")
+    def GetAll(self, interface):
+        return {"Version": "0", "ReaderService": "running",
+                "Agents": dbus.Array([], signature="(ss)")}
+
+    @dbus.service.method("org.freedesktop.DBus.ObjectManager", "", "a{oa{sa{sv}}}")
+    def GetManagedObjects(self):
+        reader = {"Name": "Reader \x1b[2J", "Driver": "simulated", "Role": "any"}
+        card = {"Kind": "vitale", "Generation": "2", "Nature": "simulated",
+                "Reader": dbus.ObjectPath(ROOT + "/reader/1"),
+                "Atr": dbus.Array([dbus.Byte(0x3B)], signature="y"), "Advice": ""}
+        return {dbus.ObjectPath(ROOT + "/reader/1"): {NAME + ".Reader": reader},
+                dbus.ObjectPath(ROOT + "/card/1"): {NAME + ".Card": card}}
+
+    @dbus.service.signal("org.freedesktop.DBus.ObjectManager", "oa{sa{sv}}")
+    def InterfacesAdded(self, path, interfaces):
+        pass
+
+
+dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+system = dbus.SystemBus()
+name = dbus.service.BusName(NAME, system, do_not_queue=True)
+manager = Manager(system)
+print("ready", flush=True)
+GLib.MainLoop().run()

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/* The line protocol of the agent: questions and answers. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "client/ask.h"
+#include "record/crypto.h"
+
+static struct ask question(enum ask_kind kind, const char *what, json_t *facts)
+{
+	struct ask q = {.kind = kind, .facts = facts};
+
+	bytes_copy(q.session, sizeof(q.session), "/org/vitaled1/session/1", 24);
+	bytes_copy(q.what, sizeof(q.what), what, strlen(what) + 1);
+	return q;
+}
+
+static int take(const struct ask *q, const char *line, struct ask_answer *ret)
+{
+	return ask_take(q, view_str(line), ret);
+}
+
+static json_t *people(void)
+{
+	return json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "surname", "NESSI", "given",
+		"JEAN", "birth-date", "1970-01-02", "surname", "NESSI", "given", "ZO\xC3\x89",
+		"birth-date", "2010-03-04");
+}
+
+static json_t *consent(const char *wording)
+{
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(64);
+	uint8_t hash[CRYPTO_SHA256];
+	struct view v = view_str(wording);
+
+	assert_int_equal(crypto_sha256(&v, 1, hash), 0);
+	hex_encode(&hex, VIEW(hash));
+	return json_pack("{s:[s,s], s:{s:s, s:s, s:s%}, s:{s:s}, s:s}", "acts", "consult",
+		"feed", "text", "id", "consent-1", "wording", wording, "sha256",
+		(const char *)hex.data, hex.len, "patient", "surname", "NESSI", "structure",
+		"Cabinet");
+}
+
+static void a_pin_is_four_to_twelve_digits_and_nothing_else(void **state _unused_)
+{
+	static const char *const good[] = {"1234", "123456789012"};
+	static const char *const bad[] = {
+		"123", "1234567890123", "12a4", " 1234", "1234 ", "12é4", "-123"};
+	struct ask q = question(ASK_KIND_PIN, "", json_object());
+	struct ask_answer a = {.index = 9};
+
+	assert_true(ask_secret(&q));
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(take(&q, good[i], &a), 0);
+	}
+	a.index = 9;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(take(&q, bad[i], &a), ASK_AGAIN);
+		assert_int_equal(a.index, 9); /* untouched */
+	}
+	q.kind = ASK_KIND_CODE;
+	assert_true(ask_secret(&q));
+	assert_int_equal(take(&q, "12345678", &a), 0);
+	ask_done(&q);
+}
+
+static void a_choice_is_a_number_of_the_list_from_one(void **state _unused_)
+{
+	static const char *const bad[] = {"0", "3", "-1", "1x", "NESSI", "99999999999"};
+	struct ask q = question(ASK_KIND_CHOICE, "beneficiary", people());
+	struct ask_answer a = {0};
+
+	assert_false(ask_secret(&q));
+	assert_int_equal(take(&q, "2", &a), 0);
+	assert_int_equal(a.index, 1);
+	assert_int_equal(take(&q, "1", &a), 0);
+	assert_int_equal(a.index, 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(take(&q, bad[i], &a), ASK_AGAIN);
+	}
+	ask_done(&q);
+}
+
+static void consent_is_yes_no_or_impossible(void **state _unused_)
+{
+	static const char *const rows[][2] = {
+		{"o", "given"},
+		{"oui", "given"},
+		{"y", "given"},
+		{"yes", "given"},
+		{"given", "given"},
+		{"n", "refused"},
+		{"non", "refused"},
+		{"no", "refused"},
+		{"refused", "refused"},
+		{"i", "impossible"},
+		{"impossible", "impossible"},
+	};
+	struct ask q = question(ASK_KIND_CONSENT, "", consent("May I?"));
+	struct ask_answer a = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(take(&q, rows[i][0], &a), 0);
+		assert_string_equal(a.decision, rows[i][1]);
+	}
+	assert_int_equal(take(&q, "perhaps", &a), ASK_AGAIN);
+	assert_int_equal(take(&q, "1", &a), ASK_AGAIN);
+	ask_done(&q);
+}
+
+static void a_confirmation_is_yes_or_no(void **state _unused_)
+{
+	struct ask q = question(ASK_KIND_CONFIRM, "last-try", json_object());
+	struct ask_answer a = {0};
+
+	assert_int_equal(take(&q, "o", &a), 0);
+	assert_true(a.yes);
+	assert_int_equal(take(&q, "n", &a), 0);
+	assert_false(a.yes);
+	assert_int_equal(take(&q, "impossible", &a), ASK_AGAIN);
+	ask_done(&q);
+}
+
+static void an_empty_line_is_no_answer_to_anything(void **state _unused_)
+{
+	static const enum ask_kind kinds[] = {ASK_KIND_PIN, ASK_KIND_CODE, ASK_KIND_CHOICE,
+		ASK_KIND_CONSENT, ASK_KIND_CONFIRM};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct ask q = question(kinds[i], "x", people());
+		struct ask_answer a = {0};
+
+		assert_int_equal(take(&q, "", &a), ASK_CANCEL);
+		assert_int_equal(take(&q, "cancel", &a), ASK_CANCEL);
+		ask_done(&q);
+	}
+}
+
+static void a_wording_that_has_not_its_hash_is_not_shown(void **state _unused_)
+{
+	struct ask q = question(ASK_KIND_CONSENT, "", consent("May I?"));
+	json_t *text = json_object_get(q.facts, "text");
+
+	assert_true(ask_wording(&q));
+	assert_int_equal(json_set(text, "wording", json_string("May I not?")), 0);
+	assert_false(ask_wording(&q));
+	assert_int_equal(json_object_del(text, "wording"), 0);
+	assert_false(ask_wording(&q));
+	assert_int_equal(json_object_del(q.facts, "text"), 0);
+	assert_false(ask_wording(&q));
+	ask_done(&q);
+}
+
+static char *text_of(const struct ask *q, void (*fn)(const struct ask *, struct buf *))
+{
+	struct buf text = BUF_NULL(65536);
+	char *s;
+
+	fn(q, &text);
+	s = buf_take_str(&text);
+	assert_non_null(s);
+	return s;
+}
+
+static void drivers_can_follow_by_tags(void **state _unused_)
+{
+	const struct {
+		enum ask_kind kind;
+		const char *what;
+		const char *tag;
+	} rows[] = {
+		{ASK_KIND_PIN, "", "? pin"},
+		{ASK_KIND_CODE, "new-pin", "? code new-pin"},
+		{ASK_KIND_CHOICE, "beneficiary", "? choice beneficiary 2"},
+		{ASK_KIND_CONSENT, "", "? consent"},
+		{ASK_KIND_CONFIRM, "last-try", "? confirm last-try"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ask q = question(rows[i].kind, rows[i].what, people());
+		char *tag = text_of(&q, ask_tag);
+
+		assert_string_equal(tag, rows[i].tag);
+		free(tag);
+		ask_done(&q);
+	}
+}
+
+static void questions_show_what_they_are_about(void **state _unused_)
+{
+	const struct {
+		enum ask_kind kind;
+		const char *what;
+		json_t *facts;
+		const char *shown[4];
+	} rows[] = {
+		{ASK_KIND_PIN, "", json_pack("{s:i}", "tries-left", 1), {"1 try", "PIN", NULL}},
+		{ASK_KIND_PIN, "", json_pack("{s:i}", "tries-left", 3), {"3 tries", NULL}},
+		{ASK_KIND_PIN, "", json_object(), {"PIN", NULL}},
+		{ASK_KIND_CODE, "puk", json_object(), {"puk", NULL}},
+		{ASK_KIND_CHOICE, "beneficiary", people(),
+			{"1. NESSI, JEAN, 1970-01-02", "2. NESSI, ZO\xC3\x89", NULL}},
+		{ASK_KIND_CHOICE, "structure", people(), {"practice", NULL}},
+		{ASK_KIND_CHOICE, "new", people(), {"choose", NULL}},
+		{ASK_KIND_CONSENT, "", consent("May I?\nPlease."),
+			{"NESSI", "read the documents", "May I?\nPlease.", NULL}},
+		{ASK_KIND_CONFIRM, "last-try", json_object(), {"one try", NULL}},
+		{ASK_KIND_CONFIRM, "other", json_pack("{s:s}", "why", "because"),
+			{"other", "because", NULL}},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ask q = question(rows[i].kind, rows[i].what, rows[i].facts);
+		char *text = text_of(&q, ask_text);
+
+		for (size_t n = 0; rows[i].shown[n]; n++) {
+			if (!strstr(text, rows[i].shown[n])) {
+				fail_msg("row %zu lacks '%s': %s", i, rows[i].shown[n], text);
+			}
+		}
+		free(text);
+		ask_done(&q);
+	}
+}
+
+static void names_cannot_move_the_cursor(void **state _unused_)
+{
+	struct ask q = question(ASK_KIND_CHOICE, "beneficiary",
+		json_pack("[{s:s}]", "surname", "A\x1B[2J\nB\xC2\x9B"));
+	char *text = text_of(&q, ask_text);
+
+	assert_null(strchr(text, '\x1B'));
+	assert_null(strstr(text, "\xC2\x9B"));
+	assert_non_null(strstr(text, "A\xEF\xBF\xBD[2J\xEF\xBF\xBD"
+				     "B"));
+	free(text);
+	ask_done(&q);
+}
+
+static void json_questions_carry_kind_and_facts(void **state _unused_)
+{
+	struct ask q = question(ASK_KIND_CHOICE, "beneficiary", people());
+	_cleanup_(buf_done) struct buf line = BUF_NULL(65536);
+	json_t *j = ask_json(&q);
+	char *text;
+
+	assert_int_equal(json_canonical(j, &line), 0);
+	text = buf_take_str(&line);
+	assert_non_null(
+		strstr(text, "{\"choices\":[{\"birth-date\":\"1970-01-02\",\"given\":\"JEAN\","
+			     "\"number\":1,\"surname\":\"NESSI\"}"));
+	assert_non_null(strstr(text, "\"kind\":\"beneficiary\",\"request\":\"choice\","
+				     "\"session\":\"/org/vitaled1/session/1\"}"));
+	free(text);
+	json_decref(j);
+	/* the question's own facts are not changed */
+	assert_null(json_object_get(json_array_get(q.facts, 0), "number"));
+	ask_done(&q);
+	q = question(ASK_KIND_PIN, "", NULL);
+	j = ask_json(&q);
+	assert_true(json_is_object(json_object_get(j, "facts")));
+	assert_null(json_object_get(j, "kind"));
+	json_decref(j);
+	ask_done(&q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pin_is_four_to_twelve_digits_and_nothing_else),
+		cmocka_unit_test(a_choice_is_a_number_of_the_list_from_one),
+		cmocka_unit_test(consent_is_yes_no_or_impossible),
+		cmocka_unit_test(a_confirmation_is_yes_or_no),
+		cmocka_unit_test(an_empty_line_is_no_answer_to_anything),
+		cmocka_unit_test(a_wording_that_has_not_its_hash_is_not_shown),
+		cmocka_unit_test(drivers_can_follow_by_tags),
+		cmocka_unit_test(questions_show_what_they_are_about),
+		cmocka_unit_test(names_cannot_move_the_cursor),
+		cmocka_unit_test(json_questions_carry_kind_and_facts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/* Contents by descriptor: what is kept is what was checked. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "client/content.h"
+
+#define HELLO_SHA256 "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define SEALS	     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static uint64_t soon(void)
+{
+	return clock_monotonic() + 5 * USEC_PER_SEC;
+}
+
+/* a pipe whose read end holds @text and then ends */
+static int pipe_of(const char *text)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
+	close(ends[1]);
+	return ends[0];
+}
+
+static int memfd_of(const char *text, int seals)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_true(seals == 0 || fcntl(fd, F_ADD_SEALS, seals) == 0);
+	return fd;
+}
+
+static void a_pipe_is_read_to_its_end_and_hashed(void **state _unused_)
+{
+	struct content c = CONTENT_NULL;
+	int fd = pipe_of("hello");
+
+	assert_int_equal(content_read(fd, soon(), &c), 0);
+	close(fd);
+	assert_int_equal(c.size, 5);
+	assert_memory_equal(c.map, "hello", 5);
+	assert_string_equal(c.sha256, HELLO_SHA256);
+	content_done(&c);
+	assert_null(c.map);
+	fd = pipe_of("");
+	assert_int_equal(content_read(fd, soon(), &c), 0);
+	close(fd);
+	assert_int_equal(c.size, 0);
+	assert_string_equal(c.sha256, EMPTY_SHA256);
+	content_done(&c);
+}
+
+static void a_pipe_that_does_not_end_is_late(void **state _unused_)
+{
+	struct content c = CONTENT_NULL;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	assert_int_equal(content_read(ends[0], clock_monotonic() + 20000, &c), CONTENT_LATE);
+	assert_null(c.map);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void only_sealed_memfds_are_believed(void **state _unused_)
+{
+	static const int weak[] = {0, F_SEAL_SHRINK, F_SEAL_SHRINK | F_SEAL_GROW, F_SEAL_WRITE};
+	struct content c = CONTENT_NULL;
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_LEN(weak); i++) {
+		fd = memfd_of("hello", weak[i]);
+		assert_int_equal(content_memfd(fd, 100, &c), CONTENT_SEALS);
+		close(fd);
+	}
+	fd = pipe_of("hello");
+	assert_int_equal(content_memfd(fd, 100, &c), CONTENT_SEALS);
+	close(fd);
+	fd = memfd_of("hello", SEALS);
+	assert_int_equal(content_memfd(fd, 4, &c), CONTENT_LARGE);
+	/* its offset stands at the end: read from the start all the same */
+	assert_int_equal(content_memfd(fd, 5, &c), 0);
+	assert_string_equal(c.sha256, HELLO_SHA256);
+	content_done(&c);
+	close(fd);
+}
+
+static void contents_are_checked_against_size_and_hash(void **state _unused_)
+{
+	struct content c = CONTENT_NULL;
+	int fd = pipe_of("hello");
+
+	const struct {
+		const char *facts;
+		int outcome;
+	} rows[] = {
+		{"{\"size\":5,\"sha256\":\"" HELLO_SHA256 "\"}", 0},
+		{"{\"size\":4,\"sha256\":\"" HELLO_SHA256 "\"}", CONTENT_SIZE},
+		{"{\"size\":6,\"sha256\":\"" HELLO_SHA256 "\"}", CONTENT_SIZE},
+		{"{\"size\":5,\"sha256\":\"" EMPTY_SHA256 "\"}", CONTENT_HASH},
+		{"{\"size\":5,\"sha256\":\"\"}", CONTENT_HASH},
+		{"{\"size\":5}", CONTENT_FACTS},
+		{"{\"sha256\":\"" HELLO_SHA256 "\"}", CONTENT_FACTS},
+		{"{\"size\":\"5\",\"sha256\":\"" HELLO_SHA256 "\"}", CONTENT_FACTS},
+		{"{\"size\":-5,\"sha256\":\"" HELLO_SHA256 "\"}", CONTENT_FACTS},
+		{"[]", CONTENT_FACTS},
+	};
+
+	assert_int_equal(content_read(fd, soon(), &c), 0);
+	close(fd);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *facts = NULL;
+
+		assert_int_equal(json_parse(view_str(rows[i].facts), &facts), 0);
+		assert_int_equal(content_check(&c, facts), rows[i].outcome);
+		assert_true(rows[i].outcome == 0 || content_explain(rows[i].outcome)[0]);
+		json_decref(facts);
+	}
+	content_done(&c);
+}
+
+static void files_are_saved_for_their_owner_and_never_over_others(void **state _unused_)
+{
+	char path[] = "/tmp/vitaled-content-XXXXXX";
+	char name[64];
+	struct content c = CONTENT_NULL;
+	struct stat st;
+
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(name, sizeof(name), "%s/a", path);
+	assert_int_equal(content_save(VIEW_TEXT("hello"), name), 0);
+	assert_int_equal(stat(name, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(content_file(name, &c), 0);
+	assert_string_equal(c.sha256, HELLO_SHA256);
+	content_done(&c);
+	assert_int_equal(content_save(VIEW_TEXT("other"), name), -EEXIST);
+	assert_int_equal(content_file(name, &c), 0);
+	assert_string_equal(c.sha256, HELLO_SHA256);
+	content_done(&c);
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(symlink("/tmp/elsewhere", name), 0);
+	assert_true(content_save(VIEW_TEXT("x"), name) < 0);
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(content_file(name, &c), -ENOENT);
+	assert_int_equal(content_save(VIEW_TEXT("x"), "/nowhere/at/all"), -ENOENT);
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void each_outcome_is_explained(void **state _unused_)
+{
+	for (int i = CONTENT_LARGE; i <= CONTENT_HASH; i++) {
+		assert_true(strlen(content_explain(i)) > 5);
+	}
+	assert_string_equal(content_explain(0), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pipe_is_read_to_its_end_and_hashed),
+		cmocka_unit_test(a_pipe_that_does_not_end_is_late),
+		cmocka_unit_test(only_sealed_memfds_are_believed),
+		cmocka_unit_test(contents_are_checked_against_size_and_hash),
+		cmocka_unit_test(files_are_saved_for_their_owner_and_never_over_others),
+		cmocka_unit_test(each_outcome_is_explained),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

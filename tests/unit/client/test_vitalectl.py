@@ -1,0 +1,404 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: EUPL-1.2
+"""vitalectl against a stand-in of the service on a private bus: every command, the agent's line
+protocol, exit codes. usage: test_vitalectl.py VITALECTL"""
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VITALECTL = os.path.abspath(sys.argv.pop(1))
+CONFIG = """<busconfig><listen>unix:dir={dir}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
+<allow own="*"/></policy></busconfig>"""
+SECONDS = 60
+
+
+class Bed(unittest.TestCase):
+    """A private bus; the stand-in and other programs are started by the tests."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        config = os.path.join(self.folder.name, "bus.conf")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(CONFIG.format(dir=self.folder.name))
+        self.bus = subprocess.Popen(["dbus-daemon", "--config-file", config, "--print-address", "--nofork"],
+                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(self.stop, self.bus)
+        self.env = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.stdout.readline().strip(),
+                        LC_ALL="C.UTF-8")
+        self.env.pop("LANGUAGE", None)
+
+    @staticmethod
+    def stop(process):
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+    def service(self, *options):
+        process = subprocess.Popen(["/usr/bin/python3", os.path.join(HERE, "fake_service.py"), *options],
+                                   env=self.env, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        return process
+
+    def agent(self, answers="", *options):
+        """An agent with --json; @answers are its lines, after which its input ends, or None."""
+        process = subprocess.Popen([VITALECTL, "--json", "agent", *options], env=self.env,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        self.assertEqual(self.line(process)["agent"], "registered")
+        if answers:
+            process.stdin.write(answers)
+            process.stdin.flush()
+        return process
+
+    @staticmethod
+    def line(process):
+        text = process.stdout.readline()
+        return json.loads(text) if text else None
+
+    def run_ctl(self, *arguments, stdin="", code=0, env=None):
+        result = subprocess.run([VITALECTL, *arguments], env=dict(self.env, **(env or {})), input=stdin,
+                                capture_output=True, text=True, timeout=SECONDS, check=False)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result
+
+    def lines(self, *arguments, **keywords):
+        return [json.loads(t) for t in self.run_ctl("--json", *arguments, **keywords).stdout.splitlines()]
+
+    def path(self, name, text=None):
+        path = os.path.join(self.folder.name, name)
+        if text is not None:
+            with open(path, "wb") as f:
+                f.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+
+class Open(Bed):
+    def test_a_consultation_from_arguments(self):
+        self.service()
+        self.agent("1234\n1\nyes\n")
+        note = self.path("note.txt", "Bonjour")
+        out = self.lines("open", "-i", "consult,feed,create", "create",
+                         f"add {note} --type consultation --title 'Une note'", "list",
+                         "hide d1", "list", "show d1", "read d1", "summary", "patient", "professional",
+                         "history --limit 1", "receipt", "lock")
+        states = [e["state"] for e in out if e.get("event") == "state"]
+        self.assertEqual(states[0], "waiting-for-cards")
+        self.assertEqual(states[-2:], ["unlocked", "locked"])
+        results = [e for e in out if "command" in e]
+        self.assertEqual([e["command"] for e in results],
+                         ["create", "add", "list", "hide", "list", "show", "read", "summary", "patient",
+                          "professional", "history", "receipt", "lock"])
+        self.assertEqual(results[1]["id"], "d1")
+        self.assertEqual(results[2]["result"][0]["title"], "Une note")
+        self.assertEqual(results[2]["result"][0]["flags"], [])
+        self.assertEqual(results[4]["result"][0]["flags"], ["masque_ps"])
+        self.assertEqual(results[6]["content"], "Qm9uam91cg==")
+        self.assertEqual(results[8]["result"]["surname"], "NESSI")
+        self.assertEqual(len(results[10]["result"]), 1)
+
+    def test_a_consultation_in_words(self):
+        self.service()
+        self.agent("1234\n2\ny\n")
+        out = self.run_ctl("open", stdin="# a remark\n\nsummary\nlist\npatient\nhelp\n",
+                           env={"LC_ALL": "fr_FR.UTF-8"})
+        self.assertIn("* déverrouillée", out.stderr)
+        self.assertIn("ZOÉ", out.stdout)
+        self.assertIn("allergies", out.stdout)
+        self.assertNotIn("\x1b", out.stdout)
+        self.assertIn("verrouiller le dossier", out.stdout)
+
+    def test_large_contents_go_through_pipes_both_ways(self):
+        self.service()
+        self.agent("1234\n1\no\n")
+        data = os.urandom(3 * 1024 * 1024)
+        source, target = self.path("image.dcm", data), self.path("copy.dcm")
+        self.run_ctl("open", f"add {source} --type image --title X", f"read d1 --output {target}")
+        with open(target, "rb") as f:
+            self.assertEqual(f.read(), data)
+        self.assertEqual(os.stat(target).st_mode & 0o777, 0o600)
+
+    def test_contents_that_are_not_what_was_stored_are_not_shown(self):
+        for spoil in ("short", "long", "flip"):
+            service = self.service(f"spoil={spoil}")
+            agent = self.agent("1234\n1\no\n")
+            note, target = self.path("note.txt", "Bonjour"), self.path("copy.txt")
+            out = self.run_ctl("open", f"add {note} --type a --title X", f"read d1 --output {target}",
+                               code=8)
+            self.assertNotIn("onjour", out.stdout)
+            self.assertFalse(os.path.exists(target))
+            self.stop(agent)
+            self.stop(service)
+
+    def test_the_owner_may_choose_and_the_agent_is_told(self):
+        self.service()
+        agent = self.agent("1234\n")
+        owner = subprocess.Popen([VITALECTL, "--json", "open", "beneficiaries", "choose 2", "patient"],
+                                 env=self.env, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, owner)
+        kinds = []
+        while (line := self.line(agent)).get("request") != "consent":
+            kinds.append(line.get("request", next(iter(line))))
+        self.assertEqual(kinds, ["pin", "choice", "cancelled"])
+        agent.stdin.write("yes\n")
+        agent.stdin.flush()
+        out = [json.loads(t) for t in owner.communicate(timeout=SECONDS)[0].splitlines()]
+        self.assertEqual(owner.returncode, 0)
+        self.assertEqual([p["number"] for e in out if e.get("command") == "beneficiaries"
+                          for p in e["result"]], [1, 2])
+        self.assertEqual([e["result"]["given"] for e in out if e.get("command") == "patient"], ["ZOÉ"])
+
+    def test_identity_mode_needs_no_agent(self):
+        self.service()
+        out = self.lines("open", "--mode=identity", "choose 1", "patient")
+        self.assertEqual([e["result"]["given"] for e in out if e.get("command") == "patient"], ["JEAN"])
+        self.assertTrue([e for e in out if e.get("command") == "choose" and e["result"]])
+
+    def test_each_refusal_has_its_exit_code(self):
+        self.service("refuse=NotPermitted")
+        out = self.run_ctl("open", "summary", code=9)  # no agent
+        self.assertIn("vitalectl agent", out.stderr)
+        agent = self.agent("1234\n1\nno\n")
+        self.run_ctl("open", "summary", code=3)
+        self.stop(agent)
+        agent = self.agent("0000\n0000\nno\n")
+        self.run_ctl("open", "summary", code=6)
+        self.stop(agent)
+        agent = self.agent("1234\n1\nyes\n")
+        out = self.run_ctl("open", "create", code=3)
+        self.assertIn("some-rule", out.stderr)
+        self.stop(agent)
+        agent = self.agent("0000\n0000\nyes\n9999\n")
+        self.run_ctl("open", "summary", code=6)
+        self.stop(agent)
+        agent = self.agent("1234\n1\nyes\n")
+        self.run_ctl("open", "read d9", code=1)
+        self.stop(agent)
+
+    def test_a_failed_command_ends_the_list_unless_told_to_go_on(self):
+        self.service()
+        agent = self.agent("1234\n1\nyes\n")
+        out = self.lines("open", "read d9", "summary", code=1)
+        self.assertNotIn("summary", [e.get("command") for e in out])
+        self.stop(agent)
+        self.agent("1234\n1\nyes\n")
+        out = self.lines("open", "--keep-going", "read d9", "nonsense", "choose", "'", "summary", code=1)
+        self.assertIn("summary", [e.get("command") for e in out])
+
+    def test_wrong_command_lines_are_usage(self):
+        self.service()
+        for wrong in (["open", "--strange"], ["open", "--lifetime", "x"], ["open", "--patient", "/nowhere"],
+                      ["open", "--mode"], ["nonsense"], ["--nonsense"], [], ["agent", "x"],
+                      ["audit"], ["audit", "nonsense"], ["audit", "verify"], ["receipt", "show"],
+                      ["receipt", "nonsense", "/dev/null"], ["status", "x"]):
+            self.run_ctl(*wrong, code=2)
+        self.assertIn("Usage", self.run_ctl("--help").stdout)
+        self.assertIn("vitalectl", self.run_ctl("--version").stdout)
+
+    def test_the_patient_s_file_travels_by_memfd(self):
+        self.service()
+        good = self.path("p.json", '{"nir":"1700199999999","birth-date":"1970-01-02"}')
+        other = self.path("o.json", '{"nir":"2"}')
+        self.run_ctl("open", "--mode", "identity", "--patient", good, "choose 1", "lock")
+        self.run_ctl("open", "--patient", other, code=2)
+        self.run_ctl("open", "--patient", self.path("x.json", "[]"), code=2)
+
+    def test_a_service_that_dies_ends_the_session(self):
+        service = self.service()
+        self.agent("1234\n1\nyes\n")
+        held = subprocess.Popen([VITALECTL, "--json", "open", "wait"], env=self.env,
+                                stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, held)
+        while self.line(held)["state"] != "unlocked":
+            pass
+        service.kill()
+        self.assertEqual(held.wait(SECONDS), 4)
+
+    def test_a_signal_locks_and_leaves(self):
+        self.service()
+        self.agent("1234\n1\nyes\n")
+        held = subprocess.Popen([VITALECTL, "--json", "open", "wait"], env=self.env,
+                                stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, held)
+        while self.line(held)["state"] != "unlocked":
+            pass
+        held.terminate()
+        self.assertEqual(held.wait(SECONDS), 9)
+
+
+class Agent(Bed):
+    def open(self):
+        process = subprocess.Popen([VITALECTL, "--json", "open", "summary"], env=self.env,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        return process
+
+    def test_questions_come_as_lines_and_once_leaves_at_the_end(self):
+        self.service()
+        agent = self.agent("12\n1234\n7\n1\nperhaps\nyes\n", "--once")
+        self.open()
+        seen = []
+        while line := self.line(agent):
+            seen.append(line.get("request") or line.get("inform"))
+        self.assertEqual(seen, ["pin", "pin", "choice", "choice", "consent", "consent", "unlocked", "ended"])
+        self.assertEqual(agent.wait(SECONDS), 0)
+
+    def test_words_and_tags_without_json(self):
+        self.service()
+        agent = subprocess.Popen([VITALECTL, "agent", "--once"], env=self.env, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, agent)
+        self.assertIn("Ready", agent.stderr.readline())
+        self.open()
+        out = agent.communicate("1234\n1\ny\n", timeout=SECONDS)[0]
+        for tag in ("? pin\n", "? choice beneficiary 2\n", "? consent\n"):
+            self.assertIn(tag, out)
+        self.assertIn("Consentez-vous ?\nRien d'autre.", out)
+        self.assertIn("1. NESSI, JEAN, 1970-01-02", out)
+        self.assertNotIn("1234", out)
+
+    def terminal(self, *arguments):
+        """vitalectl at a terminal of its own: (process, master side)."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([VITALECTL, *arguments], env=self.env, stdin=slave, stdout=slave,
+                                   stderr=slave, start_new_session=True)
+        os.close(slave)
+        self.addCleanup(self.stop, process)
+        self.addCleanup(os.close, master)
+        return process, master
+
+    def see(self, master, text):
+        """Read what the terminal shows up to @text."""
+        seen = b""
+        while text.encode() not in seen:
+            self.assertTrue(select.select([master], [], [], SECONDS)[0], seen)
+            seen += os.read(master, 4096)
+        return seen.decode()
+
+    def test_at_a_terminal_the_pin_is_not_shown(self):
+        self.service()
+        _agent, screen = self.terminal("agent", "--once")
+        self.see(screen, "Ready")
+        held, shell = self.terminal("open")
+        self.see(shell, "waiting for the professional's PIN")
+        shown = self.see(screen, "card: ")
+        os.write(screen, b"1234\n")
+        shown += self.see(screen, "Number: ")
+        os.write(screen, b"x\n")
+        shown += self.see(screen, "Number: ")
+        os.write(screen, b"1\n")
+        shown += self.see(screen, "cannot answer) ")
+        os.write(screen, b"y\n")
+        self.see(shell, "* unlocked")
+        os.write(shell, b"summary\nlist\nnonsense\n")
+        self.see(shell, "no such command")
+        os.write(shell, b"lock\n")
+        shown += self.see(screen, "has ended")
+        self.assertEqual(held.wait(SECONDS), 0)
+        self.assertNotIn("1234", shown)
+        self.assertNotIn("? pin", shown)
+
+    def test_an_empty_line_and_the_end_of_input_answer_nothing(self):
+        self.service()
+        agent = self.agent("\n")
+        session = self.open()
+        self.assertEqual(session.wait(SECONDS), 9)
+        agent.stdin.close()
+        agent.stdin = None
+        session = self.open()
+        self.assertEqual(session.wait(SECONDS), 9)
+        self.assertEqual(agent.wait(SECONDS), 9)
+
+    def test_the_agent_registers_again_when_the_service_comes_back(self):
+        service = self.service()
+        agent = self.agent("1234\n1\nyes\n")
+        self.stop(service)
+        self.assertEqual(self.line(agent)["agent"], "waiting")
+        self.service()
+        self.assertEqual(self.line(agent)["agent"], "registered")
+        session = self.open()
+        self.assertEqual(session.wait(SECONDS), 0)
+
+    def test_a_stranger_is_not_served(self):
+        service = self.service("stranger")
+        self.agent()
+        self.assertEqual(service.stdout.readline(), "stranger: org.vitaled1.Error.AccessDenied\n")
+
+    def test_an_unknown_capability_is_refused(self):
+        self.service()
+        self.run_ctl("agent", "--capability", "all", code=2)
+
+
+class Others(Bed):
+    def test_without_bus_or_service_the_exit_code_is_4(self):
+        for command in (["status"], ["agent"], ["open", "lock"], ["audit", "export"], ["audit", "checkpoint"]):
+            self.run_ctl(*command, code=4)
+            self.run_ctl(*command, code=4, env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"})
+        self.run_ctl("doctor", code=4)
+        out = self.lines("doctor", code=4, env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"})
+        self.assertEqual(out[0]["finding"], "bus")
+        self.assertTrue(all(e.get("remedy") for e in out[:-1]))
+
+    def test_status_in_words_and_json(self):
+        self.service()
+        out = self.run_ctl("status").stdout
+        self.assertIn("card 1: Vitale card 2, simulated card, reader 1", out)
+        self.assertNotIn("\x1b", out)
+        out = self.lines("status")[0]
+        self.assertEqual(out["manager"]["ReaderService"], "running")
+        self.assertEqual(out["objects"]["/org/vitaled1/card/1"]["org.vitaled1.Card"]["Atr"], "3b")
+
+    def test_watch_prints_each_change(self):
+        watch = subprocess.Popen([VITALECTL, "--json", "watch"], env=self.env, stdout=subprocess.PIPE,
+                                 text=True)
+        self.addCleanup(self.stop, watch)
+        words = subprocess.Popen([VITALECTL, "watch"], env=self.env, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, words)
+        self.assertEqual(self.line(watch)["change"], "watching")
+        self.assertIn("Watching", words.stderr.readline())
+        service = self.service()
+        self.run_ctl("open", "--mode", "identity", "choose 1", "lock")
+        self.stop(service)
+        first = self.line(watch)
+        self.assertEqual(first["change"], "started")
+        self.assertIn("time", first)
+        while (line := self.line(watch))["change"] != "stopped":
+            self.assertEqual(line["change"], "changed")
+        self.assertIn("State=", "".join(words.stdout.readline() for _ in range(3)))
+        watch.terminate()
+        self.assertEqual(watch.wait(SECONDS), 0)
+
+    def test_doctor_asks_the_service(self):
+        self.service()
+        out = self.lines("doctor", code=5)
+        self.assertEqual([e.get("finding") for e in out], ["no-reader", "filter-logs", None])
+        self.assertEqual(out[-1]["findings"], 1)  # the other is a remark
+
+    def test_the_record_is_taken_along(self):
+        self.service()
+        target = self.path("export.json")
+        self.run_ctl("audit", "export", "-o", target)
+        with open(target, encoding="utf-8") as f:
+            self.assertEqual(json.load(f)["format"], 1)
+        self.assertEqual(json.loads(self.run_ctl("audit", "export").stdout)["format"], 1)
+        self.run_ctl("audit", "export", "-o", target, code=1)  # never over another
+        self.assertTrue(self.run_ctl("audit", "checkpoint").stdout.startswith("origin\n"))
+        self.assertIn("checkpoint", self.lines("audit", "checkpoint")[0])
+        self.run_ctl("audit", "verify", target, code=8)
+        self.run_ctl("audit", "verify", "/nowhere", code=2)
+        self.run_ctl("receipt", "show", target, code=2)
+
+
+if __name__ == "__main__":
+    unittest.main()

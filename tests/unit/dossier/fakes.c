@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The session ends as the real one does: at once, telling the dossier's room to lock first. The
+ * record keeps entries as JSON with the member names of doc/audit.md.
+ */
+#include "tests/unit/dossier/fakes.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "tests/unit/dossier/faults.h"
+
+struct fake_audit fake_audit;
+
+/* -- session ------------------------------------------------------------------------------------ */
+
+void fake_session(struct session *ret_s)
+{
+	struct session_professional *p = &ret_s->professional;
+	struct session_activity *a = &p->activities[0];
+
+	memset(ret_s, 0, sizeof(*ret_s));
+	ret_s->intents = SESSION_INTENT_CONSULT | SESSION_INTENT_FEED | SESSION_INTENT_CREATE;
+	ret_s->state = SESSION_STATE_WAITING_FOR_CONSENT;
+	ret_s->mode = SESSION_MODE_NORMAL;
+	ret_s->proof = PROOF_MUTUAL;
+	(void)snprintf(p->person.national_id, sizeof(p->person.national_id), "899700000001");
+	(void)snprintf(p->person.surname, sizeof(p->person.surname), "DUVAL");
+	(void)snprintf(p->person.given, sizeof(p->person.given), "Anne");
+	p->person.profession = 10;
+	(void)snprintf(a->structure, sizeof(a->structure), "0B0000001");
+	(void)snprintf(a->sector, sizeof(a->sector), "SA07");
+	p->n_activities = 1;
+	p->chosen = a;
+	for (size_t i = 0; i < 64; i++) {
+		ret_s->patient.pseudonym[i] = "0123456789abcdef"[i % 16];
+	}
+	ret_s->patient.nature = NATURE_SIMULATED;
+}
+
+void session_set_dossier(struct session *s, void *dossier)
+{
+	s->dossier = dossier;
+}
+
+void *session_dossier(const struct session *s)
+{
+	return s->dossier;
+}
+
+const struct session_professional *session_professional(const struct session *s)
+{
+	return s->no_professional ? NULL : &s->professional;
+}
+
+const struct session_patient *session_patient(const struct session *s)
+{
+	return &s->patient;
+}
+
+enum session_mode session_mode(const struct session *s)
+{
+	return s->mode;
+}
+
+unsigned int session_intents(const struct session *s)
+{
+	return s->intents;
+}
+
+enum proof session_proof(const struct session *s)
+{
+	return s->proof;
+}
+
+enum session_state session_state(const struct session *s)
+{
+	return s->state;
+}
+
+const char *session_audit_id(const struct session *s)
+{
+	(void)s;
+	return "session/1@0123";
+}
+
+uid_t session_uid(const struct session *s)
+{
+	(void)s;
+	return 1000;
+}
+
+const char *session_owner(const struct session *s)
+{
+	(void)s;
+	return ":1.7";
+}
+
+const char *session_application(const struct session *s)
+{
+	(void)s;
+	return "";
+}
+
+bool consent_given(const struct session *s)
+{
+	return s->consented;
+}
+
+void session_end(struct session *s, enum vitaled_reason r)
+{
+	if (s->ended) {
+		return;
+	}
+	s->ended = true;
+	s->end_reason = r;
+	s->state = SESSION_STATE_LOCKED;
+	dossier_lock(s->all, s);
+}
+
+void session_prepared(struct session *s, enum vitaled_reason r)
+{
+	s->prepared = true;
+	s->prepared_reason = r;
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+	}
+}
+
+void session_granted(struct session *s, enum vitaled_reason r)
+{
+	s->granted = true;
+	s->granted_reason = r;
+	if (r == VITALED_REASON_NONE) {
+		s->state = SESSION_STATE_UNLOCKED;
+	} else {
+		session_end(s, r);
+	}
+}
+
+/* -- record ------------------------------------------------------------------------------------- */
+
+void fake_audit_reset(void)
+{
+	json_decref(fake_audit.entries);
+	fake_audit = (struct fake_audit){.entries = json_array()};
+}
+
+const char *audit_event_word(enum audit_event e)
+{
+	static const char *const words[] = {
+#define X(id, word) word,
+		AUDIT_EVENTS(X)
+#undef X
+	};
+
+	return words[e];
+}
+
+static void set(json_t *j, const char *name, const char *text)
+{
+	if (text) {
+		json_object_set_new(j, name, json_string(text));
+	}
+}
+
+static bool refuses(void)
+{
+	if (fake_audit.refuse == 0) {
+		return false;
+	}
+	if (fake_audit.after > 0) {
+		fake_audit.after--;
+		return false;
+	}
+	fake_audit.refuse -= fake_audit.refuse == UINT_MAX ? 0 : 1;
+	return true;
+}
+
+static int append(const struct audit_entry *e)
+{
+	json_t *j;
+
+	if (refuses()) {
+		return AUDIT_UNAVAILABLE;
+	}
+	j = json_object();
+	set(j, "event", audit_event_word(e->event));
+	set(j, "outcome", e->outcome);
+	set(j, "session", e->session);
+	set(j, "professional", e->professional);
+	set(j, "structure", e->structure);
+	set(j, "pseudonym", e->pseudonym);
+	set(j, "mode", e->mode);
+	set(j, "document", e->document);
+	set(j, "rule", e->rule);
+	set(j, "dossier-hash", e->dossier_hash);
+	if (e->dossier_version >= 0) {
+		json_object_set_new(j, "dossier-version", json_integer(e->dossier_version));
+	}
+	if (e->details) {
+		json_object_set_new(j, "details", json_deep_copy(e->details));
+	}
+	json_array_append_new(fake_audit.entries, j);
+	return 0;
+}
+
+int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_index)
+{
+	bool before = faults_pause(true);
+	int r = append(e);
+
+	(void)a;
+	(void)ret_index;
+	(void)faults_pause(before);
+	return r;
+}
+
+int audit_history(struct audit *a, const char *pseudonym, unsigned int limit, audit_row_fn row,
+	void *user)
+{
+	size_t n = json_array_size(fake_audit.entries);
+
+	(void)a;
+	if (fake_audit.broken) {
+		return fault(-EIO);
+	}
+	for (size_t i = n; i > 0 && limit > 0; i--) {
+		const json_t *e = json_array_get(fake_audit.entries, i - 1);
+		const char *of = json_get_str(e, "pseudonym");
+		int r;
+
+		if (!of || strcmp(of, pseudonym) != 0) {
+			continue;
+		}
+		limit--;
+		r = row(user, i - 1, e);
+		if (r < 0) {
+			return trace(r);
+		}
+	}
+	return 0;
+}
+
+static int last_version(const char *pseudonym, uint64_t *ret_version, uint8_t ret_hash[32])
+{
+	if (fake_audit.broken) {
+		return fault(-EIO);
+	}
+	for (size_t i = json_array_size(fake_audit.entries); i > 0; i--) {
+		const json_t *e = json_array_get(fake_audit.entries, i - 1);
+		const char *of = json_get_str(e, "pseudonym");
+		_cleanup_(buf_done) struct buf hash = BUF_NULL(32);
+		int64_t version;
+
+		if (!of || strcmp(of, pseudonym) != 0 ||
+			json_get_int(e, "dossier-version", 0, INT64_MAX, &version) != 0) {
+			continue;
+		}
+		if (hex_decode(&hash, view_str(json_get_str(e, "dossier-hash"))) != 0 ||
+			hash.len != 32) {
+			return fault(-EBADMSG);
+		}
+		*ret_version = (uint64_t)version;
+		bytes_copy(ret_hash, 32, hash.data, 32);
+		return 0;
+	}
+	return AUDIT_NO_ENTRY;
+}
+
+int audit_last_version(
+	struct audit *a, const char *pseudonym, uint64_t *ret_version, uint8_t ret_hash[32])
+{
+	bool before = faults_pause(true);
+	int r = last_version(pseudonym, ret_version, ret_hash);
+
+	(void)a;
+	(void)faults_pause(before);
+	return r;
+}
+
+const json_t *fake_audit_last(const char *event)
+{
+	for (size_t i = json_array_size(fake_audit.entries); i > 0; i--) {
+		const json_t *e = json_array_get(fake_audit.entries, i - 1);
+
+		if (strcmp(json_get_str(e, "event"), event) == 0) {
+			return e;
+		}
+	}
+	return NULL;
+}
+
+size_t fake_audit_count(const char *event, const char *outcome)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(fake_audit.entries); i++) {
+		const json_t *e = json_array_get(fake_audit.entries, i);
+
+		n += strcmp(json_get_str(e, "event"), event) == 0 &&
+		     strcmp(json_get_str(e, "outcome"), outcome) == 0;
+	}
+	return n;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * Stand-ins for the rooms below and above the dossier's: one session that remembers what it was
+ * told, and a record in memory that can refuse. The process is the real vitaled-dossier.
+ */
+#include "daemon/dossier/dossier.h"
+
+struct session {
+	struct dossiers *all; /* told to lock when the session ends */
+	void *dossier;
+	enum session_state state;
+	unsigned int intents;
+	enum session_mode mode;
+	enum proof proof;
+	bool consented;
+	bool no_professional;
+	struct session_professional professional;
+	struct session_patient patient;
+	bool prepared; /* session_prepared() was called, with: */
+	enum vitaled_reason prepared_reason;
+	bool granted;
+	enum vitaled_reason granted_reason;
+	bool ended;
+	enum vitaled_reason end_reason;
+	unsigned int changed;
+};
+
+/** fake_session() - a general practitioner with a card in SA07, a patient of a fixed pseudonym. */
+void fake_session(struct session *ret_s);
+
+struct fake_audit {
+	json_t *entries;     /* array, oldest first */
+	unsigned int refuse; /* appends to refuse from now on; UINT_MAX: all */
+	unsigned int after;  /* appends to take before refusing */
+	bool broken;	     /* reading faults */
+};
+
+extern struct fake_audit fake_audit;
+void fake_audit_reset(void);
+/** fake_audit_last() - newest entry of @event (word), NULL when there is none. */
+const json_t *fake_audit_last(const char *event);
+size_t fake_audit_count(const char *event, const char *outcome);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The life of a dossier in the broker, with the real vitaled-dossier behind it: prepared, unlocked,
+ * created, locked, killed; and the keys.
+ */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/dossier/inside.h"
+#include "daemon/limits.h"
+#include "tests/unit/dossier/bed.h"
+#include "tests/unit/dossier/faults.h"
+
+static int setup(void **state)
+{
+	struct bed *b = calloc(1, sizeof(*b));
+
+	bed_init(b);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bed_done(*state);
+	free(*state);
+	return 0;
+}
+
+/* -- life --------------------------------------------------------------------------------------- */
+
+static void pseudonym_is_an_hmac_that_survives_a_restart(void **state)
+{
+	struct bed *b = *state;
+	char one[65];
+	char two[65];
+	char other[65];
+
+	assert_int_equal(dossier_pseudonym(b->all, "2550699999999", one), 0);
+	assert_int_equal(dossier_pseudonym(b->all, "2550699999998", other), 0);
+	assert_string_not_equal(one, other);
+	bed_stop(b);
+	assert_int_equal(bed_start(b), 0);
+	assert_int_equal(dossier_pseudonym(b->all, "2550699999999", two), 0);
+	assert_string_equal(one, two);
+	assert_true(dossier_pseudonym(b->all, "255069999999912", two) < 0);
+	assert_true(dossier_pseudonym(b->all, "25506999999x9", two) < 0);
+	assert_int_equal(dossier_pseudonym(b->all, "255062A999999", two), 0);
+}
+
+static void absent_dossier_without_create_is_no_dossier_and_leaves_no_file(void **state)
+{
+	struct bed *b = *state;
+
+	b->s.intents = SESSION_INTENT_CONSULT;
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NO_DOSSIER);
+	assert_int_equal(bed_files(b, ""), 0);
+}
+
+static void absent_dossier_that_is_not_created_leaves_no_file(void **state)
+{
+	struct bed *b = *state;
+
+	bed_open(b, BED_ALL);
+	assert_string_equal(dossier_state_of(&b->s), "absent");
+	assert_int_equal(bed_files(b, ".dossier"), 1);
+	bed_lock(b);
+	assert_int_equal(bed_files(b, ""), 0);
+	assert_null(dossier_state_of(&b->s));
+}
+
+static void broker_that_was_killed_leaves_files_that_the_next_start_sweeps(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/dossiers/01", b->state);
+	assert_int_equal(mkdir(path, 0700), 0);
+	bed_path(b, ".dossier", path, sizeof(path));
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	(void)snprintf(
+		path, sizeof(path), "%s/dossiers/pending/%s", b->state, b->s.patient.pseudonym);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	bed_stop(b);
+	assert_int_equal(bed_start(b), 0);
+	assert_int_equal(bed_files(b, ""), 0);
+}
+
+static void sweep_keeps_a_store_that_has_a_key(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+	FILE *f;
+
+	bed_created(b);
+	bed_stop(b);
+	(void)snprintf(
+		path, sizeof(path), "%s/dossiers/pending/%s", b->state, b->s.patient.pseudonym);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(bed_start(b), 0);
+	assert_int_equal(bed_files(b, ".dossier"), 1);
+	assert_int_equal(access(path, F_OK), -1);
+	bed_open(b, SESSION_INTENT_CONSULT);
+	assert_string_equal(dossier_state_of(&b->s), "open");
+}
+
+static void created_dossier_is_open_and_stays(void **state)
+{
+	struct bed *b = *state;
+	struct stat st;
+	char path[256];
+
+	bed_created(b);
+	assert_string_equal(dossier_state_of(&b->s), "open");
+	assert_true(b->s.changed >= 2);
+	assert_int_equal(bed_create(b).reason, VITALED_REASON_WRONG_STATE);
+	assert_int_equal(fake_audit_count("dossier-created", "started"), 1);
+	assert_int_equal(fake_audit_count("dossier-created", "ok"), 1);
+	bed_path(b, ".key", path, sizeof(path));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(st.st_size, 60);
+	bed_path(b, ".dossier", path, sizeof(path));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	bed_open(b, SESSION_INTENT_CONSULT);
+	assert_string_equal(dossier_state_of(&b->s), "open");
+	assert_int_equal(bed_files(b, ".new"), 0);
+}
+
+static void locked_dossier_answers_nothing(void **state)
+{
+	struct bed *b = *state;
+	struct reply r = bed_reply();
+
+	bed_created(b);
+	bed_lock(b);
+	dossier_summary(&b->s, bed_done_fn, &r);
+	assert_true(r.done);
+	assert_int_equal(r.reason, VITALED_REASON_WRONG_STATE);
+}
+
+static void lock_ends_waiting_calls_once(void **state)
+{
+	struct bed *b = *state;
+	struct reply a = bed_reply();
+	struct reply c = bed_reply();
+	struct reply gone = bed_reply();
+
+	bed_created(b);
+	dossier_summary(&b->s, bed_done_fn, &a);
+	dossier_summary(&b->s, bed_done_fn, &gone);
+	dossier_history(&b->s, NULL, bed_done_fn, &c);
+	dossier_forget(&b->s, &gone);
+	bed_lock(b);
+	assert_int_equal(a.times, 1);
+	assert_int_equal(a.reason, VITALED_REASON_WRONG_STATE);
+	assert_int_equal(c.times, 1);
+	assert_int_equal(gone.times, 0);
+	bed_turn(b, 50);
+	assert_int_equal(a.times, 1);
+}
+
+static void too_many_calls_are_refused(void **state)
+{
+	struct bed *b = *state;
+	struct reply r[LIMIT_DOSSIER_CALLS + 1];
+
+	bed_created(b);
+	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
+		r[i] = bed_reply();
+		dossier_summary(&b->s, bed_done_fn, &r[i]);
+	}
+	assert_int_equal(r[LIMIT_DOSSIER_CALLS].reason, VITALED_REASON_LIMITS_EXCEEDED);
+	for (size_t i = 0; i < LIMIT_DOSSIER_CALLS; i++) {
+		bed_wait(b, &r[i]);
+		assert_int_equal(r[i].reason, VITALED_REASON_NONE);
+		close(r[i].fds[0]);
+	}
+}
+
+static void patient_without_own_number_has_no_dossier(void **state)
+{
+	struct bed *b = *state;
+
+	b->s.patient.pseudonym[0] = '\0';
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NO_OWN_IDENTITY);
+}
+
+static void second_session_on_one_dossier_is_busy(void **state)
+{
+	struct bed *b = *state;
+	static struct session other;
+
+	bed_created(b);
+	fake_session(&other);
+	other.all = b->all;
+	dossier_prepare(b->all, &other);
+	assert_true(other.prepared);
+	assert_int_equal(other.prepared_reason, VITALED_REASON_BUSY);
+}
+
+static void unlock_without_consent_is_refused(void **state)
+{
+	struct bed *b = *state;
+
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
+	dossier_unlock(b->all, &b->s);
+	assert_int_equal(b->s.end_reason, VITALED_REASON_CONSENT_REFUSED);
+}
+
+static void missing_program_is_child_failed(void **state)
+{
+	struct bed *b = *state;
+
+	(void)snprintf(b->config.children, sizeof(b->config.children), "/nowhere");
+	assert_int_equal(bed_prepare(b), VITALED_REASON_CHILD_FAILED);
+	assert_int_equal(bed_files(b, ""), 0);
+}
+
+static void killed_process_ends_the_session(void **state)
+{
+	struct bed *b = *state;
+	struct dossier *d;
+
+	bed_created(b);
+	d = session_dossier(&b->s);
+	assert_int_equal(kill(child_pid(d->child), SIGKILL), 0);
+	bed_run(b, &b->s.ended);
+	assert_int_equal(b->s.end_reason, VITALED_REASON_CHILD_FAILED);
+	assert_non_null(fake_audit_last("child-failed"));
+}
+
+static void killed_process_ends_a_waiting_call_with_the_cause(void **state)
+{
+	struct bed *b = *state;
+	struct reply r = bed_reply();
+	struct dossier *d;
+
+	bed_created(b);
+	d = session_dossier(&b->s);
+	assert_int_equal(kill(child_pid(d->child), SIGSTOP), 0);
+	dossier_summary(&b->s, bed_done_fn, &r);
+	assert_int_equal(kill(child_pid(d->child), SIGKILL), 0);
+	bed_wait(b, &r);
+	assert_int_equal(r.reason, VITALED_REASON_CHILD_FAILED);
+	assert_int_equal(b->s.end_reason, VITALED_REASON_CHILD_FAILED);
+}
+
+/* -- keys --------------------------------------------------------------------------------------- */
+
+static void lost_master_key_is_not_replaced(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+
+	bed_stop(b);
+	(void)snprintf(path, sizeof(path), "%s/dossier.key", b->state);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(bed_start(b), -ENOKEY);
+}
+
+static void master_key_open_to_others_or_short_is_refused(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+
+	bed_stop(b);
+	(void)snprintf(path, sizeof(path), "%s/pseudonym.key", b->state);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(bed_start(b), -EPERM);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(truncate(path, 31), 0);
+	assert_int_equal(bed_start(b), -EBADMSG);
+}
+
+static void master_key_comes_from_the_credential(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+	FILE *f;
+
+	bed_stop(b);
+	(void)snprintf(path, sizeof(path), "%s/dossier.key", b->state);
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/credentials", b->state);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", path, 1), 0);
+	assert_int_equal(bed_start(b), -ENOKEY);
+	(void)snprintf(path, sizeof(path), "%s/credentials/dossier.key", b->state);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fputs("0123456789abcdef0123456789abcdef", f);
+	fclose(f);
+	assert_int_equal(bed_start(b), 0);
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(pseudonym_is_an_hmac_that_survives_a_restart),
+		T(absent_dossier_without_create_is_no_dossier_and_leaves_no_file),
+		T(absent_dossier_that_is_not_created_leaves_no_file),
+		T(broker_that_was_killed_leaves_files_that_the_next_start_sweeps),
+		T(sweep_keeps_a_store_that_has_a_key),
+		T(created_dossier_is_open_and_stays),
+		T(locked_dossier_answers_nothing),
+		T(lock_ends_waiting_calls_once),
+		T(too_many_calls_are_refused),
+		T(patient_without_own_number_has_no_dossier),
+		T(second_session_on_one_dossier_is_busy),
+		T(unlock_without_consent_is_refused),
+		T(missing_program_is_child_failed),
+		T(killed_process_ends_the_session),
+		T(killed_process_ends_a_waiting_call_with_the_cause),
+		T(lost_master_key_is_not_replaced),
+		T(master_key_open_to_others_or_short_is_refused),
+		T(master_key_comes_from_the_credential),
+	};
+
+	faults_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

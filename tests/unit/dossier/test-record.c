@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The record's order: nothing released or changed that is not recorded, and a store that is not the
+ * one that the record tells of is not opened.
+ */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/dossier/inside.h"
+#include "daemon/limits.h"
+#include "tests/unit/dossier/bed.h"
+#include "tests/unit/dossier/faults.h"
+
+static int setup(void **state)
+{
+	struct bed *b = calloc(1, sizeof(*b));
+
+	bed_init(b);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bed_done(*state);
+	free(*state);
+	return 0;
+}
+
+/* -- the record --------------------------------------------------------------------------------- */
+
+static void nothing_is_released_that_is_not_recorded(void **state)
+{
+	struct bed *b = *state;
+	struct reply added;
+	struct reply r;
+
+	bed_created(b);
+	added = bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+	fake_audit.refuse = UINT_MAX;
+	r = bed_read(b, added.id);
+	assert_int_equal(r.reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_int_equal(r.fds[0], -1);
+	assert_true(b->s.ended);
+	assert_int_equal(b->s.end_reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+}
+
+static void nothing_is_changed_that_is_not_recorded_before(void **state)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct bed *b = *state;
+
+	bed_created(b);
+	fake_audit.refuse = UINT_MAX;
+	assert_int_equal(
+		bed_add(b, BED_NOTE, VIEW_TEXT("x")).reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_true(b->s.ended);
+	fake_audit.refuse = 0;
+	bed_open(b, BED_ALL);
+	rows = bed_list(b, NULL);
+	assert_int_equal(json_array_size(rows), 0);
+}
+
+static void refusal_that_cannot_be_recorded_ends_the_session(void **state)
+{
+	struct bed *b = *state;
+	struct reply r = bed_reply();
+
+	bed_created(b);
+	b->s.proof = PROOF_NONE;
+	fake_audit.refuse = 1;
+	dossier_summary(&b->s, bed_done_fn, &r);
+	assert_int_equal(r.reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_true(b->s.ended);
+}
+
+static void change_whose_end_was_not_recorded_is_recorded_at_the_next_opening(void **state)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct bed *b = *state;
+
+	bed_created(b);
+	fake_audit.refuse = UINT_MAX;
+	fake_audit.after = 1;
+	assert_int_equal(
+		bed_add(b, BED_NOTE, VIEW_TEXT("x")).reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	fake_audit.refuse = 0;
+	bed_open(b, BED_ALL);
+	assert_int_equal(fake_audit_count("document-added", "recovered"), 1);
+	rows = bed_list(b, NULL);
+	assert_int_equal(json_array_size(rows), 1);
+	/* and once only */
+	bed_open(b, BED_ALL);
+	assert_int_equal(fake_audit_count("document-added", "recovered"), 1);
+}
+
+static void creation_whose_end_was_not_recorded_stays(void **state)
+{
+	struct bed *b = *state;
+
+	bed_open(b, BED_ALL);
+	fake_audit.refuse = UINT_MAX;
+	fake_audit.after = 1;
+	assert_int_equal(bed_create(b).reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	fake_audit.refuse = 0;
+	bed_open(b, SESSION_INTENT_CONSULT);
+	assert_string_equal(dossier_state_of(&b->s), "open");
+	assert_int_equal(fake_audit_count("dossier-created", "recovered"), 1);
+}
+
+static void store_ahead_of_the_record_is_rejected(void **state)
+{
+	struct bed *b = *state;
+
+	bed_created(b);
+	(void)bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+	bed_lock(b);
+	/* the newest two entries are gone: started and ok of the document */
+	(void)json_array_remove(fake_audit.entries, json_array_size(fake_audit.entries) - 1);
+	(void)json_array_remove(fake_audit.entries, json_array_size(fake_audit.entries) - 1);
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+	assert_string_equal(
+		json_get_str(
+			json_object_get(fake_audit_last("store-rejected"), "details"), "why"),
+		"unrecorded");
+	fake_audit_reset();
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	char line[600];
+
+	(void)snprintf(line, sizeof(line), "cp %s %s", from, to);
+	assert_int_equal(system(line), 0); /* a test's own paths */
+}
+
+static void store_rolled_back_is_rejected(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+	char wal[256];
+	char kept[300];
+	char kept_wal[300];
+
+	bed_created(b);
+	bed_lock(b);
+	bed_path(b, ".dossier", path, sizeof(path));
+	bed_path(b, ".dossier-wal", wal, sizeof(wal));
+	(void)snprintf(kept, sizeof(kept), "%s/kept", b->state);
+	(void)snprintf(kept_wal, sizeof(kept_wal), "%s/kept-wal", b->state);
+	copy_file(path, kept);
+	copy_file(wal, kept_wal);
+	bed_open(b, BED_ALL);
+	(void)bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+	bed_lock(b);
+	copy_file(kept, path);
+	copy_file(kept_wal, wal);
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+	assert_string_equal(
+		json_get_str(
+			json_object_get(fake_audit_last("store-rejected"), "details"), "why"),
+		"rolled-back");
+	/* the rejection names no version, so it does not become the truth */
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+}
+
+static void store_removed_is_rejected_and_not_made_anew(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+
+	bed_created(b);
+	bed_lock(b);
+	bed_path(b, ".dossier", path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	bed_path(b, ".dossier-wal", path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+	assert_int_equal(bed_files(b, ".dossier"), 0);
+	assert_int_equal(bed_files(b, ".key"), 1);
+}
+
+static void key_lost_or_changed_is_rejected(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+	FILE *f;
+
+	bed_created(b);
+	bed_lock(b);
+	bed_path(b, ".key", path, sizeof(path));
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 20, SEEK_SET), 0);
+	assert_int_equal(fputc('x', f), 'x');
+	fclose(f);
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+	assert_int_equal(unlink(path), 0);
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+	assert_string_equal(
+		json_get_str(
+			json_object_get(fake_audit_last("store-rejected"), "details"), "why"),
+		"no-key");
+}
+
+static void store_that_is_no_dossier_is_rejected(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+	FILE *f;
+
+	bed_created(b);
+	bed_lock(b);
+	bed_path(b, ".dossier-wal", path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	bed_path(b, ".dossier", path, sizeof(path));
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (int i = 0; i < 1000; i++) {
+		(void)fputs("this is no dossier ", f);
+	}
+	fclose(f);
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+	assert_non_null(fake_audit_last("store-rejected"));
+}
+
+static void record_that_cannot_be_read_opens_nothing(void **state)
+{
+	struct bed *b = *state;
+
+	bed_created(b);
+	bed_lock(b);
+	fake_audit.broken = true;
+	fake_session(&b->s);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_AUDIT_UNAVAILABLE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(nothing_is_released_that_is_not_recorded),
+		T(nothing_is_changed_that_is_not_recorded_before),
+		T(refusal_that_cannot_be_recorded_ends_the_session),
+		T(change_whose_end_was_not_recorded_is_recorded_at_the_next_opening),
+		T(creation_whose_end_was_not_recorded_stays),
+		T(store_ahead_of_the_record_is_rejected),
+		T(store_rolled_back_is_rejected),
+		T(store_removed_is_rejected_and_not_made_anew),
+		T(key_lost_or_changed_is_rejected),
+		T(store_that_is_no_dossier_is_rejected),
+		T(record_that_cannot_be_read_opens_nothing),
+	};
+
+	faults_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * rights_decide() against the matrix M526, column by column and line by line, as it stands in
+ * doc/rights.md; then every rule that refuses, and every way in which a data file can be wrong.
+ */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/consent/rights.h"
+
+static struct rights *rights;
+
+static int load(void **state)
+{
+	(void)state;
+	return rights_new(RIGHTS_DATA, &rights);
+}
+
+static int unload(void **state)
+{
+	(void)state;
+	rights = rights_free(rights);
+	return 0;
+}
+
+/* a general practitioner in SA07, consent for everything, proof mutual */
+static struct rights_facts facts(enum rights_action action)
+{
+	return (struct rights_facts){
+		.action = action,
+		.mode = SESSION_MODE_NORMAL,
+		.intents = SESSION_INTENT_CONSULT | SESSION_INTENT_FEED | SESSION_INTENT_CREATE,
+		.card_type = 0,
+		.profession = 10,
+		.speciality = "SM54",
+		.sector = "SA07",
+		.consented = true,
+		.type = "consultation",
+		.proof = PROOF_MUTUAL,
+		.required = PROOF_MUTUAL,
+	};
+}
+
+static const char *decide(const struct rights_facts *f)
+{
+	static char text[64];
+	const char *rule = NULL;
+	enum rights_decision d = rights_decide(rights, f, &rule);
+
+	assert_non_null(rule);
+	(void)snprintf(text, sizeof(text), "%s %s", d == RIGHTS_ALLOW ? "allow" : "deny", rule);
+	return text;
+}
+
+/* -- the matrix --------------------------------------------------------------------------------- */
+
+enum column {
+	COLUMN_PS = 0,
+	COLUMN_DR,
+	COLUMN_MT,
+	COLUMN_OCC,
+	COLUMN_COUNT,
+};
+
+static struct rights_facts in_column(enum rights_action action, enum column c)
+{
+	struct rights_facts f = facts(action);
+
+	switch (c) {
+	case COLUMN_PS:
+		f.profession = 60;
+		break;
+	case COLUMN_DR:
+		break;
+	case COLUMN_MT:
+		f.treating_doctor = true;
+		break;
+	case COLUMN_OCC:
+		f.sector = "SA13";
+		break;
+	case COLUMN_COUNT:
+		break;
+	}
+	return f;
+}
+
+/* y: yes; o: one's own documents only; -: no. Columns PS, Dr, MT, Occ; doc/rights.md */
+static const struct {
+	enum rights_action action;
+	const char *visible; /* documents without masque_ps, or no document at all */
+	const char *masked;
+} matrix[] = {
+	{RIGHTS_ACTION_OPEN, "yyyy", "yyyy"},
+	{RIGHTS_ACTION_CREATE, "yyy-", "yyy-"},
+	{RIGHTS_ACTION_SUMMARY, "yyy-", "ooy-"},
+	{RIGHTS_ACTION_LIST, "yyyy", "ooyo"},
+	{RIGHTS_ACTION_READ, "yyy-", "ooy-"},
+	{RIGHTS_ACTION_ADD, "yyyy", "yyyy"},
+	{RIGHTS_ACTION_MASK, "yyyy", "ooyo"},
+	{RIGHTS_ACTION_UNMASK, "ooyo", "ooyo"},
+	{RIGHTS_ACTION_SHOW_PATIENT, "yyyy", "ooyo"},
+	{RIGHTS_ACTION_HIDE_PATIENT, "ooyo", "ooyo"},
+	{RIGHTS_ACTION_HISTORY, "yyyy", "yyyy"},
+};
+
+static bool allowed(struct rights_facts f, bool author, unsigned int flags)
+{
+	const char *rule;
+
+	f.author = author;
+	f.flags = flags;
+	return rights_decide(rights, &f, &rule) == RIGHTS_ALLOW;
+}
+
+static void every_cell_of_the_matrix_is_as_its_source_says(void **state)
+{
+	(void)state;
+	assert_int_equal(ARRAY_LEN(matrix), RIGHTS_ACTION_COUNT);
+	for (size_t i = 0; i < ARRAY_LEN(matrix); i++) {
+		for (size_t c = 0; c < COLUMN_COUNT; c++) {
+			struct rights_facts f = in_column(matrix[i].action, (enum column)c);
+			char visible = matrix[i].visible[c];
+			char masked = matrix[i].masked[c];
+
+			assert_int_equal(allowed(f, false, 0), visible == 'y');
+			assert_int_equal(allowed(f, true, 0), visible != '-');
+			/* hidden from the patient is not hidden from professionals */
+			assert_int_equal(
+				allowed(f, false,
+					RIGHTS_FLAG_INVISIBLE_PATIENT |
+						RIGHTS_FLAG_INVISIBLE_REPRESENTANTS_LEGAUX),
+				visible == 'y');
+			assert_int_equal(
+				allowed(f, false, RIGHTS_FLAG_MASQUE_PS), masked == 'y');
+			assert_int_equal(
+				allowed(f, true, RIGHTS_FLAG_MASQUE_PS), masked != '-');
+		}
+	}
+}
+
+static void allowed_names_the_role(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_READ);
+
+	(void)state;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.treating_doctor = true;
+	assert_string_equal(decide(&f), "allow treating-doctor");
+	f.profession = 21;
+	assert_string_equal(decide(&f), "allow professional");
+	f.author = true;
+	assert_string_equal(decide(&f), "allow author");
+	f = facts(RIGHTS_ACTION_LIST);
+	f.speciality = "SM25";
+	assert_string_equal(decide(&f), "allow occupational");
+	f.treating_doctor = true;
+	assert_string_equal(decide(&f), "allow occupational");
+	f = facts(RIGHTS_ACTION_OPEN);
+	f.mode = SESSION_MODE_IDENTITY;
+	assert_string_equal(decide(&f), "allow identity");
+}
+
+/* -- refusals ----------------------------------------------------------------------------------- */
+
+static void forbidden_sectors_are_refused_before_all_else(void **state)
+{
+	static const char *const never[] = {"SA11", "SA14", "SA18", "SA19", "SA20", "SA22",
+		"SA23", "SA24", "SA26", "SA27", "SA31", "SA32", "SA35", "SA41", "SA43", "SA44",
+		"SA45", "SA46", "SA48", "SA49", "SA53", "SA55", "SA57", "SA58", "SA60", "SA61",
+		"SA62", "SA63", "SA64", "SA99", "", "sa07", "SA07 "};
+	static const char *const care[] = {"SA01", "SA02", "SA03", "SA04", "SA05", "SA06",
+		"SA07", "SA08", "SA09", "SA10", "SA12", "SA15", "SA16", "SA17", "SA21", "SA25",
+		"SA28", "SA29", "SA30", "SA33", "SA34", "SA36", "SA37", "SA38", "SA39", "SA40",
+		"SA42", "SA47", "SA50", "SA51", "SA52", "SA54", "SA56", "SA59"};
+
+	(void)state;
+	for (size_t a = 0; a < RIGHTS_ACTION_COUNT; a++) {
+		struct rights_facts f = facts((enum rights_action)a);
+
+		for (size_t i = 0; i < ARRAY_LEN(never); i++) {
+			f.sector = never[i];
+			assert_string_equal(decide(&f), "deny forbidden-sector");
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(care); i++) {
+		struct rights_facts f = facts(RIGHTS_ACTION_READ);
+
+		f.sector = care[i];
+		assert_string_equal(decide(&f), "allow doctor");
+	}
+}
+
+static void identity_opens_nothing_of_a_dossier(void **state)
+{
+	(void)state;
+	for (size_t a = 0; a < RIGHTS_ACTION_COUNT; a++) {
+		struct rights_facts f = facts((enum rights_action)a);
+
+		f.mode = SESSION_MODE_IDENTITY;
+		f.sector = "";
+		f.card_type = 2;
+		f.profession = 0;
+		assert_string_equal(
+			decide(&f), a == RIGHTS_ACTION_OPEN ? "allow identity" : "deny mode");
+		f.sector = "SA23";
+		assert_string_equal(decide(&f), "deny forbidden-sector");
+	}
+}
+
+static void cards_that_are_no_professional_of_care_are_refused(void **state)
+{
+	static const struct {
+		uint8_t card;
+		uint8_t profession;
+	} vectors[] = {
+		{2, 10}, {3, 10}, {4, 10}, {255, 10}, {0, 0}, {0, 11}, {0, 255}, {1, 99}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		struct rights_facts f = facts(RIGHTS_ACTION_OPEN);
+
+		f.card_type = vectors[i].card;
+		f.profession = vectors[i].profession;
+		assert_string_equal(decide(&f), "deny role-forbidden");
+		f.action = RIGHTS_ACTION_READ;
+		assert_string_equal(decide(&f), "deny role-forbidden");
+	}
+}
+
+static void doctor_in_training_is_no_doctor(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_READ);
+
+	(void)state;
+	f.card_type = 1;
+	f.treating_doctor = true;
+	assert_string_equal(decide(&f), "allow professional");
+	f.flags = RIGHTS_FLAG_MASQUE_PS;
+	assert_string_equal(decide(&f), "deny masked");
+}
+
+static void session_rules_refuse_in_their_order(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_READ);
+
+	(void)state;
+	f.intents = SESSION_INTENT_FEED | SESSION_INTENT_CREATE;
+	assert_string_equal(decide(&f), "deny intent");
+	f.proof = PROOF_ACTIVE;
+	assert_string_equal(decide(&f), "deny proof");
+	f.consented = false;
+	assert_string_equal(decide(&f), "deny no-consent");
+	f.blocked = true;
+	assert_string_equal(decide(&f), "deny blocked");
+	f.consented = true;
+	f.authorised = true;
+	f.treating_doctor = true;
+	f.author = true;
+	assert_string_equal(decide(&f), "deny blocked");
+	f = facts(RIGHTS_ACTION_READ);
+	f.consented = false;
+	f.authorised = true;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.required = PROOF_LOCKED;
+	assert_string_equal(decide(&f), "deny proof");
+}
+
+static void each_action_needs_its_intent(void **state)
+{
+	static const struct {
+		enum rights_action action;
+		unsigned int intent;
+	} vectors[] = {
+		{RIGHTS_ACTION_CREATE, SESSION_INTENT_CREATE},
+		{RIGHTS_ACTION_SUMMARY, SESSION_INTENT_CONSULT},
+		{RIGHTS_ACTION_LIST, SESSION_INTENT_CONSULT},
+		{RIGHTS_ACTION_READ, SESSION_INTENT_CONSULT},
+		{RIGHTS_ACTION_ADD, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_MASK, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_UNMASK, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_SHOW_PATIENT, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_HIDE_PATIENT, SESSION_INTENT_FEED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		struct rights_facts f = facts(vectors[i].action);
+
+		f.author = true;
+		f.intents = vectors[i].intent;
+		assert_string_equal(decide(&f), "allow author");
+		f.intents = ~vectors[i].intent & 7U;
+		assert_string_equal(decide(&f), "deny intent");
+	}
+}
+
+static void document_rules_are_told_apart(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_READ);
+
+	(void)state;
+	f.flags = RIGHTS_FLAG_MASQUE_PS;
+	assert_string_equal(decide(&f), "deny masked");
+	f.action = RIGHTS_ACTION_UNMASK;
+	assert_string_equal(decide(&f), "deny not-author");
+	f.action = RIGHTS_ACTION_SHOW_PATIENT;
+	assert_string_equal(decide(&f), "deny masked");
+	f.action = RIGHTS_ACTION_READ;
+	f.sector = "SA13";
+	assert_string_equal(decide(&f), "deny role-forbidden");
+	f.author = true;
+	assert_string_equal(decide(&f), "deny role-forbidden");
+}
+
+static void words_and_labels(void **state)
+{
+	(void)state;
+	assert_string_equal(rights_flag_word(RIGHTS_FLAG_MASQUE_PS), "masque_ps");
+	assert_string_equal(
+		rights_flag_word(RIGHTS_FLAG_INVISIBLE_PATIENT), "invisible_patient");
+	assert_null(rights_flag_word((enum rights_flag)3));
+	assert_int_equal(rights_flag_of("invisible_representants_legaux"),
+		RIGHTS_FLAG_INVISIBLE_REPRESENTANTS_LEGAUX);
+	assert_int_equal(rights_flag_of("masque"), 0);
+	assert_string_equal(rights_profession_label(rights, 10), "médecin");
+	assert_string_equal(rights_profession_label(rights, 11), "");
+	assert_null(rights_free(NULL));
+}
+
+/* -- data files --------------------------------------------------------------------------------- */
+
+static char folder[64];
+
+static void put_file(const char *name, const char *content)
+{
+	char path[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fputs(content, f);
+	fclose(f);
+}
+
+static void copy_data(const char *name)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(256U * 1024U);
+	char path[256];
+	uint8_t block[1024];
+	size_t n;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", RIGHTS_DATA, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while ((n = fread(block, 1, sizeof(block), f)) > 0) {
+		buf_put(&text, block, n);
+	}
+	fclose(f);
+	buf_put_u8(&text, 0);
+	put_file(name, (const char *)text.data);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	(void)snprintf(folder, sizeof(folder), "/tmp/vitaled-rights-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	copy_data("professions.json");
+	copy_data("sectors.json");
+	copy_data("actions.json");
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	static const char *const names[] = {"professions.json", "sectors.json", "actions.json"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char path[128];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		(void)remove(path);
+	}
+	return rmdir(folder);
+}
+
+#define HEAD  "\"format\":1,\"date\":\"d\",\"source\":\"s\",\"note\":\"n\""
+#define CARDS "\"cards\":[{\"code\":0,\"label\":\"CPS\",\"use\":\"own\"}]"
+#define JOBS  "\"professions\":[{\"code\":10,\"label\":\"m\",\"role\":\"doctor\",\"types\":%s}]"
+#define SPECS "\"occupational-specialities\":[\"SM25\"]"
+
+static void data_files_that_are_wrong_are_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *text;
+	} vectors[] = {
+		{"professions.json", "["},
+		{"professions.json", "[]"},
+		{"professions.json",
+			"{\"format\":2,\"date\":\"\",\"source\":\"\",\"note\":\"\"}"},
+		{"professions.json", "{\"format\":1}"},
+		{"professions.json", "{\"format\":1,\"date\":\"d\"}"},
+		{"professions.json", "{\"format\":1,\"date\":\"d\",\"source\":\"s\"}"},
+		{"professions.json", "{" HEAD "}"},
+		{"professions.json", "{" HEAD ",\"cards\":[]}"},
+		{"professions.json", "{" HEAD ",\"cards\":[{\"code\":256}]}"},
+		{"professions.json", "{" HEAD ",\"cards\":[{\"code\":0}]}"},
+		{"professions.json", "{" HEAD ",\"cards\":[{\"code\":0,\"label\":\"\"}]}"},
+		{"professions.json",
+			"{" HEAD ",\"cards\":[{\"code\":0,\"label\":\"\",\"use\":\"x\"}]}"},
+		{"professions.json", "{" HEAD "," CARDS "}"},
+		{"professions.json", "{" HEAD "," CARDS ",\"professions\":[{}]}"},
+		{"professions.json", "{" HEAD "," CARDS ",\"professions\":[{\"code\":1}]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\"}]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
+			"\"role\":\"occupational\"}]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
+			"\"role\":\"ps\"}]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
+			"\"role\":\"ps\",\"types\":\"some\"}]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
+			"\"role\":\"ps\",\"types\":[1]}]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
+			"\"role\":\"ps\",\"types\":\"all\"},{\"code\":1,\"label\":\"\","
+			"\"role\":\"ps\",\"types\":\"all\"}]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
+			"\"role\":\"ps\",\"types\":[]}],\"occupational-specialities\":[1]}"},
+		{"professions.json",
+			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
+			"\"role\":\"ps\",\"types\":[]}],\"occupational-specialities\":[\"1\","
+			"\"2\",\"3\","
+			"\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\","
+			"\"14\",\"15\","
+			"\"16\",\"17\"]}"},
+		{"sectors.json", "{" HEAD "}"},
+		{"sectors.json", "{" HEAD ",\"sectors\":[{}]}"},
+		{"sectors.json", "{" HEAD ",\"sectors\":[{\"code\":\"SA01\"}]}"},
+		{"sectors.json", "{" HEAD ",\"sectors\":[{\"code\":\"SA01\",\"label\":\"\"}]}"},
+		{"sectors.json",
+			"{" HEAD
+			",\"sectors\":[{\"code\":\"SA01\",\"label\":\"\",\"access\":\"x\"}]}"},
+		{"sectors.json",
+			"{" HEAD ",\"sectors\":[{\"code\":\"SA01\",\"label\":\"\",\"access\":"
+			"\"never\"}]}"},
+		{"actions.json", "{" HEAD "}"},
+		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"fly\"}]}"},
+		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"open\"}]}"},
+		{"actions.json",
+			"{" HEAD ",\"actions\":[{\"action\":\"open\",\"source\":\"\"}]}"},
+		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"open\",\"source\":\"\","
+				 "\"intent\":\"x\"}]}"},
+		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"open\",\"source\":\"\","
+				 "\"intent\":null}]}"},
+		{"actions.json",
+			"{" HEAD
+			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
+			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
+			"\"yes\","
+			"\"occupational\":\"maybe\"}}]}"},
+		{"actions.json",
+			"{" HEAD
+			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
+			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
+			"\"yes\","
+			"\"occupational\":\"yes\",\"nobody\":\"yes\"}}]}"},
+		{"actions.json",
+			"{" HEAD
+			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
+			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
+			"\"yes\","
+			"\"occupational\":\"yes\"},\"masked\":{}}]}"},
+		{"actions.json",
+			"{" HEAD
+			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
+			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
+			"\"yes\","
+			"\"occupational\":\"yes\"}}]}"},
+		{"actions.json",
+			"{" HEAD
+			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
+			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
+			"\"yes\","
+			"\"occupational\":\"yes\"}},{\"action\":\"open\",\"source\":\"\"}]}"},
+	};
+	struct rights *r = NULL;
+
+	(void)state;
+	assert_int_equal(rights_new(folder, &r), 0);
+	r = rights_free(r);
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		put_file(vectors[i].name, vectors[i].text);
+		assert_int_equal(rights_new(folder, &r), -EBADMSG);
+		assert_null(r);
+		copy_data(vectors[i].name);
+	}
+}
+
+static void too_many_sectors_are_refused(void **state)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(64U * 1024U);
+	struct rights *r = NULL;
+
+	(void)state;
+	buf_put_str(&text, "{" HEAD ",\"sectors\":[");
+	for (int i = 0; i < 129; i++) {
+		buf_printf(&text, "%s{\"code\":\"X%d\",\"label\":\"\",\"access\":\"care\"}",
+			i > 0 ? "," : "", i);
+	}
+	buf_put_str(&text, "]}");
+	buf_put_u8(&text, 0);
+	put_file("sectors.json", (const char *)text.data);
+	assert_int_equal(rights_new(folder, &r), -EBADMSG);
+}
+
+static void files_that_cannot_be_read_are_a_fault(void **state)
+{
+	_cleanup_(buf_done) struct buf large = BUF_NULL(300U * 1024U);
+	_cleanup_(buf_done) struct buf name = BUF_NULL(8192);
+	struct rights *r = NULL;
+	char path[128];
+
+	(void)state;
+	assert_int_equal(rights_new("/nowhere", &r), -ENOENT);
+	(void)memset(buf_extend(&large, 299 * 1024), ' ', (size_t)299 * 1024);
+	buf_put_u8(&large, 0);
+	put_file("sectors.json", (const char *)large.data);
+	assert_int_equal(rights_new(folder, &r), -EMSGSIZE);
+	(void)snprintf(path, sizeof(path), "%s/sectors.json", folder);
+	assert_int_equal(remove(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(rights_new(folder, &r), -EISDIR);
+	(void)memset(buf_extend(&name, 5000), 'x', 5000);
+	buf_put_u8(&name, 0);
+	assert_int_equal(rights_new((const char *)name.data, &r), -EMSGSIZE);
+}
+
+static void a_list_of_types_narrows_a_profession_but_not_an_author(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_READ);
+	struct rights *r = NULL;
+	struct rights *all = rights;
+	char text[512];
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "{" HEAD "," CARDS "," JOBS "," SPECS "}",
+		"[\"prescription\",\"consultation\"]");
+	put_file("professions.json", text);
+	assert_int_equal(rights_new(folder, &r), 0);
+	rights = r;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.type = "image";
+	assert_string_equal(decide(&f), "deny document-type");
+	f.author = true;
+	assert_string_equal(decide(&f), "allow author");
+	f.author = false;
+	f.type = NULL;
+	assert_string_equal(decide(&f), "allow doctor");
+	rights = all;
+	rights_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_cell_of_the_matrix_is_as_its_source_says),
+		cmocka_unit_test(allowed_names_the_role),
+		cmocka_unit_test(forbidden_sectors_are_refused_before_all_else),
+		cmocka_unit_test(identity_opens_nothing_of_a_dossier),
+		cmocka_unit_test(cards_that_are_no_professional_of_care_are_refused),
+		cmocka_unit_test(doctor_in_training_is_no_doctor),
+		cmocka_unit_test(session_rules_refuse_in_their_order),
+		cmocka_unit_test(each_action_needs_its_intent),
+		cmocka_unit_test(document_rules_are_told_apart),
+		cmocka_unit_test(words_and_labels),
+#define F(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+		F(data_files_that_are_wrong_are_refused),
+		F(too_many_sectors_are_refused),
+		F(files_that_cannot_be_read_are_a_fault),
+		F(a_list_of_types_narrows_a_profession_but_not_an_author),
+	};
+
+	json_setup();
+	return cmocka_run_group_tests(tests, load, unload);
+}

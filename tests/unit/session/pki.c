@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/* Forged authorities and cards; all keys are made at the start and shared. */
+#include "tests/unit/session/pki.h"
+
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define YEAR	  ((time_t)365 * 86400)
+#define CARDS_MAX 99U
+
+static const struct forged_extension profile[] = {
+	{"1.2.250.1.71.1.2.2", "020100", false},
+	{"1.2.250.1.71.1.2.3", "1315383032353030303030312f30303030303132333435", false},
+	{"1.2.250.1.71.1.2.5", "040180", false},
+	{"1.2.250.1.71.1.2.7", "02010a", false},
+	{"1.2.250.1.71.4.2.5", "1304534d3236", false},
+	{NULL, NULL, false},
+};
+
+struct authority {
+	const char *nature;
+	const char *car;
+	EVP_PKEY *cvc;
+	EVP_PKEY *rsa;
+	X509 *root;
+};
+
+static struct {
+	struct authority authorities[3];
+	EVP_PKEY *professional; /* RSA of all professionals: made once, it is slow */
+	struct forged_card cards[CARDS_MAX];
+	size_t n_cards;
+} pki = {.authorities = {
+		 {.nature = "simulated", .car = "FRVDSIMROOT00001"},
+		 {.nature = "test", .car = "FRVDTESTRO000001"},
+		 {.nature = "stranger", .car = "FRVDSIMROOT00001"},
+	 }};
+
+static struct authority *authority_of(const char *nature)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pki.authorities); i++) {
+		if (strcmp(pki.authorities[i].nature, nature) == 0) {
+			return &pki.authorities[i];
+		}
+	}
+	fail_msg("no authority %s", nature);
+	return NULL;
+}
+
+static void authority_make(struct authority *a, const char *folder)
+{
+	struct buf cvc = BUF_NULL(1024);
+	struct forged_cvc c = {
+		.car = a->car,
+		.chr = a->car,
+		.from = "200101",
+		.until = "391231",
+		.role = 0xff,
+		.parameters = true,
+	};
+	struct forged_x509 f = {
+		.cn = a->nature,
+		.surname = "authority",
+		.organisation = "VITALED",
+		.usage = "critical,keyCertSign,cRLSign",
+		.ca = true,
+		.from = time(NULL) - 10 * YEAR,
+		.until = time(NULL) + 10 * YEAR,
+	};
+	char path[256];
+
+	a->cvc = forge_ec();
+	a->rsa = forge_rsa(2048);
+	c.key = a->cvc;
+	c.signer = a->cvc;
+	f.key = a->rsa;
+	f.issuer_key = a->rsa;
+	a->root = forge_x509(&f);
+	if (strcmp(a->nature, "stranger") == 0) {
+		return;
+	}
+	assert_true(snprintf(path, sizeof(path), "%s/%s", folder, a->nature) > 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(snprintf(path, sizeof(path), "%s/%s/root.cvcert", folder, a->nature) > 0);
+	forge_cvc(&c, &cvc);
+	forge_file(path, buf_view(&cvc));
+	buf_done(&cvc);
+	assert_true(snprintf(path, sizeof(path), "%s/%s/root.pem", folder, a->nature) > 0);
+	forge_pem(a->root, path);
+}
+
+void pki_open(const char *folder)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pki.authorities); i++) {
+		authority_make(&pki.authorities[i], folder);
+	}
+	pki.professional = forge_rsa(2048);
+}
+
+void pki_forget_cards(void)
+{
+	for (size_t i = 0; i < pki.n_cards; i++) {
+		EVP_PKEY_free(pki.cards[i].key);
+		buf_done(&pki.cards[i].cvc);
+		buf_done(&pki.cards[i].sig);
+		buf_done(&pki.cards[i].aut);
+	}
+	pki.n_cards = 0;
+}
+
+void pki_close(void)
+{
+	pki_forget_cards();
+	for (size_t i = 0; i < ARRAY_LEN(pki.authorities); i++) {
+		EVP_PKEY_free(pki.authorities[i].cvc);
+		EVP_PKEY_free(pki.authorities[i].rsa);
+		X509_free(pki.authorities[i].root);
+	}
+	EVP_PKEY_free(pki.professional);
+	pki.professional = NULL;
+}
+
+static void make_role(struct forged_card *c, const struct authority *a, char letter,
+	const char *digits, enum forged_fault fault)
+{
+	const struct authority *signer =
+		fault == FORGED_STRANGER ? authority_of("stranger") : a;
+	char chr[17];
+	struct forged_cvc f = {
+		.car = a->car,
+		.chr = chr,
+		.from = "240101",
+		.until = fault == FORGED_EXPIRED ? "250101" : "391231",
+		.role = letter == 'V' ? 0 : 10,
+		.key = c->key,
+		.signer = signer->cvc,
+	};
+
+	assert_int_equal(snprintf(chr, sizeof(chr), "FR%c%s00001", letter,
+				 fault == FORGED_OTHER_CHR ? "99999999" : digits),
+		16);
+	if (fault == FORGED_OTHER_ROLE) {
+		f.role = letter == 'V' ? 10 : 21;
+	}
+	forge_cvc(&f, &c->cvc);
+}
+
+static void make_x509(const struct authority *a, const char *cn, const char *usage,
+	enum forged_fault fault, struct buf *out)
+{
+	const struct authority *issuer =
+		fault == FORGED_X509_STRANGER ? authority_of("stranger") : a;
+	struct forged_x509 f = {
+		.cn = cn,
+		.surname = "MARTIN",
+		.given = "CLAUDE",
+		.organisation = "CABINET",
+		.usage = usage,
+		.from = time(NULL) - YEAR,
+		.until = fault == FORGED_X509_EXPIRED ? time(NULL) - 86400 : time(NULL) + YEAR,
+		.key = pki.professional,
+		.issuer = issuer->root,
+		.issuer_key = issuer->rsa,
+		.extensions = profile,
+	};
+	X509 *cert = forge_x509(&f);
+
+	forge_der(cert, out);
+	X509_free(cert);
+}
+
+struct forged_card *pki_card(const char *nature, char letter, enum forged_fault fault)
+{
+	static const uint8_t head[] = {0x80, 0x25, 0x00, 0x00, 0x01};
+	struct authority *a = authority_of(nature);
+	struct forged_card *c = &pki.cards[pki.n_cards++];
+	char digits[9];
+	uint8_t number = (uint8_t)pki.n_cards;
+
+	assert_true(pki.n_cards < CARDS_MAX);
+	*c = (struct forged_card){
+		.cvc = BUF_NULL(1024), .sig = BUF_NULL(8192), .aut = BUF_NULL(8192)};
+	c->key = forge_ec();
+	bytes_copy(c->serial, sizeof(c->serial), head, sizeof(head));
+	/* 8025000001 000000NN F.. : the last 8 digits before the pads */
+	c->serial[8] = (uint8_t)((number / 10 % 10) << 4 | number % 10);
+	c->serial[9] = 0xff;
+	assert_int_equal(snprintf(digits, sizeof(digits), "%08u", (unsigned int)number), 8);
+	make_role(c, a, letter, digits, fault);
+	if (letter == 'P') {
+		c->rsa = pki.professional;
+		make_x509(a, "899700000123", "critical,nonRepudiation", fault, &c->sig);
+		make_x509(a, fault == FORGED_TWO_PEOPLE ? "899700000456" : "899700000123",
+			"critical,digitalSignature", FORGED_GOOD, &c->aut);
+	}
+	return c;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/* The configuration: defaults, every key, and everything that must stop the start. */
+#include "daemon/config.h"
+
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct config c;
+
+static int load(const char *text, char **where)
+{
+	char path[] = "/tmp/config-XXXXXX";
+	int fd = mkstemp(path);
+	int r;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	r = config_load(path, &c, where);
+	assert_int_equal(unlink(path), 0);
+	return r;
+}
+
+static void an_empty_file_gives_the_defaults(void **state)
+{
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(load("", &where), 0);
+	assert_null(where);
+	assert_string_equal(c.state, "/var/lib/vitaled");
+	assert_string_equal(c.anchors, "/etc/vitaled/anchors");
+	assert_string_equal(c.consent_language, "fr");
+	assert_int_equal(c.required[NATURE_REAL], PROOF_LOCKED);
+	assert_int_equal(c.required[NATURE_TEST], PROOF_MUTUAL);
+	assert_int_equal(c.required[NATURE_SIMULATED], PROOF_MUTUAL);
+	assert_int_equal(c.pin_lifetime, 4 * 3600);
+	assert_int_equal(c.pin_idle, 1800);
+	assert_int_equal(c.n_pairs, 0);
+	assert_int_equal(c.n_agents, 0);
+	assert_string_equal(c.pcsc_socket, "");
+}
+
+static void the_shipped_file_says_the_defaults(void **state)
+{
+	static struct config defaults;
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(load("", &where), 0);
+	defaults = c;
+	memset(&c, 0xff, sizeof(c));
+	assert_int_equal(config_load(TEST_CONFIG, &c, &where), 0);
+	assert_memory_equal(&c, &defaults, sizeof(c));
+}
+
+static void every_key_is_taken(void **state)
+{
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(load("[paths]\nstate = /s\nanchors = /a\nchildren = /c\ndata = /d\n"
+			      "wordings = /w\npcsc-socket = /p\n[record]\norigin = o/r\n"
+			      "workstation = desk 1\n[proof]\nreal = read\ntest = active\n"
+			      "simulated = locked\n[pin]\nlifetime = 0\nidle = 90 s\n"
+			      "[consent]\nlanguage = en\n"
+			      "[pair counter 1]\npatient-reader = A\nprofessional-reader = B\n"
+			      "[pair counter 2]\npatient-reader = C\n"
+			      "[agent x]\ncapability = patient-display\npair = counter 1\n"
+			      "user = root\n[agent y]\ncapability = pin\nuser = 1234\n",
+				 &where),
+		0);
+	assert_string_equal(c.state, "/s");
+	assert_string_equal(c.anchors, "/a");
+	assert_string_equal(c.children, "/c");
+	assert_string_equal(c.data, "/d");
+	assert_string_equal(c.consent_folder, "/w");
+	assert_string_equal(c.pcsc_socket, "/p");
+	assert_string_equal(c.origin, "o/r");
+	assert_string_equal(c.workstation, "desk 1");
+	assert_int_equal(c.required[NATURE_REAL], PROOF_READ);
+	assert_int_equal(c.required[NATURE_TEST], PROOF_ACTIVE);
+	assert_int_equal(c.required[NATURE_SIMULATED], PROOF_LOCKED);
+	assert_int_equal(c.pin_lifetime, 0);
+	assert_int_equal(c.pin_idle, 90);
+	assert_string_equal(c.consent_language, "en");
+	assert_int_equal(c.n_pairs, 2);
+	assert_string_equal(c.pairs[0].name, "counter 1");
+	assert_string_equal(c.pairs[0].professional_reader, "B");
+	assert_string_equal(c.pairs[1].patient_reader, "C");
+	assert_string_equal(c.pairs[1].professional_reader, "");
+	assert_int_equal(c.n_agents, 2);
+	assert_string_equal(c.agents[0].capability, "patient-display");
+	assert_string_equal(c.agents[0].pair, "counter 1");
+	assert_int_equal(c.agents[0].uid, 0);
+	assert_int_equal(c.agents[1].uid, 1234);
+}
+
+static void times_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t seconds;
+	} rows[] = {{"90", 90}, {"90s", 90}, {"30 min", 1800}, {"4 h", 14400}};
+
+	char text[64];
+	char *where = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_true(
+			snprintf(text, sizeof(text), "[pin]\nidle = %s\n", rows[i].text) > 0);
+		assert_int_equal(load(text, &where), 0);
+		assert_int_equal(c.pin_idle, rows[i].seconds);
+	}
+}
+
+/* One long text behind a key. */
+static const char *long_line(const char *head)
+{
+	static char text[400];
+	size_t n = strlen(head);
+
+	assert_int_equal(view_copy_str(view_str(head), text, sizeof(text)), 0);
+	memset(text + n, 'x', 160);
+	text[n + 160] = '\0';
+	return text;
+}
+
+static void what_is_not_understood_stops_the_start_and_is_named(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *where; /* line and key */
+	} rows[] = {
+		{"[paths]\nstatte = /s\n", ":2: [paths] statte"},
+		{"[path]\nstate = /s\n", ":2: [path] state"},
+		{"\n[paths]\nstate = relative\n", ":3: [paths] state"},
+		{"[proof]\nreal = none\n", ":2: [proof] real"},
+		{"[proof]\nreal = yes\n", ":2: [proof] real"},
+		{"[proof]\nunknown = read\n", ":2: [proof] unknown"},
+		{"[pin]\nidle = soon\n", ":2: [pin] idle"},
+		{"[pin]\nidle = 4 days\n", ":2: [pin] idle"},
+		{"[pin]\nidle = 99999999999999999999\n", ":2: [pin] idle"},
+		{"[pin]\nidle = 9999999 h\n", ":2: [pin] idle"},
+		{"[pair]\npatient-reader = A\n", ":2: [pair] patient-reader"},
+		{"[pair ]\npatient-reader = A\n", ":2: [pair ] patient-reader"},
+		{"[pair x]\nreader = A\n", ":2: [pair x] reader"},
+		{"[agent x]\ncapability = all\nuser = 1\n", ":2: [agent x] capability"},
+		{"[agent x]\ncapability = pin\nuser = nobody-here\n", ":3: [agent x] user"},
+		{"[agent x]\ncapability = pin\n", ":0: [agent x] needs capability"},
+		{"[agent x]\nuser = 1\n", ":0: [agent x] needs capability"},
+		{"[agent 0123456789012345678901234567890123]\nuser = 1\n",
+			":2: [agent 0123456789012345678901234567890123] user"},
+		{"[paths\n", ":1: not understood"},
+	};
+
+	char *where = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(load(rows[i].text, &where), CONFIG_INVALID);
+		if (!strstr(where, rows[i].where)) {
+			fail_msg("'%s' instead of '%s'", where, rows[i].where);
+		}
+		free(where);
+		where = NULL;
+	}
+	assert_int_equal(load(long_line("[record]\norigin = "), &where), CONFIG_INVALID);
+	free(where);
+	where = NULL;
+	assert_int_equal(load(long_line("[record]\nworkstation = "), &where), CONFIG_INVALID);
+	free(where);
+}
+
+static void too_many_sections_stop_the_start(void **state)
+{
+	struct buf text = BUF_NULL(8192);
+	char *where = NULL;
+	char *all;
+
+	(void)state;
+	for (unsigned int i = 0; i <= CONFIG_PAIRS_MAX; i++) {
+		buf_printf(&text, "[pair p%u]\npatient-reader = A\n", i);
+	}
+	all = buf_take_str(&text);
+	assert_int_equal(load(all, &where), CONFIG_INVALID);
+	free(all);
+	free(where);
+	where = NULL;
+	for (unsigned int i = 0; i <= CONFIG_AGENTS_MAX; i++) {
+		buf_printf(&text, "[agent a%u]\ncapability = pin\nuser = 1\n", i);
+	}
+	all = buf_take_str(&text);
+	assert_int_equal(load(all, &where), CONFIG_INVALID);
+	free(all);
+	free(where);
+}
+
+static void a_named_file_must_be_there_and_the_default_one_need_not(void **state)
+{
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(config_load("/nowhere/vitaled.conf", &c, &where), -ENOENT);
+	assert_null(where);
+	if (access("/etc/vitaled/vitaled.conf", F_OK) < 0) {
+		assert_int_equal(config_load(NULL, &c, &where), 0);
+	}
+}
+
+static void proofs_have_words(void **state)
+{
+	(void)state;
+	assert_string_equal(proof_word(PROOF_NONE), "none");
+	assert_string_equal(proof_word(PROOF_READ), "read");
+	assert_string_equal(proof_word(PROOF_ACTIVE), "active");
+	assert_string_equal(proof_word(PROOF_MUTUAL), "mutual");
+	assert_string_equal(proof_word(PROOF_LOCKED), "locked");
+	assert_string_equal(proof_word((enum proof)99), "none");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_file_gives_the_defaults),
+		cmocka_unit_test(the_shipped_file_says_the_defaults),
+		cmocka_unit_test(every_key_is_taken),
+		cmocka_unit_test(times_have_units),
+		cmocka_unit_test(what_is_not_understood_stops_the_start_and_is_named),
+		cmocka_unit_test(too_many_sections_stop_the_start),
+		cmocka_unit_test(a_named_file_must_be_there_and_the_default_one_need_not),
+		cmocka_unit_test(proofs_have_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Whole sessions while one call fails: memory, processes, timers, randomness. Whatever fails, and
+ * wherever, the session unlocks properly or ends with a reason, and nothing crashes or stays.
+ */
+#include "base/clock.h"
+#include "tests/unit/session/memory.h"
+#include "tests/unit/session/played.h"
+#include "tests/unit/session/world.h"
+
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct played *vitale;
+static struct played *cps;
+
+static void put_in(void)
+{
+	size_t mark;
+
+	vitale = play_vitale(READER_A, pki_card("simulated", 'V', FORGED_GOOD));
+	play_person(vitale, "DUPONT", "ALICE", "19800714", "280075632100123", 1);
+	play_person(vitale, "DUPONT", "BRUNO", "19780322", "178035632100145", 1);
+	mark = tlv_open(&vitale->coverage, LINK_TAG_COVERAGE);
+	tlv_put_u8(&vitale->coverage, LINK_TAG_INDEX, 0);
+	tlv_close(&vitale->coverage, mark);
+	cps = play_cps(READER_B, pki_card("simulated", 'P', FORGED_GOOD));
+	play_activity(cps, 1, "CABINET A", "10000001", "SA07");
+	play_activity(cps, 2, "CABINET B", "10000002", "SA07");
+}
+
+static bool settled(void *user)
+{
+	enum session_state st = session_state(user);
+
+	return st == SESSION_STATE_UNLOCKED || session_state_ended(st);
+}
+
+/* Everything that an owner asks of an unlocked session. */
+static void look(struct session *s)
+{
+	struct buf receipt = BUF_NULL(RECEIPT_MAX);
+	json_t *j = NULL;
+
+	if (session_patient_json(s, &j) == 0) {
+		json_put(&j);
+	}
+	if (session_beneficiaries(s, &j) == 0) {
+		json_put(&j);
+	}
+	if (session_chosen(s, &j) == 0) {
+		json_put(&j);
+	}
+	if (consent_receipt(world.consents, s, &receipt) == 0) {
+		assert_int_equal(session_mode(s), SESSION_MODE_NORMAL);
+	}
+	buf_done(&receipt);
+}
+
+static void one_session(enum session_mode mode)
+{
+	struct session_options o = {.mode = mode, .application = "app"};
+	json_t *wanted = NULL;
+	struct session *s = NULL;
+
+	memory_pause();
+	if (mode == SESSION_MODE_NORMAL) {
+		wanted = json_pack(
+			"{s:s,s:s}", "nir", "280075632100123", "birth-date", "1980-07-14");
+	}
+	o.patient = wanted;
+	memory_resume();
+	if (session_open(world.all, ":1.7", 1000, &o, &s) == 0) {
+		(void)world_run(settled, s, 1500);
+		if (session_state(s) == SESSION_STATE_UNLOCKED) {
+			look(s);
+		} else if (session_state_ended(session_state(s))) {
+			assert_int_not_equal(session_reason(s), VITALED_REASON_NONE);
+		}
+		session_release(s);
+	}
+	json_put(&wanted);
+}
+
+/* The world as in any other test, with the n-th call of the rooms failing. */
+static unsigned int whole(enum session_mode mode, unsigned int nth)
+{
+	unsigned int n;
+
+	memory_pause();
+	assert_int_equal(world_setup(NULL), 0);
+	world.choice = 0;
+	put_in();
+	vitale->in = true;
+	cps->in = true;
+	memory_arm(nth);
+	memory_resume();
+	one_session(mode);
+	memory_pause();
+	n = memory_count();
+	memory_arm(0);
+	assert_int_equal(world_teardown(NULL), 0);
+	pki_forget_cards();
+	memory_resume();
+	return n;
+}
+
+/* How many of the calls are tried: all when VITALED_SOAK is set. */
+static unsigned int stride(void)
+{
+	return getenv("VITALED_SOAK") ? 1 : 7;
+}
+
+static void every_call_that_fails(enum session_mode mode)
+{
+	unsigned int all = whole(mode, 0);
+	unsigned int step = stride();
+	unsigned int first = 1 + (unsigned int)(clock_wall() / 1000) % step;
+
+	assert_true(all > 100);
+	print_message("%u calls, every %u-th from %u\n", all, step, first);
+	for (unsigned int n = first; n <= all; n += step) {
+		(void)whole(mode, n);
+	}
+}
+
+static void a_consultation_bears_any_call_that_fails(void **state)
+{
+	(void)state;
+	every_call_that_fails(SESSION_MODE_NORMAL);
+}
+
+static void an_identity_bears_any_call_that_fails(void **state)
+{
+	(void)state;
+	every_call_that_fails(SESSION_MODE_IDENTITY);
+}
+
+static void the_rooms_open_whole_or_not_at_all(void **state)
+{
+	unsigned int n = 0;
+	bool opened = false;
+
+	(void)state;
+	memory_pause();
+	assert_int_equal(world_setup(NULL), 0);
+	while (!opened) {
+		struct cards *cards = NULL;
+		struct sessions *all = NULL;
+		struct consents *consents = NULL;
+
+		memory_arm(++n);
+		memory_resume();
+		opened = cards_new(world.ev, &world.config, &cards) == 0 &&
+			 world_rooms(cards, &consents, &all) == 0;
+		memory_pause();
+		memory_arm(0);
+		sessions_free(all);
+		consents_free(consents);
+		cards_free(cards);
+	}
+	assert_true(n > 10);
+	assert_int_equal(world_teardown(NULL), 0);
+	memory_resume();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_rooms_open_whole_or_not_at_all),
+		cmocka_unit_test(an_identity_bears_any_call_that_fails),
+		cmocka_unit_test(a_consultation_bears_any_call_that_fails),
+	};
+
+	return cmocka_run_group_tests(tests, world_group_setup, world_group_teardown);
+}
