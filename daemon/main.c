@@ -117,7 +117,7 @@ int main(int argc, char *argv[])
 	}
 	r = parse(argc, argv, &path);
 	if (r != 0) {
-		return r == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
+		return r == 1 ? EXIT_SUCCESS : r;
 	}
 	r = config_load(path, &config, &where);
 	if (r != 0) {

@@ -57,5 +57,6 @@ def people(request):
 
 def children(bed):
     """Programs of ours that run in this pid namespace as the broker's user, by name."""
-    done = subprocess.run(["ps", "-o", "comm=", "-u", "vitaled"], capture_output=True, text=True)
-    return sorted(done.stdout.split())
+    done = subprocess.run(["ps", "-o", "stat=,comm=", "-u", "vitaled"], capture_output=True, text=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return sorted(comm for stat, comm, *_ in rows if not stat.startswith("Z"))  # init here reaps nobody

@@ -22,7 +22,9 @@ static char folder[32];
 static int setup(void **state)
 {
 	(void)state;
-	return mkdtemp(strcpy(folder, "/tmp/wording-XXXXXX")) ? 0 : -1;
+	bytes_copy(
+		folder, sizeof(folder), "/tmp/wording-XXXXXX", sizeof("/tmp/wording-XXXXXX"));
+	return mkdtemp(folder) ? 0 : -1;
 }
 
 static void put(const char *name, const void *text, size_t len)

@@ -36,13 +36,14 @@ struct authority {
 };
 
 static struct {
-	struct authority authorities[3];
+	struct authority authorities[4];
 	EVP_PKEY *professional; /* RSA of all professionals: made once, it is slow */
 	struct forged_card cards[CARDS_MAX];
 	size_t n_cards;
 } pki = {.authorities = {
 		 {.nature = "simulated", .car = "FRVDSIMROOT00001"},
 		 {.nature = "test", .car = "FRVDTESTRO000001"},
+		 {.nature = "real", .car = "FRVDREALRO000001"},
 		 {.nature = "stranger", .car = "FRVDSIMROOT00001"},
 	 }};
 

@@ -517,6 +517,46 @@ static void a_card_without_our_certificate_is_shown_only_where_read_is_enough(vo
 		VITALED_REASON_NATURE_MIXED);
 }
 
+static void real_cards_unlock_with_read_where_the_administrator_wrote_it(void **state)
+{
+	struct receipt r;
+	struct buf text = BUF_NULL(RECEIPT_MAX);
+	struct session *s;
+
+	(void)state;
+	world.config.pin_lifetime = 0; /* so that each session reads the card anew */
+	vitale->card = pki_card("real", 'V', FORGED_GOOD);
+	cps->card = pki_card("real", 'P', FORGED_GOOD);
+	vitale->no_certificate = true; /* neither has one of the stand-in */
+	cps->no_certificate = true;
+	world_end(world_session(SESSION_MODE_NORMAL), SESSION_STATE_FAILED,
+		VITALED_REASON_PROOF_TOO_WEAK);
+	assert_int_equal(world.asked[ASK_CONSENT], 0); /* not asked for nothing */
+	world.config.required[NATURE_REAL] = PROOF_READ;
+	s = unlock();
+	assert_int_equal(session_proof(s), PROOF_READ);
+	assert_int_equal(session_professional(s)->person.nature, NATURE_REAL);
+	assert_int_equal(vitale->asked[CARD_OP_INTERNAL_AUTHENTICATE], 0);
+	assert_int_equal(consent_receipt(world.consents, s, &text), 0);
+	assert_int_equal(receipt_parse(buf_view(&text), &r), 0);
+	assert_string_equal(member(json_object_get(r.parsed, "patient"), "proof"), "read");
+	assert_int_equal(r.signature.len + r.certificate.len, 0);
+	receipt_done(&r);
+	buf_done(&text);
+	session_release(s);
+	/* a Vitale that can prove itself does not pair with one that cannot */
+	vitale->no_certificate = false;
+	world_end(world_session(SESSION_MODE_NORMAL), SESSION_STATE_FAILED,
+		VITALED_REASON_NOT_TRUSTED);
+	cps->no_certificate = false;
+	world.config.required[NATURE_REAL] = PROOF_LOCKED;
+	world_end(world_session(SESSION_MODE_NORMAL), SESSION_STATE_FAILED,
+		VITALED_REASON_PROOF_TOO_WEAK);
+	world.config.required[NATURE_REAL] = PROOF_MUTUAL;
+	s = unlock();
+	assert_int_equal(session_proof(s), PROOF_MUTUAL);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -540,6 +580,7 @@ int main(void)
 		T(identity_needs_the_patients_card_alone_and_its_active_proof),
 		T(identity_of_one_of_several_is_chosen_after_the_proof),
 		T(a_card_without_our_certificate_is_shown_only_where_read_is_enough),
+		T(real_cards_unlock_with_read_where_the_administrator_wrote_it),
 	};
 
 	return cmocka_run_group_tests(tests, world_group_setup, world_group_teardown);

@@ -292,6 +292,11 @@ static const struct consent_ops consent_ops = {.ask = ask_agent};
 
 /* -- building and taking down -------------------------------------------------------------------- */
 
+static void text(char *to, size_t size, const char *value)
+{
+	assert_int_equal(view_copy_str(view_str(value), to, size), 0);
+}
+
 int world_group_setup(void **state)
 {
 	sigset_t signals;
@@ -301,7 +306,8 @@ int world_group_setup(void **state)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
-	assert_non_null(mkdtemp(strcpy(pki_folder, "/tmp/anchors-XXXXXX")));
+	text(pki_folder, sizeof(pki_folder), "/tmp/anchors-XXXXXX");
+	assert_non_null(mkdtemp(pki_folder));
 	pki_open(pki_folder);
 	return 0;
 }
@@ -319,11 +325,6 @@ int world_group_teardown(void **state)
 	(void)state;
 	pki_close();
 	return nftw(pki_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void text(char *to, size_t size, const char *value)
-{
-	assert_int_equal(view_copy_str(view_str(value), to, size), 0);
 }
 
 static void configure(struct config *c)
@@ -387,7 +388,8 @@ int world_setup(void **state)
 	};
 	world_hurry = 1;
 	world_audit_fails = 0;
-	assert_non_null(mkdtemp(strcpy(world.folder, "/tmp/world-XXXXXX")));
+	text(world.folder, sizeof(world.folder), "/tmp/world-XXXXXX");
+	assert_non_null(mkdtemp(world.folder));
 	configure(&world.config);
 	assert_int_equal(sd_event_new(&world.ev), 0);
 	assert_int_equal(trust_new(world.config.anchors, &world.trust, NULL), 0);
