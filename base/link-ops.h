@@ -15,6 +15,7 @@ enum watch_op {
 	WATCH_OP_CARD_IN, /* READER, ATR, EVENTS u32 (PC/SC event counter); mute: STATE u8 = 1 */
 	WATCH_OP_CARD_OUT, /* READER, EVENTS u32 */
 	WATCH_OP_LISTED,   /* the first complete list has been reported */
+	WATCH_OP_ALIVE,	   /* while a card is in: at once, and then at least every 2 s */
 };
 
 enum watch_service {
@@ -69,16 +70,26 @@ enum card_outcome {
 /* vitaled-dossier */
 enum dossier_op {
 	DOSSIER_OP_OPEN =
-		1, /* FOLDER, PSEUDONYM: opens or lays out its one file, then confines itself
-	                        -> STATE u8, VERSION u64, HASH (32, of the state at VERSION) */
-	DOSSIER_OP_KEY,	   /* KEY (32): from now on contents can be read -> PEOPLE (JSON) */
+		1, /* FOLDER, PSEUDONYM, VALUE u8 (1: lay the file out when there is none): opens
+	                        its one file, then confines itself -> STATE u8, VERSION u64,
+	                        HASH (32, of the state at VERSION), DATA (32, hash of the state before);
+	                        computed without a key */
+	DOSSIER_OP_KEY, /* twice. First KEY (32) = the people's -> PEOPLE (JSON), nothing else is
+	                   answered yet; then KEY (32) = the dossier's, which must open a header of the
+	                   same VERSION and HASH -> PEOPLE, from now on contents can be read */
 	DOSSIER_OP_CREATE, /* FACTS (JSON: author) -> VERSION, HASH */
-	DOSSIER_OP_ROWS, /* FILTER (JSON) -> ROWS (JSON array {id,type,section,author,flags,status}) */
-	DOSSIER_OP_LIST,    /* IDS (JSON array of released ids) -> fd: sealed memfd, JSON */
-	DOSSIER_OP_SUMMARY, /* IDS -> fd: sealed memfd, JSON */
-	DOSSIER_OP_READ, /* ID -> fds: pipe to read the content from, sealed memfd with the facts */
+	DOSSIER_OP_ROWS, /* FILTER (JSON) -> ROWS (JSON array {id,type,section,author,flags,status}),
+	                    VALUE u8 (1: there are more, after the last id) */
+	DOSSIER_OP_LIST, /* IDS (JSON array of released ids), VALUE u8 (1: more ids follow in another
+	                    request, nothing is made yet) -> at the last: fd: sealed memfd, JSON */
+	DOSSIER_OP_SUMMARY, /* as LIST */
+	DOSSIER_OP_READ, /* ID -> fds: pipe to read the content from, sealed memfd with the facts.
+	                    Event of the same op when the content cannot be sent to its end:
+	                    ID, STATE u8 (outcome) */
 	DOSSIER_OP_ADD, /* fds: content pipe, metadata memfd; FACTS (JSON: author) -> ID, VERSION, HASH */
-	DOSSIER_OP_FLAG, /* ID, FLAG, VALUE u8, FACTS -> VERSION, HASH */
+	DOSSIER_OP_FLAG, /* ID, FLAG, VALUE u8 (1: on), FACTS -> VERSION, HASH */
+	DOSSIER_OP_WEIGH, /* fd: metadata memfd; FACTS as of ADD -> ROWS (the one row that ADD would
+	                     make, id ""), VALUE u8 0; nothing changes */
 };
 
 enum dossier_state {

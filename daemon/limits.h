@@ -7,6 +7,8 @@
 
 /* Waiting for people: the design's 120 s each. */
 #define LIMIT_PERSON_WAIT    (120ULL * 1000000ULL)
+/* A step of a session that waits for a person: the question's own 120 s end first, and are recorded. */
+#define LIMIT_PERSON_STEP    (125ULL * 1000000ULL)
 /* The PIN's bytes must follow the agent's reply. */
 #define LIMIT_PIN_PIPE	     (5ULL * 1000000ULL)
 /* A child's first answer and short operations: measured 4 ms; a busy desk PC may take 100 times that. */
@@ -26,18 +28,27 @@
 #define LIMIT_SESSION_LIFE   (4ULL * 3600ULL * 1000000ULL)
 /* Restarting a child that reports the readers: first at once, then doubling up to this. */
 #define LIMIT_WATCH_BACKOFF  (10ULL * 1000000ULL)
+/* A watch over a card says every 2 s that it lives; after this it is replaced and its cards are out. */
+#define LIMIT_WATCH_SILENCE  (6ULL * 1000000ULL)
 /* polkit: its answer, without and with a person. */
 #define LIMIT_POLKIT	     (10ULL * 1000000ULL)
 #define LIMIT_POLKIT_PERSON  (120ULL * 1000000ULL)
 /* Checkpoint when something new happened. */
 #define LIMIT_CHECKPOINT     (300ULL * 1000000ULL)
 
-#define LIMIT_READERS	   16U	/* pcscd's own limit */
-#define LIMIT_SESSIONS	   64U	/* in all; each may hold three children */
-#define LIMIT_SESSIONS_UID 8U	/* one person's applications */
-#define LIMIT_PEERS	   256U /* below dbus-daemon's 512 match rules a connection */
-#define LIMIT_AGENTS	   32U
-#define LIMIT_AGENTS_UID   4U
+#define LIMIT_READERS	    16U	 /* pcscd's own limit */
+#define LIMIT_SESSIONS	    64U	 /* in all; each may hold three children */
+#define LIMIT_SESSIONS_UID  8U	 /* one person's applications */
+#define LIMIT_PEERS	    256U /* below dbus-daemon's 512 match rules a connection */
+/* Calls of one uid that make durable entries in the record (a session, an agent, a receipt): an
+ * application that restarts or a bench of test cards may do a minute's worth at once, a person at a
+ * desk never keeps up two a second; at that rate a runaway client adds about 100 MB a day, which a
+ * disk holds until somebody looks. */
+#define LIMIT_RECORDS_BURST 60U
+#define LIMIT_RECORDS_EACH  500000ULL /* microseconds until the next is free again */
+#define LIMIT_RECORDS_UIDS  64U	      /* uids remembered; past that the idlest is forgotten */
+#define LIMIT_AGENTS	    32U
+#define LIMIT_AGENTS_UID    4U
 #define LIMIT_CALLS_WAITING                                                                    \
 	64U /* polkit and agents: dbus-daemon allows 128 outstanding calls */
 #define LIMIT_OUTGOING	      (1024U * 1024U) /* bytes queued to the bus before signals are dropped */

@@ -32,6 +32,7 @@ struct cards {
 	size_t n_readers;
 	struct child *watch;
 	sd_event_source *restart;
+	sd_event_source *silence; /* runs while the watch said that it watches over a card */
 	uint64_t backoff;
 	enum reader_service service;
 	bool heard; /* the watch has told of the service */

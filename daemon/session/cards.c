@@ -226,6 +226,26 @@ static void on_listed(struct cards *cs)
 	tell_service(cs);
 }
 
+static void watch_lost(struct cards *cs);
+
+static int on_silence(sd_event_source *source, uint64_t usec, void *user)
+{
+	(void)source;
+	(void)usec;
+	watch_lost(user);
+	return 0;
+}
+
+/* A watch that hangs would not see a card leave: what it watches over must not stay unlocked. */
+static void on_alive(struct cards *cs)
+{
+	cs->silence = sd_event_source_disable_unref(cs->silence);
+	if (sd_event_add_time_relative(cs->ev, &cs->silence, CLOCK_MONOTONIC,
+		    LIMIT_WATCH_SILENCE, 0, on_silence, cs) < 0) {
+		watch_lost(cs);
+	}
+}
+
 static void on_event(void *user, struct link_frame *event)
 {
 	struct cards *cs = user;
@@ -242,6 +262,9 @@ static void on_event(void *user, struct link_frame *event)
 		return;
 	case WATCH_OP_LISTED:
 		on_listed(cs);
+		return;
+	case WATCH_OP_ALIVE:
+		on_alive(cs);
 		return;
 	case WATCH_OP_READER_IN:
 		if (name[0] != '\0') {
@@ -296,14 +319,18 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *user)
 	return 0;
 }
 
-static void on_watch_ended(void *user, const char *why)
+static void watch_lost(struct cards *cs)
 {
-	struct cards *cs = user;
-
-	(void)why;
+	cs->silence = sd_event_source_disable_unref(cs->silence);
 	cs->watch = child_free(cs->watch);
 	all_out(cs, CARD_LEFT_WATCH);
 	watch_again(cs);
+}
+
+static void on_watch_ended(void *user, const char *why)
+{
+	(void)why;
+	watch_lost(user);
 }
 
 static int watch_start(struct cards *cs)
@@ -418,6 +445,7 @@ struct cards *cards_free(struct cards *cs)
 	cs->n_listeners = 0; /* nobody is told any more */
 	child_free(cs->watch);
 	sd_event_source_disable_unref(cs->restart);
+	sd_event_source_disable_unref(cs->silence);
 	for (size_t i = 0; i < cs->n_readers; i++) {
 		card_out(cs, cs->readers[i], CARD_LEFT_REMOVED);
 		free(cs->readers[i]);

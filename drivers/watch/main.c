@@ -271,6 +271,19 @@ static int first_look(struct watch *w)
 	return r != 0 ? trace(r) : trace(send_event(WATCH_OP_LISTED, &nothing));
 }
 
+/* While a card is in, the broker must know that its removal would be seen. */
+static int tell_alive(const struct watch *w)
+{
+	_cleanup_(buf_done) struct buf nothing = BUF_NULL(0);
+
+	for (size_t i = 0; i < TRACK_READERS_MAX; i++) {
+		if (w->track.readers[i].name[0] && w->track.readers[i].state.present) {
+			return trace(send_event(WATCH_OP_ALIVE, &nothing));
+		}
+	}
+	return 0;
+}
+
 /* Return: 0 the broker hung up, a fault, or WATCH_NO_SERVICE. */
 static int watch(struct watch *w)
 {
@@ -280,7 +293,10 @@ static int watch(struct watch *w)
 	while (r == 0) {
 		uint64_t reported = w->reported;
 
-		r = list_readers(w);
+		r = tell_alive(w);
+		if (r == 0) {
+			r = list_readers(w);
+		}
 		if (r == 0) {
 			r = look(w, WAIT_MS);
 		}

@@ -24,7 +24,7 @@
 noreturn int watch_main(void);
 
 #define LOOKS	     8U
-#define EVENTS	     16U
+#define EVENTS	     24U
 #define IN(counter)  ((DWORD)(counter) << 16 | SCARD_STATE_PRESENT | SCARD_STATE_CHANGED)
 #define OUT(counter) ((DWORD)(counter) << 16 | SCARD_STATE_EMPTY | SCARD_STATE_CHANGED)
 
@@ -195,11 +195,16 @@ static void readers_and_cards_are_reported_until_the_service_goes(void **state)
 				"2 B state 0 counter 0 slot 99 atr 99",
 				"4 A 00 00 state 0 counter 1 slot 99 atr 9",
 				"6  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
 				"5 A 00 00 state 0 counter 3 slot 99 atr 99",
 				"4 A 00 00 state 0 counter 3 slot 99 atr 9",
+				"7  state 0 counter 0 slot 99 atr 99",
 				"3 B state 0 counter 0 slot 99 atr 99",
 				"5 A 00 00 state 0 counter 4 slot 99 atr 99",
 				"4 A 00 00 state 1 counter 5 slot 99 atr 0",
+				"7  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
 				"5 A 00 00 state 0 counter 5 slot 99 atr 99",
 				"3 A 00 00 state 0 counter 0 slot 99 atr 99",
 				"1  state 2 counter 0 slot 99 atr 99",
