@@ -41,8 +41,9 @@ enum cell {
 	CELL_NO = 0,
 	CELL_YES,
 	CELL_OWN,
-	CELL_COUNT,
 };
+
+#define CELL_COUNT 3U
 
 static const char *const cell_words[CELL_COUNT] = {"no", "yes", "own"};
 
@@ -170,16 +171,13 @@ static bool read_card(struct rights *r, const json_t *j)
 static bool read_types(const json_t *j, const json_t **ret_types)
 {
 	const char *word = json_string_value(j);
-	size_t i;
-	json_t *type;
 
 	if (word) {
 		*ret_types = NULL;
 		return strcmp(word, "all") == 0;
 	}
-	json_array_foreach(j, i, type)
-	{
-		if (!json_is_string(type)) {
+	for (size_t i = 0; i < json_array_size(j); i++) {
+		if (!json_string_value(json_array_get(j, i))) {
 			return false;
 		}
 	}
@@ -204,7 +202,7 @@ static bool read_profession(struct rights *r, const json_t *j)
 
 static bool read_speciality(struct rights *r, const json_t *j)
 {
-	if (!json_is_string(j) || r->n_specialities == SPECIALITIES_MAX) {
+	if (!json_string_value(j) || r->n_specialities == SPECIALITIES_MAX) {
 		return false;
 	}
 	r->specialities[r->n_specialities++] = json_string_value(j);
@@ -284,16 +282,12 @@ typedef bool (*read_row_fn)(struct rights *r, const json_t *row);
 
 static bool read_rows(struct rights *r, const json_t *rows, read_row_fn read_row)
 {
-	size_t i;
-	json_t *row;
-
-	json_array_foreach(rows, i, row)
-	{
-		if (!read_row(r, row)) {
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		if (!read_row(r, json_array_get(rows, i))) {
 			return false;
 		}
 	}
-	return i > 0;
+	return json_array_size(rows) > 0;
 }
 
 static bool read_head(const json_t *j)
@@ -495,7 +489,6 @@ static const char *deny_cell(enum cell cell, bool author, const char *other)
 	case CELL_OWN:
 		return author ? NULL : other;
 	case CELL_NO:
-	case CELL_COUNT:
 		break;
 	}
 	return "role-forbidden";
@@ -503,15 +496,11 @@ static const char *deny_cell(enum cell cell, bool author, const char *other)
 
 static bool type_listed(const json_t *types, const char *type)
 {
-	size_t i;
-	json_t *row;
-
 	if (!types || !type) {
 		return true;
 	}
-	json_array_foreach(types, i, row)
-	{
-		if (strcmp(json_string_value(row), type) == 0) {
+	for (size_t i = 0; i < json_array_size(types); i++) {
+		if (strcmp(json_string_value(json_array_get(types, i)), type) == 0) {
 			return true;
 		}
 	}
@@ -534,8 +523,9 @@ static const char *deny_action(
 			return rule;
 		}
 	}
-	/* one's own documents stay readable whatever their type */
-	if (!f->author && !type_listed(r->professions[f->profession].types, f->type)) {
+	/* one's own documents stay readable whatever their type; what is added is one's own too */
+	if ((!f->author || f->action == RIGHTS_ACTION_ADD) &&
+		!type_listed(r->professions[f->profession].types, f->type)) {
 		return "document-type";
 	}
 	return NULL;

@@ -60,6 +60,8 @@ void call_request(struct call *c, enum dossier_op op, const struct buf *body, co
 /** call_went_wrong() - whether @answer is no success; @c has then come to its end. */
 bool call_went_wrong(struct call *c, const struct link_frame *answer);
 int call_put_json(struct buf *body, uint32_t tag, const json_t *j) _must_check_;
+/** call_rows() - the rows of an answer, a new reference, or NULL; @ret_more: there are more. */
+json_t *call_rows(struct view body, bool *ret_more);
 /** call_put_author() - FACTS: who does this, as the dossier keeps it. */
 int call_put_author(struct buf *body, const struct dossier *d) _must_check_;
 
@@ -68,5 +70,5 @@ void call_run_many(struct call *c);    /* Summary, List */
 void call_run_one(struct call *c);     /* Read, SetVisibility */
 void call_run_history(struct call *c); /* allowed already, as the two below */
 void call_run_create(struct call *c);
-void call_run_add(struct call *c);
+void call_run_add(struct call *c);  /* allowed in general; then by the row it would make */
 void call_run_flag(struct call *c); /* allowed already, by its row */

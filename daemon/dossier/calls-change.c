@@ -71,15 +71,11 @@ static void on_added(void *user, struct link_frame *answer)
 	call_succeed(c, NULL);
 }
 
-void call_run_add(struct call *c)
+static void add(struct call *c)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 	int fds[2] = {c->fds[0], c->fds[1]};
 
-	if (c->d->state != DOSSIER_STATE_OPEN) {
-		call_finish(c, VITALED_REASON_WRONG_STATE);
-		return;
-	}
 	if (record_started(c->d, AUDIT_EVENT_DOCUMENT_ADDED, NULL) != 0) {
 		call_unrecorded(c);
 		return;
@@ -94,6 +90,46 @@ void call_run_add(struct call *c)
 	/* the request has duplicates; the call may be gone */
 	close(fds[0]);
 	close(fds[1]);
+}
+
+/* Allowed by what it would be: type, flags, author. */
+static void on_weighed(void *user, struct link_frame *answer)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct call *c = user;
+	const char *rule;
+	bool more;
+
+	if (call_went_wrong(c, answer)) {
+		return;
+	}
+	rows = call_rows(answer->body, &more);
+	if (json_array_size(rows) != 1) {
+		call_malformed(c);
+		return;
+	}
+	if (facts_decide(c->d, c->action, json_array_get(rows, 0), &rule) != RIGHTS_ALLOW) {
+		call_denied(c, rule);
+		return;
+	}
+	add(c);
+}
+
+/* The process tells the row of the metadata, which hold a title and are not for us; the memfd is
+ * sealed (dossier_add() has looked), so what is decided about is what is added. */
+void call_run_add(struct call *c)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
+
+	if (c->d->state != DOSSIER_STATE_OPEN) {
+		call_finish(c, VITALED_REASON_WRONG_STATE);
+		return;
+	}
+	if (call_put_author(&body, c->d) < 0) {
+		call_finish(c, VITALED_REASON_FAILED);
+		return;
+	}
+	call_request(c, DOSSIER_OP_WEIGH, &body, &c->fds[1], 1, on_weighed);
 }
 
 /* -- visibility --------------------------------------------------------------------------------- */

@@ -98,22 +98,6 @@ static int take_rows(struct call *c, const json_t *rows)
 	return 0;
 }
 
-/* Return: the rows of an answer, or NULL. */
-static json_t *rows_of(struct view body, bool *ret_more)
-{
-	json_t *rows = NULL;
-	uint8_t more;
-	struct tlv t;
-
-	if (tlv_find(body, LINK_TAG_ROWS, &t) != 0 ||
-		tlv_find_u8(body, LINK_TAG_VALUE, &more) != 0 ||
-		json_parse(t.value, &rows) != 0) {
-		return NULL;
-	}
-	*ret_more = more == 1;
-	return rows;
-}
-
 static void on_rows(void *user, struct link_frame *answer)
 {
 	_cleanup_json_ json_t *rows = NULL;
@@ -123,7 +107,7 @@ static void on_rows(void *user, struct link_frame *answer)
 	if (call_went_wrong(c, answer)) {
 		return;
 	}
-	rows = rows_of(answer->body, &more);
+	rows = call_rows(answer->body, &more);
 	if (!rows) {
 		call_malformed(c);
 		return;
@@ -215,7 +199,7 @@ static void on_row(void *user, struct link_frame *answer)
 	if (call_went_wrong(c, answer)) {
 		return;
 	}
-	rows = rows_of(answer->body, &more);
+	rows = call_rows(answer->body, &more);
 	if (json_array_size(rows) != 1) {
 		call_malformed(c);
 		return;

@@ -94,7 +94,7 @@ void calls_end(struct dossier *d)
 
 		pop(d);
 		if (c->reason == VITALED_REASON_NONE) {
-			c->reason = VITALED_REASON_WRONG_STATE;
+			c->reason = d->why;
 		}
 		tell(c);
 		call_free(c);
@@ -252,6 +252,21 @@ int call_put_json(struct buf *body, uint32_t tag, const json_t *j)
 	return 0;
 }
 
+json_t *call_rows(struct view body, bool *ret_more)
+{
+	json_t *rows = NULL;
+	uint8_t more;
+	struct tlv t;
+
+	if (tlv_find(body, LINK_TAG_ROWS, &t) != 0 ||
+		tlv_find_u8(body, LINK_TAG_VALUE, &more) != 0 ||
+		json_parse(t.value, &rows) != 0) {
+		return NULL;
+	}
+	*ret_more = more == 1;
+	return rows;
+}
+
 /* Who does this, for the dossier itself. */
 int call_put_author(struct buf *body, const struct dossier *d)
 {
@@ -279,44 +294,29 @@ int call_put_author(struct buf *body, const struct dossier *d)
 
 /* -- beginning ---------------------------------------------------------------------------------- */
 
+static const struct {
+	void (*run)(struct call *c);
+	bool by_document; /* rights are asked there, by rows */
+} runs[] = {
+	[CALL_CREATE] = {call_run_create, false},
+	[CALL_SUMMARY] = {call_run_many, true},
+	[CALL_LIST] = {call_run_many, true},
+	[CALL_READ] = {call_run_one, true},
+	[CALL_ADD] = {call_run_add, false},
+	[CALL_FLAG] = {call_run_one, true},
+	[CALL_HISTORY] = {call_run_history, false},
+};
+
 static void run(struct call *c)
 {
 	const char *rule;
 
-	switch (c->kind) {
-	case CALL_SUMMARY:
-	case CALL_LIST:
-		call_run_many(c);
-		return;
-	case CALL_READ:
-	case CALL_FLAG:
-		call_run_one(c);
-		return;
-	case CALL_CREATE:
-	case CALL_ADD:
-	case CALL_HISTORY:
-		break;
-	}
-	if (facts_decide(c->d, c->action, NULL, &rule) != RIGHTS_ALLOW) {
+	if (!runs[c->kind].by_document &&
+		facts_decide(c->d, c->action, NULL, &rule) != RIGHTS_ALLOW) {
 		call_denied(c, rule);
 		return;
 	}
-	switch (c->kind) {
-	case CALL_CREATE:
-		call_run_create(c);
-		return;
-	case CALL_ADD:
-		call_run_add(c);
-		return;
-	case CALL_HISTORY:
-		call_run_history(c);
-		return;
-	case CALL_SUMMARY:
-	case CALL_LIST:
-	case CALL_READ:
-	case CALL_FLAG:
-		return;
-	}
+	runs[c->kind].run(c);
 }
 
 static void start_next(struct dossier *d)
@@ -398,6 +398,17 @@ void dossier_create(struct session *s, dossier_done_fn done, void *user)
 	}
 }
 
+/* jansson wants an object that it could change. */
+static json_t *for_reading(const json_t *object)
+{
+	union {
+		const json_t *in;
+		json_t *out;
+	} u = {.in = object};
+
+	return u.out;
+}
+
 /* Members that only the broker itself asks by are no one else's. */
 static bool filter_is_public(const json_t *filter)
 {
@@ -417,8 +428,9 @@ static void begin_filtered(struct session *s, enum call_kind kind, enum rights_a
 		drop(c, VITALED_REASON_INVALID_ARGUMENT, "filter");
 		return;
 	}
-	c->filter = filter ? json_deep_copy(filter) : json_object();
-	if (!c->filter) {
+	c->filter = json_object();
+	/* its values are shared: nobody changes them. jansson reads @filter only. */
+	if (!c->filter || (filter && json_object_update(c->filter, for_reading(filter)) < 0)) {
 		drop(c, VITALED_REASON_FAILED, NULL);
 		return;
 	}

@@ -67,9 +67,29 @@ struct dossiers *dossiers_free(struct dossiers *ds)
 	return NULL;
 }
 
-int dossier_pseudonym(struct dossiers *ds, const char *number, char ret_hex[65])
+/* What comes before the number: cards of one nature never lead to the dossier of another's. A
+ * patient's card of unknown nature is a real Vitale; it pairs with real cards only. */
+static const char *namespace_of(enum nature nature)
 {
-	return trace(keys_pseudonym(&ds->keys, number, ret_hex));
+	switch (nature) {
+	case NATURE_UNKNOWN:
+	case NATURE_REAL:
+		return "1:";
+	case NATURE_TEST:
+		return "test:1:";
+	case NATURE_SIMULATED:
+		return "simulated:1:";
+	}
+	return NULL;
+}
+
+int dossier_pseudonym(
+	struct dossiers *ds, const char *number, enum nature nature, char ret_hex[65])
+{
+	const char *prefix = namespace_of(nature);
+
+	return prefix ? trace(keys_pseudonym(&ds->keys, prefix, number, ret_hex))
+		      : fault(-EINVAL);
 }
 
 /* -- trouble ------------------------------------------------------------------------------------ */
@@ -77,6 +97,7 @@ int dossier_pseudonym(struct dossiers *ds, const char *number, char ret_hex[65])
 /* The session of @d ends for @r, whatever it was waiting for. */
 static void end(struct dossier *d, enum vitaled_reason r)
 {
+	d->why = r;
 	session_end(d->session, r);
 }
 
@@ -240,6 +261,7 @@ static bool take_opened(struct dossier *d, struct view body, struct view *ret_pr
 	switch (state) {
 	case DOSSIER_STATE_ABSENT:
 		d->state = DOSSIER_STATE_ABSENT;
+		d->empty = true;
 		break;
 	case DOSSIER_STATE_OPEN:
 		d->state = DOSSIER_STATE_OPEN;
@@ -346,6 +368,7 @@ static struct dossier *dossier_new(
 		d->all = ds;
 		d->session = s;
 		d->state = DOSSIER_STATE_ABSENT;
+		d->why = VITALED_REASON_WRONG_STATE;
 		d->wrapped = BUF_NULL(256);
 		bytes_copy(
 			d->pseudonym, sizeof(d->pseudonym), pseudonym, strlen(pseudonym) + 1);
@@ -389,6 +412,11 @@ static void on_granted(void *user, struct link_frame *answer)
 	struct session *s = d->session;
 
 	if (went_wrong(d, answer)) {
+		return;
+	}
+	/* the header under the dossier's key holds this version and hash */
+	if (record_recovered(d) != 0) {
+		session_granted(s, VITALED_REASON_AUDIT_UNAVAILABLE);
 		return;
 	}
 	d->granted = true;
@@ -444,10 +472,26 @@ static void unlink_dossier(struct dossier *d)
 	*at = d->next;
 }
 
+/* A store with a key beside it may hold a dossier: it goes only when its process has found none. */
+static void drop_pending(const struct dossier *d)
+{
+	const char *folder = d->all->folder;
+
+	if (!d->has_key) {
+		keys_remove(folder, d->pseudonym);
+	}
+	if (d->has_key && !d->empty) {
+		files_unmark_pending(folder, d->pseudonym);
+	} else {
+		files_drop_pending(folder, d->pseudonym);
+	}
+}
+
 void dossier_lock(struct dossiers *ds, struct session *s)
 {
 	struct dossier *d = session_dossier(s);
 
+	(void)ds; /* it knows the room itself */
 	if (!d) {
 		return;
 	}
@@ -457,10 +501,7 @@ void dossier_lock(struct dossiers *ds, struct session *s)
 	d->calling++;
 	d->child = child_free(d->child); /* reaped: its files are ours to remove */
 	if (d->pending) {
-		if (!d->has_key) {
-			keys_remove(ds->folder, d->pseudonym);
-		}
-		files_drop_pending(ds->folder, d->pseudonym);
+		drop_pending(d);
 	}
 	calls_end(d);
 	d->calling--;

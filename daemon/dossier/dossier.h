@@ -23,7 +23,8 @@ int dossiers_new(sd_event *ev, const struct config *config, const struct rights 
 struct dossiers *dossiers_free(struct dossiers *ds);
 
 /* session_ops' own members, for main.c to fill in: */
-int dossier_pseudonym(struct dossiers *ds, const char *number, char ret_hex[65]) _must_check_;
+int dossier_pseudonym(struct dossiers *ds, const char *number, enum nature nature,
+	char ret_hex[65]) _must_check_;
 void dossier_prepare(struct dossiers *ds, struct session *s); /* ends with session_prepared() */
 void dossier_unlock(struct dossiers *ds, struct session *s);  /* ends with session_granted() */
 void dossier_lock(struct dossiers *ds, struct session *s);    /* kills the process */

@@ -151,20 +151,18 @@ int files_path(struct buf *out, const char *folder, const char *pseudonym, const
 	return trace(buf_check(out));
 }
 
-bool files_store_exists(const char *folder, const char *pseudonym)
+/* What cannot be looked at is taken to be there. */
+static bool exists(const char *folder, const char *pseudonym, const char *suffix)
 {
 	_cleanup_(buf_done) struct buf path = BUF_NULL(PATH_BYTES);
 
-	return files_path(&path, folder, pseudonym, ".dossier") == 0 &&
-	       access(text(&path), F_OK) == 0;
+	return files_path(&path, folder, pseudonym, suffix) != 0 ||
+	       access(text(&path), F_OK) == 0 || errno != ENOENT;
 }
 
-static bool key_exists(const char *folder, const char *pseudonym)
+bool files_store_exists(const char *folder, const char *pseudonym)
 {
-	_cleanup_(buf_done) struct buf path = BUF_NULL(PATH_BYTES);
-
-	return files_path(&path, folder, pseudonym, ".key") != 0 ||
-	       access(text(&path), F_OK) == 0 || errno != ENOENT;
+	return exists(folder, pseudonym, ".dossier");
 }
 
 int files_mark_pending(const char *folder, const char *pseudonym)
@@ -230,7 +228,7 @@ int files_sweep(const char *folder)
 		if (!is_pseudonym(e->d_name)) {
 			continue;
 		}
-		if (key_exists(folder, e->d_name)) {
+		if (exists(folder, e->d_name, ".key")) {
 			files_unmark_pending(folder, e->d_name);
 		} else {
 			files_drop_pending(folder, e->d_name);

@@ -18,6 +18,7 @@ int files_mkdir(const char *path) _must_check_;
 /** files_path() - "<folder>/<two hex>/<pseudonym><suffix>" and NUL in @out. */
 int files_path(struct buf *out, const char *folder, const char *pseudonym,
 	const char *suffix) _must_check_;
+/** files_store_exists() - also when that cannot be told. */
 bool files_store_exists(const char *folder, const char *pseudonym);
 int files_mark_pending(const char *folder, const char *pseudonym) _must_check_;
 void files_unmark_pending(const char *folder, const char *pseudonym);

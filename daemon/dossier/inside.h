@@ -35,11 +35,16 @@ struct dossier {
 	struct secret key;  /* until the process has it */
 	struct buf wrapped; /* of a new dossier's key, until it is created */
 	bool has_key;	    /* a key file lies beside the store */
-	bool pending;	    /* the store goes away unless it is created */
+	bool pending;	    /* marked: the store goes away unless it is created */
+	bool empty;	    /* the process found no dossier in it */
 	bool granted;
+	bool vouched;	 /* @version and @hash: by the record, or by the sealed header */
+	bool unfinished; /* the record misses the end of a change, which is: */
+	enum audit_event unfinished_event;
 	bool authorised; /* people facts about this session's professional */
 	bool blocked;
 	bool treating;
+	enum vitaled_reason why; /* what calls that wait are told when it is locked */
 	struct call *calls;
 	size_t n_calls;
 	unsigned int calling; /* done functions on the stack */
@@ -49,7 +54,7 @@ struct dossier {
 /* -- record.c: entries, and what the record says of a store ------------------------------------- */
 
 /** record_entry() - one entry about @d. @outcome: a word; @document, @rule may be NULL; @details is
- *  taken. Version and hash of @d go in unless it is absent. Return: 0 or AUDIT_UNAVAILABLE. */
+ *  taken. Version and hash of @d go in when they are vouched for, unless it is absent. Return: 0 or AUDIT_UNAVAILABLE. */
 int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
 	const char *document, const char *rule, json_t *details) _must_check_;
 /** record_started() - the same without version and hash: a change is about to be made. */
@@ -59,12 +64,15 @@ int record_started(
 enum record_outcome {
 	RECORD_REJECTED =
 		1, /* @ret_why: word; the store is not the one that the record tells of */
-	RECORD_UNAVAILABLE, /* the record does not take an entry */
 };
 
-/** record_check() - compare @d's version and hash, as its process computed them, with the record; a
- *  change whose end could not be recorded is recorded now. @previous: hash of the state before. */
+/** record_check() - compare @d's version and hash, as its process computed them without a key, with
+ *  the record; a change whose end could not be recorded is kept in mind. @previous: hash of the
+ *  state before. */
 int record_check(struct dossier *d, struct view previous, const char **ret_why) _must_check_;
+/** record_recovered() - the header has been verified: record the end of that change, if there is
+ *  one. Return: 0 or AUDIT_UNAVAILABLE. */
+int record_recovered(struct dossier *d) _must_check_;
 /** record_rejected() - the entry of a store that is not used, with no version. */
 int record_rejected(struct dossier *d, const char *why) _must_check_;
 /** record_history() - entries about @d's patient as shown; @own: only this professional's.
@@ -74,7 +82,7 @@ int record_history(struct dossier *d, bool own, unsigned int limit, json_t **ret
 /* -- calls.c ------------------------------------------------------------------------------------ */
 
 /** calls_end() - the session is over: every waiting call is done, with its own reason if it has
- *  one, else WRONG_STATE. */
+ *  one, else that of @d. */
 void calls_end(struct dossier *d);
 
 /* -- facts.c -------------------------------------------------------------------------------------- */

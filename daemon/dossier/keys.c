@@ -136,7 +136,8 @@ void keys_done(struct keys *k)
 	secret_done(&k->pseudonym);
 }
 
-int keys_pseudonym(const struct keys *k, const char *number, char ret_hex[65])
+int keys_pseudonym(
+	const struct keys *k, const char *prefix, const char *number, char ret_hex[65])
 {
 	_cleanup_(buf_done) struct buf named = BUF_NULL(64);
 	_cleanup_(buf_done) struct buf hex = BUF_NULL(64);
@@ -147,7 +148,7 @@ int keys_pseudonym(const struct keys *k, const char *number, char ret_hex[65])
 	if (strlen(number) != NUMBER || strspn(number, "0123456789AB") != NUMBER) {
 		return fault(-EINVAL);
 	}
-	buf_put_str(&named, "1:");
+	buf_put_str(&named, prefix);
 	buf_put_str(&named, number);
 	r = buf_check(&named);
 	if (r == 0) {

@@ -22,8 +22,9 @@ struct keys {
 int keys_load(const char *state, struct keys *ret) _must_check_;
 void keys_done(struct keys *k);
 
-/** keys_pseudonym() - HMAC-SHA256 of "1:" and the 13 characters of a number, lower case hex. */
-int keys_pseudonym(const struct keys *k, const char *number, char ret_hex[65]) _must_check_;
+/** keys_pseudonym() - HMAC-SHA256 of @prefix and the 13 characters of a number, lower case hex. */
+int keys_pseudonym(const struct keys *k, const char *prefix, const char *number,
+	char ret_hex[65]) _must_check_;
 
 enum keys_outcome {
 	KEYS_ABSENT = 1, /* there is no key file */

@@ -4,8 +4,10 @@
  * process hears of it, and one with the outcome, and when it is "ok" the new version and hash. When
  * the second could not be written the store is one version ahead of the record; the next opening
  * finds the started entry as the newest change, sees that the store descends from the recorded
- * state, and writes the missing entry ("recovered") before anything else. A store ahead without
- * such an entry, behind, or with another hash, is rejected.
+ * state, and, once the header has been verified under the dossier's key, writes the missing entry
+ * ("recovered") before anything is released. Until then no entry names the file's own version and
+ * hash: anyone who can write the file could have made them. A store ahead without such an entry,
+ * behind, or with another hash, is rejected.
  */
 #include <errno.h>
 #include <string.h>
@@ -64,7 +66,7 @@ int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
 	e.document = document;
 	e.rule = rule;
 	e.details = owned;
-	if (d->version > 0) {
+	if (d->version > 0 && d->vouched) {
 		hex_encode(&hex, VIEW(d->hash));
 		buf_put_u8(&hex, 0);
 		if (hex.failed) {
@@ -138,8 +140,21 @@ static int recover(struct dossier *d, const char **ret_why)
 		*ret_why = "unrecorded";
 		return RECORD_REJECTED;
 	}
-	r = record_entry(d, n.event, "recovered", NULL, NULL, NULL);
-	return r == 0 ? 0 : RECORD_UNAVAILABLE;
+	d->unfinished = true;
+	d->unfinished_event = n.event;
+	return 0;
+}
+
+int record_recovered(struct dossier *d)
+{
+	int r = 0;
+
+	d->vouched = true;
+	if (d->unfinished) {
+		r = record_entry(d, d->unfinished_event, "recovered", NULL, NULL, NULL);
+		d->unfinished = false;
+	}
+	return r;
 }
 
 int record_check(struct dossier *d, struct view previous, const char **ret_why)
@@ -154,7 +169,8 @@ int record_check(struct dossier *d, struct view previous, const char **ret_why)
 	}
 	if (d->version == version) {
 		*ret_why = "hash";
-		return view_equal(VIEW(hash), VIEW(d->hash)) ? 0 : RECORD_REJECTED;
+		d->vouched = view_equal(VIEW(hash), VIEW(d->hash));
+		return d->vouched ? 0 : RECORD_REJECTED;
 	}
 	if (d->version < version) {
 		*ret_why = "rolled-back";

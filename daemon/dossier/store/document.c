@@ -51,7 +51,7 @@ static int new_content(uint64_t version, const uint8_t salt[DOCUMENT_SALT], json
 	return 0;
 }
 
-int document_new(const json_t *metadata, const json_t *author, uint64_t version,
+int document_new(json_t *metadata, json_t *author, uint64_t version,
 	const uint8_t salt[DOCUMENT_SALT], json_t **ret)
 {
 	_cleanup_json_ json_t *j = json_object();
@@ -64,10 +64,10 @@ int document_new(const json_t *metadata, const json_t *author, uint64_t version,
 	}
 	r = json_set(j, "content", content);
 	if (r == 0) {
-		r = json_set(j, "metadata", json_deep_copy(metadata));
+		r = json_set(j, "metadata", json_incref(metadata));
 	}
 	if (r == 0) {
-		r = json_set(j, "author", json_deep_copy(author));
+		r = json_set(j, "author", json_incref(author));
 	}
 	if (r == 0) {
 		r = json_set(j, "status", json_string("active"));
@@ -163,6 +163,21 @@ int document_row(const json_t *record, const char *id, json_t **ret)
 	}
 	*ret = json_incref(j);
 	return 0;
+}
+
+int document_row_of(json_t *metadata, json_t *author, json_t **ret)
+{
+	_cleanup_json_ json_t *record = json_object();
+	int r;
+
+	r = json_set(record, "metadata", json_incref(metadata));
+	if (r == 0) {
+		r = json_set(record, "author", json_incref(author));
+	}
+	if (r == 0) {
+		r = json_set(record, "status", json_string("active"));
+	}
+	return r < 0 ? trace(r) : trace(document_row(record, "", ret));
 }
 
 int document_item(const json_t *record, const char *id, uint64_t version, json_t **ret)
@@ -415,10 +430,12 @@ static size_t collect(json_t *const *records, const char (*ids)[STORE_ID + 1], s
 
 static int add_entry(json_t *summary, const struct summary_row *row)
 {
-	json_t *j = json_copy(row->entry);
+	json_t *j = json_object();
 	int r;
 
-	if (json_array_append_new(json_object_get(summary, row->list), j) < 0) {
+	/* jansson's own copies lose members without a word when memory runs out */
+	if (json_array_append_new(json_object_get(summary, row->list), j) < 0 ||
+		json_object_update(j, row->entry) < 0) {
 		return fault(-ENOMEM);
 	}
 	r = json_set(j, "document", json_string(row->id));

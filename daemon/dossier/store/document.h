@@ -13,8 +13,9 @@
 
 #define DOCUMENT_SALT 32U /* bytes */
 
-/** document_new() - @author: {"kind", "id", ...} as the broker says; borrowed, as @metadata is. */
-int document_new(const json_t *metadata, const json_t *author, uint64_t version,
+/** document_new() - @author: {"kind", "id", ...} as the broker says; shared with the
+ *  record from now on, as @metadata is. */
+int document_new(json_t *metadata, json_t *author, uint64_t version,
 	const uint8_t salt[DOCUMENT_SALT], json_t **ret) _must_check_;
 /** document_parse() - a record of the store. Return: 0, a fault or DOSSIER_DAMAGED. */
 int document_parse(struct view text, json_t **ret) _must_check_;
@@ -24,6 +25,8 @@ int document_content(const json_t *record, uint8_t ret_salt[DOCUMENT_SALT],
 
 /** document_row() - {id, type, section, author, flags, status}: what the broker decides by. */
 int document_row(const json_t *record, const char *id, json_t **ret) _must_check_;
+/** document_row_of() - the row, without an id, that a document not yet added would have. */
+int document_row_of(json_t *metadata, json_t *author, json_t **ret) _must_check_;
 /** document_item() - one line of a list: without its entry. */
 int document_item(
 	const json_t *record, const char *id, uint64_t version, json_t **ret) _must_check_;

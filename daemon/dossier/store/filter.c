@@ -2,7 +2,9 @@
 /*
  * The system calls of an open dossier, and why each. There is no open, connect, socket, exec, kill,
  * fork or ptrace among them: what is open now (the link, the file and its log) is all there will
- * ever be, but for pipes and memfds made here and those that the broker passes.
+ * ever be, but for pipes and memfds made here and those that the broker passes. The file itself is
+ * a foreign thing that SQLite must read to open it: the early filter, loaded before, allows what
+ * opening takes and nothing else besides.
  */
 #include "daemon/dossier/store/filter.h"
 
@@ -86,6 +88,48 @@ static const int anywhere[] = {
 	SCMP_SYS(exit_group),
 };
 
+static const int opening[] = {
+	SCMP_SYS(openat),     /* SQLite; /dev/urandom; folders to sync */
+	SCMP_SYS(newfstatat), /* SQLite asks about names */
+	SCMP_SYS(readlink),   /* SQLite: is the name a link? */
+	SCMP_SYS(readlinkat), /* idem, newer */
+	SCMP_SYS(getcwd),     /* SQLite, of a relative name */
+	SCMP_SYS(access),     /* is there a file, a log, a journal? */
+	SCMP_SYS(faccessat),  /* idem, where there is no access */
+	SCMP_SYS(mkdir),      /* the folder of a new store */
+	SCMP_SYS(mkdirat),    /* idem */
+	SCMP_SYS(unlink),     /* SQLite: a journal that was rolled back */
+	SCMP_SYS(unlinkat),   /* idem */
+	SCMP_SYS(fchmod),     /* SQLite: a log has its file's mode */
+	SCMP_SYS(geteuid),    /* SQLite: only root gives files away */
+	SCMP_SYS(fchown),     /* and does so, as root */
+	SCMP_SYS(seccomp),    /* the last filter, on top of this one */
+};
+
+static int allow_all(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
+	}
+	return r < 0 ? fault(r) : 0;
+}
+
+static int allow_opening(scmp_filter_ctx f)
+{
+	int r;
+
+	r = allow_all(f, opening, ARRAY_LEN(opening));
+	if (r < 0) {
+		return trace(r);
+	}
+	/* libseccomp sets it before each filter */
+	r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+		SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS, 0));
+	return r < 0 ? fault(r) : 0;
+}
+
 static int allow_calls(scmp_filter_ctx f)
 {
 	int r = 0;
@@ -94,8 +138,8 @@ static int allow_calls(scmp_filter_ctx f)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, on_link[i], 1,
 			SCMP_A0(SCMP_CMP_EQ, LINK_CHILD_FD, 0));
 	}
-	for (size_t i = 0; i < ARRAY_LEN(anywhere) && r == 0; i++) {
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, anywhere[i], 0);
+	if (r == 0) {
+		r = allow_all(f, anywhere, ARRAY_LEN(anywhere));
 	}
 	/* memory of our own, never executable */
 	if (r == 0) {
@@ -115,7 +159,7 @@ static int allow_calls(scmp_filter_ctx f)
 	return r < 0 ? fault(r) : 0;
 }
 
-int filter_load(void)
+static int load(bool early)
 {
 	scmp_filter_ctx f =
 		seccomp_init(VITALED_FILTER_LOGS ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
@@ -125,10 +169,23 @@ int filter_load(void)
 		return fault(-ENOMEM);
 	}
 	r = allow_calls(f);
+	if (r == 0 && early) {
+		r = allow_opening(f);
+	}
 	if (r == 0) {
 		r = seccomp_load(f);
 		r = r < 0 ? fault(r) : 0;
 	}
 	seccomp_release(f);
 	return trace(r);
+}
+
+int filter_load_early(void)
+{
+	return trace(load(true));
+}
+
+int filter_load(void)
+{
+	return trace(load(false));
 }

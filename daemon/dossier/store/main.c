@@ -47,12 +47,15 @@ int main(void)
 	}
 	json_setup();
 	r = seal_setup();
+	if (r == 0) {
+		r = filter_load_early();
+	}
 	if (r < 0) {
 		return complain(r);
 	}
 	host_init(&h, LINK_CHILD_FD, filter_load);
 	r = serve(&h);
-	host_done(&h);
-	/* not exit(): nothing of ours is left to run, and much of it would be refused */
+	/* neither host_done() nor exit(): closing, SQLite would look at the file's name, which is
+	   refused by now; what was committed is on the disk, and the rest dies with the process */
 	_exit(r < 0 ? complain(r) : 0);
 }

@@ -24,7 +24,7 @@ static const struct {
 	const char *section;
 } types[] = {
 
-#include "types-table.h"
+#include "daemon/dossier/types-table.h"
 };
 
 const char *metadata_section(const char *type)

@@ -127,7 +127,7 @@ static int op_key(struct host *h, struct link_frame *request, struct host_answer
 }
 
 /* The people record of a new dossier; members that it does not have yet come with later versions. */
-static int new_people(const json_t *author, struct buf *out)
+static int new_people(json_t *author, struct buf *out)
 {
 	_cleanup_json_ json_t *j = json_object();
 	int r;
@@ -137,7 +137,7 @@ static int new_people(const json_t *author, struct buf *out)
 		r = json_set(j, "created", json_integer((json_int_t)clock_wall()));
 	}
 	if (r == 0) {
-		r = json_set(j, "created-by", json_deep_copy(author));
+		r = json_set(j, "created-by", json_incref(author));
 	}
 	if (r == 0) {
 		r = json_set(j, "authorised", json_array());
@@ -295,29 +295,70 @@ int ops_load_record(
 
 /* -- changes --------------------------------------------------------------------------------- */
 
+/* The request's author, and its metadata, checked; the memfd is the last of its @n descriptors. */
+static int take_metadata(const struct link_frame *request, size_t n, struct host_answer *a,
+	json_t **ret_author, json_t **ret_metadata)
+{
+	const char *member;
+	int r;
+
+	r = ops_get_json(request, LINK_TAG_FACTS, ret_author);
+	if (r < 0) {
+		return trace(r);
+	}
+	if (request->n_fds != n) {
+		return fault(-EBADMSG);
+	}
+	r = json_read_fd(request->fds[n - 1], LIMIT_JSON_FD, ret_metadata);
+	if (r != 0) {
+		return r < 0 ? trace(r) : advise(a, DOSSIER_INVALID, "metadata");
+	}
+	r = metadata_check(*ret_metadata, &member);
+	if (r != 0) {
+		return advise(a, r == METADATA_TOO_LARGE ? DOSSIER_TOO_LARGE : DOSSIER_INVALID,
+			member);
+	}
+	return 0;
+}
+
+/* What the broker decides an ADD by: it never sees the metadata, which hold titles. */
+static int op_weigh(struct host *h, struct link_frame *request, struct host_answer *a)
+{
+	_cleanup_(buf_done) struct buf rows = BUF_NULL(ROWS_PAGE + ROW_MAX);
+	_cleanup_json_ json_t *metadata = NULL;
+	_cleanup_json_ json_t *author = NULL;
+	_cleanup_json_ json_t *row = NULL;
+	int r;
+
+	(void)h;
+	r = take_metadata(request, 1, a, &author, &metadata);
+	if (r == 0) {
+		r = document_row_of(metadata, author, &row);
+	}
+	if (r != 0) {
+		return trace(r);
+	}
+	buf_put_str(&rows, "[");
+	r = json_canonical(row, &rows);
+	buf_put_str(&rows, "]");
+	if (r != 0) {
+		return r > 0 ? fault(-EINVAL) : trace(r);
+	}
+	tlv_put(&a->body, LINK_TAG_ROWS, buf_view(&rows));
+	tlv_put_u8(&a->body, LINK_TAG_VALUE, 0);
+	return trace(buf_check(&rows));
+}
+
 static int op_add(struct host *h, struct link_frame *request, struct host_answer *a)
 {
 	_cleanup_json_ json_t *metadata = NULL;
 	_cleanup_json_ json_t *author = NULL;
-	const char *member;
 	int fd;
 	int r;
 
-	r = ops_get_json(request, LINK_TAG_FACTS, &author);
-	if (r < 0) {
+	r = take_metadata(request, 2, a, &author, &metadata);
+	if (r != 0) {
 		return trace(r);
-	}
-	if (request->n_fds != 2) {
-		return fault(-EBADMSG);
-	}
-	r = json_read_fd(request->fds[1], LIMIT_JSON_FD, &metadata);
-	if (r != 0) {
-		return r < 0 ? trace(r) : advise(a, DOSSIER_INVALID, "metadata");
-	}
-	r = metadata_check(metadata, &member);
-	if (r != 0) {
-		return advise(a, r == METADATA_TOO_LARGE ? DOSSIER_TOO_LARGE : DOSSIER_INVALID,
-			member);
 	}
 	fd = request->fds[0];
 	request->fds[0] = -1;
@@ -402,6 +443,8 @@ static const struct {
 	{ops_read, DOSSIER_OP_READ, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
 	{op_add, DOSSIER_OP_ADD, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
 	{op_flag, DOSSIER_OP_FLAG, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
+	{op_weigh, DOSSIER_OP_WEIGH, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
 };
 
 int ops_serve(struct host *h, struct link_frame *request, struct host_answer *a)

@@ -7,44 +7,42 @@
 
 #include <errno.h>
 
+/* extended codes before the families that they belong to; what is not here is a bug of ours */
+static const struct {
+	int code;
+	int result;
+} failures[] = {
+	{SQLITE_OK, 0},
+	{SQLITE_ROW, 0},
+	{SQLITE_DONE, 0},
+	{SQLITE_IOERR_WRITE, DOSSIER_FULL},
+	{SQLITE_IOERR_FSYNC, DOSSIER_FULL},
+	{SQLITE_IOERR_DIR_FSYNC, DOSSIER_FULL},
+	{SQLITE_IOERR_TRUNCATE, DOSSIER_FULL},
+	{SQLITE_IOERR_SHORT_READ, DOSSIER_DAMAGED},
+	{SQLITE_IOERR, -EIO},
+	{SQLITE_FULL, DOSSIER_FULL},
+	{SQLITE_READONLY, DOSSIER_FULL},
+	{SQLITE_CANTOPEN, DOSSIER_FULL},
+	{SQLITE_CORRUPT, DOSSIER_DAMAGED},
+	{SQLITE_NOTADB, DOSSIER_DAMAGED},
+	{SQLITE_MISMATCH, DOSSIER_DAMAGED},
+	{SQLITE_CONSTRAINT, DOSSIER_DAMAGED},
+	{SQLITE_TOOBIG, DOSSIER_DAMAGED},
+	{SQLITE_NOMEM, -ENOMEM},
+	{SQLITE_BUSY, -EBUSY},
+};
+
 int query_failure(int rc)
 {
-	/* the extended codes first: which side of the disk it was */
-	switch (rc) {
-	case SQLITE_IOERR_WRITE:
-	case SQLITE_IOERR_FSYNC:
-	case SQLITE_IOERR_DIR_FSYNC:
-	case SQLITE_IOERR_TRUNCATE:
-		return DOSSIER_FULL;
-	case SQLITE_IOERR_SHORT_READ:
-		return DOSSIER_DAMAGED;
-	default:
-		break;
+	for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+		int r = failures[i].result;
+
+		if (failures[i].code == rc || failures[i].code == (rc & 0xFF)) {
+			return r < 0 ? fault(r) : r;
+		}
 	}
-	switch (rc & 0xFF) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return 0;
-	case SQLITE_FULL:
-	case SQLITE_READONLY:
-	case SQLITE_CANTOPEN:
-		return DOSSIER_FULL;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_MISMATCH:
-	case SQLITE_CONSTRAINT:
-	case SQLITE_TOOBIG:
-		return DOSSIER_DAMAGED;
-	case SQLITE_NOMEM:
-		return fault(-ENOMEM);
-	case SQLITE_BUSY:
-		return fault(-EBUSY);
-	case SQLITE_IOERR:
-		return fault(-EIO);
-	default:
-		return fault(-EPROTO);
-	}
+	return fault(-EPROTO);
 }
 
 struct query query_of(sqlite3 *db, const char *sql)

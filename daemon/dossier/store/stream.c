@@ -81,8 +81,7 @@ static int prepare(struct inflow *in, struct store *s)
 	return trace(r);
 }
 
-int inflow_start(struct inflow *in, struct store *s, int fd, const json_t *metadata,
-	const json_t *author)
+int inflow_start(struct inflow *in, struct store *s, int fd, json_t *metadata, json_t *author)
 {
 	int r;
 
@@ -93,11 +92,8 @@ int inflow_start(struct inflow *in, struct store *s, int fd, const json_t *metad
 	if (!is_readable_pipe(fd)) {
 		return DOSSIER_INVALID;
 	}
-	in->metadata = json_deep_copy(metadata);
-	in->author = json_deep_copy(author);
-	if (!in->metadata || !in->author) {
-		return fault(-ENOMEM);
-	}
+	in->metadata = json_incref(metadata);
+	in->author = json_incref(author);
 	r = store_begin(s);
 	return r != 0 ? trace(r) : trace(prepare(in, s));
 }

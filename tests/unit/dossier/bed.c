@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -63,6 +64,7 @@ void bed_init(struct bed *b)
 {
 	sigset_t set;
 
+	(void)signal(SIGPIPE, SIG_IGN); /* a refused content is no longer read */
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	assert_int_equal(sigprocmask(SIG_BLOCK, &set, NULL), 0);
@@ -88,6 +90,28 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	(void)flag;
 	(void)ftw;
 	return remove(path);
+}
+
+void bed_wipe(const struct bed *b)
+{
+	assert_int_equal(nftw(b->state, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(mkdir(b->state, 0700), 0);
+}
+
+void bed_copy(const char *from, const char *to)
+{
+	FILE *in = fopen(from, "r");
+	FILE *out = fopen(to, "w");
+	uint8_t block[1024];
+	size_t n;
+
+	assert_non_null(in);
+	assert_non_null(out);
+	while ((n = fread(block, 1, sizeof(block), in)) > 0) {
+		assert_int_equal(fwrite(block, 1, n, out), n);
+	}
+	assert_int_equal(fclose(in), 0);
+	assert_int_equal(fclose(out), 0);
 }
 
 void bed_done(struct bed *b)

@@ -48,6 +48,9 @@ json_t *bed_json(int fd);
 void bed_content(struct bed *b, int fd, struct buf *out);
 /** bed_files() - how many files lie below <state>/dossiers that end in @suffix. */
 unsigned int bed_files(const struct bed *b, const char *suffix);
+/** bed_wipe() - everything in the state folder goes. */
+void bed_wipe(const struct bed *b);
+void bed_copy(const char *from, const char *to);
 void bed_path(const struct bed *b, const char *suffix, char *ret, size_t size);
 
 /* -- calls, waited for -------------------------------------------------------------------------- */

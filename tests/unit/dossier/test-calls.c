@@ -143,6 +143,7 @@ static void content_that_differs_from_its_metadata_is_refused(void **state)
 
 	_cleanup_json_ json_t *rows = NULL;
 	struct bed *b = *state;
+	size_t started = 0;
 
 	bed_created(b);
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
@@ -154,11 +155,65 @@ static void content_that_differs_from_its_metadata_is_refused(void **state)
 		r = bed_add(b, metadata, VIEW_TEXT("four"));
 		assert_int_equal(r.reason, vectors[i].reason);
 		assert_string_equal(r.rule, vectors[i].rule);
+		started += strcmp(vectors[i].rule, "content") == 0;
 	}
 	rows = bed_list(b, NULL);
 	assert_int_equal(json_array_size(rows), 0);
-	assert_int_equal(fake_audit_count("document-added", "started"), ARRAY_LEN(vectors));
+	/* what its metadata refuse has never been started */
+	assert_int_equal(fake_audit_count("document-added", "started"), started);
 	assert_int_equal(fake_audit_count("document-added", "ok"), 0);
+}
+
+/* The rights of a general practitioner with @type and no other. */
+static struct rights *narrow_rights(const struct bed *b, const char *type)
+{
+	static const char *const names[] = {"sectors.json", "actions.json"};
+	struct rights *narrow = NULL;
+	json_t *professions;
+	json_t *row;
+	char from[256];
+	char to[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(from, sizeof(from), "%s/%s", RIGHTS_DATA, names[i]);
+		(void)snprintf(to, sizeof(to), "%s/%s", b->state, names[i]);
+		bed_copy(from, to);
+	}
+	professions = json_load_file(RIGHTS_DATA "/professions.json", 0, NULL);
+	json_array_foreach(json_object_get(professions, "professions"), i, row)
+	{
+		if (json_integer_value(json_object_get(row, "code")) == 10) {
+			json_object_set_new(row, "types", json_pack("[s]", type));
+		}
+	}
+	(void)snprintf(to, sizeof(to), "%s/professions.json", b->state);
+	assert_int_equal(json_dump_file(professions, to, 0), 0);
+	json_decref(professions);
+	assert_int_equal(rights_new(b->state, &narrow), 0);
+	return narrow;
+}
+
+static void type_that_is_not_for_a_profession_is_not_added(void **state)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct bed *b = *state;
+	struct rights *narrow;
+	struct reply r;
+
+	bed_created(b);
+	narrow = narrow_rights(b, "image");
+	b->all->rights = narrow;
+	r = bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(r.rule, "document-type");
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "document-type");
+	assert_int_equal(fake_audit_count("document-added", "started"), 0);
+	rows = bed_list(b, NULL);
+	assert_int_equal(json_array_size(rows), 0);
+	b->all->rights = b->rights;
+	rights_free(narrow);
+	assert_int_equal(bed_add(b, BED_NOTE, VIEW_TEXT("x")).reason, VITALED_REASON_NONE);
 }
 
 static void descriptors_of_another_kind_are_refused(void **state)
@@ -518,6 +573,7 @@ int main(void)
 		T(large_document_goes_through_in_chunks),
 		T(slow_reader_does_not_hold_up_other_calls),
 		T(content_that_differs_from_its_metadata_is_refused),
+		T(type_that_is_not_for_a_profession_is_not_added),
 		T(descriptors_of_another_kind_are_refused),
 		T(list_filter_selects_and_strange_members_are_refused),
 		T(summary_holds_typed_entries),

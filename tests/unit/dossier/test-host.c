@@ -112,7 +112,8 @@ static void filter_that_does_not_load_is_a_fault(void **state)
 static void requests_that_lack_something_are_a_fault(void **state)
 {
 	static const enum dossier_op ops[] = {DOSSIER_OP_ROWS, DOSSIER_OP_LIST,
-		DOSSIER_OP_SUMMARY, DOSSIER_OP_READ, DOSSIER_OP_ADD, DOSSIER_OP_FLAG};
+		DOSSIER_OP_SUMMARY, DOSSIER_OP_READ, DOSSIER_OP_ADD, DOSSIER_OP_FLAG,
+		DOSSIER_OP_WEIGH};
 	struct bench *b = *state;
 
 	assert_int_equal(bench_ask_with(b, DOSSIER_OP_OPEN, LINK_TAG_FLAG, "x"), DOSSIER_FAULT);
@@ -363,6 +364,40 @@ static void content_that_is_cut_or_too_long_or_other_is_refused(void **state)
 	assert_int_equal(bench_ask_with(b, DOSSIER_OP_ROWS, LINK_TAG_FILTER, "{}"), 0);
 }
 
+static void weighing_tells_the_row_and_changes_nothing(void **state)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(4096);
+	_cleanup_json_ json_t *rows = NULL;
+	int fd = bench_metadata(VIEW_TEXT("x"), ",\"flags\":[\"masque_ps\"]");
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct bench *b = *state;
+	const json_t *row;
+	uint64_t version;
+	struct tlv t;
+
+	bench_created(b);
+	version = b->h.store.version;
+	tlv_put_str(&body, LINK_TAG_FACTS, BENCH_AUTHOR);
+	bench_send(b, DOSSIER_OP_WEIGH, &body, &fd, 1);
+	assert_int_equal(bench_next(b), 0);
+	assert_int_equal(tlv_find(b->answer.body, LINK_TAG_ROWS, &t), 0);
+	assert_int_equal(json_parse(t.value, &rows), 0);
+	assert_int_equal(json_array_size(rows), 1);
+	row = json_array_get(rows, 0);
+	assert_string_equal(json_get_str(row, "type"), "image");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(row, "flags"), 0)),
+		"masque_ps");
+	assert_non_null(json_get_str(row, "author"));
+	assert_null(json_object_get(row, "title"));
+	assert_int_equal(b->h.store.version, version);
+	bench_send(b, DOSSIER_OP_WEIGH, &body, &null, 1);
+	assert_int_equal(bench_next(b), DOSSIER_INVALID);
+	close(null);
+	close(fd);
+	assert_int_equal(bench_ask_with(b, DOSSIER_OP_WEIGH, LINK_TAG_FACTS, BENCH_AUTHOR),
+		DOSSIER_FAULT);
+}
+
 static void descriptors_of_another_kind_are_invalid(void **state)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(4096);
@@ -550,6 +585,7 @@ int main(void)
 		T(content_that_stalls_is_late),
 		T(content_that_is_cut_or_too_long_or_other_is_refused),
 		T(descriptors_of_another_kind_are_invalid),
+		T(weighing_tells_the_row_and_changes_nothing),
 		T(broker_that_hangs_up_during_a_stream_ends_the_program),
 		T(reader_that_leaves_or_stalls_is_given_up),
 		T(readers_are_limited),

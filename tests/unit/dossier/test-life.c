@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "daemon/dossier/inside.h"
 #include "daemon/limits.h"
 #include "tests/unit/dossier/bed.h"
@@ -51,16 +54,101 @@ static void pseudonym_is_an_hmac_that_survives_a_restart(void **state)
 	char two[65];
 	char other[65];
 
-	assert_int_equal(dossier_pseudonym(b->all, "2550699999999", one), 0);
-	assert_int_equal(dossier_pseudonym(b->all, "2550699999998", other), 0);
+	assert_int_equal(dossier_pseudonym(b->all, "2550699999999", NATURE_REAL, one), 0);
+	assert_int_equal(dossier_pseudonym(b->all, "2550699999998", NATURE_REAL, other), 0);
 	assert_string_not_equal(one, other);
 	bed_stop(b);
 	assert_int_equal(bed_start(b), 0);
-	assert_int_equal(dossier_pseudonym(b->all, "2550699999999", two), 0);
+	assert_int_equal(dossier_pseudonym(b->all, "2550699999999", NATURE_REAL, two), 0);
 	assert_string_equal(one, two);
-	assert_true(dossier_pseudonym(b->all, "255069999999912", two) < 0);
-	assert_true(dossier_pseudonym(b->all, "25506999999x9", two) < 0);
-	assert_int_equal(dossier_pseudonym(b->all, "255062A999999", two), 0);
+	assert_true(dossier_pseudonym(b->all, "255069999999912", NATURE_REAL, two) < 0);
+	assert_true(dossier_pseudonym(b->all, "25506999999x9", NATURE_REAL, two) < 0);
+	assert_int_equal(dossier_pseudonym(b->all, "255062A999999", NATURE_REAL, two), 0);
+}
+
+/* HMAC-SHA256, computed here apart from the room, of the pseudonym key and the whole name. */
+static void expected(const struct bed *b, const char *name, char ret_hex[65])
+{
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(65);
+	unsigned char hash[32];
+	unsigned char key[32];
+	char path[256];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/pseudonym.key", b->state);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(key, 1, sizeof(key), f), sizeof(key));
+	fclose(f);
+	assert_non_null(HMAC(EVP_sha256(), key, sizeof(key), (const unsigned char *)name,
+		strlen(name), hash, NULL));
+	hex_encode(&hex, VIEW(hash));
+	assert_int_equal(view_copy_str(buf_view(&hex), ret_hex, 65), 0);
+}
+
+static void each_nature_has_pseudonyms_of_its_own(void **state)
+{
+	static const struct {
+		enum nature nature;
+		const char *name;
+	} natures[] = {
+		{NATURE_REAL, "1:2550699999999"},
+		{NATURE_UNKNOWN, "1:2550699999999"}, /* a real Vitale */
+		{NATURE_TEST, "test:1:2550699999999"},
+		{NATURE_SIMULATED, "simulated:1:2550699999999"},
+	};
+	struct bed *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(natures); i++) {
+		char wanted[65];
+		char got[65];
+
+		expected(b, natures[i].name, wanted);
+		assert_int_equal(
+			dossier_pseudonym(b->all, "2550699999999", natures[i].nature, got), 0);
+		assert_string_equal(got, wanted);
+	}
+}
+
+static void simulated_card_does_not_open_the_dossier_of_a_real_one(void **state)
+{
+	struct bed *b = *state;
+
+	assert_int_equal(
+		dossier_pseudonym(b->all, "2550699999999", NATURE_REAL, b->s.patient.pseudonym),
+		0);
+	b->s.patient.nature = NATURE_REAL;
+	b->config.required[NATURE_REAL] = PROOF_MUTUAL;
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
+	assert_int_equal(bed_unlock(b), VITALED_REASON_NONE);
+	assert_int_equal(bed_create(b).reason, VITALED_REASON_NONE);
+	bed_lock(b);
+	fake_session(&b->s);
+	b->s.intents = SESSION_INTENT_CONSULT;
+	assert_int_equal(dossier_pseudonym(b->all, "2550699999999", NATURE_SIMULATED,
+				 b->s.patient.pseudonym),
+		0);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NO_DOSSIER);
+}
+
+static void card_of_unknown_nature_needs_the_proof_of_real_cards(void **state)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct bed *b = *state;
+	struct reply r = bed_reply();
+
+	b->config.required[NATURE_UNKNOWN] = PROOF_LOCKED;
+	b->config.required[NATURE_REAL] = PROOF_READ;
+	bed_created(b);
+	b->s.patient.nature = NATURE_UNKNOWN;
+	b->s.proof = PROOF_READ;
+	rows = bed_list(b, NULL);
+	assert_int_equal(json_array_size(rows), 0);
+	b->config.required[NATURE_REAL] = PROOF_LOCKED;
+	dossier_list(&b->s, NULL, bed_done_fn, &r);
+	bed_wait(b, &r);
+	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(r.rule, "proof");
 }
 
 static void absent_dossier_without_create_is_no_dossier_and_leaves_no_file(void **state)
@@ -323,6 +411,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(pseudonym_is_an_hmac_that_survives_a_restart),
+		T(each_nature_has_pseudonyms_of_its_own),
+		T(simulated_card_does_not_open_the_dossier_of_a_real_one),
+		T(card_of_unknown_nature_needs_the_proof_of_real_cards),
 		T(absent_dossier_without_create_is_no_dossier_and_leaves_no_file),
 		T(absent_dossier_that_is_not_created_leaves_no_file),
 		T(broker_that_was_killed_leaves_files_that_the_next_start_sweeps),

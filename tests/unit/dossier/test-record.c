@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,85 @@ static void change_whose_end_was_not_recorded_is_recorded_at_the_next_opening(vo
 	assert_int_equal(fake_audit_count("document-added", "recovered"), 1);
 }
 
+/* a document was added, and the record took no end of it */
+static void leave_unfinished(struct bed *b)
+{
+	bed_created(b);
+	fake_audit.refuse = UINT_MAX;
+	fake_audit.after = 1;
+	assert_int_equal(
+		bed_add(b, BED_NOTE, VIEW_TEXT("x")).reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	fake_audit.refuse = 0;
+	bed_lock(b);
+	fake_session(&b->s);
+}
+
+static void end_is_recovered_only_when_the_header_has_been_verified(void **state)
+{
+	struct bed *b = *state;
+
+	leave_unfinished(b);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
+	assert_int_equal(fake_audit_count("document-added", "recovered"), 0);
+	assert_int_equal(bed_unlock(b), VITALED_REASON_NONE);
+	assert_int_equal(fake_audit_count("document-added", "recovered"), 1);
+	assert_int_equal(json_integer_value(json_object_get(
+				 fake_audit_last("document-added"), "dossier-version")),
+		2);
+}
+
+static void forged_store_one_ahead_never_becomes_the_recorded_one(void **state)
+{
+	struct bed *b = *state;
+	char path[256];
+	sqlite3 *db;
+	size_t before;
+
+	leave_unfinished(b);
+	/* version and hash are as the chain wants them, but the header is none of the key's */
+	bed_path(b, ".dossier", path, sizeof(path));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "UPDATE dossier SET header = zeroblob(length(header))", NULL,
+			NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	before = json_array_size(fake_audit.entries);
+	for (size_t i = 0; i < 2; i++) {
+		fake_session(&b->s);
+		assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
+		assert_int_equal(bed_unlock(b), VITALED_REASON_STORE_UNAVAILABLE);
+	}
+	assert_int_equal(fake_audit_count("document-added", "recovered"), 0);
+	for (size_t i = before; i < json_array_size(fake_audit.entries); i++) {
+		assert_null(json_object_get(
+			json_array_get(fake_audit.entries, i), "dossier-version"));
+	}
+}
+
+static void refusal_before_the_grant_names_no_version_of_the_file(void **state)
+{
+	struct bed *b = *state;
+
+	leave_unfinished(b);
+	bed_become(b, "899700000001", 99, "SA07");
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NOT_PERMITTED);
+	assert_non_null(fake_audit_last("denied"));
+	assert_null(json_object_get(fake_audit_last("denied"), "dossier-version"));
+}
+
+static void recovered_end_that_cannot_be_recorded_opens_nothing(void **state)
+{
+	struct bed *b = *state;
+
+	leave_unfinished(b);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
+	fake_audit.after = 0;
+	fake_audit.refuse = 1;
+	assert_int_equal(bed_unlock(b), VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_null(dossier_state_of(&b->s));
+}
+
 static void creation_whose_end_was_not_recorded_stays(void **state)
 {
 	struct bed *b = *state;
@@ -144,14 +224,6 @@ static void store_ahead_of_the_record_is_rejected(void **state)
 	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
 }
 
-static void copy_file(const char *from, const char *to)
-{
-	char line[600];
-
-	(void)snprintf(line, sizeof(line), "cp %s %s", from, to);
-	assert_int_equal(system(line), 0); /* a test's own paths */
-}
-
 static void store_rolled_back_is_rejected(void **state)
 {
 	struct bed *b = *state;
@@ -166,13 +238,13 @@ static void store_rolled_back_is_rejected(void **state)
 	bed_path(b, ".dossier-wal", wal, sizeof(wal));
 	(void)snprintf(kept, sizeof(kept), "%s/kept", b->state);
 	(void)snprintf(kept_wal, sizeof(kept_wal), "%s/kept-wal", b->state);
-	copy_file(path, kept);
-	copy_file(wal, kept_wal);
+	bed_copy(path, kept);
+	bed_copy(wal, kept_wal);
 	bed_open(b, BED_ALL);
 	(void)bed_add(b, BED_NOTE, VIEW_TEXT("x"));
 	bed_lock(b);
-	copy_file(kept, path);
-	copy_file(kept_wal, wal);
+	bed_copy(kept, path);
+	bed_copy(kept_wal, wal);
 	fake_session(&b->s);
 	assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
 	assert_string_equal(
@@ -267,6 +339,10 @@ int main(void)
 		T(nothing_is_changed_that_is_not_recorded_before),
 		T(refusal_that_cannot_be_recorded_ends_the_session),
 		T(change_whose_end_was_not_recorded_is_recorded_at_the_next_opening),
+		T(end_is_recovered_only_when_the_header_has_been_verified),
+		T(forged_store_one_ahead_never_becomes_the_recorded_one),
+		T(refusal_before_the_grant_names_no_version_of_the_file),
+		T(recovered_end_that_cannot_be_recorded_opens_nothing),
 		T(creation_whose_end_was_not_recorded_stays),
 		T(store_ahead_of_the_record_is_rejected),
 		T(store_rolled_back_is_rejected),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * rights_decide() against the matrix M526, column by column and line by line, as it stands in
- * doc/rights.md; then every rule that refuses, and every way in which a data file can be wrong.
+ * doc/rights.md; then every rule that refuses.
  */
 /* clang-format off */
 #include <stdarg.h>
@@ -11,12 +11,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "daemon/consent/rights.h"
 
@@ -339,249 +335,6 @@ static void words_and_labels(void **state)
 	assert_null(rights_free(NULL));
 }
 
-/* -- data files --------------------------------------------------------------------------------- */
-
-static char folder[64];
-
-static void put_file(const char *name, const char *content)
-{
-	char path[128];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	(void)fputs(content, f);
-	fclose(f);
-}
-
-static void copy_data(const char *name)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(256U * 1024U);
-	char path[256];
-	uint8_t block[1024];
-	size_t n;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", RIGHTS_DATA, name);
-	f = fopen(path, "r");
-	assert_non_null(f);
-	while ((n = fread(block, 1, sizeof(block), f)) > 0) {
-		buf_put(&text, block, n);
-	}
-	fclose(f);
-	buf_put_u8(&text, 0);
-	put_file(name, (const char *)text.data);
-}
-
-static int make_folder(void **state)
-{
-	(void)state;
-	(void)snprintf(folder, sizeof(folder), "/tmp/vitaled-rights-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	copy_data("professions.json");
-	copy_data("sectors.json");
-	copy_data("actions.json");
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	static const char *const names[] = {"professions.json", "sectors.json", "actions.json"};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		char path[128];
-
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)remove(path);
-	}
-	return rmdir(folder);
-}
-
-#define HEAD  "\"format\":1,\"date\":\"d\",\"source\":\"s\",\"note\":\"n\""
-#define CARDS "\"cards\":[{\"code\":0,\"label\":\"CPS\",\"use\":\"own\"}]"
-#define JOBS  "\"professions\":[{\"code\":10,\"label\":\"m\",\"role\":\"doctor\",\"types\":%s}]"
-#define SPECS "\"occupational-specialities\":[\"SM25\"]"
-
-static void data_files_that_are_wrong_are_refused(void **state)
-{
-	static const struct {
-		const char *name;
-		const char *text;
-	} vectors[] = {
-		{"professions.json", "["},
-		{"professions.json", "[]"},
-		{"professions.json",
-			"{\"format\":2,\"date\":\"\",\"source\":\"\",\"note\":\"\"}"},
-		{"professions.json", "{\"format\":1}"},
-		{"professions.json", "{\"format\":1,\"date\":\"d\"}"},
-		{"professions.json", "{\"format\":1,\"date\":\"d\",\"source\":\"s\"}"},
-		{"professions.json", "{" HEAD "}"},
-		{"professions.json", "{" HEAD ",\"cards\":[]}"},
-		{"professions.json", "{" HEAD ",\"cards\":[{\"code\":256}]}"},
-		{"professions.json", "{" HEAD ",\"cards\":[{\"code\":0}]}"},
-		{"professions.json", "{" HEAD ",\"cards\":[{\"code\":0,\"label\":\"\"}]}"},
-		{"professions.json",
-			"{" HEAD ",\"cards\":[{\"code\":0,\"label\":\"\",\"use\":\"x\"}]}"},
-		{"professions.json", "{" HEAD "," CARDS "}"},
-		{"professions.json", "{" HEAD "," CARDS ",\"professions\":[{}]}"},
-		{"professions.json", "{" HEAD "," CARDS ",\"professions\":[{\"code\":1}]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\"}]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
-			"\"role\":\"occupational\"}]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
-			"\"role\":\"ps\"}]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
-			"\"role\":\"ps\",\"types\":\"some\"}]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
-			"\"role\":\"ps\",\"types\":[1]}]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
-			"\"role\":\"ps\",\"types\":\"all\"},{\"code\":1,\"label\":\"\","
-			"\"role\":\"ps\",\"types\":\"all\"}]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
-			"\"role\":\"ps\",\"types\":[]}],\"occupational-specialities\":[1]}"},
-		{"professions.json",
-			"{" HEAD "," CARDS ",\"professions\":[{\"code\":1,\"label\":\"\","
-			"\"role\":\"ps\",\"types\":[]}],\"occupational-specialities\":[\"1\","
-			"\"2\",\"3\","
-			"\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\","
-			"\"14\",\"15\","
-			"\"16\",\"17\"]}"},
-		{"sectors.json", "{" HEAD "}"},
-		{"sectors.json", "{" HEAD ",\"sectors\":[{}]}"},
-		{"sectors.json", "{" HEAD ",\"sectors\":[{\"code\":\"SA01\"}]}"},
-		{"sectors.json", "{" HEAD ",\"sectors\":[{\"code\":\"SA01\",\"label\":\"\"}]}"},
-		{"sectors.json",
-			"{" HEAD
-			",\"sectors\":[{\"code\":\"SA01\",\"label\":\"\",\"access\":\"x\"}]}"},
-		{"sectors.json",
-			"{" HEAD ",\"sectors\":[{\"code\":\"SA01\",\"label\":\"\",\"access\":"
-			"\"never\"}]}"},
-		{"actions.json", "{" HEAD "}"},
-		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"fly\"}]}"},
-		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"open\"}]}"},
-		{"actions.json",
-			"{" HEAD ",\"actions\":[{\"action\":\"open\",\"source\":\"\"}]}"},
-		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"open\",\"source\":\"\","
-				 "\"intent\":\"x\"}]}"},
-		{"actions.json", "{" HEAD ",\"actions\":[{\"action\":\"open\",\"source\":\"\","
-				 "\"intent\":null}]}"},
-		{"actions.json",
-			"{" HEAD
-			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
-			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
-			"\"yes\","
-			"\"occupational\":\"maybe\"}}]}"},
-		{"actions.json",
-			"{" HEAD
-			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
-			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
-			"\"yes\","
-			"\"occupational\":\"yes\",\"nobody\":\"yes\"}}]}"},
-		{"actions.json",
-			"{" HEAD
-			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
-			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
-			"\"yes\","
-			"\"occupational\":\"yes\"},\"masked\":{}}]}"},
-		{"actions.json",
-			"{" HEAD
-			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
-			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
-			"\"yes\","
-			"\"occupational\":\"yes\"}}]}"},
-		{"actions.json",
-			"{" HEAD
-			",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null,"
-			"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
-			"\"yes\","
-			"\"occupational\":\"yes\"}},{\"action\":\"open\",\"source\":\"\"}]}"},
-	};
-	struct rights *r = NULL;
-
-	(void)state;
-	assert_int_equal(rights_new(folder, &r), 0);
-	r = rights_free(r);
-	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
-		put_file(vectors[i].name, vectors[i].text);
-		assert_int_equal(rights_new(folder, &r), -EBADMSG);
-		assert_null(r);
-		copy_data(vectors[i].name);
-	}
-}
-
-static void too_many_sectors_are_refused(void **state)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(64U * 1024U);
-	struct rights *r = NULL;
-
-	(void)state;
-	buf_put_str(&text, "{" HEAD ",\"sectors\":[");
-	for (int i = 0; i < 129; i++) {
-		buf_printf(&text, "%s{\"code\":\"X%d\",\"label\":\"\",\"access\":\"care\"}",
-			i > 0 ? "," : "", i);
-	}
-	buf_put_str(&text, "]}");
-	buf_put_u8(&text, 0);
-	put_file("sectors.json", (const char *)text.data);
-	assert_int_equal(rights_new(folder, &r), -EBADMSG);
-}
-
-static void files_that_cannot_be_read_are_a_fault(void **state)
-{
-	_cleanup_(buf_done) struct buf large = BUF_NULL(300U * 1024U);
-	_cleanup_(buf_done) struct buf name = BUF_NULL(8192);
-	struct rights *r = NULL;
-	char path[128];
-
-	(void)state;
-	assert_int_equal(rights_new("/nowhere", &r), -ENOENT);
-	(void)memset(buf_extend(&large, 299 * 1024), ' ', (size_t)299 * 1024);
-	buf_put_u8(&large, 0);
-	put_file("sectors.json", (const char *)large.data);
-	assert_int_equal(rights_new(folder, &r), -EMSGSIZE);
-	(void)snprintf(path, sizeof(path), "%s/sectors.json", folder);
-	assert_int_equal(remove(path), 0);
-	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(rights_new(folder, &r), -EISDIR);
-	(void)memset(buf_extend(&name, 5000), 'x', 5000);
-	buf_put_u8(&name, 0);
-	assert_int_equal(rights_new((const char *)name.data, &r), -EMSGSIZE);
-}
-
-static void a_list_of_types_narrows_a_profession_but_not_an_author(void **state)
-{
-	struct rights_facts f = facts(RIGHTS_ACTION_READ);
-	struct rights *r = NULL;
-	struct rights *all = rights;
-	char text[512];
-
-	(void)state;
-	(void)snprintf(text, sizeof(text), "{" HEAD "," CARDS "," JOBS "," SPECS "}",
-		"[\"prescription\",\"consultation\"]");
-	put_file("professions.json", text);
-	assert_int_equal(rights_new(folder, &r), 0);
-	rights = r;
-	assert_string_equal(decide(&f), "allow doctor");
-	f.type = "image";
-	assert_string_equal(decide(&f), "deny document-type");
-	f.author = true;
-	assert_string_equal(decide(&f), "allow author");
-	f.author = false;
-	f.type = NULL;
-	assert_string_equal(decide(&f), "allow doctor");
-	rights = all;
-	rights_free(r);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -595,11 +348,6 @@ int main(void)
 		cmocka_unit_test(each_action_needs_its_intent),
 		cmocka_unit_test(document_rules_are_told_apart),
 		cmocka_unit_test(words_and_labels),
-#define F(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
-		F(data_files_that_are_wrong_are_refused),
-		F(too_many_sectors_are_refused),
-		F(files_that_cannot_be_read_are_a_fault),
-		F(a_list_of_types_narrows_a_profession_but_not_an_author),
 	};
 
 	json_setup();
