@@ -97,11 +97,11 @@ static enum vitaled_reason admit(void *user, struct session *s, const char **ret
 	return dossier_admit(b->dossiers, s, ret_rule);
 }
 
-static int pseudonym(void *user, const char *number, char ret_hex[65])
+static int pseudonym(void *user, const char *number, enum nature nature, char ret_hex[65])
 {
 	struct broker *b = user;
 
-	return trace(dossier_pseudonym(b->dossiers, number, ret_hex));
+	return trace(dossier_pseudonym(b->dossiers, number, nature, ret_hex));
 }
 
 static void prepare(void *user, struct session *s)

@@ -133,16 +133,23 @@ static bool short_name(const char *text)
 	return n > 0 && n <= NAME_MAX_BYTES;
 }
 
+/* "default" stands for any two readers only where no pair is configured; else it is a name like
+ * others, also when the caller gave none */
+static bool pair_known(const struct config *config, const char *name)
+{
+	bool known = config->n_pairs == 0 && strcmp(name, "default") == 0;
+
+	for (size_t i = 0; i < config->n_pairs; i++)
+		known = known || strcmp(config->pairs[i].name, name) == 0;
+	return known;
+}
+
 static int set_pair(void *user, DBusMessageIter *value)
 {
 	struct open_args *args = user;
-	const char *name = wire_get_str(value);
-	bool known = strcmp(name, "default") == 0;
 
-	for (size_t i = 0; i < args->config->n_pairs; i++)
-		known = known || strcmp(args->config->pairs[i].name, name) == 0;
-	args->o.pair = name;
-	return known ? 0 : WIRE_INVALID;
+	args->o.pair = wire_get_str(value);
+	return pair_known(args->config, args->o.pair) ? 0 : WIRE_INVALID;
 }
 
 static int set_structure(void *user, DBusMessageIter *value)
@@ -258,6 +265,10 @@ void manager_on_open(struct call *call)
 	}
 	if (r == 0 && args->o.mode == SESSION_MODE_IDENTITY && args->intent_given) {
 		bad = "intent"; /* nothing is opened */
+		r = WIRE_INVALID;
+	}
+	if (r == 0 && !args->o.pair && !pair_known(args->config, "default")) {
+		bad = "pair";
 		r = WIRE_INVALID;
 	}
 	if (r > 0) {

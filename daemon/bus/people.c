@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * What a session wants from people becomes a question to the right agent: PIN and choices to the
- * professional's, consent to the patient's own display when the pair has one, else to the
- * professional's. Whatever names a patient goes in a sealed memfd.
+ * professional's, consent to the patient's own display. Only a pair for which no display is configured
+ * has its consent asked by the professional's agent: a display that is away does not turn a
+ * patient's answer into somebody else's word for it. Whatever names a patient goes in a sealed memfd.
  */
+#include <string.h>
+
 #include "daemon/bus/ask.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/objects.h"
 
 static struct agent *pick(struct bus *b, const struct session *s, unsigned int capability)
 {
-	const char *pair = session_pair(s);
-
-	return agents_pick(
-		b, capability, pair ? pair : "default", session_owner(s), session_uid(s));
+	return agents_pick(b, capability, session_pair(s), session_owner(s), session_uid(s));
 }
 
 static void request_new(
@@ -94,6 +94,15 @@ void bus_ask_choice(
 		CONSENT_FORM_ORAL);
 }
 
+static bool has_display(const struct config *config, const char *pair)
+{
+	for (size_t i = 0; i < config->n_agents; i++)
+		if (agents_capability(config->agents[i].capability) == AGENT_PATIENT_DISPLAY &&
+			strcmp(config->agents[i].pair, pair) == 0)
+			return true;
+	return false;
+}
+
 void bus_ask_consent(void *bus, struct session *s, const json_t *request)
 {
 	struct bus *b = bus;
@@ -104,7 +113,7 @@ void bus_ask_consent(void *bus, struct session *s, const json_t *request)
 	if (a)
 		form = a->peer->uid != session_uid(s) ? CONSENT_FORM_SCREEN
 						      : CONSENT_FORM_SCREEN_SHARED;
-	else
+	else if (!has_display(b->rooms.config, session_pair(s)))
 		a = pick(b, s, AGENT_PROFESSIONAL);
 	if (!a) {
 		consent_answered(b->rooms.consents, s, NULL, VITALED_REASON_NO_AGENT);

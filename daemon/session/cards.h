@@ -63,7 +63,7 @@ struct card {
 	struct child *child; /* while in use */
 	void *user;	     /* the professional's life or the session that uses it */
 	uid_t in_use_uid;    /* (uid_t)-1: nobody */
-	uint64_t pin_until;  /* CLOCK_MONOTONIC; 0: no verified PIN kept */
+	uint64_t pin_until;  /* to be shown, CLOCK_MONOTONIC; 0: no verified PIN kept */
 };
 
 struct cards;

@@ -72,7 +72,9 @@ struct session {
 	json_t *wanted; /* option "patient" */
 	char *structure;
 	char *pair;
-	char *application;
+	char *application; /* "name version", for the record */
+	char *application_name;
+	char *application_version;
 	uint64_t lifetime; /* microseconds */
 	bool wait;
 	char audit_id[64];

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The life of a professional's card between sessions: its process holds the card exclusively, so
- * that the card's own verified-PIN state serves further sessions of the same user and nobody
- * else. It ends when the card leaves, when pin-lifetime or pin-idle has passed, on Card.Lock(), or
- * when another user needs the card; the card is then reset (CLOSE) before its process ends. The
- * PIN itself is never here. A life whose session is still running when its time is over ends with
- * that session.
+ * that the card's own verified-PIN state serves further sessions of the same user at the same pair
+ * and nobody else. It ends when the card leaves, when pin-lifetime or pin-idle has passed (sleep
+ * counts: CLOCK_BOOTTIME), on Card.Lock(), or when another user or pair needs the card; the card is
+ * then reset (CLOSE) before its process ends. The PIN itself is never here. A life whose session is
+ * still running when its time is over ends with that session.
  */
 #include "daemon/session/professional.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct professional {
 	struct sessions *all;
 	struct professional *next;
 	struct card *card;
 	uid_t uid;
+	char pair[sizeof(((struct config_pair *)NULL)->name)];
 	struct session *session; /* that uses it now, or NULL */
-	uint64_t since;		 /* of the PIN, CLOCK_MONOTONIC; 0: none verified */
+	uint64_t since;		 /* of the PIN, CLOCK_BOOTTIME; 0: none verified */
 	uint64_t used;
 	bool doubt; /* a VERIFY may have changed the card's state */
 	bool closing;
@@ -102,6 +104,15 @@ static uint64_t pin_until(const struct professional *p)
 	return life < idle ? life : idle;
 }
 
+/* The same moment on the clock of struct card, as far as that can be told: it stands still while
+ * the machine sleeps. */
+static uint64_t shown(uint64_t until)
+{
+	uint64_t now = clock_boottime();
+
+	return until > now ? clock_monotonic() + (until - now) : 0;
+}
+
 static int on_time(sd_event_source *source, uint64_t usec, void *user);
 
 static void schedule(struct professional *p)
@@ -109,8 +120,8 @@ static void schedule(struct professional *p)
 	uint64_t until = pin_until(p);
 
 	p->timer = sd_event_source_disable_unref(p->timer);
-	p->card->pin_until = until;
-	if (until != 0 && sd_event_add_time(p->all->ev, &p->timer, CLOCK_MONOTONIC, until, 0,
+	p->card->pin_until = shown(until);
+	if (until != 0 && sd_event_add_time(p->all->ev, &p->timer, CLOCK_BOOTTIME, until, 0,
 				  on_time, p) < 0) {
 		p->since = 0; /* a PIN whose end cannot be kept is not kept */
 		p->card->pin_until = 0;
@@ -136,7 +147,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *user)
 
 bool professional_pin_held(const struct professional *p)
 {
-	return p->since != 0 && !p->doubt && clock_monotonic() < pin_until(p);
+	return p->since != 0 && !p->doubt && clock_boottime() < pin_until(p);
 }
 
 void professional_doubt(struct professional *p)
@@ -148,14 +159,14 @@ void professional_doubt(struct professional *p)
 void professional_pin_given(struct professional *p)
 {
 	p->doubt = false;
-	p->since = clock_monotonic();
+	p->since = clock_boottime();
 	p->used = p->since;
 	schedule(p);
 }
 
 void professional_used(struct professional *p)
 {
-	p->used = clock_monotonic();
+	p->used = clock_boottime();
 	if (p->since != 0) {
 		schedule(p);
 	}
@@ -163,9 +174,15 @@ void professional_used(struct professional *p)
 
 /* -- use by sessions ------------------------------------------------------------------------------ */
 
-bool professional_usable(struct sessions *all, struct card *c, uid_t uid, bool *ret_soon)
+static bool serves(const struct professional *p, const struct session *s)
 {
-	struct professional *p = life_of(all, c);
+	return p->uid == s->uid && strcmp(p->pair, s->pair) == 0 && !p->closing &&
+	       professional_pin_held(p);
+}
+
+bool professional_usable(const struct session *s, struct card *c, bool *ret_soon)
+{
+	struct professional *p = life_of(s->all, c);
 
 	*ret_soon = false;
 	if (!c->child) {
@@ -174,10 +191,11 @@ bool professional_usable(struct sessions *all, struct card *c, uid_t uid, bool *
 	if (!p || p->session) {
 		return false;
 	}
-	if (p->uid == uid && !p->closing && professional_pin_held(p)) {
+	if (serves(p, s)) {
 		return true;
 	}
-	close_life(p); /* another user's, or of no use any more: reset, then it is free */
+	close_life(
+		p); /* another user's or pair's, or of no use any more: reset, then it is free */
 	*ret_soon = true;
 	return false;
 }
@@ -199,7 +217,10 @@ int professional_take(struct session *s, struct card *c)
 			.uid = s->uid,
 			.public = BUF_NULL(LINK_MAX_FRAME),
 		};
-		r = cards_claim(all->cards, c, s->uid, p);
+		r = view_copy_str(view_str(s->pair), p->pair, sizeof(p->pair));
+		if (r == 0) {
+			r = cards_claim(all->cards, c, s->uid, p);
+		}
 		if (r < 0) {
 			free(p);
 			return trace(r);

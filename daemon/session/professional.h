@@ -4,13 +4,13 @@
 #include "daemon/session/inside.h"
 
 /** professional_take() - the life of the card @c for @s: a new one, or the idle one of the same
- *  user. Return: 0 or a fault. */
+ *  user and pair. Return: 0 or a fault. */
 int professional_take(struct session *s, struct card *c) _must_check_;
 /** professional_leave() - the session is done with its life. */
 void professional_leave(struct session *s);
-/** professional_usable() - whether a session of @uid may take @c now: it is free, or idle in the
- *  hands of the same user. @ret_soon: it will be free in a moment without anybody's doing. */
-bool professional_usable(struct sessions *all, struct card *c, uid_t uid, bool *ret_soon);
+/** professional_usable() - whether @s may take @c now: it is free, or idle in the hands of the same
+ *  user at the same pair. @ret_soon: it will be free in a moment without anybody's doing. */
+bool professional_usable(const struct session *s, struct card *c, bool *ret_soon);
 const struct buf *professional_public(
 	const struct professional *p); /* READ_PUBLIC; empty: not yet */
 int professional_keep_public(struct professional *p, struct view body) _must_check_;

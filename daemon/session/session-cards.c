@@ -21,6 +21,7 @@ struct found {
 	bool pending; /* a card is being recognised */
 };
 
+/* Any reader will do only where nobody has said which ones belong together. */
 static const struct config_pair *pair_of(const struct session *s)
 {
 	static const struct config_pair any = {.name = "default"};
@@ -31,7 +32,7 @@ static const struct config_pair *pair_of(const struct session *s)
 			return &config->pairs[i];
 		}
 	}
-	return strcmp(s->pair, any.name) == 0 ? &any : NULL;
+	return config->n_pairs == 0 && strcmp(s->pair, any.name) == 0 ? &any : NULL;
 }
 
 static bool is_role(enum card_kind kind, bool professional)
@@ -116,7 +117,7 @@ static void look_free(struct session *s, struct card *patient, struct card *prof
 	bool free_now = !patient->child;
 
 	if (professional) {
-		free_now = professional_usable(s->all, professional, s->uid, &soon) && free_now;
+		free_now = professional_usable(s, professional, &soon) && free_now;
 	}
 	if (free_now) {
 		s->patient_side.card = patient;

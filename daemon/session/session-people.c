@@ -200,7 +200,8 @@ static enum vitaled_reason identify(struct session *s, const struct person *p)
 	}
 	r = view_copy_str(view_sub(view_str(p->nir), 0, NUMBER), number, sizeof(number));
 	if (r == 0) {
-		r = s->all->ops.pseudonym(s->all->user, number, s->patient.pseudonym);
+		r = s->all->ops.pseudonym(
+			s->all->user, number, s->patient_side.nature, s->patient.pseudonym);
 	}
 	wipe(number, sizeof(number));
 	if (r == 0) {
@@ -245,6 +246,16 @@ static void choose(struct session *s)
 	}
 }
 
+/* That names were read is durable before any of them leaves: to agents, to the owner, in a choice.
+ * The entry has their number, not the names. */
+static bool record_people(struct session *s)
+{
+	json_t *details = json_pack("{s:I,s:s}", "count", (json_int_t)s->data->n_people,
+		"proof", proof_word(s->proof));
+
+	return session_record(s, AUDIT_EVENT_IDENTITY_READ, "ok", NULL, details);
+}
+
 static void on_people(void *user, struct link_frame *answer)
 {
 	struct session *s = user;
@@ -257,7 +268,7 @@ static void on_people(void *user, struct link_frame *answer)
 		session_end(s, VITALED_REASON_FAILED);
 	} else if (!take_people(s->data, answer->body)) {
 		session_end(s, VITALED_REASON_CARD_BROKEN);
-	} else {
+	} else if (record_people(s)) {
 		choose(s);
 	}
 }

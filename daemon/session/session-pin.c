@@ -7,13 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "daemon/session/steps.h"
 
 #define TRIES_UNKNOWN UINT8_MAX
+#define ISSUER	      "8025000001" /* of the cards of professionals */
+#define CHIP_DIGITS   9U
 
 /* -- who is it ----------------------------------------------------------------------------------- */
 
-/* Signature and authentication certificate: both trusted, of one person and one nature. */
+/* Signature and authentication certificate: both trusted, of one person, one card and one nature. */
 static enum vitaled_reason take_certificates(struct session *s, struct view body)
 {
 	struct trust_person *person = &s->professional.person;
@@ -35,7 +38,8 @@ static enum vitaled_reason take_certificates(struct session *s, struct view body
 	if (r != VITALED_REASON_NONE) {
 		return r;
 	}
-	if (strcmp(person->national_id, other.national_id) != 0) {
+	if (strcmp(person->national_id, other.national_id) != 0 ||
+		strcmp(person->card_number, other.card_number) != 0) {
 		return VITALED_REASON_NOT_TRUSTED;
 	}
 	if (person->nature != other.nature) {
@@ -47,6 +51,58 @@ static enum vitaled_reason take_certificates(struct session *s, struct view body
 	s->professional_side.nature = person->nature;
 	return buf_check(&s->professional_der) < 0 ? VITALED_REASON_FAILED
 						   : VITALED_REASON_NONE;
+}
+
+/*
+ * The certificates are those of this chip: their card number is "8025000001/0" and the 9 digits that
+ * EF.SN.ICC has after the issuer's number (doc/stand-in.md). How real cards write one into the other
+ * is not public [U]: of them only one number in both certificates is asked, in take_certificates().
+ */
+static enum vitaled_reason check_chip(const struct session *s)
+{
+	_cleanup_(buf_done) struct buf digits = BUF_NULL(2 * SERIAL_MAX);
+	_cleanup_(buf_done) struct buf number = BUF_NULL(64);
+	struct view serial;
+
+	if (s->professional.person.nature == NATURE_REAL) {
+		return VITALED_REASON_NONE;
+	}
+	if (bcd_decode(&digits, buf_view(&s->professional_side.serial)) != 0) {
+		return VITALED_REASON_CARD_BROKEN;
+	}
+	serial = buf_view(&digits);
+	buf_put_str(&number, ISSUER "/0");
+	buf_put_view(&number, view_last(serial, CHIP_DIGITS));
+	if (buf_check(&number) < 0) {
+		return VITALED_REASON_FAILED;
+	}
+	return serial.len == strlen(ISSUER) + CHIP_DIGITS &&
+			       view_equal(
+				       view_sub(serial, 0, strlen(ISSUER)), view_str(ISSUER)) &&
+			       view_equal(buf_view(&number),
+				       view_str(s->professional.person.card_number))
+		       ? VITALED_REASON_NONE
+		       : VITALED_REASON_NOT_TRUSTED;
+}
+
+/* What the certificate says of the speciality counts; the card's own file (D104), which nobody
+ * signed, only where the certificate says nothing, and it must not contradict. */
+static enum vitaled_reason take_speciality(struct session *s, struct view body)
+{
+	struct session_professional *p = &s->professional;
+	const char *certified = p->person.speciality;
+	char said[sizeof(p->speciality)] = "";
+	int q = tlv_find_str(body, LINK_TAG_SPECIALITY, said, sizeof(said));
+
+	if (q != 0 && q != TLV_ABSENT) {
+		return VITALED_REASON_CARD_BROKEN;
+	}
+	if (certified[0] != '\0' && said[0] != '\0' && strcmp(certified, said) != 0) {
+		return VITALED_REASON_NOT_TRUSTED;
+	}
+	read_copy(
+		p->speciality, sizeof(p->speciality), certified[0] != '\0' ? certified : said);
+	return VITALED_REASON_NONE;
 }
 
 /* "2026-11-21T22:20:57..." as 20261121222057, to compare with EF_ACTUA (facts: IGC-Santé). */
@@ -102,16 +158,16 @@ enum vitaled_reason session_take_professional(struct session *s, struct view bod
 	if (r == VITALED_REASON_NONE) {
 		r = session_take_role(s, &s->professional_side, body, 'P');
 	}
+	if (r == VITALED_REASON_NONE) {
+		r = check_chip(s);
+	}
+	if (r == VITALED_REASON_NONE) {
+		r = take_speciality(s, body);
+	}
 	if (r != VITALED_REASON_NONE) {
 		return r;
 	}
 	s->professional.role_certificate = buf_view(&s->professional_side.certificate);
-	read_text(body, LINK_TAG_SPECIALITY, s->professional.speciality,
-		sizeof(s->professional.speciality));
-	if (s->professional.speciality[0] == '\0') {
-		read_copy(s->professional.speciality, sizeof(s->professional.speciality),
-			s->professional.person.speciality);
-	}
 	c->kind = kind_of_type(s->professional.person.card_type);
 	c->nature = s->professional.person.nature;
 	cards_touch(s->all->cards, c);
@@ -304,6 +360,12 @@ static bool take_activities(struct session_professional *p, struct view body)
 	return q == TLV_END;
 }
 
+/* The caller may have named the structure: then nothing is offered outside it. */
+static bool is_offered(const struct session *s, const struct session_activity *a)
+{
+	return !s->structure || strcmp(s->structure, a->structure) == 0;
+}
+
 /* The structure that the caller named, or the only one. Never the first of several. */
 static void choose_structure(struct session *s)
 {
@@ -312,7 +374,7 @@ static void choose_structure(struct session *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_activities; i++) {
-		if (!s->structure || strcmp(s->structure, p->activities[i].structure) == 0) {
+		if (is_offered(s, &p->activities[i])) {
 			match = &p->activities[i];
 			n++;
 		}
@@ -356,9 +418,10 @@ void session_ask_structure(struct session *s)
 	for (size_t i = 0; i < p->n_activities; i++) {
 		const struct session_activity *a = &p->activities[i];
 
-		if (json_array_append_new(
-			    choices, json_pack("{s:s,s:s,s:s}", "name", a->name, "id",
-					     a->structure, "sector", a->sector)) < 0) {
+		if (is_offered(s, a) &&
+			json_array_append_new(
+				choices, json_pack("{s:s,s:s,s:s}", "name", a->name, "id",
+						 a->structure, "sector", a->sector)) < 0) {
 			session_end(s, VITALED_REASON_FAILED);
 			return;
 		}
@@ -366,6 +429,7 @@ void session_ask_structure(struct session *s)
 	s->all->ops.ask_choice(s->all->user, s, SESSION_CHOICE_STRUCTURE, choices);
 }
 
+/* @index counts what was offered. */
 int session_choose_structure(struct session *s, uint32_t index)
 {
 	struct session_professional *p = &s->professional;
@@ -373,12 +437,18 @@ int session_choose_structure(struct session *s, uint32_t index)
 	if (s->step != SESSION_STEP_STRUCTURE) {
 		return SESSION_CHOOSE_STATE;
 	}
-	if (index >= p->n_activities) {
-		return SESSION_CHOOSE_RANGE;
+	for (size_t i = 0; i < p->n_activities; i++) {
+		if (!is_offered(s, &p->activities[i])) {
+			continue;
+		}
+		if (index == 0) {
+			p->chosen = &p->activities[i];
+			session_post(s, SESSION_EVENT_GO);
+			return 0;
+		}
+		index--;
 	}
-	p->chosen = &p->activities[index];
-	session_post(s, SESSION_EVENT_GO);
-	return 0;
+	return SESSION_CHOOSE_RANGE;
 }
 
 void session_admit(struct session *s)

@@ -78,6 +78,16 @@ const char *session_pair(const struct session *s)
 	return s->pair;
 }
 
+const char *session_application_name(const struct session *s)
+{
+	return s->application_name;
+}
+
+const char *session_application_version(const struct session *s)
+{
+	return s->application_version;
+}
+
 const char *session_application(const struct session *s)
 {
 	return s->application;

@@ -117,22 +117,20 @@ static void grant(struct session *s)
 	}
 }
 
+/* Its entry is in the record since the names were read. */
 static void grant_identity(struct session *s)
 {
-	json_t *details = json_pack("{s:s}", "proof", proof_word(s->proof));
-
-	if (session_record(s, AUDIT_EVENT_IDENTITY_READ, "ok", NULL, details)) {
-		session_post(s, SESSION_EVENT_GO);
-	}
+	session_post(s, SESSION_EVENT_GO);
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *user);
 
+/* Times of sessions run on while the machine sleeps. */
 static void arm(struct session *s, uint64_t usec)
 {
 	s->timer = sd_event_source_disable_unref(s->timer);
-	if (usec != 0 && sd_event_add_time_relative(s->all->ev, &s->timer, CLOCK_MONOTONIC,
-				 usec, 0, on_time, s) < 0) {
+	if (usec != 0 && sd_event_add_time_relative(s->all->ev, &s->timer, CLOCK_BOOTTIME, usec,
+				 0, on_time, s) < 0) {
 		session_end(s, VITALED_REASON_FAILED); /* a wait without end is none */
 	}
 }
@@ -292,6 +290,8 @@ static void destroy(struct session *s)
 	free(s->structure);
 	free(s->pair);
 	free(s->application);
+	free(s->application_name);
+	free(s->application_version);
 	free(s);
 }
 
@@ -347,7 +347,7 @@ void session_end(struct session *s, enum vitaled_reason r)
 	record_end(s);
 	wipe_session(s);
 	if (sd_event_add_time_relative(
-		    all->ev, &s->timer, CLOCK_MONOTONIC, LIMIT_ENDED_KEPT, 0, on_time, s) < 0) {
+		    all->ev, &s->timer, CLOCK_BOOTTIME, LIMIT_ENDED_KEPT, 0, on_time, s) < 0) {
 		s->timer = NULL; /* it stays until its owner releases it or leaves */
 	}
 	session_changed(s);
@@ -378,8 +378,13 @@ static int copy_texts(struct session *s, const char *owner, const struct session
 	s->owner = strdup(owner);
 	s->pair = strdup(o->pair ? o->pair : "default");
 	s->application = join_application(o);
+	s->application_name = strdup(o->application ? o->application : "");
+	s->application_version = strdup(o->application_version ? o->application_version : "");
 	s->structure = o->structure ? strdup(o->structure) : NULL;
 	s->wanted = o->patient ? json_deep_copy(o->patient) : NULL;
+	if (!s->application_name || !s->application_version) {
+		return fault(-ENOMEM);
+	}
 	if (!s->owner || !s->pair || !s->application || (o->structure && !s->structure) ||
 		(o->patient && !s->wanted)) {
 		return fault(-ENOMEM);
@@ -429,26 +434,41 @@ static int session_make(struct sessions *all, const char *owner, uid_t uid,
 	return 0;
 }
 
-/* Room for one more: live sessions count against their user; of all objects the oldest that has
- * ended makes way. */
+static bool evictable(const struct session *s, uid_t uid)
+{
+	return s->uid == uid && session_over(s) && !s->running;
+}
+
+static void evict_oldest(struct sessions *all, uid_t uid)
+{
+	for (struct session *s = all->first; s; s = s->next) {
+		if (evictable(s, uid)) {
+			remove_session(s);
+			return;
+		}
+	}
+}
+
+/* Room for one more: sessions count against their user, those that run and those that have ended
+ * each for itself. Only the user's own oldest ended one makes way, nobody else's. */
 static bool make_room(struct sessions *all, uid_t uid)
 {
-	struct session *oldest = NULL;
-	size_t mine = 0;
+	size_t live = 0;
+	size_t ended = 0;
 	size_t total = 0;
 
 	for (struct session *s = all->first; s; s = s->next) {
 		total++;
-		mine += s->uid == uid && !session_over(s) ? 1 : 0;
-		if (!oldest && session_over(s) && !s->running) {
-			oldest = s;
-		}
+		live += s->uid == uid && !session_over(s) ? 1 : 0;
+		ended += evictable(s, uid) ? 1 : 0;
 	}
-	if (mine >= LIMIT_SESSIONS_UID || (total >= LIMIT_SESSIONS && !oldest)) {
+	if (live >= LIMIT_SESSIONS_UID || (total >= LIMIT_SESSIONS && ended == 0)) {
 		return false;
 	}
-	if (total >= LIMIT_SESSIONS) {
-		remove_session(oldest);
+	while (ended > 0 && (ended >= LIMIT_SESSIONS_UID || total >= LIMIT_SESSIONS)) {
+		evict_oldest(all, uid);
+		ended--;
+		total--;
 	}
 	return true;
 }

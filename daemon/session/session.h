@@ -26,8 +26,9 @@ struct session_ops {
 	void (*stop_asking)(void *user, struct session *s, enum vitaled_reason why);
 	/* may this professional go on at all? @ret_rule names the rule on refusal (consent/rights) */
 	enum vitaled_reason (*admit)(void *user, struct session *s, const char **ret_rule);
-	/* pseudonym of an own number (dossier/keys): 13 characters without key digits */
-	int (*pseudonym)(void *user, const char *number, char ret_hex[65]);
+	/* pseudonym of an own number (dossier/keys): 13 characters without key digits; of each
+	 * nature of cards another */
+	int (*pseudonym)(void *user, const char *number, enum nature nature, char ret_hex[65]);
 	/* the dossier's process (dossier): ends with session_prepared() */
 	void (*prepare)(void *user, struct session *s);
 	/* the patient's answer (consent): ends with session_consented() */
@@ -46,7 +47,7 @@ int sessions_new(sd_event *ev, const struct config *config, struct cards *cards,
 struct sessions *sessions_free(struct sessions *all); /* locks all */
 
 enum session_open_outcome {
-	SESSION_OPEN_LIMIT = 1, /* LIMIT_SESSIONS or LIMIT_SESSIONS_UID */
+	SESSION_OPEN_LIMIT = 1, /* LIMIT_SESSIONS, or LIMIT_SESSIONS_UID that have not ended */
 	SESSION_OPEN_AUDIT,	/* the record does not take the entry */
 };
 
@@ -72,6 +73,8 @@ uint8_t session_pin_tries(const struct session *s); /* 255: unknown */
 void session_progress(const struct session *s, uint32_t *ret_done, uint32_t *ret_expected);
 const char *session_pair(const struct session *s);
 const char *session_application(const struct session *s); /* "name version" or "" */
+const char *session_application_name(const struct session *s);
+const char *session_application_version(const struct session *s);
 const char *session_audit_id(const struct session *s);
 /** session_audit() - an entry with what this session knows; borrowed from it. */
 struct audit_entry session_audit(const struct session *s, enum audit_event e);

@@ -45,7 +45,7 @@ struct session_options { /* all borrowed; copied by session_open() */
 	unsigned int intents;	 /* 0: consult */
 	const json_t *patient;	 /* {ins|nir, birth-date, rank?, birth-name?} or NULL */
 	const char *structure;	 /* or NULL */
-	const char *pair;	 /* or NULL: "default" */
+	const char *pair;	 /* or NULL: "default", which exists when none is configured */
 	const char *application; /* name or NULL */
 	const char *application_version;
 	uint32_t lifetime; /* s; 0: LIMIT_SESSION_LIFE */

@@ -12,6 +12,9 @@
 #include <systemd/sd-event.h>
 
 uint64_t world_hurry = 1;
+uint64_t world_slept;
+clockid_t world_clock_at;
+clockid_t world_clock_long;
 
 static unsigned int fail_at;
 static unsigned int counted;
@@ -77,10 +80,6 @@ WRAP(int, sd_event_add_child, -ENOMEM,
 	(sd_event * ev, sd_event_source **ret, pid_t pid, int options,
 		sd_event_child_handler_t fn, void *user),
 	(ev, ret, pid, options, fn, user))
-WRAP(int, sd_event_add_time, -ENOMEM,
-	(sd_event * ev, sd_event_source **ret, clockid_t clock, uint64_t usec,
-		uint64_t accuracy, sd_event_time_handler_t fn, void *user),
-	(ev, ret, clock, usec, accuracy, fn, user))
 WRAP(int, sd_event_add_defer, -ENOMEM,
 	(sd_event * ev, sd_event_source **ret, sd_event_handler_t fn, void *user),
 	(ev, ret, fn, user))
@@ -102,6 +101,32 @@ int __wrap_sd_event_add_time_relative(sd_event *ev, sd_event_source **ret, clock
 	if (fails()) {
 		return -ENOMEM;
 	}
+	if (usec >= 100000000ULL) {
+		world_clock_long = clock;
+	}
 	return __real_sd_event_add_time_relative(
 		ev, ret, clock, usec / world_hurry, accuracy, fn, user);
+}
+
+int __real_sd_event_add_time(sd_event *ev, sd_event_source **ret, clockid_t clock,
+	uint64_t usec, uint64_t accuracy, sd_event_time_handler_t fn, void *user);
+int __wrap_sd_event_add_time(sd_event *ev, sd_event_source **ret, clockid_t clock,
+	uint64_t usec, uint64_t accuracy, sd_event_time_handler_t fn, void *user);
+
+int __wrap_sd_event_add_time(sd_event *ev, sd_event_source **ret, clockid_t clock,
+	uint64_t usec, uint64_t accuracy, sd_event_time_handler_t fn, void *user)
+{
+	if (fails()) {
+		return -ENOMEM;
+	}
+	world_clock_at = clock;
+	return __real_sd_event_add_time(ev, ret, clock, usec, accuracy, fn, user);
+}
+
+uint64_t __real_clock_boottime(void);
+uint64_t __wrap_clock_boottime(void);
+
+uint64_t __wrap_clock_boottime(void)
+{
+	return __real_clock_boottime() + world_slept;
 }

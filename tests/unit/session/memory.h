@@ -6,8 +6,13 @@
  * memory_resume()) is neither counted nor fails.
  */
 #include <stdint.h>
+#include <time.h>
 
 extern uint64_t world_hurry; /* divides the waits of sd_event_add_time_relative(); 1: none */
+extern uint64_t world_slept; /* what the machine has slept, as clock_boottime() tells it */
+/* clocks of the last timer at a point in time, and of the last one of at least 100 s from now */
+extern clockid_t world_clock_at;
+extern clockid_t world_clock_long;
 
 void memory_arm(unsigned int nth); /* the @nth from now fails once; 0: none */
 unsigned int memory_count(void);   /* calls since then */

@@ -15,17 +15,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/hex.h"
+
 #define YEAR	  ((time_t)365 * 86400)
 #define CARDS_MAX 99U
-
-static const struct forged_extension profile[] = {
-	{"1.2.250.1.71.1.2.2", "020100", false},
-	{"1.2.250.1.71.1.2.3", "1315383032353030303030312f30303030303132333435", false},
-	{"1.2.250.1.71.1.2.5", "040180", false},
-	{"1.2.250.1.71.1.2.7", "02010a", false},
-	{"1.2.250.1.71.4.2.5", "1304534d3236", false},
-	{NULL, NULL, false},
-};
 
 struct authority {
 	const char *nature;
@@ -156,9 +149,36 @@ static void make_role(struct forged_card *c, const struct authority *a, char let
 	forge_cvc(&f, &c->cvc);
 }
 
-static void make_x509(const struct authority *a, const char *cn, const char *usage,
-	enum forged_fault fault, struct buf *out)
+/* "8025000001/0" and the 9 digits of the chip, as a PrintableString in hexadecimal. */
+static void card_number(unsigned int chip, char ret_hex[64])
 {
+	struct buf der = BUF_NULL(64);
+	struct buf hex = BUF_NULL(64);
+	char text[24];
+
+	assert_int_equal(snprintf(text, sizeof(text), "8025000001/0%09u", chip), 21);
+	buf_put_u8(&der, 0x13);
+	buf_put_u8(&der, 21);
+	buf_put_str(&der, text);
+	hex_encode(&hex, buf_view(&der));
+	assert_int_equal(view_copy_str(buf_view(&hex), ret_hex, 64), 0);
+	buf_done(&der);
+	buf_done(&hex);
+}
+
+static void make_x509(const struct authority *a, const char *cn, const char *usage,
+	enum forged_fault fault, unsigned int chip, struct buf *out)
+{
+	char number[64];
+	const struct forged_extension profile[] = {
+		{"1.2.250.1.71.1.2.2", "020100", false},
+		{"1.2.250.1.71.1.2.3", number, false},
+		{"1.2.250.1.71.1.2.5", "040180", false},
+		{"1.2.250.1.71.1.2.7", "02010a", false},
+		{fault == FORGED_NO_SPECIALITY ? NULL : "1.2.250.1.71.4.2.5", "1304534d3236",
+			false},
+		{NULL, NULL, false},
+	};
 	const struct authority *issuer =
 		fault == FORGED_X509_STRANGER ? authority_of("stranger") : a;
 	struct forged_x509 f = {
@@ -174,8 +194,10 @@ static void make_x509(const struct authority *a, const char *cn, const char *usa
 		.issuer_key = issuer->rsa,
 		.extensions = profile,
 	};
-	X509 *cert = forge_x509(&f);
+	X509 *cert;
 
+	card_number(chip, number);
+	cert = forge_x509(&f);
 	forge_der(cert, out);
 	X509_free(cert);
 }
@@ -187,22 +209,24 @@ struct forged_card *pki_card(const char *nature, char letter, enum forged_fault 
 	struct forged_card *c = &pki.cards[pki.n_cards++];
 	char digits[9];
 	uint8_t number = (uint8_t)pki.n_cards;
+	unsigned int sig = fault == FORGED_OTHER_CARD ? number + 1U : number;
+	unsigned int aut = fault == FORGED_TWO_CARDS ? number + 1U : sig;
 
 	assert_true(pki.n_cards < CARDS_MAX);
 	*c = (struct forged_card){
 		.cvc = BUF_NULL(1024), .sig = BUF_NULL(8192), .aut = BUF_NULL(8192)};
 	c->key = forge_ec();
 	bytes_copy(c->serial, sizeof(c->serial), head, sizeof(head));
-	/* 8025000001 000000NN F.. : the last 8 digits before the pads */
-	c->serial[8] = (uint8_t)((number / 10 % 10) << 4 | number % 10);
-	c->serial[9] = 0xff;
+	/* 8025000001 0000000NN F */
+	c->serial[8] = number / 10 % 10;
+	c->serial[9] = (uint8_t)((number % 10) << 4 | 0x0f);
 	assert_int_equal(snprintf(digits, sizeof(digits), "%08u", (unsigned int)number), 8);
 	make_role(c, a, letter, digits, fault);
 	if (letter == 'P') {
 		c->rsa = pki.professional;
-		make_x509(a, "899700000123", "critical,nonRepudiation", fault, &c->sig);
+		make_x509(a, "899700000123", "critical,nonRepudiation", fault, sig, &c->sig);
 		make_x509(a, fault == FORGED_TWO_PEOPLE ? "899700000456" : "899700000123",
-			"critical,digitalSignature", FORGED_GOOD, &c->aut);
+			"critical,digitalSignature", FORGED_GOOD, aut, &c->aut);
 	}
 	return c;
 }

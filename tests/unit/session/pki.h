@@ -21,7 +21,10 @@ enum forged_fault {
 	FORGED_OTHER_ROLE,
 	FORGED_X509_EXPIRED,
 	FORGED_X509_STRANGER,
-	FORGED_TWO_PEOPLE, /* SIG and AUT of two people */
+	FORGED_TWO_PEOPLE,    /* SIG and AUT of two people */
+	FORGED_TWO_CARDS,     /* SIG and AUT of two cards of one person */
+	FORGED_OTHER_CARD,    /* SIG and AUT of another card than this chip */
+	FORGED_NO_SPECIALITY, /* in the certificates */
 };
 
 /** pki_open() - roots of the natures "simulated" and "test" below @folder/anchors. */

@@ -278,8 +278,9 @@ static void without_the_record_nothing_opens_and_nothing_unlocks(void **state)
 	world_audit_fails = 1;
 	assert_int_equal(session_open(world.all, ":1.7", 1000, &o, &s), SESSION_OPEN_AUDIT);
 	assert_null(s);
-	/* opened, consent, proof, unlocked (the PIN is kept): the first that fails ends it */
-	for (n = 2; n <= 4; n++) {
+	/* opened, identity-read, consent, proof, unlocked (the PIN is kept): the first that fails
+	 * ends it */
+	for (n = 2; n <= 5; n++) {
 		world_audit_fails = n;
 		s = open_normal();
 		world_end(s, ST(FAILED), R(AUDIT_UNAVAILABLE));
@@ -287,7 +288,7 @@ static void without_the_record_nothing_opens_and_nothing_unlocks(void **state)
 		session_release(s);
 	}
 	assert_int_equal(world.asked[ASK_UNLOCK], 1);
-	world_audit_fails = 5;
+	world_audit_fails = 6;
 	s = open_normal();
 	world_reach(s, ST(UNLOCKED));
 	session_end(s, R(RELEASED)); /* an end that cannot be recorded is an end */
@@ -314,7 +315,7 @@ static void a_denial_or_an_identity_that_cannot_be_recorded_ends_so(void **state
 		world_audit_fails = 0;
 	}
 	world.consent.decision = CONSENT_REFUSED;
-	world_audit_fails = 2;
+	world_audit_fails = 3;
 	s = open_normal();
 	world_end(s, ST(FAILED), R(AUDIT_UNAVAILABLE));
 }
@@ -339,11 +340,44 @@ static void an_unlocked_session_expires_and_its_object_stays_a_while(void **stat
 	assert_null(sessions_next(world.all, NULL));
 }
 
+/* Nobody is asked and no name is shown before the entry is durable. */
+static void no_name_leaves_before_the_record_has_its_entry(void **state)
+{
+	static const enum session_mode modes[] = {SESSION_MODE_NORMAL, SESSION_MODE_IDENTITY};
+	struct session *s;
+
+	(void)state;
+	release_first();
+	play_person(vitale, "DUPONT", "BRUNO", "19780322", "178037563210045", 1);
+	world.when[ASK_PERSON] = ANSWER_NEVER;
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		/* opened; in identity mode the proof; then the names */
+		world_audit_fails = modes[i] == SESSION_MODE_NORMAL ? 2 : 3;
+		world_end(world_session(modes[i]), ST(FAILED), R(AUDIT_UNAVAILABLE));
+		world_audit_fails = 0;
+		assert_int_equal(world.asked[ASK_PERSON], i);
+		assert_int_equal(world_recorded(AUDIT_EVENT_IDENTITY_READ, "ok"), i + 1);
+		s = world_session(modes[i]);
+		world_reach(s, ST(WAITING_FOR_CHOICE));
+		assert_int_equal(world.asked[ASK_PERSON], i + 1);
+		assert_int_equal(world_recorded(AUDIT_EVENT_IDENTITY_READ, "ok"), i + 2);
+		if (modes[i] == SESSION_MODE_IDENTITY) {
+			assert_int_equal(session_choose(s, SESSION_CHOICE_BENEFICIARY, 0), 0);
+			world_reach(s, ST(UNLOCKED)); /* without a second entry */
+			assert_int_equal(
+				world_recorded(AUDIT_EVENT_IDENTITY_READ, "ok"), i + 2);
+		}
+		session_release(s);
+	}
+}
+
 static void one_user_may_have_so_many_sessions_and_all_users_so_many(void **state)
 {
 	const struct session_options o = {.wait = true};
+	struct session *last;
 	struct session *s = NULL;
 	unsigned int n = 0;
+	uid_t owner;
 
 	(void)state;
 	while (session_open(world.all, ":1.7", 1000, &o, &s) == 0) {
@@ -356,9 +390,39 @@ static void one_user_may_have_so_many_sessions_and_all_users_so_many(void **stat
 		}
 	}
 	assert_int_equal(n, LIMIT_SESSIONS);
-	session_end(s, R(RELEASED)); /* ended: makes way for a new one */
-	assert_int_equal(session_open(world.all, ":1.9", 3000, &o, &s), 0);
+	last = sessions_next(world.all, NULL);
+	while (sessions_next(world.all, last)) {
+		last = sessions_next(world.all, last);
+	}
+	owner = session_uid(last);
+	session_end(last, R(RELEASED)); /* ended: makes way for its own user and nobody else */
+	assert_int_equal(session_open(world.all, ":1.8", 3000, &o, &s), SESSION_OPEN_LIMIT);
+	assert_int_equal(world.removed, 0);
+	assert_int_equal(session_open(world.all, ":1.9", owner, &o, &s), 0);
 	assert_int_equal(world.removed, 1);
+}
+
+static void the_ended_ones_of_a_user_are_few_and_the_oldest_goes_first(void **state)
+{
+	const struct session_options o = {.wait = true};
+	struct session *other = NULL;
+	struct session *s = NULL;
+	unsigned int n = 0;
+
+	(void)state;
+	assert_int_equal(session_open(world.all, ":1.8", 3000, &o, &other), 0);
+	session_end(other, R(RELEASED));
+	for (unsigned int i = 0; i < 3 * LIMIT_SESSIONS_UID; i++) {
+		assert_int_equal(session_open(world.all, ":1.7", 1000, &o, &s), 0);
+		session_end(s, R(RELEASED));
+	}
+	for (s = sessions_next(world.all, NULL); s; s = sessions_next(world.all, s)) {
+		n += session_uid(s) == 1000 ? 1 : 0;
+	}
+	assert_int_equal(n, LIMIT_SESSIONS_UID);
+	assert_ptr_equal(sessions_next(world.all, NULL), other);
+	/* 1 is the other's; of 2 to 25 the last eight stay */
+	assert_int_equal(session_id(sessions_next(world.all, other)), 18);
 }
 
 static void cards_that_do_not_come_end_it(void **state)
@@ -405,7 +469,9 @@ int main(void)
 		T(without_the_record_nothing_opens_and_nothing_unlocks),
 		T(a_denial_or_an_identity_that_cannot_be_recorded_ends_so),
 		T(an_unlocked_session_expires_and_its_object_stays_a_while),
+		T(no_name_leaves_before_the_record_has_its_entry),
 		T(one_user_may_have_so_many_sessions_and_all_users_so_many),
+		T(the_ended_ones_of_a_user_are_few_and_the_oldest_goes_first),
 		T(cards_that_do_not_come_end_it),
 		T(a_session_waits_for_cards_and_goes_on_when_they_come),
 	};

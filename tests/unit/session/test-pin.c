@@ -456,6 +456,8 @@ static void a_configured_pair_looks_at_its_readers_only(void **state)
 {
 	const struct session_options named = {.pair = "counter 1"};
 	const struct session_options unknown = {.pair = "counter 2"};
+	const struct session_options identity = {
+		.pair = "counter 1", .mode = SESSION_MODE_IDENTITY};
 	struct config_pair *p = &world.config.pairs[0];
 	struct session *s;
 
@@ -470,11 +472,52 @@ static void a_configured_pair_looks_at_its_readers_only(void **state)
 	session_release(s);
 	s = world_open(&unknown);
 	world_end(s, ST(FAILED), R(INVALID_ARGUMENT));
+	/* nor is there any reader will do, once pairs are configured */
+	world_end(open_normal(), ST(FAILED), R(INVALID_ARGUMENT));
+	world_end(world_session(SESSION_MODE_IDENTITY), ST(FAILED), R(INVALID_ARGUMENT));
+	s = world_open(&identity);
+	world_reach(s, ST(UNLOCKED));
+	session_release(s);
 	text(p->patient_reader, sizeof(p->patient_reader), "Reader C");
+	world_end(world_open(&identity), ST(FAILED), R(NO_READER));
 	world_end(world_open(&named), ST(FAILED), R(NO_READER));
 	text(p->patient_reader, sizeof(p->patient_reader), READER_A);
 	text(p->professional_reader, sizeof(p->professional_reader), "Reader C");
 	world_end(world_open(&named), ST(FAILED), R(NO_READER));
+}
+
+static void a_kept_pin_serves_the_pair_at_which_it_was_typed(void **state)
+{
+	const struct session_options one = {.pair = "counter 1"};
+	const struct session_options two = {.pair = "counter 2"};
+	const struct session_options *const order[] = {&one, &one, &two, &one};
+	static const unsigned int pins[] = {1, 1, 2, 3};
+	struct session *s;
+
+	(void)state;
+	world.config.n_pairs = 2;
+	text(world.config.pairs[0].name, sizeof(world.config.pairs[0].name), "counter 1");
+	text(world.config.pairs[1].name, sizeof(world.config.pairs[1].name), "counter 2");
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		s = world_open(order[i]);
+		world_reach(s, ST(UNLOCKED));
+		assert_int_equal(world.asked[ASK_PIN], pins[i]);
+		session_release(s);
+	}
+}
+
+static void a_pin_does_not_outlast_a_sleep(void **state)
+{
+	(void)state;
+	session_release(unlock());
+	assert_int_equal(world_clock_at, CLOCK_BOOTTIME);
+	assert_int_equal(world_clock_long, CLOCK_BOOTTIME);
+	world_slept = (world.config.pin_idle - 60) * USEC_PER_SEC;
+	session_release(unlock());
+	assert_int_equal(world.asked[ASK_PIN], 1);
+	world_slept += (world.config.pin_idle + 1) * USEC_PER_SEC;
+	session_release(unlock());
+	assert_int_equal(world.asked[ASK_PIN], 2);
 }
 
 static void without_readers_there_is_no_reader(void **state)
@@ -519,6 +562,8 @@ int main(void)
 		T(a_card_that_another_program_holds_is_tried_again),
 		T(cards_that_are_no_pair_are_named),
 		T(a_configured_pair_looks_at_its_readers_only),
+		T(a_kept_pin_serves_the_pair_at_which_it_was_typed),
+		T(a_pin_does_not_outlast_a_sleep),
 		T(without_readers_there_is_no_reader),
 		T(without_a_service_there_is_no_reader_service),
 	};

@@ -147,7 +147,7 @@ static void every_wait_for_people_has_a_limit_and_a_reason(void **state)
 		assert_true(state_limit(people[i], &late) > 0);
 		assert_int_not_equal(late, VITALED_REASON_NONE);
 	}
-	assert_int_equal(state_limit(S(PIN), &late), LIMIT_PERSON_WAIT);
+	assert_int_equal(state_limit(S(PIN), &late), LIMIT_PERSON_STEP);
 	assert_int_equal(late, VITALED_REASON_TIMEOUT);
 	assert_int_equal(state_limit(S(CARDS), &late), LIMIT_CARDS_WAIT);
 	assert_int_equal(late, VITALED_REASON_NO_CARD);

@@ -219,9 +219,24 @@ static enum vitaled_reason admit(void *user, struct session *s, const char **ret
 	return world.admit;
 }
 
-static int pseudonym(void *user, const char *number, char ret_hex[65])
+/* Is a session about a patient whose card is of @nature? */
+static bool patient_has(enum nature nature)
+{
+	for (struct session *s = sessions_next(world.all, NULL); s;
+		s = sessions_next(world.all, s)) {
+		const struct session_patient *p = session_patient(s);
+
+		if (p && p->nature == nature) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int pseudonym(void *user, const char *number, enum nature nature, char ret_hex[65])
 {
 	(void)user;
+	assert_true(patient_has(nature));
 	assert_int_equal(strlen(number), 13);
 	for (size_t i = 0; i < 64; i++) {
 		ret_hex[i] = 'a';
@@ -387,6 +402,7 @@ int world_setup(void **state)
 		.agent_name = "agent",
 	};
 	world_hurry = 1;
+	world_slept = 0;
 	world_audit_fails = 0;
 	text(world.folder, sizeof(world.folder), "/tmp/world-XXXXXX");
 	assert_non_null(mkdtemp(world.folder));
