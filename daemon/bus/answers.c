@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * What an agent replied. Only an answer in exactly the form that was asked for counts; anything else
- * ends the question as unanswered. A PIN's pipe is looked at from outside and handed on unread.
+ * ends the question as unanswered, and so does an answer that another connection than the agent's
+ * sent. A PIN's pipe is looked at from outside and handed on unread.
  */
 #include <string.h>
 #include <unistd.h>
@@ -46,16 +47,23 @@ static int read_choice(struct session *s, const struct ask *k, DBusMessageIter *
 	return r ? none(errors_of_choose(r), ret_why) : ANSWER_USED;
 }
 
+/* It goes into the record for years, hence a word: no room for a sentence about the patient. */
+#define REASON_MAX     64U
+#define REASON_LETTERS "abcdefghijklmnopqrstuvwxyz-"
+
 struct consent_words {
-	const char *reason;
+	const char *reason; /* NULL: none, or not a word */
 };
 
 static int set_reason(void *user, DBusMessageIter *value)
 {
 	struct consent_words *words = user;
+	const char *text = wire_get_str(value);
+	size_t n = strlen(text);
 
-	words->reason = wire_get_str(value);
-	return strlen(words->reason) <= 64 ? 0 : WIRE_INVALID;
+	words->reason =
+		n >= 1 && n <= REASON_MAX && strspn(text, REASON_LETTERS) == n ? text : NULL;
+	return 0;
 }
 
 static int read_consent(struct bus *b, struct session *s, const struct ask *k,
@@ -119,6 +127,11 @@ int answer_read(struct bus *b, struct session *s, const struct ask *k, DBusMessa
 	DBusMessageIter it;
 
 	if (!reply)
+		return none(VITALED_REASON_FAILED, ret_why);
+	if (dbus_message_has_sender(reply, DBUS_SERVICE_DBUS) &&
+		dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR)
+		return none(errors_of_delivery(dbus_message_get_error_name(reply)), ret_why);
+	if (!dbus_message_has_sender(reply, k->agent->peer->name))
 		return none(VITALED_REASON_FAILED, ret_why);
 	if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN)
 		return none(errors_of_agent(dbus_message_get_error_name(reply)), ret_why);

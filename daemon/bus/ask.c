@@ -261,23 +261,33 @@ void ask_new(struct bus *b, struct session *s, enum ask_kind kind, struct agent 
 	}
 }
 
-void ask_stop(struct bus *b, uint32_t id, unsigned int kind, const char *why)
+/* the first question of session @id that is shown, or that waits; @kind 0: any */
+static struct ask *ask_of(const struct bus *b, uint32_t id, unsigned int kind, bool shown)
 {
 	struct ask *k = b->asks;
 
-	while (k) {
-		uint64_t number = k->agent ? k->agent->number : 0;
+	while (k && (k->session != id || (kind && k->kind != kind) ||
+			    (k->pending != NULL) != shown))
+		k = k->next;
+	return k;
+}
 
-		if (k->session != id || (kind && k->kind != kind)) {
-			k = k->next;
-			continue;
-		}
-		if (k->pending)
-			tell_cancel(b, k, why);
+void ask_stop(struct bus *b, uint32_t id, unsigned int kind, const char *why)
+{
+	struct ask *k;
+
+	/* those that wait go first, else withdrawing the one that is shown would show the next */
+	while ((k = ask_of(b, id, kind, false))) {
+		ask_unlink(k);
+		ask_done(k);
+	}
+	while ((k = ask_of(b, id, kind, true))) {
+		uint64_t number = k->agent->number;
+
+		tell_cancel(b, k, why);
 		ask_unlink(k);
 		ask_done(k);
 		serve_number(b, number);
-		k = b->asks; /* the list may have changed */
 	}
 }
 

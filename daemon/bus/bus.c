@@ -13,6 +13,7 @@
 #include "daemon/bus/ask.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/interfaces.h"
+#include "daemon/bus/polkit.h"
 #include "daemon/limits.h"
 
 /* -- sending -- */
@@ -54,6 +55,8 @@ static void on_name_owner(struct bus *b, DBusMessage *m)
 		return;
 	if (name[0] == ':' && !*after)
 		peers_left(b, name);
+	else
+		polkit_owner(b, name, after);
 }
 
 static DBusHandlerResult on_message(DBusConnection *c _unused_, DBusMessage *m, void *user)
@@ -154,6 +157,9 @@ int bus_serve(struct bus *b, const struct bus_rooms *rooms)
 		r = bus_cards_announce(b);
 	if (r < 0)
 		return trace(r);
+	r = polkit_start(b); /* answered before the first call: our name comes after it */
+	if (r < 0)
+		return trace(r);
 	b->serving = true;
 	return trace(own_name(b));
 }
@@ -174,6 +180,7 @@ struct bus *bus_free(struct bus *b)
 	if (b->c) {
 		agents_free(b);
 		peers_free(b);
+		polkit_stop(b);
 		objects_free(b);
 		loop_detach(&b->loop);
 		last_words(b->c);

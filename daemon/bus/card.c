@@ -72,7 +72,7 @@ static void on_lock(struct call *call)
 }
 
 static const struct method methods[] = {
-	{"Lock", "", "", "", NULL, on_lock},
+	{"Lock", "", "", "", 0, NULL, on_lock},
 };
 
 static const struct property properties[] = {

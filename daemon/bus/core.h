@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /* What the files of this room share: the bus itself. */
+#include "daemon/bus/bucket.h"
 #include "daemon/bus/bus.h"
 #include "daemon/bus/loop.h"
 #include "daemon/bus/wire.h"
@@ -35,6 +36,10 @@ struct bus {
 
 	size_t n_checks; /* polkit.c: on the wire */
 	uint64_t check_seq;
+	DBusPendingCall *polkit_asked; /* who owns polkit's name */
+	char polkit[256];	       /* its unique name, or empty */
+
+	struct buckets records; /* dispatch.c: calls that make durable entries */
 
 	char *checkpoint; /* record.c: the last one given out, and the record's size then */
 	uint64_t checkpoint_size;

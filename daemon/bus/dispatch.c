@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The order of checks, the same for every call: the object exists for this caller, it has the
- * interface, the interface the member, the arguments their signature, polkit agrees, then the
- * function runs. An object that the caller may not see answers as one that does not exist; a dossier
+ * interface, the interface the member, the arguments their signature, a method that makes durable
+ * entries is not called too often, polkit agrees, then the function runs. An object that the caller may not see answers as one that does not exist; a dossier
  * that is not unlocked answers WrongState. A call must name its interface.
  */
 #include "daemon/bus/dispatch.h"
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/objects.h"
 #include "daemon/bus/polkit.h"
@@ -81,6 +82,11 @@ void dispatch_run(struct call *call)
 	call->method = method;
 	if (!dbus_message_has_signature(call->m, method->in)) {
 		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, "signature");
+		return;
+	}
+	if (method->flags & METHOD_RECORDS &&
+		!bucket_take(&call->b->records, call->peer->uid, clock_monotonic())) {
+		call_fail(call, VITALED_REASON_LIMITS_EXCEEDED, "records");
 		return;
 	}
 	if (method->action)

@@ -178,13 +178,13 @@ static void on_visibility(struct call *call)
 }
 
 static const struct method methods[] = {
-	{"Create", "a{sv}", "", "options", NULL, on_create},
-	{"Summary", "", "h", "summary", NULL, on_summary},
-	{"List", "a{sv}", "h", "filter documents", NULL, on_list},
-	{"Read", "s", "hh", "id content facts", NULL, on_read},
-	{"Add", "hh", "s", "content metadata id", NULL, on_add},
-	{"SetVisibility", "ssb", "", "id flag on", NULL, on_visibility},
-	{"History", "a{sv}", "h", "filter entries", NULL, on_history},
+	{"Create", "a{sv}", "", "options", 0, NULL, on_create},
+	{"Summary", "", "h", "summary", 0, NULL, on_summary},
+	{"List", "a{sv}", "h", "filter documents", 0, NULL, on_list},
+	{"Read", "s", "hh", "id content facts", 0, NULL, on_read},
+	{"Add", "hh", "s", "content metadata id", 0, NULL, on_add},
+	{"SetVisibility", "ssb", "", "id flag on", 0, NULL, on_visibility},
+	{"History", "a{sv}", "h", "filter entries", 0, NULL, on_history},
 };
 
 static const struct property properties[] = {

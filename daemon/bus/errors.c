@@ -82,23 +82,38 @@ enum vitaled_reason errors_of_choose(int outcome)
 	return VITALED_REASON_FAILED;
 }
 
+struct known_error {
+	const char *name;
+	enum vitaled_reason r;
+};
+
+static enum vitaled_reason known(const struct known_error *list, size_t n, const char *name)
+{
+	for (size_t i = 0; name && i < n; i++)
+		if (strcmp(list[i].name, name) == 0)
+			return list[i].r;
+	return VITALED_REASON_FAILED;
+}
+
 enum vitaled_reason errors_of_agent(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum vitaled_reason r;
-	} known[] = {
+	static const struct known_error list[] = {
 		{"org.vitaled1.Error.Cancelled", VITALED_REASON_CANCELLED},
 		{"org.vitaled1.Error.PinRefused", VITALED_REASON_PIN_REFUSED},
+	};
+
+	return known(list, ARRAY_LEN(list), name);
+}
+
+enum vitaled_reason errors_of_delivery(const char *name)
+{
+	static const struct known_error list[] = {
 		{DBUS_ERROR_SERVICE_UNKNOWN, VITALED_REASON_NO_AGENT},
 		{DBUS_ERROR_NAME_HAS_NO_OWNER, VITALED_REASON_NO_AGENT},
-		/* of the bus, when the recipient left; our own time limit is not libdbus's */
+		/* the recipient left; our own time limit is not libdbus's */
 		{DBUS_ERROR_NO_REPLY, VITALED_REASON_NO_AGENT},
 		{DBUS_ERROR_DISCONNECTED, VITALED_REASON_NO_AGENT},
 	};
 
-	for (size_t i = 0; name && i < ARRAY_LEN(known); i++)
-		if (strcmp(known[i].name, name) == 0)
-			return known[i].r;
-	return VITALED_REASON_FAILED;
+	return known(list, ARRAY_LEN(list), name);
 }

@@ -23,6 +23,9 @@ void call_read_only(struct call *call);
 enum vitaled_reason errors_of_open(int outcome);
 /** errors_of_choose() - SESSION_CHOOSE_STATE, SESSION_CHOOSE_RANGE. */
 enum vitaled_reason errors_of_choose(int outcome);
-/** errors_of_agent() - what an agent's error reply means: CANCELLED and PIN_REFUSED are the person's
- *  no; a recipient that is not there is NO_AGENT; anything else is FAILED, never a no. */
+/** errors_of_agent() - what an agent's own error reply means: CANCELLED and PIN_REFUSED are the
+ *  person's no; anything else is FAILED, never a no. */
 enum vitaled_reason errors_of_agent(const char *name);
+/** errors_of_delivery() - what an error of the bus itself means for a request to an agent: a
+ *  recipient that is not there is NO_AGENT; anything else is FAILED, never a no. */
+enum vitaled_reason errors_of_delivery(const char *name);

@@ -66,13 +66,15 @@ static void get_record_key(struct bus *b, const struct object *o _unused_, struc
 }
 
 static const struct method methods[] = {
-	{"OpenSession", "a{sv}", "o", "options session", NULL, manager_on_open},
-	{"RegisterAgent", "oas", "", "agent capabilities", NULL, agents_on_register},
-	{"UnregisterAgent", "o", "", "agent", NULL, agents_on_unregister},
-	{"Diagnose", "", "aa{sv}", "findings", NULL, manager_on_diagnose},
-	{"GetCheckpoint", "", "s", "checkpoint", NULL, manager_on_checkpoint},
-	{"GetAuditProof", "s", "h", "entry proof", POLKIT_AUDIT_READ, manager_on_proof},
-	{"ExportAudit", "a{sv}", "h", "options export", POLKIT_AUDIT_READ, manager_on_export},
+	{"OpenSession", "a{sv}", "o", "options session", METHOD_RECORDS, NULL, manager_on_open},
+	{"RegisterAgent", "oas", "", "agent capabilities", METHOD_RECORDS, NULL,
+		agents_on_register},
+	{"UnregisterAgent", "o", "", "agent", 0, NULL, agents_on_unregister},
+	{"Diagnose", "", "aa{sv}", "findings", 0, NULL, manager_on_diagnose},
+	{"GetCheckpoint", "", "s", "checkpoint", 0, NULL, manager_on_checkpoint},
+	{"GetAuditProof", "s", "h", "entry proof", 0, POLKIT_AUDIT_READ, manager_on_proof},
+	{"ExportAudit", "a{sv}", "h", "options export", METHOD_RECORDS, POLKIT_AUDIT_READ,
+		manager_on_export},
 };
 
 static const struct property properties[] = {

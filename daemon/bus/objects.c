@@ -185,7 +185,7 @@ void objects_introspect(struct call *call)
 }
 
 static const struct method introspectable_methods[] = {
-	{"Introspect", "", "s", "xml_data", NULL, objects_introspect},
+	{"Introspect", "", "s", "xml_data", 0, NULL, objects_introspect},
 };
 
 const struct interface interface_introspectable = {
@@ -196,8 +196,8 @@ const struct interface interface_introspectable = {
 
 /* answered by libdbus itself, before any handler: here for introspection, and never reached */
 static const struct method peer_methods[] = {
-	{"Ping", "", "", "", NULL, call_done},
-	{"GetMachineId", "", "s", "machine_uuid", NULL, call_unknown_method},
+	{"Ping", "", "", "", 0, NULL, call_done},
+	{"GetMachineId", "", "s", "machine_uuid", 0, NULL, call_unknown_method},
 };
 
 const struct interface interface_peer = {

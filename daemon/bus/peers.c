@@ -230,7 +230,9 @@ static void on_credentials(DBusPendingCall *pending, void *user)
 
 	p->asking = NULL;
 	dbus_pending_call_unref(pending);
-	p->known = reply && read_uid(reply, &p->uid);
+	/* only the bus itself vouches for a peer */
+	p->known = reply && dbus_message_has_sender(reply, DBUS_SERVICE_DBUS) &&
+		   read_uid(reply, &p->uid);
 	if (reply)
 		dbus_message_unref(reply);
 	if (p->known) {

@@ -2,13 +2,15 @@
 /*
  * polkit, asynchronously. The subject is the sender's unique name; a person is only disturbed when
  * the caller allowed it. Our own time limits hold; a check whose caller leaves is cancelled here and
- * at polkit. Checks on the wire are bounded per uid and in all, since dbus-daemon lets a connection
+ * at polkit. An answer counts only when the connection that owns polkit's name sent it; the bus tells
+ * us of a new owner before it hands on that owner's first answer. Checks on the wire are bounded per uid and in all, since dbus-daemon lets a connection
  * have 128 calls outstanding and the agents need theirs.
  */
 #include "daemon/bus/polkit.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/bus/errors.h"
 #include "daemon/limits.h"
@@ -17,6 +19,68 @@
 #define POLKIT_PATH	 "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 #define CHECKS_UID	 (LIMIT_CALLS_WAITING / 4U) /* four busy uids before anybody waits */
+
+/* -- who is polkit -- */
+
+void polkit_owner(struct bus *b, const char *name, const char *owner)
+{
+	if (strcmp(name, POLKIT_NAME) == 0)
+		(void)snprintf(b->polkit, sizeof(b->polkit), "%s", owner);
+}
+
+static void on_owner(DBusPendingCall *pending, void *user)
+{
+	struct bus *b = user;
+	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+	const char *owner = NULL;
+
+	b->polkit_asked = NULL;
+	dbus_pending_call_unref(pending);
+	if (!reply)
+		return;
+	/* an error: it does not run yet, and will be seen coming */
+	if (dbus_message_has_sender(reply, DBUS_SERVICE_DBUS) &&
+		dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_METHOD_RETURN &&
+		dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &owner, DBUS_TYPE_INVALID))
+		polkit_owner(b, POLKIT_NAME, owner);
+	dbus_message_unref(reply);
+}
+
+int polkit_start(struct bus *b)
+{
+	struct wire w;
+	DBusMessage *m;
+	int r = 0;
+
+	dbus_bus_add_match(b->c,
+		"type='signal',sender='" DBUS_SERVICE_DBUS "',path='" DBUS_PATH_DBUS
+		"',interface='" DBUS_INTERFACE_DBUS
+		"',member='NameOwnerChanged',arg0='" POLKIT_NAME "'",
+		NULL);
+	wire_call(&w, DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "GetNameOwner");
+	wire_str(&w, POLKIT_NAME);
+	m = wire_take(&w);
+	if (!m)
+		return fault(-ENOMEM);
+	if (!dbus_connection_send_with_reply(
+		    b->c, m, &b->polkit_asked, DBUS_TIMEOUT_INFINITE) ||
+		!b->polkit_asked ||
+		!dbus_pending_call_set_notify(b->polkit_asked, on_owner, b, NULL))
+		r = fault(-ENOMEM);
+	dbus_message_unref(m);
+	return r;
+}
+
+void polkit_stop(struct bus *b)
+{
+	if (!b->polkit_asked)
+		return;
+	dbus_pending_call_cancel(b->polkit_asked);
+	dbus_pending_call_unref(b->polkit_asked);
+	b->polkit_asked = NULL;
+}
+
+/* -- checks -- */
 
 static void check_over(struct call *call)
 {
@@ -47,12 +111,13 @@ enum check_outcome {
 	CHECK_BROKEN, /* an error, or not the signature of an answer */
 };
 
-static enum check_outcome read_answer(DBusMessage *reply)
+static enum check_outcome read_answer(const struct bus *b, DBusMessage *reply)
 {
 	DBusMessageIter it, s;
 	bool yes, challenge;
 
-	if (!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN ||
+	if (!reply || !*b->polkit || !dbus_message_has_sender(reply, b->polkit) ||
+		dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN ||
 		!dbus_message_has_signature(reply, "(bba{ss})"))
 		return CHECK_BROKEN;
 	(void)dbus_message_iter_init(reply, &it);
@@ -69,7 +134,7 @@ static void on_answer(DBusPendingCall *pending, void *user)
 {
 	struct call *call = user;
 	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
-	enum check_outcome o = read_answer(reply);
+	enum check_outcome o = read_answer(call->b, reply);
 
 	if (reply)
 		dbus_message_unref(reply);

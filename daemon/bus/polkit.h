@@ -14,4 +14,8 @@
  *           polkit = Failed (never a "no"), too many checks of this uid = LimitsExceeded.
  */
 void polkit_check(struct call *call, const char *action, call_fn allowed);
+int polkit_start(struct bus *b) _must_check_; /* learn who owns polkit's name, now and later */
+void polkit_owner(
+	struct bus *b, const char *name, const char *owner); /* a name changed hands */
+void polkit_stop(struct bus *b);
 void polkit_cancel(struct call *call); /* the caller left: also tells polkit */

@@ -147,9 +147,9 @@ static void on_get_managed(struct call *call)
 }
 
 static const struct method properties_methods[] = {
-	{"Get", "ss", "v", "interface_name property_name value", NULL, on_get},
-	{"GetAll", "s", "a{sv}", "interface_name properties", NULL, on_get_all},
-	{"Set", "ssv", "", "interface_name property_name value", NULL, call_read_only},
+	{"Get", "ss", "v", "interface_name property_name value", 0, NULL, on_get},
+	{"GetAll", "s", "a{sv}", "interface_name properties", 0, NULL, on_get_all},
+	{"Set", "ssv", "", "interface_name property_name value", 0, NULL, call_read_only},
 };
 
 static const struct signal properties_signals[] = {
@@ -166,7 +166,7 @@ const struct interface interface_properties = {
 };
 
 static const struct method manager_methods[] = {
-	{"GetManagedObjects", "", "a{oa{sa{sv}}}", "objpath_interfaces_and_properties", NULL,
+	{"GetManagedObjects", "", "a{oa{sa{sv}}}", "objpath_interfaces_and_properties", 0, NULL,
 		on_get_managed},
 };
 

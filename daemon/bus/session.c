@@ -230,13 +230,13 @@ static void on_release(struct call *call)
 }
 
 static const struct method methods[] = {
-	{"GetBeneficiaries", "", "h", "beneficiaries", NULL, on_beneficiaries},
-	{"Choose", "u", "", "index", NULL, on_choose},
-	{"GetPatient", "", "h", "patient", NULL, on_patient},
-	{"GetProfessional", "", "a{sv}", "professional", NULL, on_professional},
-	{"GetReceipt", "s", "h", "format receipt", NULL, on_receipt},
-	{"Lock", "", "", "", NULL, on_lock},
-	{"Release", "", "", "", NULL, on_release},
+	{"GetBeneficiaries", "", "h", "beneficiaries", 0, NULL, on_beneficiaries},
+	{"Choose", "u", "", "index", 0, NULL, on_choose},
+	{"GetPatient", "", "h", "patient", 0, NULL, on_patient},
+	{"GetProfessional", "", "a{sv}", "professional", 0, NULL, on_professional},
+	{"GetReceipt", "s", "h", "format receipt", METHOD_RECORDS, NULL, on_receipt},
+	{"Lock", "", "", "", 0, NULL, on_lock},
+	{"Release", "", "", "", 0, NULL, on_release},
 };
 
 static const struct property properties[] = {

@@ -12,11 +12,16 @@ struct object;
 
 typedef void (*call_fn)(struct call *call);
 
+enum method_flag {
+	METHOD_RECORDS = 1, /* makes durable entries: bounded for each uid (bus/bucket.h) */
+};
+
 struct method {
 	const char *name;
-	const char *in;	    /* signature */
-	const char *out;    /* signature */
-	const char *args;   /* names, in before out, one blank between */
+	const char *in;	  /* signature */
+	const char *out;  /* signature */
+	const char *args; /* names, in before out, one blank between */
+	unsigned int flags;
 	const char *action; /* polkit, asked before @fn; NULL: none, or @fn asks itself */
 	call_fn fn;	    /* owns the call and ends it, at once or later */
 };

@@ -156,6 +156,14 @@ bool consent_given(const struct session *s)
 
 /* -- the record ---------------------------------------------------------------------------------- */
 
+/* Who answered, as in the statement; NULL when memory is out. */
+static json_t *agent_of(const struct consent *c)
+{
+	return json_pack("{s:I, s:s, s:s}", "uid", (json_int_t)c->agent_uid, "name",
+		(const char *)c->agent_name.data, "capability",
+		consent_form_capability(c->form));
+}
+
 static json_t *details_of(const struct consent *c, const char *decision, const char *why)
 {
 	json_t *details = json_pack("{s:s}", "decision", decision);
@@ -167,8 +175,11 @@ static json_t *details_of(const struct consent *c, const char *decision, const c
 	if (r == 0 && why) {
 		r = json_set(details, "why", json_string(why));
 	}
-	if (r == 0 && c->form != 0) {
+	if (r == 0 && c->form != 0) { /* somebody answered */
 		r = json_set(details, "form", json_string(consent_form_word(c->form)));
+	}
+	if (r == 0 && c->form != 0 && buf_check(&c->agent_name) == 0) {
+		r = json_set(details, "agent", agent_of(c));
 	}
 	if (r == 0 && c->statement.len > 0) {
 		hex_encode(&hex, VIEW(c->hash));

@@ -39,6 +39,11 @@ const char *consent_form_word(enum consent_form f)
 	return "oral";
 }
 
+const char *consent_form_capability(enum consent_form f)
+{
+	return f == CONSENT_FORM_ORAL ? "professional" : "patient-display";
+}
+
 /* -- writing members ----------------------------------------------------------------------------- */
 
 struct object { /* an object being built; the first failure stays */
@@ -179,7 +184,8 @@ static void put_application(struct object *o, const struct session *s)
 {
 	struct object p = part();
 
-	put_text(&p, "name", session_application(s));
+	put_text(&p, "name", session_application_name(s));
+	put_text(&p, "version", session_application_version(s));
 	put_number(&p, "uid", session_uid(s));
 	put_part(o, "application", &p);
 }
@@ -190,6 +196,7 @@ static void put_agent(struct object *o, const struct statement *st)
 
 	put_number(&p, "uid", st->agent_uid);
 	put_text(&p, "name", st->agent_name);
+	put_text(&p, "capability", consent_form_capability(st->form));
 	put_part(o, "agent", &p);
 }
 

@@ -23,6 +23,8 @@ struct statement {
 
 const char *consent_decision_word(enum consent_decision d);
 const char *consent_form_word(enum consent_form f);
+/** consent_form_capability() - the agent's capability by which the answer came. */
+const char *consent_form_capability(enum consent_form f);
 /** statement_acts() - new array of the session's intents as words. */
 int statement_acts(const struct session *s, json_t **ret) _must_check_;
 /** statement_proof() - what the patient's card proves by its part of the signature: "mutual" when

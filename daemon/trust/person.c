@@ -186,11 +186,12 @@ static int read_extensions(X509 *cert, struct trust_person *p)
 		false));
 }
 
-/* keyUsage must be there; a card's certificate signs no others. */
+/* keyUsage must be there and name the use: nonRepudiation for SIG, digitalSignature for AUT, so that
+ * neither stands in for the other. A card's certificate signs no others. */
 static bool usage_ok(X509 *cert, bool signing)
 {
 	uint32_t usage = X509_get_key_usage(cert);
-	uint32_t wanted = KU_DIGITAL_SIGNATURE | (signing ? KU_NON_REPUDIATION : 0);
+	uint32_t wanted = signing ? KU_NON_REPUDIATION : KU_DIGITAL_SIGNATURE;
 
 	return usage != UINT32_MAX && (usage & wanted) != 0 && X509_check_ca(cert) == 0;
 }

@@ -53,7 +53,7 @@ struct trust_person {
  * trust_x509() - verify an X.509 certificate of a professional's card and read it
  * @der:         one certificate, nothing after it, at most 8192 bytes
  * @now:         wall clock, microseconds
- * @signing:     needs nonRepudiation or digitalSignature for SIG (true), AUT (false)
+ * @signing:     true: keyUsage must have nonRepudiation (SIG); false: digitalSignature (AUT)
  *
  * Multi-valued RDNs are read. Expiry is TRUST_EXPIRED with @ret filled nevertheless, so that the
  * person can be told whose card it is; every other outcome leaves @ret untouched.

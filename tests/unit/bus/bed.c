@@ -181,6 +181,9 @@ static void note_check(DBusMessage *m)
 	dbus_uint32_t flags;
 
 	bed.n_checks++;
+	bed.last_serial = dbus_message_get_serial(m);
+	(void)snprintf(
+		bed.last_sender, sizeof(bed.last_sender), "%s", dbus_message_get_sender(m));
 	(void)dbus_message_iter_init(m, &it);
 	dbus_message_iter_recurse(&it, &subject);
 	(void)dbus_message_iter_next(&subject);
@@ -222,7 +225,7 @@ static void play_polkit(void)
 {
 	struct client *c = own.polkit;
 
-	for (size_t i = 0; i < c->n; i++) {
+	for (size_t i = 0; c && i < c->n; i++) {
 		DBusMessage *m = c->inbox[i], *reply = NULL;
 
 		if (dbus_message_has_member(m, "CancelCheckAuthorization")) {
@@ -240,7 +243,23 @@ static void play_polkit(void)
 			dbus_message_unref(reply);
 		}
 	}
-	client_clear(c);
+	if (c)
+		client_clear(c);
+}
+
+void bed_polkit_comes(void)
+{
+	DBusError e = DBUS_ERROR_INIT;
+
+	own.polkit = client_new((uid_t)-1);
+	assert(dbus_bus_request_name(own.polkit->c, "org.freedesktop.PolicyKit1", 0, &e) ==
+		DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER);
+}
+
+void bed_polkit_leaves(void)
+{
+	client_free(own.polkit);
+	own.polkit = NULL;
 }
 
 /* -- turns -- */
@@ -283,6 +302,8 @@ int bed_setup(void **state)
 int bed_teardown(void **state)
 {
 	(void)state;
+	if (own.daemon > 0)
+		bed_pause(false);
 	for (size_t i = own.n; i-- > 0;)
 		if (own.clients[i] != own.polkit)
 			client_free(own.clients[i]);
@@ -352,7 +373,12 @@ static void write_config(bool open)
 		"<limit name=\"max_connections_per_user\">400</limit></busconfig>\n",
 		own.folder, geteuid(), own.folder,
 		open ? "<policy context=\"mandatory\"><allow "
-		       "send_destination=\"org.vitaled1\"/>"
+		       "send_type=\"method_call\"/>"
+		       "<allow send_requested_reply=\"false\" send_type=\"method_return\"/>"
+		       "<allow send_requested_reply=\"false\" send_type=\"error\"/>"
+		       "<allow receive_requested_reply=\"false\" "
+		       "receive_type=\"method_return\"/>"
+		       "<allow receive_requested_reply=\"false\" receive_type=\"error\"/>"
 		       "</policy>"
 		     : "");
 	write_file("bus.conf", text);
@@ -378,7 +404,6 @@ void bed_start(bool open)
 	char nosyslog[] = "--nosyslog";
 	char *const argv[] = {program, config, nofork, nopid, nosyslog, NULL};
 	uint64_t until = clock_monotonic() + 10 * USEC_PER_SEC;
-	DBusError e = DBUS_ERROR_INIT;
 
 	(void)snprintf(own.folder, sizeof(own.folder), "/tmp/vitaled-bus.XXXXXX");
 	assert(mkdtemp(own.folder));
@@ -399,9 +424,12 @@ void bed_start(bool open)
 	}
 	while (!listening(path) && clock_monotonic() < until)
 		(void)usleep(2000);
-	own.polkit = client_new((uid_t)-1);
-	assert(dbus_bus_request_name(own.polkit->c, "org.freedesktop.PolicyKit1", 0, &e) ==
-		DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER);
+	bed_polkit_comes();
+}
+
+void bed_pause(bool on)
+{
+	(void)kill(own.daemon, on ? SIGSTOP : SIGCONT);
 }
 
 void bed_kill(void)

@@ -34,17 +34,22 @@ struct bed {
 	char last_action[64];
 	char last_subject[64];
 	unsigned int last_flags;
-	unsigned int faster; /* timers are this many times faster */
-	uint64_t patience;   /* us that a client waits for an answer or a signal */
+	uint32_t last_serial; /* of the last check */
+	char last_sender[32]; /* the service's unique name */
+	unsigned int faster;  /* timers are this many times faster */
+	uint64_t patience;    /* us that a client waits for an answer or a signal */
 };
 
 extern struct bed bed;
 
 /** bed_start() - once: dbus-daemon, polkit. @open: the policy lets every call through to the
- *  service, so that its own checks are seen. */
+ *  service, and answers that nobody asked for, so that its own checks are seen. */
 void bed_start(bool open);
 void bed_stop(void);
-void bed_kill(void);	     /* the bus goes away */
+void bed_kill(void);	 /* the bus goes away */
+void bed_pause(bool on); /* the bus stands still */
+void bed_polkit_leaves(void);
+void bed_polkit_comes(void); /* another connection than before */
 int bed_setup(void **state); /* for each test: a new bus */
 int bed_teardown(void **state);
 void bed_turn(void); /* everybody does what there is to do */

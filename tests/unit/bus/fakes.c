@@ -538,5 +538,7 @@ int audit_proof(struct audit *a, uint64_t index, struct buf *ret_entry, struct b
 int audit_export(struct audit *a, int fd)
 {
 	(void)a;
+	if (fakes.export_result)
+		return fault(fakes.export_result);
 	return write(fd, "{}", 2) == 2 ? 0 : fault(-5);
 }

@@ -28,7 +28,7 @@ struct session {
 	enum vitaled_reason choice_failed;
 	struct consent_answer consent;
 	char consent_agent[64];
-	char consent_reason[64];
+	char consent_reason[72];
 	int consent_given;
 	enum vitaled_reason consent_why;
 };
@@ -65,6 +65,7 @@ struct fakes {
 	void *done_user;
 	char dossier_call[96]; /* name and arguments */
 	int receipt_result;
+	int export_result;
 	bool forgotten;
 };
 

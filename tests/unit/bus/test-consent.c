@@ -258,12 +258,6 @@ static void anything_else_is_never_consent(void **state)
 		s->consent_why = VITALED_REASON_NONE;
 	}
 	ask_consent(s);
-	reply_consent(agent, asked(agent, "RequestConsent", "oh"), "given", "reason",
-		"a reason that is far longer than the sixty-four bytes which it may have, so "
-		"it is none");
-	assert_int_equal(s->consent_why, VITALED_REASON_INVALID_ARGUMENT);
-	s->consent_why = VITALED_REASON_NONE;
-	ask_consent(s);
 	reply_with(agent, asked(agent, "RequestConsent", "oh"), DBUS_TYPE_STRING, &given,
 		DBUS_TYPE_INVALID);
 	assert_int_equal(s->consent_why, VITALED_REASON_INVALID_ARGUMENT);
@@ -276,6 +270,42 @@ static void anything_else_is_never_consent(void **state)
 	dbus_message_unref(asked(agent, "Cancel", "os"));
 	assert_int_equal(s->consent_why, VITALED_REASON_TIMEOUT);
 	assert_int_equal(s->consent_given, 0);
+}
+
+static void a_reason_is_one_word_or_absent(void **state)
+{
+	static const char word_64[] =
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-";
+	static const char word_65[] =
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-c";
+
+	static const struct {
+		const char *text;
+		const char *recorded;
+	} rows[] = {
+		{"no-display", "no-display"},
+		{word_64, word_64},
+		{word_65, ""},
+		{"", ""},
+		{"the patient DUPONT is asleep", ""},
+		{"Unconscious", ""},
+		{"room12", ""},
+		{"inconsci\xc3\xa9nt", ""},
+		{"a\nb", ""},
+	};
+
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "professional", NULL);
+	struct session *s = opened(owner);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		ask_consent(s);
+		reply_consent(agent, asked(agent, "RequestConsent", "oh"), "impossible",
+			"reason", rows[i].text);
+		assert_int_equal(s->consent_given, i + 1); /* the decision itself stands */
+		assert_int_equal(s->consent.decision, CONSENT_IMPOSSIBLE);
+		assert_string_equal(s->consent_reason, rows[i].recorded);
+	}
 }
 
 static void the_pairs_own_display_is_asked_and_says_whose_screen(void **state)
@@ -305,6 +335,25 @@ static void the_pairs_own_display_is_asked_and_says_whose_screen(void **state)
 	assert_string_equal(
 		registered(client_new(THIRD_UID), "/agent", "patient-display", NULL),
 		"AccessDenied");
+}
+
+static void a_configured_display_that_is_away_is_not_replaced_by_the_professional(void **state)
+{
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "professional", NULL);
+	struct session *s = opened(owner);
+
+	(void)state;
+	configure("patient-display", "default", OTHER_UID);
+	ask_consent(s);
+	assert_int_equal(s->consent_why, VITALED_REASON_NO_AGENT);
+	assert_int_equal(s->consent_given, 0);
+	turns();
+	assert_false(client_has(agent, "RequestConsent"));
+	/* the display of another pair is none of this one's */
+	assert_int_equal(view_copy_str(VIEW_TEXT("counter"), s->pair, sizeof(s->pair)), 0);
+	ask_consent(s);
+	reply_consent(agent, asked(agent, "RequestConsent", "oh"), "given", NULL, NULL);
+	assert_int_equal(s->consent.form, CONSENT_FORM_ORAL);
 }
 
 static void agents_hear_how_it_went_on(void **state)
@@ -337,7 +386,9 @@ int main(void)
 		T(without_a_display_consent_is_oral),
 		T(refused_and_impossible_are_told_apart),
 		T(anything_else_is_never_consent),
+		T(a_reason_is_one_word_or_absent),
 		T(the_pairs_own_display_is_asked_and_says_whose_screen),
+		T(a_configured_display_that_is_away_is_not_replaced_by_the_professional),
 		T(agents_hear_how_it_went_on),
 	};
 	int r;

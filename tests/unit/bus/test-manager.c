@@ -160,6 +160,44 @@ static void identity_asks_polkit_for_its_own_action(void **state)
 	assert_int_equal(fakes.opened.mode, SESSION_MODE_IDENTITY);
 }
 
+static void with_pairs_configured_only_they_are_pairs(void **state)
+{
+	static const struct {
+		const char *configured;
+		const char *given; /* NULL: none */
+		const char *error;
+	} rows[] = {
+		{"counter 1", "counter 1", ""},
+		{"counter 1", "default", "InvalidArgument"},
+		{"counter 1", NULL, "InvalidArgument"},
+		{"default", NULL, ""},
+		{"default", "default", ""},
+	};
+	struct client *c = client_new((uid_t)-1);
+
+	(void)state;
+	fakes.config.n_pairs = 1;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct pair given = {"pair", 's', rows[i].given, 0};
+		struct config_pair *p = &fakes.config.pairs[0];
+		DBusMessage *reply;
+		const char *text = "";
+
+		assert_int_equal(
+			view_copy_str(view_str(rows[i].configured), p->name, sizeof(p->name)),
+			0);
+		reply = client_call(
+			c, with_options("OpenSession", &given, rows[i].given ? 1 : 0));
+		if (rows[i].error[0] != '\0') {
+			assert_true(dbus_message_get_args(
+				reply, NULL, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID));
+			assert_non_null(strstr(text, "pair"));
+		}
+		assert_string_equal(error_of(reply), rows[i].error);
+	}
+	fakes.config.n_pairs = 0;
+}
+
 static void a_bad_option_is_named_and_polkit_is_not_asked(void **state)
 {
 	static const struct {
@@ -530,6 +568,7 @@ int main(void)
 		T(a_session_opens_after_polkit_said_yes),
 		T(options_reach_the_session_as_they_are),
 		T(identity_asks_polkit_for_its_own_action),
+		T(with_pairs_configured_only_they_are_pairs),
 		T(a_bad_option_is_named_and_polkit_is_not_asked),
 		T(the_patient_comes_in_a_sealed_memfd_of_known_shape),
 		T(what_the_session_refuses_has_its_name),

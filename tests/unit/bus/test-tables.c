@@ -321,7 +321,8 @@ static void what_failed_is_not_sent(void **state)
 
 static void only_a_pipes_reading_end_is_one(void **state)
 {
-	int ends[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int ends[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC), only_path;
+	char path[32];
 
 	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
@@ -329,6 +330,11 @@ static void only_a_pipes_reading_end_is_one(void **state)
 	assert_false(fd_is_pipe_reader(ends[1]));
 	assert_false(fd_is_pipe_reader(null));
 	assert_false(fd_is_pipe_reader(-1));
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+	only_path = open(path, O_PATH | O_CLOEXEC); /* names it, cannot read it */
+	assert_true(only_path >= 0);
+	assert_false(fd_is_pipe_reader(only_path));
+	fd_close(&only_path);
 	fd_close(&ends[0]);
 	fd_close(&ends[1]);
 	fd_close(&null);
@@ -381,7 +387,13 @@ static void outcomes_have_their_names_and_unknown_ones_are_failed(void **state)
 	assert_int_equal(
 		errors_of_choose(SESSION_CHOOSE_RANGE), VITALED_REASON_INVALID_ARGUMENT);
 	assert_int_equal(errors_of_choose(99), VITALED_REASON_FAILED);
-	assert_int_equal(errors_of_agent(DBUS_ERROR_NO_REPLY), VITALED_REASON_NO_AGENT);
+	assert_int_equal(errors_of_delivery(DBUS_ERROR_NO_REPLY), VITALED_REASON_NO_AGENT);
+	assert_int_equal(
+		errors_of_delivery(DBUS_ERROR_SERVICE_UNKNOWN), VITALED_REASON_NO_AGENT);
+	assert_int_equal(errors_of_delivery(DBUS_ERROR_ACCESS_DENIED), VITALED_REASON_FAILED);
+	assert_int_equal(
+		errors_of_delivery("org.vitaled1.Error.Cancelled"), VITALED_REASON_FAILED);
+	assert_int_equal(errors_of_agent(DBUS_ERROR_NO_REPLY), VITALED_REASON_FAILED);
 	assert_int_equal(
 		errors_of_agent("org.vitaled1.Error.Cancelled"), VITALED_REASON_CANCELLED);
 	assert_int_equal(errors_of_agent("org.example.Odd"), VITALED_REASON_FAILED);

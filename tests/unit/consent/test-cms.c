@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/tlv.h"
 #include "daemon/consent/cms.h"
+#include "tests/unit/record/failing.h"
 #include "tests/unit/record/forge.h"
 
 // clang-format off
@@ -159,13 +160,58 @@ static void a_certificate_that_is_none_is_a_fault(void **state)
 	buf_done(&der);
 }
 
+static void a_place_that_is_too_small_is_a_fault(void **state)
+{
+	struct buf attributes = BUF_NULL(4096);
+
+	(void)state;
+	assert_int_equal(cms_attributes(buf_view(&t.der), VIEW_TEXT("x"), 1764000000000000ULL,
+				 &attributes),
+		0);
+	for (size_t room = 8; room < 1200; room += 97) {
+		struct buf der = BUF_NULL(room);
+
+		assert_true(cms_assemble(buf_view(&t.der), buf_view(&attributes),
+				    VIEW_TEXT("signature"), &der) < 0);
+		buf_done(&der);
+	}
+	buf_done(&attributes);
+}
+
+static void memory_that_runs_out_makes_a_fault_and_no_signature(void **state)
+{
+	bool refused = true;
+
+	(void)state;
+	for (unsigned int n = 0; refused; n++) {
+		struct buf attributes = BUF_NULL(4096);
+		struct buf der = BUF_NULL(16384);
+		int r;
+
+		failing_arm(n, false);
+		r = cms_attributes(
+			buf_view(&t.der), VIEW_TEXT("x"), 1764000000000000ULL, &attributes);
+		if (r == 0)
+			r = cms_assemble(buf_view(&t.der), buf_view(&attributes),
+				VIEW_TEXT("signature"), &der);
+		refused = failing_off();
+		assert_true(refused || r == 0);
+		assert_true(r <= 0);
+		buf_done(&attributes);
+		buf_done(&der);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_assembled_is_what_openssl_verifies),
 		cmocka_unit_test(the_attributes_are_a_sorted_set_of_four),
 		cmocka_unit_test(a_certificate_that_is_none_is_a_fault),
+		cmocka_unit_test(a_place_that_is_too_small_is_a_fault),
+		cmocka_unit_test(memory_that_runs_out_makes_a_fault_and_no_signature),
 	};
 
+	failing_setup();
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -141,6 +141,8 @@ static void the_statement_says_all_that_the_design_lists_and_no_name_of_the_pati
 	assert_int_equal(strlen(str(at(j, "professional"), "certificate")), 64);
 	assert_int_equal(json_integer_value(at(at(j, "agent"), "uid")), 1001);
 	assert_int_equal(json_integer_value(at(at(j, "application"), "uid")), 1000);
+	assert_string_equal(str(at(j, "application"), "version"), "7.1");
+	assert_string_equal(str(at(j, "agent"), "capability"), "professional");
 	assert_string_equal(str(j, "workstation"), "desk 1");
 	assert_true(json_integer_value(at(at(j, "previous"), "size")) > 0);
 	assert_true(json_integer_value(at(j, "expires")) > json_integer_value(at(j, "time")));

@@ -189,9 +189,10 @@ static void the_key_usage_decides_what_a_certificate_is_for(void **state)
 		int authenticating;
 	} usages[] = {
 		{"critical,nonRepudiation", 0, TRUST_MALFORMED},
-		{"critical,digitalSignature", 0, 0},
+		{"critical,digitalSignature", TRUST_MALFORMED, 0}, /* an AUT is no SIG */
 		{"nonRepudiation,digitalSignature", 0, 0},
-		{"critical,digitalSignature,keyEncipherment", 0, 0},
+		{"critical,digitalSignature,keyEncipherment", TRUST_MALFORMED, 0},
+		{"critical,nonRepudiation,keyEncipherment", 0, TRUST_MALFORMED},
 		{"critical,keyEncipherment", TRUST_MALFORMED, TRUST_MALFORMED},
 		{NULL, TRUST_MALFORMED, TRUST_MALFORMED},
 	};
@@ -213,7 +214,7 @@ static void an_authority_is_no_card(void **state)
 
 	(void)state;
 	f.ca = true;
-	f.usage = "digitalSignature,keyCertSign";
+	f.usage = "nonRepudiation,digitalSignature,keyCertSign";
 	assert_int_equal(pki_judge(&f), TRUST_MALFORMED);
 }
 
