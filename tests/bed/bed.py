@@ -284,9 +284,9 @@ user = vdagent
         wait_for(lambda: os.path.exists(self.path("sim/control")))
         os.chmod(self.path("sim/control"), 0o666)
 
-    def start_pcscd(self):
+    def start_pcscd(self, readers=True):
         with open(self.path("readers/sim.conf"), "w", encoding="utf-8") as f:
-            f.write(f'FRIENDLYNAME "{READER}"\nDEVICENAME {self.path("sim/reader")}\n'
+            f.write("" if not readers else f'FRIENDLYNAME "{READER}"\nDEVICENAME {self.path("sim/reader")}\n'
                     f'LIBPATH {os.path.join(self.build, "drivers/sim/libifdvitalesim.so")}\n')
         os.makedirs("/run/pcscd", exist_ok=True)
         self.spawn("pcscd", ["setpriv", "--reuid=vdcards", "--regid=vdcards", "--clear-groups", "--",

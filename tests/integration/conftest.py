@@ -2,7 +2,9 @@
 """Beds for the integration tests. Cards are personalised once; each bed gets a copy."""
 import contextlib
 import os
+import random
 import subprocess
+import time
 
 import pytest
 
@@ -15,6 +17,32 @@ PROFILES = ("vitale-family", "vitale-single", "vitale-lunar", "vitale-1", "cps3-
 
 def pytest_addoption(parser):
     parser.addoption("--build", default="build/gcc", help="build folder with the programs")
+    parser.addoption("--soak", action="store_true", help="full counts, and what waits for minutes")
+    parser.addoption("--seed", type=int, default=int(time.time()), help="which tenth is run without --soak")
+
+
+def pytest_report_header(config):
+    return f"seed: {config.getoption('--seed')}" + (", full counts" if config.getoption("--soak") else "")
+
+
+def pytest_generate_tests(metafunc):
+    """An argument `nth`: every command of a consultation, or a tenth of them by the seed."""
+    if "nth" in metafunc.fixturenames:
+        every = list(range(1, 61))
+        if not metafunc.config.getoption("--soak"):
+            every = sorted(random.Random(metafunc.config.getoption("--seed")).sample(every, 6))
+        metafunc.parametrize("nth", every)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "minutes: waits for people's deadlines; with --soak only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--soak"):
+        late = [i for i in items if i.get_closest_marker("minutes")]
+        config.hook.pytest_deselected(items=late)
+        items[:] = [i for i in items if i not in late]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The main job over the real stack: two cards, PIN, proof, consent, dossier, record, lock."""
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -15,7 +16,6 @@ NOTE = "Patient fatigué, tension 13/8. Contrôle dans un mois.\n"
 
 
 def metadata(text, title="Consultation du jour", kind="consultation", **more):
-    import hashlib
     data = text.encode()
     return json.dumps({"format": 1, "type": kind, "title": title, "date": "2026-11-21", "mime": "text/plain",
                        "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "flags": [], **more})
@@ -84,13 +84,21 @@ def test_a_masked_document_is_hidden_from_another_professional(bed, people):
     hidden, plain = add(app, session, title="secret"), add(app, session, title="plain")
     app.call("SetVisibility", hidden, "masque_ps", True, path=session, interface="Dossier")
     app.call("Release", path=session, interface="Session")
+    before = set(cards(app))
     bed.sim("replace 0 cps4-pharmacist")
+    wait_for(lambda: len(cards(app)) == 2 and set(cards(app)) != before and "cps" in cards(app).values())
     session = open_dossier(app, intent=["consult"])
     rows = app.call("List", {"a{sv}": {}}, path=session, interface="Dossier")
     assert [r["id"] for r in rows] == [plain]
     with pytest.raises(BusError) as e:
         app.call("Read", hidden, path=session, interface="Dossier")
     assert e.value.short == "NotPermitted"
+
+
+def cards(app):
+    """{path: kind} of the cards that the bus shows."""
+    objects = app.call("GetManagedObjects", interface="org.freedesktop.DBus.ObjectManager")
+    return {path: o["org.vitaled1.Card"]["Kind"] for path, o in objects.items() if "org.vitaled1.Card" in o}
 
 
 def test_typed_entries_make_the_summary(bed, people):
@@ -114,19 +122,24 @@ def test_the_receipt_verifies_with_openssl_alone(bed, people, tmp_path):
                           capture_output=True, text=True, env=bed.env)
     assert done.returncode == 0, done.stderr
     root = [p for p in _files(bed.path("anchors/simulated")) if p.endswith(".pem") and "x509" in p][0]
-    assert subprocess.run(["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", out / "professional.cms",
-                           "-content", out / "statement.json", "-CAfile", root, "-purpose", "any",
-                           "-out", os.devnull], capture_output=True).returncode == 0
-    assert subprocess.run(["openssl", "dgst", "-sha256", "-verify", out / "presence.pem", "-signature",
-                           out / "presence.sig", out / "presence.bin"], capture_output=True).returncode == 0
+
+    def verified():
+        cms = subprocess.run(["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in",
+                              out / "professional.cms", "-content", out / "statement.json", "-CAfile", root,
+                              "-purpose", "any", "-out", os.devnull], capture_output=True)
+        presence = subprocess.run(["openssl", "dgst", "-sha256", "-verify", out / "presence.pem", "-signature",
+                                   out / "presence.sig", out / "presence.bin"], capture_output=True)
+        return cms.returncode == 0, presence.returncode == 0
+    assert verified() == (True, True)
+    digest = hashlib.sha256((out / "statement.json").read_bytes()).digest()
+    assert (out / "presence.bin").read_bytes() == digest + b"VDCONS01"  # bound to this statement
     statement = json.loads(base64.b64decode(receipt["statement"]))
     assert statement["decision"] == "given" and statement["patient"]["nature"] == "simulated"
-    for flip in ("statement.json", "presence.bin"):
-        data = bytearray((out / flip).read_bytes())
+    for number, name in enumerate(("statement.json", "presence.bin")):
+        data = bytearray((out / name).read_bytes())
         data[len(data) // 2] ^= 1
-        (out / flip).write_bytes(data)
-    assert subprocess.run(["openssl", "dgst", "-sha256", "-verify", out / "presence.pem", "-signature",
-                           out / "presence.sig", out / "presence.bin"], capture_output=True).returncode != 0
+        (out / name).write_bytes(data)
+        assert not verified()[number]
 
 
 def _files(folder):
@@ -147,31 +160,39 @@ def test_the_exported_record_verifies_without_our_code_and_a_flipped_bit_is_foun
         return subprocess.run(["/usr/bin/python3", tool, "--log", tmp_path / "log", "--checkpoint",
                                tmp_path / "note", "--vkey", tmp_path / "vkey"], capture_output=True, text=True)
     assert verify().returncode == 0, verify().stdout
-    log["entries"][2] = log["entries"][2].replace('"sequence"', '"Sequence"')
-    (tmp_path / "log").write_text(json.dumps(log))
-    assert verify().returncode == 1
+    for index in (0, 2, len(log["entries"]) - 1):
+        entry = log["entries"][index]
+        at = entry.index('"time":') + 10
+        flipped = entry[:at] + chr(ord(entry[at]) ^ 1) + entry[at + 1:]  # one bit of a digit
+        log["entries"][index] = flipped
+        (tmp_path / "log").write_text(json.dumps(log))
+        found = verify()
+        assert found.returncode == 1 and str(index) in found.stdout
+        log["entries"][index] = entry
 
 
 def test_after_lock_no_memory_holds_pin_name_or_text(bed, people):
-    bed_pin = "1234"
-    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    app, agent = people(bed, pin=["1234"], choice_beneficiary=[0], choice_structure=[0])
     session = open_dossier(app)
     app.call("Create", {"a{sv}": {}}, path=session, interface="Dossier")
     ident = add(app, session, "zyxwvut unmistakable text of a document")
     app.call("Read", ident, path=session, interface="Dossier")
     patient = app.call("GetPatient", path=session, interface="Session")
-    needles = {"name": patient["surname"].encode(), "given": patient["given"].encode(),
-               "text": b"zyxwvut unmistakable", "title": b"Consultation du jour"}
+    needles = {"name": patient["surname"].encode(), "given name": patient["given"].encode(),
+               "number": patient["nir"][:13].encode(), "PIN": b"1234", "text": b"zyxwvut unmistakable",
+               "title": b"Consultation du jour"}
+    before = {name: memory_of(pid) for name, pid in processes("vitaled")}
+    assert all(before.values())  # we can read them
+    for what in ("name", "given name", "number"):
+        assert needles[what] in before["vitaled"], f"{what} is not where it must be before"
     app.call("Lock", path=session, interface="Session")
     app.until(session, "locked")
-    assert bed_pin
-    for name, pid in processes("vitaled"):
-        memory = memory_of(pid)
+    after = {name: memory_of(pid) for name, pid in processes("vitaled")}
+    assert set(after) == {"vitaled", "vitaled-watch", "vitaled-card"} and all(after.values())
+    for name, memory in after.items():
         for what, needle in needles.items():
-            assert needle not in memory, f"{what} is still in {name}"
-        assert b"\x00\x20\x00\x01\x04" + bed_pin.encode() not in memory
-        assert b"\x01\x20\x00\x01\x04" + bed_pin.encode() not in memory
-        assert b"\x00\x00\x00" + bed_pin.encode() + b"\x00\x00\x00" not in memory
+            if what != "PIN" or name == "vitaled-card":
+                assert needle not in memory, f"{what} is still in {name}"
 
 
 def processes(user):
