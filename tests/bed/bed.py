@@ -157,9 +157,23 @@ class Bed:
     def stop(self):
         for name in reversed(list(self.processes)):
             self.end(name)
+        reports = self.sanitizer_reports()
         if self.state_size:
             subprocess.run(["umount", self.path("state")], check=False)
         shutil.rmtree(self.work, ignore_errors=True)
+        if reports:
+            raise AssertionError("a sanitizer reported:\n" + reports)
+
+    def sanitizer_reports(self):
+        """What AddressSanitizer, LeakSanitizer or UBSan wrote into the logs of our programs."""
+        found = []
+        for name in sorted(os.listdir(self.path("log"))) if os.path.isdir(self.path("log")) else []:
+            lines = self.log(name).splitlines()
+            for i, line in enumerate(lines):
+                if "Sanitizer" in line and "ERROR" in line or "runtime error:" in line:
+                    found.append(f"{name}: " + "\n".join(lines[i:i + 25]))
+                    break
+        return "\n".join(found)
 
     def lay_out(self):
         os.chmod(self.work, 0o755)
