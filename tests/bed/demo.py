@@ -44,7 +44,12 @@ class Demo:
         self.failed = None
 
     def say(self, text):
-        print(f"{time.monotonic() - self.start:7.3f} s  {text}", flush=True)
+        self.write(f"{time.monotonic() - self.start:7.3f} s  {text}\n")
+
+    def write(self, text):
+        """One write: several threads talk."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
     def vitalectl(self, user, *arguments):
         return subprocess.Popen(
@@ -81,15 +86,14 @@ class Demo:
             return "1234"
         if kind == "choice":
             names = [" ".join(str(v) for k, v in c.items() if k != "number") for c in m["choices"]]
-            for number, name in enumerate(names, 1):
-                print(f"             {number}. {name}")
+            self.write("".join(f"             {number}. {name}\n" for number, name in enumerate(names, 1)))
             if self.interactive:
                 return input(f"           {m.get('kind', 'choice')}, number: ")
             self.say(f"{m.get('kind')}: number 1 is chosen")
             return "1"
         if kind == "consent":
             wording = m.get("facts", {}).get("text", {}).get("wording", "")
-            print("".join(f"             | {line}\n" for line in wording.strip().split("\n")), end="")
+            self.write("".join(f"             | {line}\n" for line in wording.strip().split("\n")))
             if self.interactive:
                 return input("           Does the patient agree? (y/n) ")
             self.say("the patient agrees")
