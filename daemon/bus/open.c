@@ -85,8 +85,8 @@ static bool patient_shape(const json_t *patient)
 
 	if (!json_is_object(patient))
 		return false;
-	for (size_t i = 0; i < 4; i++) {
-		static const char *const texts[] = {"ins", "nir", "birth-date", "birth-name"};
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const texts[] = {"ins", "nir", "birth-date"};
 		const json_t *v = json_object_get(patient, texts[i]);
 
 		if (!v)

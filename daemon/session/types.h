@@ -43,7 +43,7 @@ enum session_choice {
 struct session_options { /* all borrowed; copied by session_open() */
 	enum session_mode mode;
 	unsigned int intents;	 /* 0: consult */
-	const json_t *patient;	 /* {ins|nir, birth-date, rank?, birth-name?} or NULL */
+	const json_t *patient;	 /* {ins|nir, birth-date, rank?} or NULL */
 	const char *structure;	 /* or NULL */
 	const char *pair;	 /* or NULL: "default", which exists when none is configured */
 	const char *application; /* name or NULL */
