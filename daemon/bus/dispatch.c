@@ -2,8 +2,9 @@
 /*
  * The order of checks, the same for every call: the object exists for this caller, it has the
  * interface, the interface the member, the arguments their signature, a method that makes durable
- * entries is not called too often, polkit agrees, then the function runs. An object that the caller may not see answers as one that does not exist; a dossier
- * that is not unlocked answers WrongState. A call must name its interface.
+ * entries is not called too often, polkit agrees, then the function runs. An object that the caller
+ * may not see answers as one that does not exist; a dossier that is not unlocked answers WrongState.
+ * A call must name its interface.
  */
 #include "daemon/bus/dispatch.h"
 

@@ -3,8 +3,9 @@
  * polkit, asynchronously. The subject is the sender's unique name; a person is only disturbed when
  * the caller allowed it. Our own time limits hold; a check whose caller leaves is cancelled here and
  * at polkit. An answer counts only when the connection that owns polkit's name sent it; the bus tells
- * us of a new owner before it hands on that owner's first answer. Checks on the wire are bounded per uid and in all, since dbus-daemon lets a connection
- * have 128 calls outstanding and the agents need theirs.
+ * us of a new owner before it hands on that owner's first answer. Checks on the wire are bounded per
+ * uid and in all, since dbus-daemon lets a connection have 128 calls outstanding and the agents need
+ * theirs.
  */
 #include "daemon/bus/polkit.h"
 

@@ -54,7 +54,8 @@ struct dossier {
 /* -- record.c: entries, and what the record says of a store ------------------------------------- */
 
 /** record_entry() - one entry about @d. @outcome: a word; @document, @rule may be NULL; @details is
- *  taken. Version and hash of @d go in when they are vouched for, unless it is absent. Return: 0 or AUDIT_UNAVAILABLE. */
+ *  taken. Version and hash of @d go in when they are vouched for, unless it is absent.
+ *  Return: 0 or AUDIT_UNAVAILABLE. */
 int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
 	const char *document, const char *rule, json_t *details) _must_check_;
 /** record_started() - the same without version and hash: a change is about to be made. */

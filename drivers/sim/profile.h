@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * Profile of a simulated card: who is on it. JSON, described in drivers/sim/profiles/README.md; texts are UTF-8
- * here and Latin-1 on the card. Only invented people: a NIR must carry department 00, which no
+ * Profile of a simulated card: who is on it. JSON, described in drivers/sim/profiles/README.md;
+ * texts are UTF-8 here and Latin-1 on the card. Only invented people: a NIR must carry department 00, which no
  * person has, and a valid key; a professional's national identifier must start 8899.
  */
 #include "base/json.h"
