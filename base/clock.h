@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
-/* Clocks, in microseconds. Deadlines use CLOCK_MONOTONIC; records carry wall and boot time. */
+/*
+ * Clocks, in microseconds. Deadlines use CLOCK_MONOTONIC, lives that go on during sleep
+ * CLOCK_BOOTTIME; records carry wall and boot time.
+ */
 #include <stdbool.h>
 #include <stdint.h>
 

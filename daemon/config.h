@@ -55,6 +55,14 @@ struct config {
 	char consent_language[8]; /* of the wording that patients are shown: fr */
 };
 
+/** config_required() - the least proof that unlocks for a patient's card of @nature. A real Vitale
+ *  shows no certificate of ours, so its nature is unknown; it pairs with real cards only and
+ *  follows the line `real`. */
+static inline enum proof config_required(const struct config *c, enum nature nature)
+{
+	return c->required[nature == NATURE_UNKNOWN ? NATURE_REAL : nature];
+}
+
 enum config_outcome {
 	CONFIG_INVALID =
 		1, /* unknown section or key, or a value that does not parse: @ret_where */

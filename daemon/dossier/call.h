@@ -62,6 +62,8 @@ bool call_went_wrong(struct call *c, const struct link_frame *answer);
 int call_put_json(struct buf *body, uint32_t tag, const json_t *j) _must_check_;
 /** call_rows() - the rows of an answer, a new reference, or NULL; @ret_more: there are more. */
 json_t *call_rows(struct view body, bool *ret_more);
+/** call_row_allowed() - decide the call by the one row of @answer; on false the call has ended. */
+bool call_row_allowed(struct call *c, struct link_frame *answer);
 /** call_put_author() - FACTS: who does this, as the dossier keeps it. */
 int call_put_author(struct buf *body, const struct dossier *d) _must_check_;
 

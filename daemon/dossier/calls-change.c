@@ -95,21 +95,9 @@ static void add(struct call *c)
 /* Allowed by what it would be: type, flags, author. */
 static void on_weighed(void *user, struct link_frame *answer)
 {
-	_cleanup_json_ json_t *rows = NULL;
 	struct call *c = user;
-	const char *rule;
-	bool more;
 
-	if (call_went_wrong(c, answer)) {
-		return;
-	}
-	rows = call_rows(answer->body, &more);
-	if (json_array_size(rows) != 1) {
-		call_malformed(c);
-		return;
-	}
-	if (facts_decide(c->d, c->action, json_array_get(rows, 0), &rule) != RIGHTS_ALLOW) {
-		call_denied(c, rule);
+	if (!call_row_allowed(c, answer)) {
 		return;
 	}
 	add(c);

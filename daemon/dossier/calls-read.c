@@ -187,25 +187,13 @@ static void run_read(struct call *c)
 /* Its row decides; a document that is not there leaves no entry, as nothing was shown or changed. */
 static void on_row(void *user, struct link_frame *answer)
 {
-	_cleanup_json_ json_t *rows = NULL;
 	struct call *c = user;
-	const char *rule;
-	bool more;
 
 	if (answer && answer->outcome == DOSSIER_NO_DOCUMENT) {
 		call_finish(c, VITALED_REASON_NO_SUCH_DOCUMENT);
 		return;
 	}
-	if (call_went_wrong(c, answer)) {
-		return;
-	}
-	rows = call_rows(answer->body, &more);
-	if (json_array_size(rows) != 1) {
-		call_malformed(c);
-		return;
-	}
-	if (facts_decide(c->d, c->action, json_array_get(rows, 0), &rule) != RIGHTS_ALLOW) {
-		call_denied(c, rule);
+	if (!call_row_allowed(c, answer)) {
 		return;
 	}
 	if (c->kind == CALL_READ) {

@@ -267,6 +267,27 @@ json_t *call_rows(struct view body, bool *ret_more)
 	return rows;
 }
 
+bool call_row_allowed(struct call *c, struct link_frame *answer)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	const char *rule;
+	bool more;
+
+	if (call_went_wrong(c, answer)) {
+		return false;
+	}
+	rows = call_rows(answer->body, &more);
+	if (json_array_size(rows) != 1) {
+		call_malformed(c);
+		return false;
+	}
+	if (facts_decide(c->d, c->action, json_array_get(rows, 0), &rule) != RIGHTS_ALLOW) {
+		call_denied(c, rule);
+		return false;
+	}
+	return true;
+}
+
 /* Who does this, for the dossier itself. */
 int call_put_author(struct buf *body, const struct dossier *d)
 {

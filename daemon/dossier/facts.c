@@ -73,16 +73,6 @@ static void add_row_facts(const struct dossier *d, const json_t *row, struct rig
 	f->author = p && author && strcmp(author, p->person.national_id) == 0;
 }
 
-/* A real Vitale shows no certificate of ours, so its nature is unknown; it pairs with real cards
- * only, and the configured line `real` is what it must meet (session_required() in
- * daemon/session/session-proof.c says the same). */
-static enum proof required_of(const struct dossier *d, const struct session_patient *patient)
-{
-	enum nature nature = patient->nature == NATURE_UNKNOWN ? NATURE_REAL : patient->nature;
-
-	return d->all->config->required[nature];
-}
-
 static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 {
 	const struct session_patient *patient = session_patient(d->session);
@@ -91,7 +81,7 @@ static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 	f->blocked = d->blocked;
 	f->treating_doctor = d->treating;
 	if (patient) {
-		f->required = required_of(d, patient);
+		f->required = config_required(d->all->config, patient->nature);
 	}
 }
 

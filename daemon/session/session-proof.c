@@ -92,10 +92,8 @@ enum vitaled_reason session_take_role(
 
 enum proof session_required(const struct session *s)
 {
-	enum nature n = s->patient_side.nature;
-	enum proof required;
+	enum proof required = config_required(s->all->config, s->patient_side.nature);
 
-	required = s->all->config->required[n == NATURE_UNKNOWN ? NATURE_REAL : n];
 	if (s->mode == SESSION_MODE_IDENTITY && required == PROOF_MUTUAL) {
 		return PROOF_ACTIVE;
 	}
