@@ -27,15 +27,21 @@ enum watch_service {
 /* vitaled-card */
 enum card_op {
 	CARD_OP_OPEN =
-		1, /* READER, SHARE u8 (1 = exclusive) -> KIND, GENERATION, ATR, (ADVICE) */
-	CARD_OP_READ_PUBLIC, /* -> SERIAL, CVC; vitale: VALID_FROM; cps: CERT_AUT, CERT_SIG, (ACTUA_FROM,
-	                        ACTUA_TO), (SPECIALITY) */
+		1, /* READER, SHARE u8 (enum card_share), (KIND, GENERATION, ATR: as it was recognised
+	              since it came in) -> KIND, GENERATION, ATR, (ADVICE), PINPAD u8 (CARD_PINPAD_*).
+	              With a hint no AID is selected again where the card works without; a card of
+	              another ATR is CARD_GONE */
+	CARD_OP_IDENTIFY, /* -> SERIAL; cps: (ACTUA_FROM, ACTUA_TO): the stamp of its public files */
+	CARD_OP_READ_PUBLIC, /* vitale: -> (CVC), SERIAL. cps: -> CERT_AUT, CERT_SIG, (CVC),
+	                        (SPECIALITY), DIRECTORY: what may be cached */
 	CARD_OP_READ_PEOPLE, /* vitale: -> PERSON{SURNAME, GIVEN, BIRTH, (NIR), (COUNTRY), (RANK)} ... */
-	CARD_OP_PIN_STATE, /* cps: -> TRIES u8, VERIFIED u8 */
-	CARD_OP_VERIFY, /* cps: LAST_TRY u8 (1 = the person confirmed), fd = pipe -> TRIES u8 */
-	CARD_OP_READ_ACTIVITIES, /* cps, PIN: -> ACTIVITY{INDEX u8, NAME, STRUCTURE, SECTOR} ... */
-	CARD_OP_CHECK_CERTIFICATE,     /* CAR, CVC: MSE SET DST + PSO VERIFY CERTIFICATE */
-	CARD_OP_CHALLENGE,	       /* CHR: MSE SET AT + GET CHALLENGE -> DATA (16) */
+	CARD_OP_PIN_STATE, /* cps: -> TRIES u8, VERIFIED u8, (PUK_TRIES u8), (PUK_USES u8, 255: more) */
+	CARD_OP_VERIFY, /* cps: LAST_TRY u8 (1 = the person confirmed), fd = pipe, or PINPAD u8 = 1
+	                   and no fd -> TRIES u8 */
+	CARD_OP_READ_ACTIVITIES, /* cps, PIN: (DIRECTORY) -> ACTIVITY{INDEX u8, NAME, STRUCTURE,
+	                            SECTOR} ...; read once, then answered from the process */
+	CARD_OP_CHECK_CERTIFICATE, /* CAR, CVC: MSE SET DST + PSO VERIFY CERTIFICATE */
+	CARD_OP_CHALLENGE, /* CHR: MSE SET AT (both keys) + GET CHALLENGE -> DATA (16) */
 	CARD_OP_INTERNAL_AUTHENTICATE, /* DATA (24 or 40) -> SIGNATURE (64) */
 	CARD_OP_EXTERNAL_AUTHENTICATE, /* SIGNATURE (64) */
 	CARD_OP_READ_PROTECTED, /* vitale, role: -> COVERAGE{INDEX u8, COVER_FROM, COVER_TO, ALD,
@@ -44,7 +50,26 @@ enum card_op {
 	CARD_OP_RESET, /* warm reset: every right is gone */
 	CARD_OP_PRESENT, /* re-read the serial: the same card is still there */
 	CARD_OP_CLOSE,	 /* reset if a right was obtained, disconnect; the child then exits 0 */
+	CARD_OP_CHANGE_PIN, /* cps: LAST_TRY u8, fds = pipes of old and new PIN, or PINPAD u8 = 1
+	                       -> TRIES u8 (of the old PIN) */
+	CARD_OP_UNBLOCK_PIN, /* cps: LAST_TRY u8, fds = pipes of PUK and new PIN, or PINPAD u8 = 1
+	                        -> TRIES u8 (of the PUK) */
+	CARD_OP_KEEP_PEOPLE, /* vitale: reads what READ_PEOPLE will say and keeps it in the process
+	                        -> (VALID_FROM) */
+	CARD_OP_ALIVE, /* event, while a request runs: TPDUS, CHARACTERS; before a command on the line
+	                  when nothing was sent to the broker for a second: a card that is slow is
+	                  told from one that hangs */
+	CARD_OP_COUNT
 };
+
+enum card_share {
+	CARD_SHARE_TRANSACTIONS =
+		0, /* others may connect; each right ends with its transaction */
+	CARD_SHARE_EXCLUSIVE = 1,
+};
+
+#define CARD_PINPAD_VERIFY 0x01U /* PC/SC part 10: FEATURE_VERIFY_PIN_DIRECT works */
+#define CARD_PINPAD_MODIFY 0x02U /* FEATURE_MODIFY_PIN_DIRECT works */
 
 /* Every answer of vitaled-card also carries TPDUS u32 and CHARACTERS u32, counted since OPEN. */
 enum card_outcome {
@@ -59,12 +84,16 @@ enum card_outcome {
 	CARD_NO_READER,
 	CARD_PIN_WRONG, /* TRIES: what the card says is left */
 	CARD_PIN_BLOCKED,
-	CARD_PIN_LAST,	  /* one try left and not confirmed: nothing was sent */
-	CARD_PIN_REFUSED, /* not 4 digits, late or empty: nothing was sent */
-	CARD_DENIED,	  /* security status not satisfied (6982) */
+	CARD_PIN_LAST, /* one try left and not confirmed: nothing was sent */
+	CARD_PIN_REFUSED, /* not as many digits as it has, late or empty: nothing was sent; or the card
+	                     does not take the new one */
+	CARD_DENIED,  /* security status not satisfied (6982) */
 	CARD_REFUSED, /* a certificate, challenge or signature that the card does not accept */
 	CARD_ABSENT,  /* file, key or operation not on this card */
 	CARD_FAILED,  /* fault in the child */
+	CARD_CANCELLED, /* the person pressed the keypad's cancel key: nothing was tried */
+	CARD_LATE,	/* nobody typed on the keypad in time: nothing was tried */
+	CARD_UNUSABLE,	/* EF_ACTUA is there and not complete: the issuer took it out of use */
 };
 
 /* vitaled-dossier */

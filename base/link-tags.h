@@ -48,6 +48,11 @@ enum link_tag {
 	LINK_TAG_ALD = 0xDF27,
 	LINK_TAG_SITUATION = 0xDF28,
 	LINK_TAG_SPECIALITY = 0xDF29,
+	LINK_TAG_PINPAD = 0xDF2A,
+	LINK_TAG_PUK_TRIES = 0xDF2B,
+	LINK_TAG_PUK_USES = 0xDF2C,
+	LINK_TAG_DIRECTORY =
+		0xDF2D, /* bytes: numbers (1..16) of the activities that EF.DODF lists */
 	LINK_TAG_FOLDER = 0xDF40,
 	LINK_TAG_PSEUDONYM = 0xDF41, /* 64 hex digits */
 	LINK_TAG_VERSION,	     /* DF42, and so on in this order */

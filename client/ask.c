@@ -19,6 +19,8 @@
 
 #define DIGITS_MIN 4U
 #define DIGITS_MAX 12U /* longest code of the design; a CPS PIN has 4 */
+#define DIGITS_PIN 4U  /* of the CPS family */
+#define DIGITS_PUK 8U
 
 void ask_done(struct ask *q)
 {
@@ -70,20 +72,60 @@ static void put_person(const json_t *person, struct buf *out)
 	}
 }
 
-static void text_secret(const struct ask *q, struct buf *out)
+static void text_tries(const json_t *facts, struct buf *out)
 {
 	int64_t tries = 0;
 
-	if (json_get_int(q->facts, "tries-left", 0, 254, &tries) == 0) {
+	if (json_get_int(facts, "tries-left", 0, 254, &tries) == 0) {
 		buf_printf(out,
 			ngettext("%d try is left.\n", "%d tries are left.\n",
 				(unsigned long)tries),
 			(int)tries);
 	}
+}
+
+static void text_code(const struct ask *q, struct buf *out)
+{
+	if (strcmp(q->what, "pin") == 0) {
+		buf_put_str(out, _("Present PIN of the card (4 digits): "));
+	} else if (strcmp(q->what, "new-pin") == 0) {
+		buf_put_str(out, q->again ? _("The new PIN once more: ")
+					  : _("New PIN of the card (4 digits): "));
+	} else if (strcmp(q->what, "puk") == 0) {
+		buf_put_str(out, _("Unblocking code (PUK) of the card (8 digits): "));
+	} else {
+		buf_put_str(out, _("Code"));
+		buf_put_str(out, " (");
+		render_text(q->what, false, out);
+		buf_put_str(out, "): ");
+	}
+}
+
+static void text_secret(const struct ask *q, struct buf *out)
+{
+	if (!q->again) {
+		text_tries(q->facts, out);
+	}
 	if (q->kind == ASK_KIND_PIN) {
 		buf_put_str(out, _("PIN of the professional's card: "));
 	} else {
-		buf_printf(out, _("Code (%s): "), q->what);
+		text_code(q, out);
+	}
+}
+
+void ask_keypad(const json_t *facts, struct buf *out)
+{
+	const json_t *codes = json_object_get(facts, "codes");
+	const char *first = json_string_value(json_array_get(codes, 0));
+
+	text_tries(facts, out);
+	if (json_array_size(codes) < 2 || !first) {
+		buf_put_str(out, message_inform("use-pinpad"));
+	} else if (strcmp(first, "puk") == 0) {
+		buf_put_str(out, _("On the reader's keypad: the PUK, then the new PIN twice."));
+	} else {
+		buf_put_str(out,
+			_("On the reader's keypad: the present PIN, then the new PIN twice."));
 	}
 }
 
@@ -135,6 +177,14 @@ static void text_consent(const struct ask *q, struct buf *out)
 
 static void text_confirm(const struct ask *q, struct buf *out)
 {
+	const char *code = json_get_str(q->facts, "code");
+
+	if (strcmp(q->what, "last-try") == 0 && code && strcmp(code, "puk") == 0) {
+		buf_put_str(out, _("Only one try of the PUK is left: a wrong one makes the "
+				   "card useless. "
+				   "Go on? (y/n) "));
+		return;
+	}
 	if (strcmp(q->what, "last-try") == 0) {
 		buf_put_str(out,
 			_("Only one try is left: a wrong PIN blocks the card. Go on? (y/n) "));
@@ -188,12 +238,25 @@ void ask_tag(const struct ask *q, struct buf *out)
 	if (q->kind == ASK_KIND_CHOICE) {
 		buf_printf(out, " %zu", json_array_size(q->facts));
 	}
+	if (q->again) {
+		buf_put_str(out, " again");
+	}
+}
+
+const char *ask_object(const char *path)
+{
+	return strstr(path, "/card/") ? "card" : "session";
+}
+
+bool ask_twice(const struct ask *q)
+{
+	return q->kind == ASK_KIND_CODE && strcmp(q->what, "new-pin") == 0;
 }
 
 json_t *ask_json(const struct ask *q)
 {
-	_cleanup_json_ json_t *j =
-		json_pack("{s:s, s:s}", "request", kind_word(q->kind), "session", q->session);
+	_cleanup_json_ json_t *j = json_pack("{s:s, s:s}", "request", kind_word(q->kind),
+		ask_object(q->session), q->session);
 	_cleanup_json_ json_t *facts = q->facts ? json_deep_copy(q->facts) : json_object();
 	int r = j && facts ? 0 : fault(-ENOMEM);
 
@@ -216,11 +279,18 @@ json_t *ask_json(const struct ask *q)
 
 /* -- answers --------------------------------------------------------------------------------- */
 
-static int take_digits(struct view line)
+static int take_digits(const struct ask *q, struct view line)
 {
 	struct reader r = reader_of(line);
+	size_t min = DIGITS_MIN, max = DIGITS_MAX;
 
-	if (line.len < DIGITS_MIN || line.len > DIGITS_MAX) {
+	if (q->kind == ASK_KIND_CODE && strcmp(q->what, "puk") == 0) {
+		min = max = DIGITS_PUK;
+	} else if (q->kind == ASK_KIND_CODE &&
+		   (strcmp(q->what, "pin") == 0 || strcmp(q->what, "new-pin") == 0)) {
+		min = max = DIGITS_PIN;
+	}
+	if (line.len < min || line.len > max) {
 		return ASK_AGAIN;
 	}
 	while (r.left > 0) {
@@ -270,7 +340,7 @@ int ask_take(const struct ask *q, struct view line, struct ask_answer *ret)
 	switch (q->kind) {
 	case ASK_KIND_PIN:
 	case ASK_KIND_CODE:
-		r = take_digits(line);
+		r = take_digits(q, line);
 		break;
 	case ASK_KIND_CHOICE:
 		r = take_choice(q, text, &answer);

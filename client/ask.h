@@ -5,14 +5,15 @@
  * cmd-agent.c's. With --json a question is one JSON line on standard output,
  *
  *   {"request":"pin","session":PATH,"facts":{...}}
- *   {"request":"code","kind":"new-pin","session":PATH,"facts":{...}}
+ *   {"request":"code","kind":"new-pin","card":PATH,"facts":{...}}
  *   {"request":"choice","kind":"beneficiary","session":PATH,"choices":[{"number":1,...},...]}
  *   {"request":"consent","session":PATH,"facts":{"text":{"wording":...},...}}
  *   {"request":"confirm","kind":"last-try","session":PATH,"facts":{...}}
  *
  * and its answer one line of standard input: the digits; a number; yes, no or impossible; yes or
  * no. An empty line or "cancel" gives no answer. Without --json the same answers are taken, and a
- * driver can follow lines that begin with "? " (kind, and what is asked).
+ * driver can follow lines that begin with "? " (kind, and what is asked). A new PIN is then asked
+ * twice and compared before it is sent; a program, with --json, says it once.
  */
 #include "base/json.h"
 
@@ -29,6 +30,7 @@ struct ask {
 	char session[128];
 	char what[64]; /* code, choice, confirm: the word of the request */
 	json_t *facts; /* owned; choice: an array */
+	bool again;    /* code: the same once more */
 };
 
 struct ask_answer {
@@ -43,6 +45,12 @@ enum ask_outcome {
 };
 
 void ask_done(struct ask *q);
+/** ask_object() - what the object at @path is in JSON: "card" or "session". */
+const char *ask_object(const char *path);
+/** ask_twice() - whether people type the answer twice: a new PIN, which nobody else knows. */
+bool ask_twice(const struct ask *q);
+/** ask_keypad() - what is typed on the reader's keypad now, of Inform("use-pinpad") with @facts. */
+void ask_keypad(const json_t *facts, struct buf *out);
 /** ask_secret() - whether the answer must not be seen. */
 bool ask_secret(const struct ask *q);
 /** ask_wording() - whether a consent's wording is there and has the hash that will be signed. */

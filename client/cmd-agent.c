@@ -2,7 +2,8 @@
 /*
  * vitalectl agent: answers the service's questions at a terminal, or from a driving program's lines.
  * One question at a time. A PIN goes from read() into a locked buffer, from there into a pipe whose
- * read end is the reply, and is wiped; it never enters a message. Questions are taken from the
+ * read end is the reply, and is wiped; it never enters a message. A new PIN is typed twice and
+ * compared here before it leaves. Questions are taken from the
  * owner of org.vitaled1 only. When the service comes back after a stop, the agent registers anew.
  */
 #include <errno.h>
@@ -30,6 +31,8 @@ struct agent {
 	bool back;	      /* the service came (back): register */
 	DBusMessage *request; /* outstanding, owned */
 	struct ask ask;
+	struct secret first; /* a new PIN, typed once */
+	char keypad[128];    /* object whose codes are typed on the reader; empty: none */
 	struct prompt prompt;
 	bool over;
 	enum ctl_exit code;
@@ -62,6 +65,7 @@ static void acknowledge(struct agent *g, DBusMessage *m)
 static void forget_request(struct agent *g)
 {
 	prompt_end(&g->prompt);
+	secret_done(&g->first);
 	ask_done(&g->ask);
 	conn_message_put(&g->request);
 }
@@ -229,52 +233,79 @@ static void ask(struct agent *g, DBusMessage *m, enum ask_kind kind, bool word, 
 
 /* -- methods --------------------------------------------------------------------------------- */
 
+static void say_inform(const struct agent *g, const char *path, const char *what, json_t *facts)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(65536);
+	const char *reason = json_get_str(facts, "reason");
+	const struct message *why = reason ? message_of_word(reason) : NULL;
+
+	if (g->ctl->json) {
+		ctl_json(json_pack("{s:s, s:s, s:O}", "inform", what, ask_object(path), path,
+			"facts", facts));
+		return;
+	}
+	buf_put_str(&text, "! ");
+	if (strcmp(what, "use-pinpad") == 0) {
+		ask_keypad(facts, &text);
+	} else {
+		render_text(message_inform(what), false, &text);
+	}
+	buf_printf(&text, "%s%s\n", why ? " " : "", why ? gettext(why->person) : "");
+	render_print(&text);
+}
+
 static void on_inform(struct agent *g, DBusMessage *m)
 {
 	_cleanup_json_ json_t *args = NULL;
-	_cleanup_(buf_done) struct buf text = BUF_NULL(65536);
+	const char *path = NULL;
 	const char *what = NULL;
-	const char *reason;
 
 	if (value_args(m, &args) == 0) {
+		path = json_string_value(json_array_get(args, 0));
 		what = json_string_value(json_array_get(args, 1));
-		reason = json_get_str(json_array_get(args, 2), "reason");
-		if (g->ctl->json) {
-			ctl_json(json_pack("{s:s, s:O, s:O}", "inform", what ? what : "",
-				"session", json_array_get(args, 0), "facts",
-				json_array_get(args, 2)));
-		} else {
-			const struct message *why = reason ? message_of_word(reason) : NULL;
-
-			buf_put_str(&text, "! ");
-			render_text(message_inform(what ? what : ""), false, &text);
-			buf_printf(&text, "%s%s\n", why ? " " : "",
-				why ? gettext(why->person) : "");
-			render_print(&text);
+	}
+	if (path && what && json_is_object(json_array_get(args, 2))) {
+		if (strcmp(what, "use-pinpad") == 0) {
+			(void)snprintf(g->keypad, sizeof(g->keypad), "%s", path);
 		}
+		say_inform(g, path, what, json_array_get(args, 2));
 	}
 	/* --once: one consultation; only those whose questions came here are told of */
 	g->over = g->over || (g->once && what && strcmp(what, "ended") == 0);
 	acknowledge(g, m);
 }
 
+static void say_cancel(
+	const struct agent *g, const char *path, const char *reason, const char *what)
+{
+	const struct message *why = message_of_word(reason);
+	bool answered = strcmp(reason, "answered") == 0;
+
+	if (g->ctl->json) {
+		ctl_json(json_pack("{s:s, s:s}", "cancelled", reason, ask_object(path), path));
+	}
+	ctl_line(g->ctl, "! %s%s%s", what, answered ? "" : " ",
+		answered ? ""
+		: why	 ? gettext(why->person)
+			 : reason);
+}
+
 static void on_cancel(struct agent *g, DBusMessage *m)
 {
-	const char *session = "";
+	const char *path = "";
 	const char *reason = "";
-	const struct message *why;
 
-	if (dbus_message_get_args(m, NULL, DBUS_TYPE_OBJECT_PATH, &session, DBUS_TYPE_STRING,
-		    &reason, DBUS_TYPE_INVALID) &&
-		g->request && strcmp(session, g->ask.session) == 0) {
-		why = message_of_word(reason);
+	if (!dbus_message_get_args(m, NULL, DBUS_TYPE_OBJECT_PATH, &path, DBUS_TYPE_STRING,
+		    &reason, DBUS_TYPE_INVALID)) {
+		return;
+	}
+	if (g->request && strcmp(path, g->ask.session) == 0) {
 		cancel_request(g);
-		if (g->ctl->json) {
-			ctl_json(json_pack(
-				"{s:s, s:s}", "cancelled", reason, "session", session));
-		}
-		ctl_line(g->ctl, "\n! %s %s", _("The question is withdrawn."),
-			why ? gettext(why->person) : reason);
+		ctl_line(g->ctl, "%s", ""); /* away from the prompt */
+		say_cancel(g, path, reason, _("The question is withdrawn."));
+	} else if (g->keypad[0] && strcmp(path, g->keypad) == 0) {
+		g->keypad[0] = '\0';
+		say_cancel(g, path, reason, _("The keypad is no longer needed."));
 	}
 	acknowledge(g, m);
 }
@@ -344,6 +375,7 @@ static void on_owner(struct agent *g, DBusMessage *m)
 	}
 	if (g->service[0] != '\0') {
 		g->service[0] = '\0';
+		g->keypad[0] = '\0';
 		if (g->request) {
 			forget_request(g); /* nobody waits for the answer any more */
 		}
@@ -400,6 +432,33 @@ static enum ctl_exit do_register(struct agent *g)
 	return CTL_OK;
 }
 
+/* A new PIN was typed. Return: whether it may leave; else it is asked again. */
+static bool typed_twice(struct agent *g, struct view line)
+{
+	struct view first = view_of(g->first.data, g->first.len);
+	bool same = secret_equal(first, line);
+
+	if (!g->ask.again) {
+		if (secret_new(&g->first, PROMPT_MAX) < 0) {
+			cancel_request(g);
+			return false;
+		}
+		bytes_copy(g->first.data, g->first.size, line.data, line.len);
+		g->first.len = line.len;
+		g->ask.again = true;
+	} else if (same) {
+		return true;
+	} else {
+		ctl_note(g->ctl, "%s", _("The two are not the same."));
+		secret_done(&g->first);
+		g->ask.again = false;
+	}
+	if (show(g) < 0) {
+		cancel_request(g);
+	}
+	return false;
+}
+
 static void take_line(struct agent *g)
 {
 	struct view line = view_of(g->prompt.line.data, g->prompt.line.len);
@@ -415,6 +474,9 @@ static void take_line(struct agent *g)
 	}
 	if (r == ASK_CANCEL) {
 		cancel_request(g);
+		return;
+	}
+	if (ask_twice(&g->ask) && !g->ctl->json && !typed_twice(g, line)) {
 		return;
 	}
 	r = ask_secret(&g->ask) ? reply_secret(g, line) : reply_answer(g, &answer);

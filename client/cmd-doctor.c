@@ -109,7 +109,8 @@ static void look_libraries(struct doctor *d)
 
 static void look_programs(struct doctor *d)
 {
-	static const char *const names[] = {"vitaled-watch", "vitaled-card", "vitaled-dossier"};
+	static const char *const names[] = {
+		"vitaled-watch", "vitaled-card", "vitaled-dossier", "vitaled-crl"};
 	const char *folder = getenv("VITALED_LIBEXECDIR");
 	char path[512];
 

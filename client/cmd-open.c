@@ -32,9 +32,15 @@ const struct verb *open_find(const char *name)
 
 /* -- states ---------------------------------------------------------------------------------- */
 
+static json_int_t place_in_queue(const struct held *h)
+{
+	return json_integer_value(json_array_get(json_object_get(h->properties, "Queue"), 0));
+}
+
 static void say_state(void *user, struct held *h)
 {
 	struct open *o = user;
+	json_int_t place = place_in_queue(h);
 	const char *state = held_state(h);
 	const char *reason = held_reason(h);
 	const struct message *m = reason[0] ? message_of_word(reason) : NULL;
@@ -44,7 +50,7 @@ static void say_state(void *user, struct held *h)
 		return; /* not told yet */
 	}
 	o->was_unlocked = o->was_unlocked || held_reached(h, HELD_UNLOCKED);
-	(void)snprintf(now, sizeof(now), "%s %s", state, reason);
+	(void)snprintf(now, sizeof(now), "%s %s %d", state, reason, (int)place);
 	if (strcmp(now, o->said) == 0) {
 		return; /* another property */
 	}
@@ -53,6 +59,10 @@ static void say_state(void *user, struct held *h)
 		ctl_json(json_pack("{s:s, s:s, s:s, s:s, s:o}", "event", "state", "session",
 			h->path, "state", state, "reason", reason, "properties",
 			h->properties ? json_deep_copy(h->properties) : json_null()));
+		return;
+	}
+	if (place > 0) {
+		ctl_note(o->ctl, _("* %s, place %d"), message_state(state), (int)place);
 		return;
 	}
 	ctl_note(o->ctl, "* %s%s%s", message_state(state), reason[0] ? _(": ") : "",

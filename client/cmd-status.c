@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * vitalectl status: what is there now: the service, readers, cards, and the sessions that this
- * connection may see (its own).
+ * vitalectl status: what is there now: the service, readers, cards, and the sessions and
+ * leases that this connection may see (its own).
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,11 +18,16 @@ static const char *text_of(const json_t *properties, const char *name)
 	return value && value[0] ? value : "-";
 }
 
-static const char *last_part(const char *path)
+/* ", place 2 in the queue since 14 s" */
+static void put_queue(const json_t *session, struct buf *out)
 {
-	const char *slash = strrchr(path, '/');
+	const json_t *queue = json_object_get(session, "Queue");
+	json_int_t place = json_integer_value(json_array_get(queue, 0));
 
-	return slash ? slash + 1 : path;
+	if (place > 0) {
+		buf_printf(out, _(", place %d in the queue since %d s"), (int)place,
+			(int)json_integer_value(json_array_get(queue, 1)));
+	}
 }
 
 /* One line for an object; text of others goes through render_text(). */
@@ -33,25 +38,32 @@ static void put_object(const char *path, const json_t *interfaces, struct buf *o
 	const json_t *session = json_object_get(interfaces, CONN_NAME ".Session");
 
 	if (reader) {
-		buf_printf(out, "%s %s: ", _("reader"), last_part(path));
+		buf_printf(out, "%s %s: ", _("reader"), conn_number(path));
 		render_text(text_of(reader, "Name"), false, out);
-		buf_printf(out, " (%s, %s%s)\n", text_of(reader, "Driver"),
+		buf_printf(out, " (%s, %s%s%s)\n", text_of(reader, "Driver"),
 			text_of(reader, "Role"),
-			json_get_bool(reader, "Pinpad") ? _(", keypad") : "");
+			json_get_bool(reader, "Pinpad") ? _(", keypad") : "",
+			json_get_bool(reader, "Lent") ? _(", lent") : "");
 	} else if (card) {
-		buf_printf(out, "%s %s: %s", _("card"), last_part(path),
+		buf_printf(out, "%s %s: %s", _("card"), conn_number(path),
 			message_kind(text_of(card, "Kind")));
 		buf_printf(out, " %s, %s, %s %s", text_of(card, "Generation"),
 			message_nature(text_of(card, "Nature")), _("reader"),
-			last_part(text_of(card, "Reader")));
+			conn_number(text_of(card, "Reader")));
 		if (strcmp(text_of(card, "Advice"), "-") != 0) {
 			buf_printf(out, " [%s]", text_of(card, "Advice"));
 		}
 		buf_put_u8(out, '\n');
 	} else if (session) {
-		buf_printf(out, "%s %s: %s (%s)\n", _("session"), last_part(path),
+		buf_printf(out, "%s %s: %s (%s)", _("session"), conn_number(path),
 			message_state(text_of(session, "State")),
 			message_proof(text_of(session, "Proof")));
+		put_queue(session, out);
+		buf_put_u8(out, '\n');
+	} else if (json_object_get(interfaces, CONN_NAME ".Lease")) {
+		buf_printf(out, "%s %s: %s %s\n", _("lease"), conn_number(path), _("reader"),
+			conn_number(text_of(
+				json_object_get(interfaces, CONN_NAME ".Lease"), "Reader")));
 	}
 }
 
@@ -67,7 +79,7 @@ static void put_manager(const json_t *manager, struct buf *out)
 
 static void put_all(const json_t *manager, const json_t *objects, struct buf *out)
 {
-	static const char *const kinds[] = {".Reader", ".Card", ".Session"};
+	static const char *const kinds[] = {".Reader", ".Card", ".Session", ".Lease"};
 	const char *path;
 	json_t *interfaces;
 
@@ -88,10 +100,9 @@ static void put_all(const json_t *manager, const json_t *objects, struct buf *ou
 
 enum ctl_exit cmd_status(struct ctl *ctl, const struct args *line)
 {
-	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
 	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)1024 * 1024);
 	_cleanup_json_ json_t *manager = NULL;
-	_cleanup_json_ json_t *args = NULL;
+	_cleanup_json_ json_t *objects = NULL;
 	struct conn_failure f = {0};
 	struct args a;
 	enum ctl_exit code = ctl_parse(ctl, NULL, 0, line, 0, 0, &a);
@@ -105,25 +116,17 @@ enum ctl_exit cmd_status(struct ctl *ctl, const struct args *line)
 	}
 	r = conn_get_all(&ctl->conn, CONN_ROOT, CONN_NAME ".Manager", &f, &manager);
 	if (r == 0) {
-		r = conn_call(&ctl->conn,
-			conn_method(CONN_ROOT, "org.freedesktop.DBus.ObjectManager",
-				"GetManagedObjects"),
-			30, NULL, &f, &reply);
-	}
-	if (r == 0 && value_args(reply, &args) != 0) {
-		conn_fail(&f, CONN_NAME ".Error.Failed", "GetManagedObjects");
-		r = CONN_FAILED;
+		r = conn_objects(&ctl->conn, &f, &objects);
 	}
 	conn_close(&ctl->conn);
 	if (r != 0) {
 		return ctl_result(ctl, r, &f);
 	}
 	if (ctl->json) {
-		ctl_json(json_pack(
-			"{s:O, s:O}", "manager", manager, "objects", json_array_get(args, 0)));
+		ctl_json(json_pack("{s:O, s:O}", "manager", manager, "objects", objects));
 		return CTL_OK;
 	}
-	put_all(manager, json_array_get(args, 0), &text);
+	put_all(manager, objects, &text);
 	render_print(&text);
 	return CTL_OK;
 }

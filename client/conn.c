@@ -300,11 +300,45 @@ int conn_call(struct conn *c, DBusMessage *call, unsigned int timeout_s, struct 
 	return trace(r);
 }
 
+/* the one argument of @reply, which must be an object */
+static int take_object(
+	DBusMessage *reply, const char *member, struct conn_failure *ret_f, json_t **ret)
+{
+	_cleanup_json_ json_t *args = NULL;
+	int r = value_args(reply, &args);
+
+	if (r < 0) {
+		return trace(r);
+	}
+	if (r > 0 || !json_is_object(json_array_get(args, 0))) {
+		conn_fail(ret_f, CONN_NAME ".Error.Failed", member);
+		return CONN_FAILED;
+	}
+	*ret = json_incref(json_array_get(args, 0));
+	return 0;
+}
+
+int conn_objects(struct conn *c, struct conn_failure *ret_f, json_t **ret)
+{
+	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
+	DBusMessage *call = conn_method(
+		CONN_ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects");
+	int r = conn_call(c, call, 30, NULL, ret_f, &reply);
+
+	return r != 0 ? trace(r) : trace(take_object(reply, "GetManagedObjects", ret_f, ret));
+}
+
+const char *conn_number(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 int conn_get_all(struct conn *c, const char *path, const char *interface,
 	struct conn_failure *ret_f, json_t **ret)
 {
 	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
-	_cleanup_json_ json_t *args = NULL;
 	DBusMessage *call = conn_method(path, CONN_PROPERTIES, "GetAll");
 	int r;
 
@@ -313,19 +347,7 @@ int conn_get_all(struct conn *c, const char *path, const char *interface,
 		conn_message_put(&call);
 	}
 	r = conn_call(c, call, 30, NULL, ret_f, &reply);
-	if (r != 0) {
-		return trace(r);
-	}
-	r = value_args(reply, &args);
-	if (r < 0) {
-		return trace(r);
-	}
-	if (r > 0 || !json_is_object(json_array_get(args, 0))) {
-		conn_fail(ret_f, CONN_NAME ".Error.Failed", "GetAll");
-		return CONN_FAILED;
-	}
-	*ret = json_incref(json_array_get(args, 0));
-	return 0;
+	return r != 0 ? trace(r) : trace(take_object(reply, "GetAll", ret_f, ret));
 }
 
 int conn_reply_json(DBusMessage *reply, struct conn_failure *ret_f, json_t **ret)

@@ -77,6 +77,10 @@ int conn_call(struct conn *c, DBusMessage *call, unsigned int timeout_s, struct 
 /** conn_get_all() - the properties of one interface as an object. */
 int conn_get_all(struct conn *c, const char *path, const char *interface,
 	struct conn_failure *ret_f, json_t **ret) _must_check_;
+/** conn_objects() - what GetManagedObjects tells: object paths to interfaces to properties. */
+int conn_objects(struct conn *c, struct conn_failure *ret_f, json_t **ret) _must_check_;
+/** conn_number() - "3" of "/org/vitaled1/card/3"; borrowed. */
+const char *conn_number(const char *path);
 /** conn_reply_json() - the JSON of the one sealed memfd in a reply.
  *  A reply of another kind is CONN_FAILED with the name Failed. */
 int conn_reply_json(DBusMessage *reply, struct conn_failure *ret_f, json_t **ret) _must_check_;

@@ -43,6 +43,8 @@ enum ctl_exit cmd_status(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_watch(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_agent(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_open(struct ctl *ctl, const struct args *line);
+enum ctl_exit cmd_pin(struct ctl *ctl, const struct args *line);
+enum ctl_exit cmd_lend(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_receipt(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_audit(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_doctor(struct ctl *ctl, const struct args *line);

@@ -24,6 +24,10 @@ static const struct command {
 		"[--lifetime S] [--wait] [--keep-going] [COMMAND…]",
 		N_("hold a session; commands from arguments or standard input (help lists "
 		   "them)")},
+	{"pin", cmd_pin, "status|change|unblock [--card N]",
+		N_("the PIN of a professional's card; the codes are asked by the agent")},
+	{"lend", cmd_lend, "READER [SECONDS] [-- COMMAND…]",
+		N_("lend a reader to another program, for as long as the command runs")},
 	{"receipt", cmd_receipt,
 		"show|verify|extract FILE [--anchors DIR] [--vkey KEY] [--out DIR]",
 		N_("look at the receipt of a consent, check it, take it apart")},

@@ -154,6 +154,7 @@ const char *message_label(const char *name)
 		{"reason", N_("reason")},
 		{"state", N_("state")},
 		{"treatments", N_("current treatments")},
+		{"revocation", N_("revocation")},
 	};
 
 	return look_up(words, ARRAY_LEN(words), name);
@@ -195,6 +196,21 @@ static const struct {
 	FINDING("proof-locked", CTL_OK, N_("Cards of this nature cannot open a dossier here."),
 		N_("The configuration locks the named nature, whatever a card proves."),
 		N_("Nothing needs to be done unless such cards are to be used.")),
+	FINDING("crl-missing", CTL_OK,
+		N_("Nobody says whether cards of this issuer were revoked."),
+		N_("No revocation list of the named authority was handed in."),
+		N_("Put its list into the folder of revocation lists (crl in vitaled.conf).")),
+	FINDING("crl-expired", CTL_OK,
+		N_("The list of revoked cards of this issuer is too old."),
+		N_("The lists of the named authority are past their nextUpdate."),
+		N_("Put a newer list into the folder of revocation lists.")),
+	FINDING("crl-rejected", CTL_USAGE, N_("A list of revoked cards was not taken."),
+		N_("The named file of the folder of revocation lists was refused, for this "
+		   "reason."),
+		N_("Replace or remove the file.")),
+	FINDING("crl-failed", CTL_FAILED, N_("The lists of revoked cards could not be read."),
+		N_("The folder of revocation lists could not be looked at, for this reason."),
+		N_("Correct the folder (crl in vitaled.conf) and its rights.")),
 	FINDING("filter-logs", CTL_OK,
 		N_("This is a build for tests: its processes are not fully confined."),
 		N_("The system call filter only logs (sanitizer or coverage build)."),

@@ -31,6 +31,9 @@ struct broker {
 	struct consents *consents;
 	struct bus *bus;
 	struct sessions *sessions;
+	struct leases *leases;
+	struct pins *pins;
+	struct crls *crls;
 	sd_event_source *tick;
 	uint64_t noted_size;   /* of the record, at the last checkpoint here */
 	uint64_t clock_offset; /* wall - boot time */
@@ -81,6 +84,13 @@ static void ask_choice(
 	struct broker *b = user;
 
 	bus_ask_choice(b->bus, s, kind, choices);
+}
+
+static void tell_keypad(void *user, struct session *s, unsigned int tries_left, bool again)
+{
+	struct broker *b = user;
+
+	bus_tell_keypad(b->bus, s, tries_left, again);
 }
 
 static void stop_asking(void *user, struct session *s, enum vitaled_reason why)
@@ -147,6 +157,7 @@ static const struct session_ops session_ops = {
 	.ask_pin = ask_pin,
 	.ask_last_try = ask_last_try,
 	.ask_choice = ask_choice,
+	.tell_keypad = tell_keypad,
 	.stop_asking = stop_asking,
 	.admit = admit,
 	.pseudonym = pseudonym,
@@ -155,6 +166,58 @@ static const struct session_ops session_ops = {
 	.sign = sign,
 	.unlock = unlock,
 	.lock = lock,
+};
+
+static void lease_added(void *user, struct lease *l)
+{
+	struct broker *b = user;
+
+	bus_lease_added(b->bus, l);
+}
+
+static void lease_removed(void *user, struct lease *l)
+{
+	struct broker *b = user;
+
+	bus_lease_removed(b->bus, l);
+}
+
+static const struct lease_ops lease_ops = {.added = lease_added, .removed = lease_removed};
+
+static void ask_code(void *user, struct pin_job *j, enum pin_code code, unsigned int tries_left)
+{
+	struct broker *b = user;
+
+	bus_ask_code(b->bus, j, code, tries_left);
+}
+
+static void ask_code_last_try(void *user, struct pin_job *j, enum pin_code code)
+{
+	struct broker *b = user;
+
+	bus_ask_code_last_try(b->bus, j, code);
+}
+
+static void tell_job_keypad(
+	void *user, struct pin_job *j, enum pin_code first, unsigned int tries_left)
+{
+	struct broker *b = user;
+
+	bus_tell_job_keypad(b->bus, j, first, tries_left);
+}
+
+static void stop_asking_job(void *user, struct pin_job *j, enum vitaled_reason why)
+{
+	struct broker *b = user;
+
+	bus_stop_asking_job(b->bus, j, why);
+}
+
+static const struct pins_ops pins_ops = {
+	.ask_code = ask_code,
+	.ask_last_try = ask_code_last_try,
+	.tell_keypad = tell_job_keypad,
+	.stop_asking = stop_asking_job,
 };
 
 static void ask_agent(void *user, struct session *s, const json_t *request)
@@ -328,10 +391,43 @@ static int build_lower(struct broker *b)
 	return r;
 }
 
+/* Files that were handed in and not taken: Diagnose tells them to whom asks, the log to the rest. */
+static void log_finding(void *user, const struct crl_finding *f)
+{
+	(void)user;
+	if (f->reason) {
+		log_msg(LOG_WARNING, f->name, "%s%s%s", f->file ? f->file : "",
+			f->file ? ": " : "", f->reason);
+	}
+}
+
+static void on_lists(void *user)
+{
+	struct broker *b = user;
+
+	crls_state(b->crls, clock_wall(), log_finding, NULL);
+}
+
+/* What works on cards beside the sessions. */
+static int build_card_work(struct broker *b, sd_event *ev)
+{
+	int r = leases_new(ev, b->cards, b->sessions, b->audit, &lease_ops, b, &b->leases);
+
+	if (r < 0) {
+		return log_fault(r, "leases");
+	}
+	r = pins_new(ev, b->cards, b->sessions, b->audit, &pins_ops, b, &b->pins);
+	return r < 0 ? log_fault(r, "pins") : 0;
+}
+
 static int build_upper(struct broker *b, sd_event *ev)
 {
 	int r;
 
+	r = crls_new(ev, b->config, b->trust, on_lists, b, &b->crls);
+	if (r < 0) {
+		return log_fault(r, "crls");
+	}
 	r = cards_new(ev, b->config, &b->cards);
 	if (r < 0) {
 		return log_fault(r, "cards-watch");
@@ -349,6 +445,10 @@ static int build_upper(struct broker *b, sd_event *ev)
 	if (r < 0) {
 		return log_fault(r, "sessions");
 	}
+	r = build_card_work(b, ev);
+	if (r < 0) {
+		return r;
+	}
 	r = bus_new(ev, &b->bus);
 	return r < 0 ? log_fault(r, "bus-connect") : 0;
 }
@@ -359,6 +459,9 @@ static int serve(struct broker *b, sd_event *ev)
 		.config = b->config,
 		.cards = b->cards,
 		.sessions = b->sessions,
+		.leases = b->leases,
+		.pins = b->pins,
+		.crls = b->crls,
 		.consents = b->consents,
 		.dossiers = b->dossiers,
 		.audit = b->audit,
@@ -411,11 +514,15 @@ struct broker *broker_free(struct broker *b)
 		return NULL;
 	}
 	sd_event_source_disable_unref(b->tick);
+	bus_closing(b->bus);
+	b->pins = pins_free(b->pins);
+	b->leases = leases_free(b->leases);
 	b->sessions = sessions_free(b->sessions); /* the owners still hear it */
 	b->bus = bus_free(b->bus);
 	b->consents = consents_free(b->consents);
 	b->dossiers = dossiers_free(b->dossiers);
 	b->cards = cards_free(b->cards);
+	b->crls = crls_free(b->crls);
 	if (b->started && record(b, AUDIT_EVENT_STOP) == 0) {
 		note_head(b);
 	}

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Reading the configuration. One table of keys per section; a key or section that is not in them,
- * a value that does not parse and a text that does not fit stop the start: nothing is guessed and
- * nothing is cut. Pure but for the look-up of user names.
+ * a section that says nothing, a value that does not parse and a text that does not fit stop the
+ * start: nothing is guessed and nothing is cut. Pure but for the look-up of user names.
+ *
+ * The names of sections are read here and not taken from inih: it cuts them after 49 characters and
+ * at the first ], and the names of readers are longer and have brackets ("[CCID Interface]").
  */
 #include "daemon/config.h"
 
 #include <errno.h>
 #include <ini.h>
-#include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/values.h"
+
 #define DEFAULT_FILE "/etc/vitaled/vitaled.conf"
 #define HOUR	     3600U
 #define MINUTE	     60U
-#define NUMBER_MAX   (365U * 24U * HOUR)
 
 const char *proof_word(enum proof p)
 {
@@ -35,101 +39,36 @@ const char *proof_word(enum proof p)
 	return "none";
 }
 
-/* -- values: each returns whether it took the text ------------------------------------------------ */
+/* -- readers ------------------------------------------------------------------------------------- */
 
-static bool take_text(void *to, size_t size, const char *value)
+/* How well @pattern covers @name: 0 not at all; more characters, better; exactly: best. */
+static size_t covers(const char *pattern, const char *name)
 {
-	return view_copy_str(view_str(value), to, size) == 0;
+	size_t len = strlen(pattern);
+
+	if (strcmp(pattern, name) == 0) {
+		return SIZE_MAX;
+	}
+	return len > 0 && pattern[len - 1] == '*' && strncmp(pattern, name, len - 1) == 0 ? len
+											  : 0;
 }
 
-static bool take_path(void *to, size_t size, const char *value)
+const struct config_reader *config_reader(const struct config *c, const char *name)
 {
-	return value[0] == '/' && take_text(to, size, value);
-}
+	static const struct config_reader any = {
+		.role = CONFIG_ROLE_ANY, .sharing = CARD_SHARE_EXCLUSIVE};
+	const struct config_reader *best = &any;
+	size_t score = 0;
 
-static bool take_proof(void *to, size_t size, const char *value)
-{
-	static const enum proof allowed[] = {
-		PROOF_READ, PROOF_ACTIVE, PROOF_MUTUAL, PROOF_LOCKED};
+	for (size_t i = 0; i < c->n_readers; i++) {
+		size_t n = covers(c->readers[i].name, name);
 
-	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
-		if (strcmp(value, proof_word(allowed[i])) == 0) {
-			bytes_copy(to, size, &allowed[i], sizeof(allowed[i]));
-			return true;
+		if (n > score) {
+			best = &c->readers[i];
+			score = n;
 		}
 	}
-	return false;
-}
-
-/* Digits, then what follows them. Return: whether there was one and it is not too large. */
-static bool take_number(const char *value, uint32_t *ret, const char **ret_rest)
-{
-	uint32_t n = 0;
-	const char *at = value;
-
-	while (*at >= '0' && *at <= '9') {
-		n = n * 10 + (uint32_t)(*at - '0');
-		if (n > NUMBER_MAX) {
-			return false;
-		}
-		at++;
-	}
-	*ret = n;
-	*ret_rest = at;
-	return at != value;
-}
-
-/* "90", "90 s", "30 min", "4 h" in seconds */
-static bool take_seconds(void *to, size_t size, const char *value)
-{
-	static const struct {
-		const char *unit;
-		uint32_t seconds;
-	} units[] = {{"", 1}, {"s", 1}, {"min", MINUTE}, {"h", HOUR}};
-
-	const char *rest;
-	uint32_t n;
-
-	if (!take_number(value, &n, &rest)) {
-		return false;
-	}
-	rest += strspn(rest, " ");
-	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-		if (strcmp(rest, units[i].unit) == 0 && n <= NUMBER_MAX / units[i].seconds) {
-			n *= units[i].seconds;
-			bytes_copy(to, size, &n, sizeof(n));
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A user's name or number. */
-static bool take_user(void *to, size_t size, const char *value)
-{
-	const char *rest = "";
-	const struct passwd *pw;
-	uint32_t n;
-	uid_t uid;
-
-	if (take_number(value, &n, &rest) && rest[0] == '\0') {
-		uid = n;
-	} else {
-		pw = getpwnam(value);
-		if (!pw) {
-			return false;
-		}
-		uid = pw->pw_uid;
-	}
-	bytes_copy(to, size, &uid, sizeof(uid));
-	return true;
-}
-
-static bool take_capability(void *to, size_t size, const char *value)
-{
-	return (strcmp(value, "pin") == 0 || strcmp(value, "professional") == 0 ||
-		       strcmp(value, "patient-display") == 0) &&
-	       take_text(to, size, value);
+	return best;
 }
 
 /* -- keys ---------------------------------------------------------------------------------------- */
@@ -137,7 +76,7 @@ static bool take_capability(void *to, size_t size, const char *value)
 struct key {
 	const char *section;
 	const char *name;
-	size_t offset; /* in struct config, config_pair or config_agent */
+	size_t offset; /* in struct config, config_pair, config_agent or config_reader */
 	size_t size;
 	bool (*take)(void *to, size_t size, const char *value);
 };
@@ -149,31 +88,38 @@ struct key {
 	}
 
 static const struct key keys[] = {
-	KEY(config, "paths", "state", state, take_path),
-	KEY(config, "paths", "anchors", anchors, take_path),
-	KEY(config, "paths", "children", children, take_path),
-	KEY(config, "paths", "data", data, take_path),
-	KEY(config, "paths", "wordings", consent_folder, take_path),
-	KEY(config, "paths", "pcsc-socket", pcsc_socket, take_path),
-	KEY(config, "record", "origin", origin, take_text),
-	KEY(config, "record", "workstation", workstation, take_text),
-	KEY(config, "proof", "real", required[NATURE_REAL], take_proof),
-	KEY(config, "proof", "test", required[NATURE_TEST], take_proof),
-	KEY(config, "proof", "simulated", required[NATURE_SIMULATED], take_proof),
-	KEY(config, "pin", "lifetime", pin_lifetime, take_seconds),
-	KEY(config, "pin", "idle", pin_idle, take_seconds),
-	KEY(config, "consent", "language", consent_language, take_text),
+	KEY(config, "paths", "state", state, config_take_path),
+	KEY(config, "paths", "anchors", anchors, config_take_path),
+	KEY(config, "paths", "children", children, config_take_path),
+	KEY(config, "paths", "data", data, config_take_path),
+	KEY(config, "paths", "wordings", consent_folder, config_take_path),
+	KEY(config, "paths", "pcsc-socket", pcsc_socket, config_take_path),
+	KEY(config, "record", "origin", origin, config_take_text),
+	KEY(config, "record", "workstation", workstation, config_take_text),
+	KEY(config, "proof", "real", required[NATURE_REAL], config_take_proof),
+	KEY(config, "proof", "test", required[NATURE_TEST], config_take_proof),
+	KEY(config, "proof", "simulated", required[NATURE_SIMULATED], config_take_proof),
+	KEY(config, "pin", "lifetime", pin_lifetime, config_take_seconds),
+	KEY(config, "pin", "idle", pin_idle, config_take_seconds),
+	KEY(config, "cards", "professional-cache", professional_cache, config_take_yes),
+	KEY(config, "cards", "crl", crl, config_take_path),
+	KEY(config, "consent", "language", consent_language, config_take_text),
+};
+
+static const struct key reader_keys[] = {
+	KEY(config_reader, "", "role", role, config_take_role),
+	KEY(config_reader, "", "sharing", sharing, config_take_sharing),
 };
 
 static const struct key pair_keys[] = {
-	KEY(config_pair, "", "patient-reader", patient_reader, take_text),
-	KEY(config_pair, "", "professional-reader", professional_reader, take_text),
+	KEY(config_pair, "", "patient-reader", patient_reader, config_take_text),
+	KEY(config_pair, "", "professional-reader", professional_reader, config_take_text),
 };
 
 static const struct key agent_keys[] = {
-	KEY(config_agent, "", "capability", capability, take_capability),
-	KEY(config_agent, "", "pair", pair, take_text),
-	KEY(config_agent, "", "user", uid, take_user),
+	KEY(config_agent, "", "capability", capability, config_take_capability),
+	KEY(config_agent, "", "pair", pair, config_take_text),
+	KEY(config_agent, "", "user", uid, config_take_user),
 };
 
 static bool take_key(const struct key *all, size_t n, const char *section, const char *name,
@@ -191,10 +137,17 @@ static bool take_key(const struct key *all, size_t n, const char *section, const
 
 /* -- sections ------------------------------------------------------------------------------------ */
 
+#define LINE_MAX_BYTES 200U /* inih's INI_MAX_LINE; it cuts longer ones without a word */
+
 struct parse {
 	struct config *config;
+	FILE *file;
+	unsigned int line;
+	char section[LINE_MAX_BYTES];	    /* the one that we are in */
+	bool keyed;			    /* it has had a key */
 	char agents[CONFIG_AGENTS_MAX][32]; /* names of the sections, in the order of config */
-	char bad[256];			    /* first key that was not taken */
+	char bad[256];			    /* first thing that was not taken */
+	unsigned int bad_line;		    /* of it, where inih does not tell; 0: none */
 };
 
 /* "pair counter 1": the name after @word, or NULL. */
@@ -221,11 +174,33 @@ static struct config_pair *pair_of(struct config *c, const char *name)
 	}
 	p = &c->pairs[c->n_pairs];
 	*p = (struct config_pair){0};
-	if (!take_text(p->name, sizeof(p->name), name)) {
+	if (!config_take_text(p->name, sizeof(p->name), name)) {
 		return NULL;
 	}
 	c->n_pairs++;
 	return p;
+}
+
+static struct config_reader *section_of_reader(struct config *c, const char *name)
+{
+	const char *star = strchr(name, '*');
+	struct config_reader *r;
+
+	for (size_t i = 0; i < c->n_readers; i++) {
+		if (strcmp(c->readers[i].name, name) == 0) {
+			return &c->readers[i];
+		}
+	}
+	if (c->n_readers == CONFIG_READERS_MAX || (star && star[1] != '\0')) {
+		return NULL;
+	}
+	r = &c->readers[c->n_readers];
+	*r = (struct config_reader){.sharing = CARD_SHARE_EXCLUSIVE};
+	if (!config_take_text(r->name, sizeof(r->name), name)) {
+		return NULL;
+	}
+	c->n_readers++;
+	return r;
 }
 
 static struct config_agent *agent_of(struct parse *parse, const char *name)
@@ -239,7 +214,7 @@ static struct config_agent *agent_of(struct parse *parse, const char *name)
 		}
 	}
 	if (c->n_agents == CONFIG_AGENTS_MAX ||
-		!take_text(parse->agents[c->n_agents], sizeof(parse->agents[0]), name)) {
+		!config_take_text(parse->agents[c->n_agents], sizeof(parse->agents[0]), name)) {
 		return NULL;
 	}
 	a = &c->agents[c->n_agents++];
@@ -247,10 +222,12 @@ static struct config_agent *agent_of(struct parse *parse, const char *name)
 	return a;
 }
 
-static bool take(struct parse *parse, const char *section, const char *name, const char *value)
+static bool take(struct parse *parse, const char *name, const char *value)
 {
+	const char *section = parse->section;
 	const char *pair = named(section, "pair");
 	const char *agent = named(section, "agent");
+	const char *reader = named(section, "reader");
 	void *base;
 
 	if (pair) {
@@ -262,32 +239,139 @@ static bool take(struct parse *parse, const char *section, const char *name, con
 		return base &&
 		       take_key(agent_keys, ARRAY_LEN(agent_keys), "", name, value, base);
 	}
+	if (reader) {
+		base = section_of_reader(parse->config, reader);
+		return base &&
+		       take_key(reader_keys, ARRAY_LEN(reader_keys), "", name, value, base);
+	}
 	return take_key(keys, ARRAY_LEN(keys), section, name, value, parse->config);
+}
+
+/* The first thing that is wrong. @line: 0 where inih tells it. */
+static void bad(struct parse *parse, unsigned int line, const char *fmt, ...) _printf_(3, 4);
+
+static void bad(struct parse *parse, unsigned int line, const char *fmt, ...)
+{
+	va_list args;
+
+	if (parse->bad[0] == '\0') {
+		va_start(args, fmt);
+		(void)vsnprintf(parse->bad, sizeof(parse->bad), fmt, args);
+		va_end(args);
+		parse->bad_line = line;
+	}
 }
 
 static int on_key(void *user, const char *section, const char *name, const char *value)
 {
 	struct parse *parse = user;
 
-	if (take(parse, section, name, value)) {
+	(void)section; /* may be cut */
+	parse->keyed = true;
+	if (take(parse, name, value)) {
 		return 1;
 	}
-	if (parse->bad[0] == '\0') {
-		(void)snprintf(
-			parse->bad, sizeof(parse->bad), "[%.100s] %.100s", section, name);
-	}
+	bad(parse, 0, "[%.100s] %.100s", parse->section, name);
 	return 0;
 }
 
-/* What every agent must have. */
+/* -- lines --------------------------------------------------------------------------------------- */
+
+/* A section without keys: those of ours may be all comments, those with a name say nothing. */
+static void section_end(struct parse *parse)
+{
+	const char *s = parse->section;
+	bool known = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		known = known || strcmp(keys[i].section, s) == 0;
+	}
+	if (s[0] != '\0' && !parse->keyed && !known) {
+		bad(parse, parse->line, "[%.150s] is not known or has no key", s);
+	}
+}
+
+/* "[reader A [CCID] 00 00]  ; left": from the first bracket to the last one before a comment. */
+static void section_begin(struct parse *parse, const char *at)
+{
+	size_t len = strcspn(at, "\r\n");
+	const char *comment = strstr(at, " ;");
+
+	if (comment && comment < at + len) {
+		len = (size_t)(comment - at);
+	}
+	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t')) {
+		len--;
+	}
+	section_end(parse);
+	parse->keyed = false;
+	if (len < 2 || at[len - 1] != ']' ||
+		view_copy_str(
+			view_of(at + 1, len - 2), parse->section, sizeof(parse->section)) < 0) {
+		parse->section[0] = '\0';
+		bad(parse, parse->line, "not understood");
+	}
+}
+
+/* inih's reader: as fgets(), and sees every line before inih does. */
+static char *next_line(char *line, int size, void *stream)
+{
+	static const char bom[] = "\xEF\xBB\xBF";
+	struct parse *parse = stream;
+	const char *at = line;
+
+	if (!fgets(line, size, parse->file)) {
+		return NULL;
+	}
+	parse->line++;
+	if (!strchr(line, '\n') && !feof(parse->file)) {
+		bad(parse, parse->line, "[%.150s] has a line that is too long", parse->section);
+		return NULL;
+	}
+	if (parse->line == 1 && strncmp(at, bom, strlen(bom)) == 0) {
+		at += strlen(bom);
+	}
+	/* after a key a line that begins with a space goes on with its value */
+	if (at[0] == '[' || (!parse->keyed && at[strspn(at, " \t")] == '[')) {
+		section_begin(parse, at + strspn(at, " \t"));
+	}
+	return line;
+}
+
+/* -- what must fit together ---------------------------------------------------------------------- */
+
+static bool pair_fits(struct parse *parse, const struct config_pair *p)
+{
+	const struct config *c = parse->config;
+	const char *what = NULL;
+
+	if (p->patient_reader[0] != '\0' &&
+		strcmp(p->patient_reader, p->professional_reader) == 0) {
+		what = "names one reader twice";
+	} else if (config_reader(c, p->patient_reader)->role == CONFIG_ROLE_PROFESSIONAL) {
+		what = "has a patient-reader that is for professionals";
+	} else if (config_reader(c, p->professional_reader)->role == CONFIG_ROLE_PATIENT) {
+		what = "has a professional-reader that is for patients";
+	}
+	if (what) {
+		bad(parse, 0, "[pair %.40s] %s", p->name, what);
+	}
+	return !what;
+}
+
+/* What every agent must have, and no pair may say. */
 static bool complete(struct parse *parse)
 {
+	for (size_t i = 0; i < parse->config->n_pairs; i++) {
+		if (!pair_fits(parse, &parse->config->pairs[i])) {
+			return false;
+		}
+	}
 	for (size_t i = 0; i < parse->config->n_agents; i++) {
 		const struct config_agent *a = &parse->config->agents[i];
 
 		if (a->capability[0] == '\0' || a->uid == (uid_t)-1) {
-			(void)snprintf(parse->bad, sizeof(parse->bad),
-				"[agent %s] needs capability and user", parse->agents[i]);
+			bad(parse, 0, "[agent %s] needs capability and user", parse->agents[i]);
 			return false;
 		}
 	}
@@ -313,33 +397,39 @@ static void defaults(struct config *c)
 			},
 		.pin_lifetime = 4 * HOUR,
 		.pin_idle = 30 * MINUTE,
+		.professional_cache = true,
+		.crl = "/var/lib/vitaled/crl",
 		.consent_language = "fr",
 	};
 
 	*c = start;
 }
 
-static int where(const char *path, int line, const char *what, char **ret_where)
+static int where(const char *path, unsigned int line, const char *what, char **ret_where)
 {
 	char *text = NULL;
 
-	if (asprintf(&text, "%s:%d: %s", path, line, what[0] ? what : "not understood") < 0) {
+	if (asprintf(&text, "%s:%u: %s", path, line, what[0] ? what : "not understood") < 0) {
 		return fault(-ENOMEM);
 	}
 	*ret_where = text;
 	return CONFIG_INVALID;
 }
 
-/* Parse @file into @parse. Return: 0, a fault, CONFIG_INVALID. */
-static int parse_file(FILE *file, const char *name, struct parse *parse, char **ret_where)
+/* Parse the file into @parse. Return: 0, a fault, CONFIG_INVALID. */
+static int parse_file(struct parse *parse, const char *name, char **ret_where)
 {
-	int line = file ? ini_parse_file(file, on_key, parse) : 0;
+	int line = parse->file ? ini_parse_stream(next_line, parse, on_key, parse) : 0;
 
 	if (line < 0) {
 		return fault(-EIO);
 	}
+	section_end(parse);
+	if (parse->bad_line > 0) {
+		return where(name, parse->bad_line, parse->bad, ret_where);
+	}
 	if (line > 0 || !complete(parse)) {
-		return where(name, line, parse->bad, ret_where);
+		return where(name, (unsigned int)line, parse->bad, ret_where);
 	}
 	return 0;
 }
@@ -347,6 +437,9 @@ static int parse_file(FILE *file, const char *name, struct parse *parse, char **
 static void parse_put(struct parse **p)
 {
 	if (*p) {
+		if ((*p)->file) {
+			(void)fclose((*p)->file);
+		}
 		free((*p)->config);
 		free(*p);
 	}
@@ -357,7 +450,6 @@ int config_load(const char *path, struct config *ret, char **ret_where)
 {
 	_cleanup_(parse_put) struct parse *parse = calloc(1, sizeof(*parse));
 	const char *name = path ? path : DEFAULT_FILE;
-	FILE *file;
 	int r;
 
 	if (parse) {
@@ -367,14 +459,11 @@ int config_load(const char *path, struct config *ret, char **ret_where)
 		return fault(-ENOMEM);
 	}
 	defaults(parse->config);
-	file = fopen(name, "re");
-	if (!file && (path || errno != ENOENT)) {
+	parse->file = fopen(name, "re");
+	if (!parse->file && (path || errno != ENOENT)) {
 		return fault(-errno);
 	}
-	r = parse_file(file, name, parse, ret_where);
-	if (file) {
-		(void)fclose(file);
-	}
+	r = parse_file(parse, name, ret_where);
 	if (r == 0) {
 		*ret = *parse->config;
 	}

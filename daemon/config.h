@@ -6,10 +6,12 @@
  */
 #include <sys/types.h>
 
+#include "base/link-ops.h"
 #include "daemon/trust/trust.h"
 
-#define CONFIG_PAIRS_MAX  8U
-#define CONFIG_AGENTS_MAX 16U
+#define CONFIG_PAIRS_MAX   8U
+#define CONFIG_READERS_MAX 16U
+#define CONFIG_AGENTS_MAX  16U
 
 /* the least proof that unlocks, per nature */
 enum proof {
@@ -21,6 +23,20 @@ enum proof {
 };
 
 const char *proof_word(enum proof p);
+
+/* what may be put into a reader ([reader NAME] role = ...) */
+enum config_role {
+	CONFIG_ROLE_ANY = 0,
+	CONFIG_ROLE_PATIENT,
+	CONFIG_ROLE_PROFESSIONAL,
+};
+
+/* [reader NAME]: one slot, by its PC/SC name; a name that ends in * covers all that begin so */
+struct config_reader {
+	char name[128];
+	enum config_role role;
+	enum card_share sharing; /* default: exclusive */
+};
 
 struct config_pair {
 	char name[32];
@@ -44,8 +60,12 @@ struct config {
 	char origin[128]; /* name of the record */
 	char workstation[64];
 	enum proof required[NATURE_COUNT];
-	uint32_t pin_lifetime; /* s; 0: a PIN for every patient */
-	uint32_t pin_idle;     /* s */
+	uint32_t pin_lifetime;	 /* s; 0: a PIN for every patient */
+	uint32_t pin_idle;	 /* s */
+	bool professional_cache; /* keep a professional's public files: default yes */
+	char crl[256];		 /* folder of revocation lists; /var/lib/vitaled/crl */
+	struct config_reader readers[CONFIG_READERS_MAX];
+	size_t n_readers;
 	struct config_pair pairs[CONFIG_PAIRS_MAX];
 	size_t n_pairs;
 	struct config_agent agents[CONFIG_AGENTS_MAX];
@@ -62,6 +82,9 @@ static inline enum proof config_required(const struct config *c, enum nature nat
 {
 	return c->required[nature == NATURE_UNKNOWN ? NATURE_REAL : nature];
 }
+
+/** config_reader() - the section for a reader's PC/SC name; one with the defaults when there is none. */
+const struct config_reader *config_reader(const struct config *c, const char *name);
 
 enum config_outcome {
 	CONFIG_INVALID =

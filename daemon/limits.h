@@ -15,8 +15,15 @@
 #define LIMIT_CHILD_START    (3ULL * 1000000ULL)
 /* One card operation: reading two certificates from a CPS3 takes 3.6 s of line; a stuck exchange
  * (975 s by the card's own waiting time) must be answered within 5 s. */
-#define LIMIT_CARD_READ	     (15ULL * 1000000ULL)
 #define LIMIT_CARD_OPERATION (5ULL * 1000000ULL)
+/* ... so a process must give a sign of life (CARD_OP_ALIVE, every second on the line) within this; */
+#define LIMIT_CARD_STUCK     (4500000ULL)
+/* and a whole reading ends here: a CPS3 on a reader that takes 100 ms a command needs 9 s. */
+#define LIMIT_CARD_READ	     (30ULL * 1000000ULL)
+/* A person at the keypad: the reader's own 30 s, and its answer. */
+#define LIMIT_CARD_KEYPAD    (40ULL * 1000000ULL)
+/* A slot lent to another program: what a suspended dossier may wait (design: 120 s at most). */
+#define LIMIT_LEASE	     (120ULL * 1000000ULL)
 /* One dossier operation; content streams have their own progress deadline in the child. */
 #define LIMIT_DOSSIER	     (10ULL * 1000000ULL)
 #define LIMIT_DOSSIER_STREAM (600ULL * 1000000ULL)
@@ -47,6 +54,12 @@
 #define LIMIT_RECORDS_BURST 60U
 #define LIMIT_RECORDS_EACH  500000ULL /* microseconds until the next is free again */
 #define LIMIT_RECORDS_UIDS  64U	      /* uids remembered; past that the idlest is forgotten */
+#define LIMIT_LEASES_UID    4U	      /* slots that one user's programs may borrow at a time */
+#define LIMIT_SPARE_CARDS   2U	/* card processes waiting, confined, for the next two cards */
+#define LIMIT_CRL_FILES	    64U /* revocation lists; IGC-Sante has eight issuers of persons */
+#define LIMIT_CRL_BYTES	    (32U * 1024U * 1024U) /* one list; the public ones are below 10 MB */
+#define LIMIT_CRL_ENTRIES   1000000U /* revoked serial numbers in all, 20 bytes each */
+#define LIMIT_CACHED_CARDS  64U	     /* professionals whose public files are kept */
 #define LIMIT_AGENTS	    32U
 #define LIMIT_AGENTS_UID    4U
 #define LIMIT_CALLS_WAITING                                                                    \

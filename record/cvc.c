@@ -15,9 +15,8 @@
 #include "base/tlv.h"
 #include "record/crypto.h"
 
-#define NAME	  16U /* CAR and CHR, bytes */
-#define DATE	  6U
-#define ROLE_ROOT 0xFFU
+#define NAME 16U /* CAR and CHR, bytes */
+#define DATE 6U
 
 /* 0.4.0.127.0.7.2.2.2.2.3: ecdsa-with-SHA256 of TR-03110-3 */
 static const uint8_t oid_ecdsa[] = {0x04, 0x00, 0x7f, 0x00, 0x07, 0x02, 0x02, 0x02, 0x02, 0x03};
@@ -170,7 +169,7 @@ static bool read_body(struct view body, struct cvc *c)
 		!take_date(&r, 0x5f24, c->until) || r.left > 0)
 		return false;
 	own = view_equal(view_str(c->car), view_str(c->chr));
-	return own == (c->role == ROLE_ROOT) && (own || !parameters);
+	return own == (c->role == CVC_ROLE_ROOT) && (own || !parameters);
 }
 
 /* All but the point's place on the curve. */

@@ -10,11 +10,17 @@
 #define CVC_POINT     65U
 #define CVC_SIGNATURE 64U /* r‖s */
 
+/* The role byte: a profession of table G15, or one of these (doc/stand-in.md). *Invented*: the names
+ * of roles decide nothing but which card may stand on which side; rights look at the X.509 alone. */
+#define CVC_ROLE_PATIENT 0x00U
+#define CVC_ROLE_STAFF	 0xFEU /* a professional's card whose holder has no profession of G15 */
+#define CVC_ROLE_ROOT	 0xFFU
+
 struct cvc {
 	char car[17];
 	char chr[17];
 	uint8_t point[CVC_POINT]; /* 04 ‖ X ‖ Y on P-256, checked to lie on the curve */
-	uint8_t role;		  /* 00 patient, FF root, else profession */
+	uint8_t role;		  /* CVC_ROLE_*, else profession */
 	char from[7];		  /* YYMMDD */
 	char until[7];
 	struct view body;      /* whole 7F4E, borrowed from the certificate */

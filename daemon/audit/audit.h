@@ -35,6 +35,12 @@
 	X(CONFIGURATION, "configuration")                                                      \
 	X(AGENT, "agent")                                                                      \
 	X(CLOCK_JUMP, "clock-jump")                                                            \
+	X(CARD_LENT, "card-lent")                                                              \
+	X(CARD_RETURNED, "card-returned")                                                      \
+	X(SUSPENDED, "suspended")                                                              \
+	X(RESUMED, "resumed")                                                                  \
+	X(PIN_CHANGED, "pin-changed")                                                          \
+	X(PIN_UNBLOCKED, "pin-unblocked")                                                      \
 	X(CHILD_FAILED, "child-failed")                                                        \
 	X(STORE_REJECTED, "store-rejected")
 

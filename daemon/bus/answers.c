@@ -17,13 +17,17 @@ static int none(enum vitaled_reason why, enum vitaled_reason *ret_why)
 	return ANSWER_NONE;
 }
 
-static int read_pin(struct session *s, DBusMessageIter *it, enum vitaled_reason *ret_why)
+static int read_pin(struct session *s, const struct ask *k, DBusMessageIter *it,
+	enum vitaled_reason *ret_why)
 {
 	_cleanup_fd_ int fd = wire_get_fd(it);
 
 	if (fd < 0 || !fd_is_pipe_reader(fd))
 		return none(VITALED_REASON_PIN_REFUSED, ret_why);
-	session_pin_given(s, fd);
+	if (k->about.job)
+		pin_job_code(k->about.job, fd);
+	else
+		session_pin_given(s, fd);
 	fd = -1;
 	return ANSWER_USED;
 }
@@ -109,6 +113,7 @@ static const char *signature_of(enum ask_kind kind)
 {
 	switch (kind) {
 	case ASK_PIN:
+	case ASK_CODE:
 		return "h";
 	case ASK_LAST_TRY:
 		return "b";
@@ -117,6 +122,8 @@ static const char *signature_of(enum ask_kind kind)
 		return "u";
 	case ASK_CONSENT:
 		return "sa{sv}";
+	case ASK_KEYPAD: /* never on the wire */
+		break;
 	}
 	return "";
 }
@@ -140,15 +147,21 @@ int answer_read(struct bus *b, struct session *s, const struct ask *k, DBusMessa
 	(void)dbus_message_iter_init(reply, &it);
 	switch (k->kind) {
 	case ASK_PIN:
-		return read_pin(s, &it, ret_why);
+	case ASK_CODE:
+		return read_pin(s, k, &it, ret_why);
 	case ASK_LAST_TRY:
-		session_last_try(s, wire_get_bool(&it));
+		if (k->about.job)
+			pin_job_last_try(k->about.job, wire_get_bool(&it));
+		else
+			session_last_try(s, wire_get_bool(&it));
 		return ANSWER_USED;
 	case ASK_STRUCTURE:
 	case ASK_BENEFICIARY:
 		return read_choice(s, k, &it, ret_why);
 	case ASK_CONSENT:
 		return read_consent(b, s, k, &it, ret_why);
+	case ASK_KEYPAD:
+		break;
 	}
 	return none(VITALED_REASON_FAILED, ret_why);
 }

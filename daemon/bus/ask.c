@@ -2,7 +2,8 @@
 /*
  * The queue of questions. A question leaves the list before its answer is handed on, so that whatever
  * the answer sets off finds the list in order; a reply that comes after that meets nothing. The
- * deadline is ours, not libdbus's, hence a NoReply of the bus means that the agent left.
+ * deadline is ours, not libdbus's, hence a NoReply of the bus means that the agent left. A session is
+ * found anew by its number, a PIN job by its pointer: its questions leave the list before it ends.
  */
 #include "daemon/bus/ask.h"
 
@@ -13,6 +14,16 @@
 #include "daemon/bus/errors.h"
 #include "daemon/bus/objects.h"
 #include "daemon/limits.h"
+
+struct ask_about ask_about_session(const struct session *s)
+{
+	return (struct ask_about){.kind = OBJECT_SESSION, .id = session_id(s)};
+}
+
+struct ask_about ask_about_job(struct pin_job *j)
+{
+	return (struct ask_about){.kind = OBJECT_CARD, .id = pin_job_card(j)->id, .job = j};
+}
 
 static void ask_unlink(struct ask *k)
 {
@@ -65,14 +76,15 @@ static void tell_cancel(struct bus *b, const struct ask *k, const char *why)
 	char path[48];
 	struct wire w;
 
-	object_path(OBJECT_SESSION, k->session, path);
+	object_path(k->about.kind, k->about.id, path);
 	wire_call(&w, k->agent->peer->name, k->agent->path, BUS_AGENT, "Cancel");
 	wire_path(&w, path);
 	wire_str(&w, why);
 	tell_agent(b, k->agent, &w);
 }
 
-void ask_fail(struct bus *b, struct session *s, enum ask_kind kind, enum vitaled_reason why)
+static void fail_session(
+	struct bus *b, struct session *s, enum ask_kind kind, enum vitaled_reason why)
 {
 	switch (kind) {
 	case ASK_PIN:
@@ -88,15 +100,26 @@ void ask_fail(struct bus *b, struct session *s, enum ask_kind kind, enum vitaled
 	case ASK_CONSENT:
 		consent_answered(b->rooms.consents, s, NULL, why);
 		break;
+	case ASK_CODE: /* of jobs only */
+	case ASK_KEYPAD:
+		break;
 	}
 }
 
-static void ask_fail_id(struct bus *b, uint32_t id, enum ask_kind kind, enum vitaled_reason why)
+void ask_fail(struct bus *b, const struct ask_about *about, enum ask_kind kind,
+	enum vitaled_reason why)
 {
-	struct session *s = sessions_by_id(b->rooms.sessions, id);
+	struct session *s;
 
+	if (kind == ASK_KEYPAD)
+		return;
+	if (about->job) {
+		pin_job_failed(about->job, why);
+		return;
+	}
+	s = sessions_by_id(b->rooms.sessions, about->id);
 	if (s)
-		ask_fail(b, s, kind, why);
+		fail_session(b, s, kind, why);
 }
 
 static void serve(struct bus *b, struct agent *a);
@@ -115,11 +138,11 @@ static void ask_lost(struct ask *k, enum vitaled_reason why)
 	struct bus *b = k->b;
 	uint64_t number = k->agent ? k->agent->number : 0;
 	enum ask_kind kind = k->kind;
-	uint32_t id = k->session;
+	struct ask_about about = k->about;
 
 	ask_unlink(k);
 	ask_done(k);
-	ask_fail_id(b, id, kind, why);
+	ask_fail(b, &about, kind, why);
 	serve_number(b, number);
 }
 
@@ -150,14 +173,15 @@ static void on_reply(DBusPendingCall *pending, void *user)
 	struct bus *b = k->b;
 	uint64_t number = k->agent->number;
 	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
-	struct session *s = sessions_by_id(b->rooms.sessions, k->session);
+	struct session *s =
+		k->about.job ? NULL : sessions_by_id(b->rooms.sessions, k->about.id);
 	enum vitaled_reason why = VITALED_REASON_FAILED;
 	int r = ANSWER_USED;
 
 	k->pending = NULL;
 	dbus_pending_call_unref(pending);
 	ask_unlink(k);
-	if (s)
+	if (s || k->about.job)
 		r = answer_read(b, s, k, reply, &why);
 	if (reply)
 		dbus_message_unref(reply);
@@ -170,10 +194,10 @@ static void on_reply(DBusPendingCall *pending, void *user)
 		ask_append(k);
 	} else {
 		enum ask_kind kind = k->kind;
-		uint32_t id = k->session;
+		struct ask_about about = k->about;
 
 		ask_done(k);
-		ask_fail_id(b, id, kind, why);
+		ask_fail(b, &about, kind, why);
 	}
 	serve_number(b, number);
 }
@@ -201,7 +225,7 @@ static void serve(struct bus *b, struct agent *a)
 	struct ask *next = NULL;
 
 	for (struct ask *k = b->asks; k; k = k->next) {
-		if (k->agent != a)
+		if (k->agent != a || k->kind == ASK_KEYPAD)
 			continue;
 		if (k->pending)
 			return;
@@ -216,9 +240,11 @@ static void serve(struct bus *b, struct agent *a)
 	}
 }
 
-static void note_asked(struct bus *b, uint32_t id, const struct agent *a)
+static void note_asked(struct bus *b, const struct ask_about *about, const struct agent *a)
 {
-	struct object *o = objects_get(b, OBJECT_SESSION, id);
+	struct object *o = about->kind == OBJECT_SESSION
+				   ? objects_get(b, OBJECT_SESSION, about->id)
+				   : NULL;
 
 	for (size_t i = 0; o && i < OBJECT_ASKED; i++) {
 		if (o->asked[i] == a->number)
@@ -230,22 +256,21 @@ static void note_asked(struct bus *b, uint32_t id, const struct agent *a)
 	}
 }
 
-void ask_new(struct bus *b, struct session *s, enum ask_kind kind, struct agent *a,
+void ask_new(struct bus *b, const struct ask_about *about, enum ask_kind kind, struct agent *a,
 	struct wire *request, size_t n_choices, enum consent_form form)
 {
 	struct ask *k = calloc(1, sizeof(*k));
-	uint32_t id = session_id(s);
 
 	if (!k || (a && !request->ok)) {
 		free(k);
 		wire_done(request);
 		(void)log_fault(fault(-ENOMEM), "bus-ask");
-		ask_fail(b, s, kind, VITALED_REASON_FAILED);
+		ask_fail(b, about, kind, VITALED_REASON_FAILED);
 		return;
 	}
 	*k = (struct ask){.b = b,
 		.kind = kind,
-		.session = id,
+		.about = *about,
 		.agent = a,
 		.request = *request,
 		.n_choices = n_choices,
@@ -253,7 +278,7 @@ void ask_new(struct bus *b, struct session *s, enum ask_kind kind, struct agent 
 	*request = (struct wire){.ok = false};
 	ask_append(k);
 	if (a) {
-		note_asked(b, id, a);
+		note_asked(b, about, a);
 		serve(b, a);
 	} else if (start_timer(k) < 0) {
 		(void)log_fault(-ENOMEM, "bus-ask");
@@ -261,27 +286,63 @@ void ask_new(struct bus *b, struct session *s, enum ask_kind kind, struct agent 
 	}
 }
 
-/* the first question of session @id that is shown, or that waits; @kind 0: any */
-static struct ask *ask_of(const struct bus *b, uint32_t id, unsigned int kind, bool shown)
+void ask_tell(
+	struct bus *b, const struct ask_about *about, struct agent *a, struct wire *request)
+{
+	struct ask *k = calloc(1, sizeof(*k));
+
+	if (!k || !request->ok) {
+		free(k);
+		wire_done(request);
+		return;
+	}
+	*k = (struct ask){.b = b, .kind = ASK_KEYPAD, .about = *about, .agent = a};
+	ask_append(k);
+	note_asked(b, about, a);
+	tell_agent(b, a, request);
+}
+
+/* whether @k is one of the questions meant: about an object (and of a kind), or of a job */
+struct ask_which {
+	enum object_kind about;
+	uint32_t id;
+	unsigned int kind; /* 0: any */
+	const struct pin_job *job;
+};
+
+static bool ask_is(const struct ask *k, const struct ask_which *w)
+{
+	if (w->job)
+		return k->about.job == w->job;
+	return k->about.kind == w->about && k->about.id == w->id &&
+	       (!w->kind || k->kind == w->kind);
+}
+
+static bool ask_shown(const struct ask *k)
+{
+	return k->pending != NULL || k->kind == ASK_KEYPAD;
+}
+
+/* the first of those questions that is shown, or that waits */
+static struct ask *ask_of(const struct bus *b, const struct ask_which *w, bool shown)
 {
 	struct ask *k = b->asks;
 
-	while (k && (k->session != id || (kind && k->kind != kind) ||
-			    (k->pending != NULL) != shown))
+	while (k && (!ask_is(k, w) || ask_shown(k) != shown))
 		k = k->next;
 	return k;
 }
 
-void ask_stop(struct bus *b, uint32_t id, unsigned int kind, const char *why)
+static void stop(struct bus *b, const struct ask_which *w, const char *why)
 {
 	struct ask *k;
 
 	/* those that wait go first, else withdrawing the one that is shown would show the next */
-	while ((k = ask_of(b, id, kind, false))) {
+	while ((k = ask_of(b, w, false))) {
 		ask_unlink(k);
 		ask_done(k);
 	}
-	while ((k = ask_of(b, id, kind, true))) {
+	while ((k = ask_of(b, w, true))) {
 		uint64_t number = k->agent->number;
 
 		tell_cancel(b, k, why);
@@ -289,6 +350,17 @@ void ask_stop(struct bus *b, uint32_t id, unsigned int kind, const char *why)
 		ask_done(k);
 		serve_number(b, number);
 	}
+}
+
+void ask_stop(
+	struct bus *b, enum object_kind about, uint32_t id, unsigned int kind, const char *why)
+{
+	stop(b, &(struct ask_which){.about = about, .id = id, .kind = kind}, why);
+}
+
+void ask_stop_job(struct bus *b, const struct pin_job *j, const char *why)
+{
+	stop(b, &(struct ask_which){.job = j}, why);
 }
 
 void ask_agent_gone(struct bus *b, const struct agent *a)

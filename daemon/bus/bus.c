@@ -172,6 +172,14 @@ static void last_words(DBusConnection *c)
 			return;
 }
 
+void bus_closing(struct bus *b)
+{
+	if (!b || !b->serving)
+		return;
+	calls_abandon(b, lease_forget);
+	calls_abandon(b, code_forget);
+}
+
 struct bus *bus_free(struct bus *b)
 {
 	if (!b)

@@ -6,6 +6,9 @@
  * introspection come from the same tables (bus/table.h).
  */
 #include "daemon/dossier/dossier.h"
+#include "daemon/session/crl.h"
+#include "daemon/session/lease.h"
+#include "daemon/session/pins.h"
 
 struct bus;
 
@@ -14,6 +17,9 @@ struct bus_rooms {
 	const struct config *config;
 	struct cards *cards;
 	struct sessions *sessions;
+	struct leases *leases;
+	struct pins *pins;
+	struct crls *crls;
 	struct consents *consents;
 	struct dossiers *dossiers;
 	struct audit *audit;
@@ -27,6 +33,9 @@ struct bus_rooms {
 int bus_new(sd_event *ev, struct bus **ret) _must_check_;
 /** bus_serve() - take the rooms and request org.vitaled1. Return: 0 or a fault (-EEXIST: owned). */
 int bus_serve(struct bus *b, const struct bus_rooms *rooms) _must_check_;
+/** bus_closing() - leases and PIN jobs go next: whoever waits for one hears Failed, its questions are
+ *  withdrawn. Takes NULL. */
+void bus_closing(struct bus *b);
 struct bus *bus_free(struct bus *b); /* flushes, closes; agents hear Release */
 
 /* session_ops, dossier_ops, consent_ops members that people and clients see; user = struct bus */
@@ -38,4 +47,14 @@ void bus_ask_last_try(void *bus, struct session *s);
 void bus_ask_choice(
 	void *bus, struct session *s, enum session_choice kind, const json_t *choices);
 void bus_ask_consent(void *bus, struct session *s, const json_t *request);
+void bus_tell_keypad(void *bus, struct session *s, unsigned int tries_left, bool again);
 void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why);
+
+/* lease_ops and pins_ops; user = struct bus */
+void bus_lease_added(void *bus, struct lease *l);
+void bus_lease_removed(void *bus, struct lease *l);
+void bus_ask_code(void *bus, struct pin_job *j, enum pin_code code, unsigned int tries_left);
+void bus_ask_code_last_try(void *bus, struct pin_job *j, enum pin_code code);
+void bus_tell_job_keypad(
+	void *bus, struct pin_job *j, enum pin_code first, unsigned int tries_left);
+void bus_stop_asking_job(void *bus, struct pin_job *j, enum vitaled_reason why);

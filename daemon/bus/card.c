@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/interfaces.h"
+#include "daemon/bus/polkit.h"
 
 static const struct card *card_of_object(const struct object *o)
 {
@@ -73,6 +74,8 @@ static void on_lock(struct call *call)
 
 static const struct method methods[] = {
 	{"Lock", "", "", "", 0, NULL, on_lock},
+	{"ChangePin", "", "", "", METHOD_RECORDS, POLKIT_OPEN, card_on_change_pin},
+	{"UnblockPin", "", "", "", METHOD_RECORDS, POLKIT_OPEN, card_on_unblock_pin},
 };
 
 static const struct property properties[] = {

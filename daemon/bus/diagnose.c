@@ -3,6 +3,7 @@
  * Manager.Diagnose: what an installation lacks, as named findings with facts; clients word them.
  * Each finding is true now: nothing is remembered.
  */
+#include "base/clock.h"
 #include "daemon/bus/agents.h"
 #include "daemon/bus/interfaces.h"
 
@@ -63,6 +64,27 @@ static void put_trust(const struct bus *b, struct wire *list)
 	}
 }
 
+static void put_list(void *user, const struct crl_finding *f)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} facts[] = {
+		{"nature", f->nature},
+		{"authority", f->authority},
+		{"file", f->file},
+		{"reason", f->reason},
+	};
+	struct wire *list = user, dict;
+
+	wire_open(list, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	wire_sv_str(&dict, "name", f->name);
+	for (size_t i = 0; i < ARRAY_LEN(facts); i++)
+		if (facts[i].value)
+			wire_sv_str(&dict, facts[i].name, facts[i].value);
+	wire_close(list, &dict);
+}
+
 static void put_agents(struct call *call, struct wire *list)
 {
 	static const unsigned int needed[] = {0, 1}; /* pin, professional */
@@ -83,6 +105,7 @@ void manager_on_diagnose(struct call *call)
 	wire_open(&w, DBUS_TYPE_ARRAY, "a{sv}", &list);
 	put_readers(b, &list);
 	put_trust(b, &list);
+	crls_state(b->rooms.crls, clock_wall(), put_list, &list);
 	put_agents(call, &list);
 	if (cause && *cause)
 		put(&list, "audit-unavailable", "cause", cause);

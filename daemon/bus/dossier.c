@@ -2,7 +2,7 @@
 /*
  * org.vitaled1.Dossier: each call is handed on to the dossier's room and waits there; the caller gets
  * what its process answers, descriptors and all. Documents never pass through the broker. A call
- * whose session ends first gets WrongState (calls_of_session()).
+ * whose session ends first gets WrongState (calls_of_session()), and so does one while it is suspended.
  */
 #include <string.h>
 
@@ -44,12 +44,21 @@ static void on_done(void *user, struct dossier_reply *reply)
 	call_reply(call, &w);
 }
 
+static void forget(struct call *call)
+{
+	struct session *s = sessions_by_id(call->b->rooms.sessions, call->session);
+
+	if (s)
+		dossier_forget(s, call);
+}
+
 /* the call waits for its session's dossier; must come before the dossier hears of it */
 static struct session *begin(struct call *call)
 {
 	struct session *s = call_session(call);
 
 	call->session = session_id(s);
+	call->forget = forget;
 	return s;
 }
 

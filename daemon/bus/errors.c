@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "daemon/session/session.h"
+#include "daemon/bus/bus.h"
 
 void call_fail(struct call *call, enum vitaled_reason r, const char *detail)
 {
@@ -80,6 +80,43 @@ enum vitaled_reason errors_of_choose(int outcome)
 		return VITALED_REASON_INVALID_ARGUMENT;
 	}
 	return VITALED_REASON_FAILED;
+}
+
+enum vitaled_reason errors_of_lease(int outcome)
+{
+	switch ((enum lease_outcome)outcome) {
+	case LEASE_BUSY:
+		return VITALED_REASON_BUSY;
+	case LEASE_LIMIT:
+		return VITALED_REASON_LIMITS_EXCEEDED;
+	case LEASE_RANGE:
+		return VITALED_REASON_INVALID_ARGUMENT;
+	case LEASE_AUDIT:
+		return VITALED_REASON_AUDIT_UNAVAILABLE;
+	}
+	return VITALED_REASON_FAILED;
+}
+
+enum vitaled_reason errors_of_pin_job(int outcome)
+{
+	switch ((enum pin_job_outcome)outcome) {
+	case PIN_JOB_BUSY:
+		return VITALED_REASON_BUSY;
+	case PIN_JOB_KIND_CARD:
+		return VITALED_REASON_CARD_UNSUPPORTED;
+	case PIN_JOB_AUDIT:
+		return VITALED_REASON_AUDIT_UNAVAILABLE;
+	}
+	return VITALED_REASON_FAILED;
+}
+
+enum vitaled_reason errors_of_reason(enum vitaled_reason r)
+{
+	if (r == VITALED_REASON_PATIENT_CARD_REMOVED ||
+		r == VITALED_REASON_PROFESSIONAL_CARD_REMOVED ||
+		r == VITALED_REASON_CARD_REPLACED)
+		return VITALED_REASON_CARD_REMOVED;
+	return r;
 }
 
 struct known_error {

@@ -23,6 +23,12 @@ void call_read_only(struct call *call);
 enum vitaled_reason errors_of_open(int outcome);
 /** errors_of_choose() - SESSION_CHOOSE_STATE, SESSION_CHOOSE_RANGE. */
 enum vitaled_reason errors_of_choose(int outcome);
+/** errors_of_lease() - enum lease_outcome. */
+enum vitaled_reason errors_of_lease(int outcome);
+/** errors_of_pin_job() - enum pin_job_outcome. */
+enum vitaled_reason errors_of_pin_job(int outcome);
+/** errors_of_reason() - a reason as an error: a card that left, whichever, is CARD_REMOVED. */
+enum vitaled_reason errors_of_reason(enum vitaled_reason r);
 /** errors_of_agent() - what an agent's own error reply means: CANCELLED and PIN_REFUSED are the
  *  person's no; anything else is FAILED, never a no. */
 enum vitaled_reason errors_of_agent(const char *name);

@@ -9,6 +9,12 @@ void manager_on_checkpoint(struct call *call); /* record.c */
 void manager_on_proof(struct call *call);
 void manager_on_export(struct call *call);
 
+void reader_on_lend(struct call *call);	    /* lease.c */
+void lease_forget(struct call *call);	    /* the caller of Lend() left */
+void card_on_change_pin(struct call *call); /* codes.c */
+void card_on_unblock_pin(struct call *call);
+void code_forget(struct call *call); /* the caller of ChangePin() or UnblockPin() left */
+
 /** memfd_reply() - a reply that holds @j in a sealed memfd; ends @call. */
 void memfd_reply(struct call *call, const json_t *j, const char *name);
 /** call_session() - the session of the object that @call is for. */

@@ -14,7 +14,8 @@ static void get_features(
 {
 	static const char *const features[] = {"mode-normal", "mode-identity", "intent-consult",
 		"intent-feed", "intent-create", "backend-local", "receipt-json",
-		"audit-export-json"};
+		"audit-export-json", "lend", "pin-change", "pin-unblock", "pinpad", "queue",
+		"reader-roles", "professional-cache", "crl"};
 	struct wire list;
 
 	wire_open(w, DBUS_TYPE_ARRAY, "s", &list);

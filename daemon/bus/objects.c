@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The registry of exported objects: paths, who may see which, which interfaces they have, and their
- * introspection. Sessions are seen by their owner only, also in folders' lists.
+ * introspection. Sessions and leases are seen by their owner only, also in folders' lists.
  */
 #include "daemon/bus/objects.h"
 
@@ -17,6 +17,7 @@ static const char *const folders[] = {
 	[OBJECT_READER] = BUS_ROOT "/reader",
 	[OBJECT_CARD] = BUS_ROOT "/card",
 	[OBJECT_SESSION] = BUS_ROOT "/session",
+	[OBJECT_LEASE] = BUS_ROOT "/lease",
 };
 
 void object_path(enum object_kind kind, uint32_t id, char ret_path[48])
@@ -111,6 +112,7 @@ const struct interface *const *object_interfaces(const struct object *o, bool al
 	static const struct interface *const reader[] = {STANDARD, &interface_reader, NULL};
 	static const struct interface *const card[] = {STANDARD, &interface_card, NULL};
 	static const struct interface *const session[] = {STANDARD, &interface_session, NULL};
+	static const struct interface *const lease[] = {STANDARD, &interface_lease, NULL};
 	static const struct interface *const unlocked[] = {
 		STANDARD, &interface_session, &interface_dossier, NULL};
 
@@ -121,10 +123,16 @@ const struct interface *const *object_interfaces(const struct object *o, bool al
 		return reader;
 	case OBJECT_CARD:
 		return card;
+	case OBJECT_LEASE:
+		return lease;
 	case OBJECT_SESSION:
 		break;
 	}
-	return all || dossier_state_of(o->what) ? unlocked : session;
+	/* a suspended dossier answers nothing until its card is back */
+	return all || (dossier_state_of(o->what) &&
+			      session_state(o->what) != SESSION_STATE_SUSPENDED)
+		       ? unlocked
+		       : session;
 }
 
 const struct interface *object_interface(const struct object *o, const char *name, bool all)

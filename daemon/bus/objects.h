@@ -12,6 +12,7 @@ enum object_kind {
 	OBJECT_READER,
 	OBJECT_CARD,
 	OBJECT_SESSION,
+	OBJECT_LEASE,
 };
 
 #define OBJECT_PROPERTIES 32U /* of all interfaces of one object, in the order of its tables */
@@ -22,8 +23,8 @@ struct object {
 	enum object_kind kind;
 	uint32_t id;
 	char path[48];
-	void *what;  /* struct card_reader, card or session, borrowed; NULL: root */
-	char *owner; /* sessions: unique name */
+	void *what;  /* struct card_reader, card, session or lease, borrowed; NULL: root */
+	char *owner; /* sessions and leases: unique name */
 	bool announced;
 	bool dirty;
 	bool dossier;	 /* the Dossier interface was announced */
@@ -34,6 +35,7 @@ struct object {
 	uid_t private_uid;		    /* who was told the private ones; -1: nobody */
 	uint64_t pin_monotonic;		    /* cards: pin_until as last seen, */
 	uint64_t pin_wall;		    /* and what wall clock that was */
+	uint64_t until;			    /* leases: wall clock */
 };
 
 void object_path(enum object_kind kind, uint32_t id, char ret_path[48]);

@@ -3,7 +3,8 @@
  * Peers and their calls. A new name is watched by a match rule before its credentials are asked, so
  * that a peer that leaves in between shows as an error; its calls wait until they are there. Past
  * LIMIT_PEERS the peer that was idle longest is forgotten, so that nobody can fill the table by
- * connecting; a peer with calls, sessions or agents is never forgotten.
+ * connecting; a peer with calls, sessions, leases or agents is never
+ * forgotten.
  */
 #include "daemon/bus/peers.h"
 
@@ -54,6 +55,15 @@ static struct call *call_new(struct peer *p, DBusMessage *m)
 	return call;
 }
 
+static void call_forget(struct call *call)
+{
+	call_fn forget = call->forget;
+
+	call->forget = NULL;
+	if (forget)
+		forget(call);
+}
+
 void call_end(struct call *call)
 {
 	struct peer *p = call->peer;
@@ -65,12 +75,7 @@ void call_end(struct call *call)
 		}
 	p->n_calls--;
 	polkit_cancel(call);
-	if (call->session) {
-		struct session *s = sessions_by_id(call->b->rooms.sessions, call->session);
-
-		if (s)
-			dossier_forget(s, call);
-	}
+	call_forget(call);
 	if (call->data_free)
 		call->data_free(call->data);
 	fd_close(&call->fds[0]);
@@ -85,7 +90,7 @@ static void call_answer(struct call *call, struct wire *w)
 		wire_done(w);
 	else
 		bus_send(call->b, w);
-	call->session = 0; /* answered: the dossier has nothing left to forget */
+	call->forget = NULL; /* answered: nobody works for it any more */
 	call_end(call);
 }
 
@@ -162,6 +167,10 @@ static bool peer_idle(struct bus *b, const struct peer *p)
 {
 	if (p->calls || agents_of_peer(b, p))
 		return false;
+	for (struct lease *l = leases_next(b->rooms.leases, NULL); l;
+		l = leases_next(b->rooms.leases, l))
+		if (strcmp(lease_owner(l), p->name) == 0)
+			return false;
 	for (struct session *s = sessions_next(b->rooms.sessions, NULL); s;
 		s = sessions_next(b->rooms.sessions, s))
 		if (strcmp(session_owner(s), p->name) == 0)
@@ -342,6 +351,8 @@ void peers_left(struct bus *b, const char *name)
 	sessions_owner_gone(b->rooms.sessions, name); /* first: what is unlocked locks */
 	while (p->calls)
 		call_end(p->calls);
+	pins_owner_gone(b->rooms.pins, name);
+	leases_owner_gone(b->rooms.leases, name);
 	agents_left(b, p);
 	peer_free(p, true);
 }
@@ -352,22 +363,32 @@ void peers_free(struct bus *b)
 		peer_free(b->peers, false);
 }
 
+/* each call leaves its list while it ends: look again from the start */
+static struct call *call_waiting(const struct bus *b, uint32_t session, call_fn forget)
+{
+	for (const struct peer *p = b->peers; p; p = p->next)
+		for (struct call *call = p->calls; call; call = call->next)
+			if (session ? call->session == session : call->forget == forget)
+				return call;
+	return NULL;
+}
+
 void calls_of_session(struct bus *b, uint32_t id)
 {
-	for (struct peer *p = b->peers; p; p = p->next) {
-		struct call *call = p->calls;
+	struct call *call;
 
-		while (call) {
-			struct call *next = call->next;
+	while ((call = call_waiting(b, id, NULL))) {
+		call_forget(call);
+		call_fail(call, VITALED_REASON_WRONG_STATE, "session ended");
+	}
+}
 
-			if (call->session == id) {
-				struct session *s = sessions_by_id(b->rooms.sessions, id);
+void calls_abandon(struct bus *b, call_fn forget)
+{
+	struct call *call;
 
-				if (s)
-					dossier_forget(s, call);
-				call_fail(call, VITALED_REASON_WRONG_STATE, "session ended");
-			}
-			call = next;
-		}
+	while ((call = call_waiting(b, 0, forget))) {
+		call_forget(call);
+		call_fail(call, VITALED_REASON_FAILED, "the service ends");
 	}
 }

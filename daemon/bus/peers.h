@@ -27,8 +27,10 @@ struct call {
 	DBusMessage *m;
 	const struct method *method;
 	const struct object *object; /* during fn() only: a call that waits finds it again */
-	uint32_t session;	     /* a dossier call that waits: id of its session, else 0 */
-	DBusPendingCall *check;	     /* polkit */
+	uint32_t session;	     /* id of the session that the call needs, else 0 */
+	uint32_t card;		     /* a PIN job that waits: id of its card */
+	call_fn forget; /* while a room below works for it: tells that room to forget it */
+	DBusPendingCall *check; /* polkit */
 	char check_id[24];
 	call_fn allowed; /* what goes on when polkit said yes */
 	void *data;	 /* what a handler keeps while it waits */
@@ -49,5 +51,7 @@ void call_reply(struct call *call, struct wire *w); /* takes @w; ends @call */
 void call_done(struct call *call);		    /* an empty reply; ends @call */
 void call_error(struct call *call, const char *name, const char *text);
 void call_end(struct call *call); /* without any reply: the caller has left */
-/** calls_of_session() - end the waiting dossier calls of session @id with WrongState. */
+/** calls_of_session() - end the waiting calls that need session @id with WrongState. */
 void calls_of_session(struct bus *b, uint32_t id);
+/** calls_abandon() - end the calls that wait for a room with @forget, with Failed. */
+void calls_abandon(struct bus *b, call_fn forget);

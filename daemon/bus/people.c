@@ -16,17 +16,17 @@ static struct agent *pick(struct bus *b, const struct session *s, unsigned int c
 	return agents_pick(b, capability, session_pair(s), session_owner(s), session_uid(s));
 }
 
-static void request_new(
-	struct wire *w, const struct session *s, const struct agent *a, const char *member)
+void people_request(struct wire *w, const struct ask_about *about, const struct agent *a,
+	const char *member)
 {
 	char path[48];
 
-	object_path(OBJECT_SESSION, session_id(s), path);
+	object_path(about->kind, about->id, path);
 	wire_call(w, a->peer->name, a->path, BUS_AGENT, member);
 	wire_path(w, path);
 }
 
-static void put_memfd(struct wire *w, const json_t *j, const char *name)
+void people_memfd(struct wire *w, const json_t *j, const char *name)
 {
 	_cleanup_fd_ int fd = -1;
 
@@ -36,9 +36,42 @@ static void put_memfd(struct wire *w, const json_t *j, const char *name)
 		wire_fd(w, fd);
 }
 
+void people_tell_keypad(struct bus *b, const struct ask_about *about, struct agent *a,
+	const char *const *codes, size_t n, unsigned int tries_left, bool again)
+{
+	struct wire w, facts, e, v, list;
+
+	people_request(&w, about, a, "Inform");
+	wire_str(&w, "use-pinpad");
+	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &facts);
+	if (tries_left < 255)
+		wire_sv_u8(&facts, "tries-left", (uint8_t)tries_left);
+	wire_sv_bool(&facts, "again", again);
+	wire_entry(&facts, "codes", "as", &e, &v);
+	wire_open(&v, DBUS_TYPE_ARRAY, "s", &list);
+	for (size_t i = 0; i < n; i++)
+		wire_str(&list, codes[i]);
+	wire_close(&v, &list);
+	wire_entry_close(&facts, &e, &v);
+	wire_close(&w, &facts);
+	ask_tell(b, about, a, &w);
+}
+
+void bus_tell_keypad(void *bus, struct session *s, unsigned int tries_left, bool again)
+{
+	static const char *const codes[] = {"pin"};
+	struct bus *b = bus;
+	struct ask_about about = ask_about_session(s);
+	struct agent *a = pick(b, s, AGENT_PIN);
+
+	if (a) /* else the reader itself says what it waits for */
+		people_tell_keypad(b, &about, a, codes, ARRAY_LEN(codes), tries_left, again);
+}
+
 void bus_ask_pin(void *bus, struct session *s, unsigned int tries_left, bool again)
 {
 	struct bus *b = bus;
+	struct ask_about about = ask_about_session(s);
 	struct agent *a = pick(b, s, AGENT_PIN);
 	struct wire w, facts;
 
@@ -46,7 +79,7 @@ void bus_ask_pin(void *bus, struct session *s, unsigned int tries_left, bool aga
 		session_pin_failed(s, VITALED_REASON_NO_AGENT);
 		return;
 	}
-	request_new(&w, s, a, "RequestPin");
+	people_request(&w, &about, a, "RequestPin");
 	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &facts);
 	if (tries_left < 255)
 		wire_sv_u8(&facts, "tries-left", (uint8_t)tries_left);
@@ -54,12 +87,13 @@ void bus_ask_pin(void *bus, struct session *s, unsigned int tries_left, bool aga
 	wire_sv_str(&facts, "application", session_application(s));
 	wire_sv_str(&facts, "pair", session_pair(s));
 	wire_close(&w, &facts);
-	ask_new(b, s, ASK_PIN, a, &w, 0, CONSENT_FORM_ORAL);
+	ask_new(b, &about, ASK_PIN, a, &w, 0, CONSENT_FORM_ORAL);
 }
 
 void bus_ask_last_try(void *bus, struct session *s)
 {
 	struct bus *b = bus;
+	struct ask_about about = ask_about_session(s);
 	struct agent *a = pick(b, s, AGENT_PIN);
 	_cleanup_json_ json_t *facts = json_pack("{s:i}", "tries-left", 1);
 	struct wire w;
@@ -68,30 +102,31 @@ void bus_ask_last_try(void *bus, struct session *s)
 		session_pin_failed(s, VITALED_REASON_NO_AGENT);
 		return;
 	}
-	request_new(&w, s, a, "Confirm");
+	people_request(&w, &about, a, "Confirm");
 	wire_str(&w, "last-try");
-	put_memfd(&w, facts, "vitaled-confirm");
-	ask_new(b, s, ASK_LAST_TRY, a, &w, 0, CONSENT_FORM_ORAL);
+	people_memfd(&w, facts, "vitaled-confirm");
+	ask_new(b, &about, ASK_LAST_TRY, a, &w, 0, CONSENT_FORM_ORAL);
 }
 
 void bus_ask_choice(
 	void *bus, struct session *s, enum session_choice kind, const json_t *choices)
 {
 	struct bus *b = bus;
+	struct ask_about about = ask_about_session(s);
 	struct agent *a = pick(b, s, AGENT_PROFESSIONAL);
 	bool person = kind == SESSION_CHOICE_BENEFICIARY;
 	struct wire w = {.ok = false};
 
 	if (a) {
-		request_new(&w, s, a, "RequestChoice");
+		people_request(&w, &about, a, "RequestChoice");
 		wire_str(&w, person ? "beneficiary" : "structure");
-		put_memfd(&w, choices, "vitaled-choices");
+		people_memfd(&w, choices, "vitaled-choices");
 	} else if (!person) { /* a beneficiary may still be chosen by the owner */
 		session_choice_failed(s, kind, VITALED_REASON_NO_AGENT);
 		return;
 	}
-	ask_new(b, s, person ? ASK_BENEFICIARY : ASK_STRUCTURE, a, &w, json_array_size(choices),
-		CONSENT_FORM_ORAL);
+	ask_new(b, &about, person ? ASK_BENEFICIARY : ASK_STRUCTURE, a, &w,
+		json_array_size(choices), CONSENT_FORM_ORAL);
 }
 
 static bool has_display(const struct config *config, const char *pair)
@@ -106,6 +141,7 @@ static bool has_display(const struct config *config, const char *pair)
 void bus_ask_consent(void *bus, struct session *s, const json_t *request)
 {
 	struct bus *b = bus;
+	struct ask_about about = ask_about_session(s);
 	struct agent *a = pick(b, s, AGENT_PATIENT_DISPLAY);
 	enum consent_form form = CONSENT_FORM_ORAL;
 	struct wire w;
@@ -119,13 +155,13 @@ void bus_ask_consent(void *bus, struct session *s, const json_t *request)
 		consent_answered(b->rooms.consents, s, NULL, VITALED_REASON_NO_AGENT);
 		return;
 	}
-	request_new(&w, s, a, "RequestConsent");
-	put_memfd(&w, request, "vitaled-consent");
-	ask_new(b, s, ASK_CONSENT, a, &w, 0, form);
+	people_request(&w, &about, a, "RequestConsent");
+	people_memfd(&w, request, "vitaled-consent");
+	ask_new(b, &about, ASK_CONSENT, a, &w, 0, form);
 }
 
 void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why)
 {
-	ask_stop(bus, session_id(s), 0,
+	ask_stop(bus, OBJECT_SESSION, session_id(s), 0,
 		why == VITALED_REASON_NONE ? "answered" : vitaled_reason_word(why));
 }

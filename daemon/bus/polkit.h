@@ -5,6 +5,7 @@
 
 #define POLKIT_OPEN	     "org.vitaled1.session.open"
 #define POLKIT_OPEN_IDENTITY "org.vitaled1.session.open-identity"
+#define POLKIT_LEND	     "org.vitaled1.reader.lend"
 #define POLKIT_AUDIT_READ    "org.vitaled1.audit.read"
 
 /**

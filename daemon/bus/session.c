@@ -76,27 +76,42 @@ static void get_tries(struct bus *b _unused_, const struct object *o, struct wir
 	wire_u8(w, session_pin_tries(session_of(o)));
 }
 
+static void put_pair(struct wire *w, uint32_t one, uint32_t two)
+{
+	struct wire pair;
+
+	wire_open(w, DBUS_TYPE_STRUCT, NULL, &pair);
+	wire_u32(&pair, one);
+	wire_u32(&pair, two);
+	wire_close(w, &pair);
+}
+
 static void get_progress(struct bus *b _unused_, const struct object *o, struct wire *w)
 {
 	uint32_t done = 0, expected = 0;
-	struct wire pair;
 
 	session_progress(session_of(o), &done, &expected);
-	wire_open(w, DBUS_TYPE_STRUCT, NULL, &pair);
-	wire_u32(&pair, done);
-	wire_u32(&pair, expected);
-	wire_close(w, &pair);
+	put_pair(w, done, expected);
+}
+
+static void get_queue(struct bus *b _unused_, const struct object *o, struct wire *w)
+{
+	uint32_t position = 0, seconds = 0;
+
+	session_queue(session_of(o), &position, &seconds);
+	put_pair(w, position, seconds);
 }
 
 /* -- methods -- */
 
-static void reply_json(struct call *call, int r, const json_t *j, const char *name)
+static void reply_json(
+	struct call *call, const struct session *s, int r, const json_t *j, const char *name)
 {
 	if (r < 0)
 		call_fault(call, r);
 	else if (!j)
-		call_fail(call, VITALED_REASON_WRONG_STATE,
-			session_state_word(session_state(call_session(call))));
+		call_fail(
+			call, VITALED_REASON_WRONG_STATE, session_state_word(session_state(s)));
 	else
 		memfd_reply(call, j, name);
 }
@@ -106,15 +121,52 @@ static void on_beneficiaries(struct call *call)
 	_cleanup_json_ json_t *j = NULL;
 	int r = session_beneficiaries(call_session(call), &j);
 
-	reply_json(call, r, j, "vitaled-beneficiaries");
+	reply_json(call, call_session(call), r, j, "vitaled-beneficiaries");
 }
 
-static void on_patient(struct call *call)
+static void reply_patient(struct call *call, struct session *s)
 {
 	_cleanup_json_ json_t *j = NULL;
-	int r = session_patient_json(call_session(call), &j);
+	int r = session_patient_json(s, &j);
 
-	reply_json(call, r, j, "vitaled-patient");
+	reply_json(call, s, r, j, "vitaled-patient");
+}
+
+static void coverage_forget(struct call *call)
+{
+	struct session *s = sessions_by_id(call->b->rooms.sessions, call->session);
+
+	if (s)
+		session_coverage_forget(s, call);
+}
+
+static void on_coverage(void *user, struct session *s, enum vitaled_reason r)
+{
+	struct call *call = user;
+
+	if (r == VITALED_REASON_NONE)
+		reply_patient(call, s);
+	else if (r == VITALED_REASON_LIMITS_EXCEEDED)
+		call_fail(call, r, "calls");
+	else
+		call_fail(
+			call, VITALED_REASON_WRONG_STATE, session_state_word(session_state(s)));
+}
+
+/* The rights of a patient are on their card, and what they tell is medical: it is read for who asks,
+ * and only where a professional's role can open it. */
+static void on_patient(struct call *call)
+{
+	struct session *s = call_session(call);
+
+	if (session_state(s) != SESSION_STATE_UNLOCKED ||
+		session_mode(s) != SESSION_MODE_NORMAL) {
+		reply_patient(call, s);
+		return;
+	}
+	call->session = session_id(s);
+	call->forget = coverage_forget;
+	session_coverage_start(s, on_coverage, call);
 }
 
 static void on_choose(struct call *call)
@@ -126,7 +178,7 @@ static void on_choose(struct call *call)
 	(void)dbus_message_iter_init(call->m, &it);
 	r = session_choose(call_session(call), SESSION_CHOICE_BENEFICIARY, wire_get_u32(&it));
 	if (r == 0)
-		ask_stop(call->b, id, ASK_BENEFICIARY, "answered");
+		ask_stop(call->b, OBJECT_SESSION, id, ASK_BENEFICIARY, "answered");
 	if (r < 0)
 		call_fault(call, r);
 	else if (r > 0)
@@ -163,7 +215,7 @@ static void on_professional(struct call *call)
 	struct wire w, dict;
 
 	if (!p || !after_pin(session_state(s))) {
-		reply_json(call, 0, NULL, NULL);
+		reply_json(call, s, 0, NULL, NULL);
 		return;
 	}
 	wire_reply(&w, call->m);
@@ -178,6 +230,7 @@ static void on_professional(struct call *call)
 	wire_sv_u8(&dict, "category", p->person.category);
 	wire_sv_u8(&dict, "profession", p->person.profession);
 	wire_sv_str(&dict, "speciality", p->speciality);
+	wire_sv_str(&dict, "revocation", trust_revocation_word(p->revocation));
 	if (p->chosen) {
 		wire_sv_str(&dict, "structure", p->chosen->structure);
 		wire_sv_str(&dict, "structure-name", p->chosen->name);
@@ -248,6 +301,7 @@ static const struct property properties[] = {
 	{"Expires", "t", 0, get_expires},
 	{"PinTriesLeft", "y", 0, get_tries},
 	{"Progress", "(uu)", 0, get_progress},
+	{"Queue", "(uu)", 0, get_queue},
 };
 
 const struct interface interface_session = {
@@ -281,7 +335,7 @@ void bus_session_changed(void *bus, struct session *s)
 	}
 	if (session_state_ended(st) && !o->told_ended) {
 		o->told_ended = true;
-		ask_stop(b, o->id, 0, vitaled_reason_word(session_reason(s)));
+		ask_stop(b, OBJECT_SESSION, o->id, 0, vitaled_reason_word(session_reason(s)));
 		calls_of_session(b, o->id);
 		ask_inform(b, s, "ended");
 	}
@@ -292,7 +346,8 @@ void bus_session_removed(void *bus, struct session *s)
 	struct bus *b = bus;
 
 	bus_session_changed(b, s);
-	ask_stop(b, session_id(s), 0, vitaled_reason_word(VITALED_REASON_RELEASED));
+	ask_stop(b, OBJECT_SESSION, session_id(s), 0,
+		vitaled_reason_word(VITALED_REASON_RELEASED));
 	calls_of_session(b, session_id(s));
 	objects_remove(b, OBJECT_SESSION, session_id(s));
 }

@@ -56,7 +56,7 @@ struct interface {
 
 extern const struct interface interface_properties, interface_introspectable, interface_peer,
 	interface_object_manager, interface_manager, interface_reader, interface_card,
-	interface_session, interface_dossier;
+	interface_session, interface_dossier, interface_lease;
 
 const struct method *table_method(const struct interface *i, const char *name);
 const struct property *table_property(const struct interface *i, const char *name);

@@ -207,6 +207,21 @@ static bool record(
 
 /* -- asking -------------------------------------------------------------------------------------- */
 
+/* Asked anew: what was answered, stated and signed before was under a certificate that is not this
+ * card's any more (session-professional.c). */
+static void ask_anew(struct consent *c)
+{
+	struct buf *all[] = {&c->agent_name, &c->statement, &c->attributes, &c->cms,
+		&c->certificate, &c->presence};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		buf_reset(all[i]);
+	}
+	c->form = (enum consent_form)0; /* nobody answered */
+	c->waiting = 0;
+	c->failed = VITALED_REASON_NONE;
+}
+
 void consent_ask(struct consents *cs, struct session *s)
 {
 	struct consent *c = session_consent(s);
@@ -219,6 +234,7 @@ void consent_ask(struct consents *cs, struct session *s)
 		session_consented(s, VITALED_REASON_FAILED);
 		return;
 	}
+	ask_anew(c);
 	c->phase = PHASE_ASKING;
 	c->wording = wordings_pick(&cs->wordings, cs->config->consent_language);
 	if (statement_request(s, c->wording, &request) < 0) {

@@ -61,6 +61,7 @@ struct dossiers *dossiers_free(struct dossiers *ds)
 		while (ds->first) {
 			dossier_lock(ds, ds->first->session);
 		}
+		child_free(ds->spare);
 		keys_done(&ds->keys);
 		free(ds);
 	}
@@ -312,12 +313,52 @@ static int send_open(struct dossier *d)
 			       LIMIT_DOSSIER, on_opened, d));
 }
 
+/* -- the process, started ahead ------------------------------------------------------------------- */
+
+static int spawn(
+	struct dossiers *ds, const struct child_ops *ops, void *user, struct child **ret_child)
+{
+	char *env[] = {NULL};
+	char program[320];
+
+	(void)snprintf(program, sizeof(program), "%s/vitaled-dossier", ds->config->children);
+	return trace(child_start(ds->ev, program, env, ops, user, ret_child));
+}
+
+static void on_spare_ended(void *user, const char *why)
+{
+	struct dossiers *ds = user;
+
+	(void)why; /* it had nothing; the next one is started when it is needed */
+	ds->spare = child_free(ds->spare);
+}
+
+void dossier_expect(struct dossiers *ds)
+{
+	static const struct child_ops ops = {.ended = on_spare_ended};
+
+	if (!ds->spare && spawn(ds, &ops, ds, &ds->spare) < 0) {
+		ds->spare = NULL;
+	}
+}
+
+static int take_child(struct dossier *d)
+{
+	struct dossiers *ds = d->all;
+
+	if (!ds->spare || !child_alive(ds->spare)) {
+		return trace(spawn(ds, &child_ops, d, &d->child));
+	}
+	d->child = ds->spare;
+	ds->spare = NULL;
+	child_adopt(d->child, &child_ops, d);
+	return 0;
+}
+
 /* Key in, marker out, process on. Return: 0, a fault, or a positive enum vitaled_reason. */
 static int start(struct dossier *d)
 {
 	struct dossiers *ds = d->all;
-	char *env[] = {NULL};
-	char program[320];
 	int r;
 
 	r = keys_unwrap(&ds->keys, ds->folder, d->pseudonym, &d->key);
@@ -340,8 +381,7 @@ static int start(struct dossier *d)
 	if (r < 0) {
 		return trace(r);
 	}
-	(void)snprintf(program, sizeof(program), "%s/vitaled-dossier", ds->config->children);
-	r = child_start(ds->ev, program, env, &child_ops, d, &d->child);
+	r = take_child(d);
 	if (r == 0) {
 		r = send_open(d);
 	}

@@ -40,6 +40,7 @@ enum vitaled_reason dossier_admit(struct dossiers *ds, struct session *s, const 
 	struct rights_facts f = facts_of(s, RIGHTS_ACTION_OPEN);
 
 	if (rights_decide(ds->rights, &f, ret_rule) == RIGHTS_ALLOW) {
+		dossier_expect(ds);
 		return VITALED_REASON_NONE;
 	}
 	if (strcmp(*ret_rule, "forbidden-sector") == 0) {

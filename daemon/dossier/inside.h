@@ -21,6 +21,7 @@ struct dossiers {
 	struct keys keys;
 	char folder[320]; /* <state>/dossiers */
 	struct dossier *first;
+	struct child *spare; /* started ahead for the next dossier; has been told nothing */
 };
 
 struct dossier {
@@ -98,6 +99,9 @@ bool facts_worth_asking(const struct dossier *d, const char **ret_rule);
 int facts_take_people(struct dossier *d, struct view body) _must_check_;
 
 /* -- dossier.c ---------------------------------------------------------------------------------- */
+
+/** dossier_expect() - one will be asked for soon: its process is started ahead, and knows nothing. */
+void dossier_expect(struct dossiers *ds);
 
 /** dossier_damaged() - record the rejection and end the session. */
 void dossier_damaged(struct dossier *d, const char *why);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
-/* What cards.c and recognise.c share; nobody else includes it. */
+/*
+ * What the files of the cards share; nobody else includes it. cards.c owns readers and cards and
+ * tells the listeners; cards-watch.c hears the watch; recognise.c finds out what a card is;
+ * cards-claims.c serves who uses one; cards-spare.c keeps processes ready.
+ */
+#include "daemon/limits.h"
 #include "daemon/session/cards.h"
 
-#define CARDS_LISTENERS 4U
+#define CARDS_LISTENERS 8U
 #define CARDS_KNOWN	64U /* readers remembered for their ids; pcscd serves 16 at a time */
 
 struct entry {		  /* a card with what nobody else sees of it */
@@ -12,7 +17,19 @@ struct entry {		  /* a card with what nobody else sees of it */
 	struct child *recogniser;
 	sd_event_source *retry;
 	unsigned int tries;
-	bool leaving; /* card_removed is running */
+	unsigned int mutes;
+	bool leaving;  /* card_removed is running */
+	bool hint;     /* was recognised since it came in or was given back */
+	bool spare;    /* its process was started in advance and has not answered yet */
+	bool busy;     /* a request of its process is on the wire */
+	bool keypad;   /* which a person completes */
+	uint64_t sign; /* of life since then, CLOCK_MONOTONIC */
+	unsigned int events;
+};
+
+struct spare { /* a process that waits for a card */
+	struct cards *cards;
+	struct child *child; /* NULL: none */
 };
 
 struct listener {
@@ -39,10 +56,53 @@ struct cards {
 	bool listed;
 	uint32_t next_reader;
 	uint32_t next_card;
+	struct spare spares[LIMIT_SPARE_CARDS];
+	sd_event_source *refill;
+	uint64_t spare_backoff;
 };
 
+/* TELL() - one member of every listener, in order, with one argument or more */
+#define TELL(cs, member, ...)                                                                  \
+	do {                                                                                   \
+		for (size_t tell_i = 0; tell_i < (cs)->n_listeners; tell_i++) {                \
+			struct listener *tell_l = &(cs)->listeners[tell_i];                    \
+			if (tell_l->ops.member) {                                              \
+				tell_l->ops.member(tell_l->user, __VA_ARGS__);                 \
+			}                                                                      \
+		}                                                                              \
+	} while (0)
+
 struct entry *entry_of(struct card *c);
+
+/* cards.c: what the watch tells */
+struct card_reader *cards_reader_by_name(struct cards *cs, const char *name);
+void cards_reader_in(struct cards *cs, const char *name, struct view body);
+void cards_reader_out(struct cards *cs, struct card_reader *r, enum card_left left);
+void cards_card_in(struct cards *cs, struct card_reader *r, struct view body);
+void cards_card_out(struct cards *cs, struct card_reader *r, enum card_left left);
+void cards_all_out(struct cards *cs, enum card_left left);
+
+/* cards-watch.c */
+int cards_watch_start(struct cards *cs) _must_check_;
+void cards_watch_stop(struct cards *cs);
+
+/* cards-claims.c: of every process that serves a card, recogniser or claimed */
+/** cards_answered() - child_ops.answer(): takes note, and asks OPEN anew of a fresh process in @slot
+ *  when a spare one was dead or its connection to pcscd was. */
+bool cards_answered(struct entry *e, struct child **slot, const struct child_ops *ops,
+	uint8_t op, struct link_frame *answer, const char *why);
+/** cards_event() - child_ops.event(): a sign of life; anything else ends the process. */
+void cards_event(struct entry *e, struct child *child, const struct link_frame *event);
+/** cards_wire() - child_ops.wire(), and when the process is let go (false). */
+void cards_wire(struct entry *e, bool taken);
 
 /** recognise_start() - find out what kind of card this is; tells by card_changed. */
 void recognise_start(struct entry *e);
 void recognise_stop(struct entry *e);
+
+/** spare_take() - a process of vitaled-card with the owner @e: a spare one, else a new one.
+ *  Sets @e->spare. Return: 0 or a fault. */
+int spare_take(struct entry *e, const struct child_ops *ops, struct child **ret_c) _must_check_;
+/** spare_update() - start or end spare processes after the service or the readers changed. */
+void spare_update(struct cards *cs);
+void spare_drop(struct cards *cs); /* those there are are of no use */

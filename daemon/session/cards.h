@@ -3,8 +3,10 @@
 /*
  * Readers and cards as vitaled-watch reports them, and the processes of cards in use. A card that
  * comes in is recognised (ATR, SELECT) by a short-lived vitaled-card and then left alone; a session
- * claims it, and from then on one vitaled-card holds it exclusively until it is released.
+ * claims it, and from then on one vitaled-card holds it until it is released. What an answer to
+ * CARD_OP_OPEN says of the reader (pinpad) is noted before who asked gets it.
  */
+#include "base/link-ops.h"
 #include "daemon/config.h"
 #include "daemon/session/child.h"
 
@@ -44,6 +46,10 @@ struct card_reader {
 	const char
 		*driver; /* "pcsc" or "simulated" (the simulated reader says so in its name) */
 	uint32_t slot;
+	enum config_role role;	 /* what may be put in, by configuration */
+	enum card_share sharing; /* by configuration */
+	bool pinpad;	   /* a card's process has found that it takes codes on its own keys */
+	bool lent;	   /* to another program (lease.h): no process of ours may touch it */
 	struct card *card; /* or NULL */
 	bool present;	   /* false: gone from the system, kept for its id */
 };
@@ -57,10 +63,14 @@ struct card {
 	char advice[32];
 	uint8_t atr[33];
 	size_t atr_len;
+	uint32_t events; /* PC/SC's counter when it came in */
+	uint32_t
+		characters; /* on the line so far, of the process in use; also told while it works */
 	bool recognised;     /* recognition has answered and its process is gone */
 	enum card_left left; /* set when card_removed runs */
 	bool recorded;	     /* its coming in is in the record (session's) */
 	struct child *child; /* while in use */
+	bool job;	     /* by a PIN job (pins.c) */
 	void *user;	     /* the professional's life or the session that uses it */
 	uid_t in_use_uid;    /* (uid_t)-1: nobody */
 	uint64_t pin_until;  /* to be shown, CLOCK_MONOTONIC; 0: no verified PIN kept */
@@ -77,6 +87,8 @@ struct cards_ops {
 	void (*card_added)(void *user, struct card *c);
 	void (*card_changed)(void *user, struct card *c); /* kind, nature, use */
 	void (*card_removed)(void *user, struct card *c); /* still valid during the call */
+	void (*card_progress)(
+		void *user, struct card *c); /* characters; while a request runs */
 	/* the process of a card in use ended by itself; who used it releases it, else cards.c does */
 	void (*card_failed)(void *user, struct card *c, const char *why);
 };
@@ -94,8 +106,21 @@ struct card_reader *cards_reader(
 struct card_reader *cards_reader_by_id(struct cards *cs, uint32_t id);
 struct card *cards_card_by_id(struct cards *cs, uint32_t id);
 
-/** cards_claim() - start the card's process (nothing is sent to it yet). Return: 0 or a fault. */
+/** cards_claim() - the card gets its process, a spare one that is already confined when there is
+ *  one (nothing is sent to it yet). Return: 0 or a fault; -EBUSY: in use, lent or leaving. */
 int cards_claim(struct cards *cs, struct card *c, uid_t uid, void *user) _must_check_;
+/** cards_put_open() - the body of CARD_OP_OPEN for @c: reader, sharing, and what it was recognised
+ *  as, when that is sure (nobody else held it since). */
+void cards_put_open(const struct card *c, struct buf *body);
+/** cards_ask() - a request to the process of @c with the limits of its kind (limits.h): 5 s without
+ *  a sign of life, and a whole. Slots of one reader may block each other: while the other slot's
+ *  request runs, this one's time stands still. @fds: borrowed and duplicated.
+ *  Return: 0, a fault, CHILD_GONE. */
+int cards_ask(struct card *c, uint8_t op, struct view body, const int *fds, size_t n_fds,
+	child_answer_fn done, void *user) _must_check_;
+/** cards_lend() - nobody of ours may use the slot (true), or it is ours again and what is in it is
+ *  recognised anew (false). */
+void cards_lend(struct cards *cs, struct card_reader *r, bool lent);
 /** cards_touch() - tell the listeners that @c changed (kind, nature, pin_until). */
 void cards_touch(struct cards *cs, struct card *c);
 /** cards_release() - the process ends at once; the card is reset by its next connection. */

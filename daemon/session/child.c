@@ -5,21 +5,24 @@
  * not the expected answer and a missed deadline all lead to the same place: kill, reap, tell. A
  * struct child owns the link, the process and every queued request with its duplicated
  * descriptors; bodies are wiped when they are let go. Callbacks may free the child: the memory
- * then stays until the callback has returned.
+ * then stays until the callback has returned. A request has two ends: the whole, and a silence that
+ * any frame renews; both stand still while the child is held.
  */
 #include "daemon/session/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/limits.h"
+#include "daemon/session/child-spawn.h"
 
 /* the child's last words are read before its death is told */
 #define PROC_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
@@ -34,6 +37,8 @@ struct request {
 	int fds[LINK_MAX_FDS];
 	size_t n_fds;
 	uint64_t timeout;
+	uint64_t silence;     /* 0: none */
+	bool passed;	      /* it had descriptors, and they are sent */
 	child_answer_fn done; /* NULL: forgotten */
 	void *user;
 };
@@ -50,10 +55,14 @@ struct child {
 	struct request *first; /* on the wire when @on_wire */
 	size_t n_requests;
 	bool on_wire;
-	const char *why;  /* set when it is being killed */
-	bool ended;	  /* reaped */
-	unsigned calling; /* callbacks on the stack */
-	bool dead;	  /* free it when they have returned */
+	uint64_t silence;    /* of the next request */
+	uint64_t whole_at;   /* of the one on the wire, CLOCK_MONOTONIC */
+	uint64_t silent_at;  /* 0: none */
+	uint64_t held_since; /* 0: its time runs */
+	const char *why;     /* set when it is being killed */
+	bool ended;	     /* reaped */
+	unsigned calling;    /* callbacks on the stack */
+	bool dead;	     /* free it when they have returned */
 	struct buf storage;
 };
 
@@ -112,14 +121,36 @@ static int request_new(
 	return 0;
 }
 
+static void set_wire(struct child *c, bool taken)
+{
+	if (c->on_wire != taken) {
+		c->on_wire = taken;
+		if (c->ops->wire && !c->dead) {
+			c->ops->wire(c->user, taken);
+		}
+	}
+}
+
 static struct request *request_pop(struct child *c)
 {
 	struct request *q = c->first;
 
 	c->first = q->next;
+	q->next = NULL;
 	c->n_requests--;
-	c->on_wire = false;
+	set_wire(c, false);
 	return q;
+}
+
+static void request_push(struct child *c, struct request *q)
+{
+	struct request **end = &c->first;
+
+	while (*end) {
+		end = &(*end)->next;
+	}
+	*end = q;
+	c->n_requests++;
 }
 
 /* -- callbacks that may free the child -------------------------------------------------------- */
@@ -190,6 +221,19 @@ static const char *end_word(const struct child *c, const siginfo_t *si)
 	return si->si_status == SIGKILL && c->why ? c->why : "killed";
 }
 
+/* Who asked first may want it asked of another child. Return: whether @f (NULL: it ended) is theirs. */
+static bool offer(struct child *c, struct link_frame *f, const char *why)
+{
+	bool mine = true;
+
+	if (c->ops->answer && c->first) {
+		call_begin(c);
+		mine = c->ops->answer(c->user, c->first->op, f, why);
+		mine = call_end(c) && mine;
+	}
+	return mine;
+}
+
 static int on_exit_(sd_event_source *source, const siginfo_t *si, void *user)
 {
 	struct child *c = user;
@@ -198,6 +242,9 @@ static int on_exit_(sd_event_source *source, const siginfo_t *si, void *user)
 	(void)source;
 	fail(c, why);
 	c->ended = true;
+	if (!offer(c, NULL, why)) {
+		return 0;
+	}
 	while (c->first) {
 		if (!answer(c, request_pop(c), NULL)) {
 			return 0;
@@ -219,11 +266,49 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *user)
 
 /* -- the wire ----------------------------------------------------------------------------------- */
 
-static int arm(struct child *c, uint64_t timeout)
+/* Set the timer to whichever end comes first. */
+static int arm(struct child *c)
 {
-	int r = sd_event_source_set_time_relative(c->deadline, timeout);
+	uint64_t at = c->whole_at;
+	uint64_t now = clock_monotonic();
+	int r;
 
+	if (c->held_since != 0 || !c->on_wire) {
+		return sd_event_source_set_enabled(c->deadline, SD_EVENT_OFF);
+	}
+	if (c->silent_at != 0 && c->silent_at < at) {
+		at = c->silent_at;
+	}
+	r = sd_event_source_set_time_relative(c->deadline, at > now ? at - now : 0);
 	return r < 0 ? r : sd_event_source_set_enabled(c->deadline, SD_EVENT_ONESHOT);
+}
+
+static int arm_new(struct child *c, const struct request *q)
+{
+	uint64_t now = clock_monotonic();
+
+	c->whole_at = now + q->timeout;
+	c->silent_at = q->silence == 0 ? 0 : now + q->silence;
+	c->held_since = c->held_since == 0 ? 0 : now;
+	return arm(c);
+}
+
+/* A sign of life: the silence begins anew. */
+static void renew(struct child *c)
+{
+	uint64_t now = clock_monotonic();
+
+	if (!c->on_wire || c->silent_at == 0 || c->why) {
+		return;
+	}
+	if (c->held_since != 0) {
+		c->whole_at += now - c->held_since;
+		c->held_since = now;
+	}
+	c->silent_at = now + c->first->silence;
+	if (arm(c) < 0) {
+		fail(c, "deadline");
+	}
 }
 
 /* Put the first waiting request on the wire when it is free. */
@@ -245,12 +330,15 @@ static void pump(struct child *c)
 	for (size_t i = 0; i < q->n_fds; i++) {
 		f.fds[i] = q->fds[i];
 	}
-	c->on_wire = true;
+	set_wire(c, true);
+	q->passed = q->n_fds > 0;
 	r = link_send(c->fd, &f, true);
 	request_close(q);
-	buf_done(&q->body);
+	if (!c->ops->answer) {
+		buf_done(&q->body);
+	}
 	if (r == 0) {
-		r = arm(c, q->timeout);
+		r = arm_new(c, q);
 	}
 	if (r != 0) {
 		fail(c, r == LINK_AGAIN ? "deadline" : hangup);
@@ -266,7 +354,7 @@ static void on_answer(struct child *c, struct link_frame *f)
 		return;
 	}
 	(void)sd_event_source_set_enabled(c->deadline, SD_EVENT_OFF);
-	if (answer(c, request_pop(c), f)) {
+	if (offer(c, f, NULL) && answer(c, request_pop(c), f)) {
 		pump(c);
 	}
 }
@@ -279,6 +367,7 @@ static void on_frame(struct child *c, struct link_frame *f)
 		return;
 	case LINK_KIND_EVENT:
 		if (c->ops->event) {
+			renew(c);
 			c->ops->event(c->user, f);
 			return;
 		}
@@ -314,57 +403,6 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *user)
 }
 
 /* -- life ---------------------------------------------------------------------------------------- */
-
-static int spawn_with(const char *program, char *const env[], int link, pid_t *ret_pid,
-	posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes)
-{
-	char *name = NULL;
-	sigset_t none;
-	sigset_t all;
-	int r;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	/* the loop blocks SIGCHLD and SIGTERM: that is not handed on */
-	r = posix_spawnattr_setsigmask(attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(attributes, &all);
-	r = r ? r
-	      : posix_spawnattr_setflags(
-			attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = r ? r : posix_spawn_file_actions_adddup2(actions, link, LINK_CHILD_FD);
-	r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, LINK_CHILD_FD + 1);
-	if (r != 0) {
-		return fault(-r);
-	}
-	name = strdup(program);
-	if (!name) {
-		return fault(-ENOMEM);
-	}
-	r = posix_spawn(ret_pid, program, actions, attributes, (char *[]){name, NULL}, env);
-	free(name);
-	return r == 0 ? 0 : fault(-r);
-}
-
-static int spawn(const char *program, char *const env[], int link, pid_t *ret_pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int r;
-
-	r = posix_spawn_file_actions_init(&actions);
-	if (r != 0) {
-		return fault(-r);
-	}
-	r = posix_spawnattr_init(&attributes);
-	if (r == 0) {
-		r = spawn_with(program, env, link, ret_pid, &actions, &attributes);
-		(void)posix_spawnattr_destroy(&attributes);
-	} else {
-		r = fault(-r);
-	}
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return trace(r);
-}
 
 static int attach(struct child *c, sd_event *ev)
 {
@@ -412,7 +450,7 @@ int child_start(sd_event *ev, const char *program, char *const env[],
 		return r;
 	}
 	c->fd = pair[0];
-	r = spawn(program, env, pair[1], &c->pid);
+	r = child_spawn(program, env, pair[1], &c->pid);
 	close(pair[1]);
 	if (r == 0) {
 		r = attach(c, ev);
@@ -451,7 +489,6 @@ pid_t child_pid(const struct child *c)
 int child_request(struct child *c, uint8_t op, struct view body, const int *fds, size_t n_fds,
 	uint64_t timeout, child_answer_fn done, void *user)
 {
-	struct request **end = &c->first;
 	struct request *q;
 	int r;
 
@@ -466,14 +503,64 @@ int child_request(struct child *c, uint8_t op, struct view body, const int *fds,
 		return trace(r);
 	}
 	q->timeout = timeout;
+	q->silence = c->silence;
 	q->done = done;
 	q->user = user;
-	while (*end) {
-		end = &(*end)->next;
-	}
-	*end = q;
-	c->n_requests++;
+	request_push(c, q);
 	pump(c);
+	return 0;
+}
+
+void child_set_silence(struct child *c, uint64_t usec)
+{
+	c->silence = usec;
+}
+
+void child_hold(struct child *c, bool hold)
+{
+	uint64_t now = clock_monotonic();
+	uint64_t stood;
+
+	if (hold == (c->held_since != 0) || c->why || c->dead) {
+		return;
+	}
+	stood = hold ? 0 : now - c->held_since;
+	c->held_since = hold ? now : 0;
+	c->whole_at += stood;
+	c->silent_at += c->silent_at == 0 ? 0 : stood;
+	if (arm(c) < 0) {
+		fail(c, "deadline");
+	}
+}
+
+void child_condemn(struct child *c, const char *why)
+{
+	if (!c->dead) {
+		fail(c, why);
+	}
+}
+
+bool child_alive(const struct child *c)
+{
+	return !c->why && !c->ended && !c->dead;
+}
+
+void child_adopt(struct child *c, const struct child_ops *ops, void *user)
+{
+	assert(!c->first);
+	c->ops = ops;
+	c->user = user;
+}
+
+int child_move(struct child *from, struct child *to)
+{
+	if (from->first && from->first->passed) {
+		return CHILD_GONE;
+	}
+	while (from->first) {
+		request_push(to, request_pop(from));
+	}
+	pump(to);
 	return 0;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Two directions, four steps each. What a card signs is 16 bytes of the other card's challenge
- * and the last 8 bytes of the other card's serial, so that a signature made for one card serves
- * no other. After this exchange nothing is proved to the broker yet but that the two cards agree:
+ * Two cards, four commands each, and what each needs. What a card signs is 16 bytes of the other
+ * card's challenge and the last 8 bytes of the other card's serial, so that a signature made for
+ * one card serves no other. Commands of one card are tried in the order of the table: the
+ * professional's EXTERNAL AUTHENTICATE needs no PIN and may overtake its INTERNAL AUTHENTICATE,
+ * which does. After this exchange nothing is proved to the broker yet but that the two cards agree:
  * its own nonce comes later.
  */
 #include "daemon/session/exchange.h"
@@ -16,60 +18,71 @@
 #define SERIAL_SIGNED 8U
 #define PURPOSE_SIZE  8U
 
-struct step {
-	bool to_prover; /* else to the verifier */
+/* the commands, as bits of what is done */
+#define CHECK	  1U
+#define CHALLENGE 2U
+#define INTERNAL  4U
+#define EXTERNAL  8U
+#define ALL	  (CHECK | CHALLENGE | INTERNAL | EXTERNAL)
+
+struct command {
 	uint8_t op;
-	void (*build)(const struct exchange *x, struct buf *body);
-	int (*take)(struct exchange *x, struct view answer);
+	unsigned int bit;
+	unsigned int own;   /* what this card must have done before */
+	unsigned int other; /* ... and the other one */
+	unsigned int gates[EXCHANGE_CARDS];
+	void (*build)(const struct exchange *x, enum exchange_card to, struct buf *body);
+	int (*take)(struct exchange *x, enum exchange_card from, struct view answer);
 };
 
-/* The professional's card proves itself in the first four steps, the patient's in the others. */
-static enum exchange_card prover_of(size_t step);
-
-static const struct exchange_side *prover(const struct exchange *x)
+static enum exchange_card peer(enum exchange_card card)
 {
-	return &x->sides[prover_of(x->step)];
+	return card == EXCHANGE_PATIENT ? EXCHANGE_PROFESSIONAL : EXCHANGE_PATIENT;
 }
 
-static const struct exchange_side *verifier(const struct exchange *x)
+/* What @prover signs: the other card's challenge and serial. */
+static void put_signed(const struct exchange *x, enum exchange_card prover, struct buf *out)
 {
-	return &x->sides[prover_of(x->step) == EXCHANGE_PATIENT ? EXCHANGE_PROFESSIONAL
-								: EXCHANGE_PATIENT];
+	enum exchange_card verifier = peer(prover);
+
+	buf_put_view(out, VIEW(x->challenge[verifier]));
+	buf_put_view(out, view_last(x->sides[verifier].serial, SERIAL_SIGNED));
 }
 
-static void put_signed(const struct exchange *x, struct buf *out)
+/* -- requests ------------------------------------------------------------------------------------ */
+
+static void build_check(const struct exchange *x, enum exchange_card to, struct buf *body)
 {
-	buf_put_view(out, VIEW(x->challenge));
-	buf_put_view(out, view_last(verifier(x)->serial, SERIAL_SIGNED));
+	const struct exchange_side *prover = &x->sides[peer(to)];
+
+	tlv_put_str(body, LINK_TAG_CAR, prover->cvc->car);
+	tlv_put(body, LINK_TAG_CVC, prover->certificate);
 }
 
-static void build_certificate(const struct exchange *x, struct buf *body)
+static void build_challenge(const struct exchange *x, enum exchange_card to, struct buf *body)
 {
-	tlv_put_str(body, LINK_TAG_CAR, prover(x)->cvc->car);
-	tlv_put(body, LINK_TAG_CVC, prover(x)->certificate);
+	tlv_put_str(body, LINK_TAG_CHR, x->sides[peer(to)].cvc->chr);
 }
 
-static void build_challenge(const struct exchange *x, struct buf *body)
-{
-	tlv_put_str(body, LINK_TAG_CHR, prover(x)->cvc->chr);
-}
-
-static void build_prove(const struct exchange *x, struct buf *body)
+static void build_internal(const struct exchange *x, enum exchange_card to, struct buf *body)
 {
 	size_t mark = tlv_open(body, LINK_TAG_DATA);
 
-	put_signed(x, body);
+	put_signed(x, to, body);
 	tlv_close(body, mark);
 }
 
-static void build_check(const struct exchange *x, struct buf *body)
+static void build_external(const struct exchange *x, enum exchange_card to, struct buf *body)
 {
-	tlv_put(body, LINK_TAG_SIGNATURE, VIEW(x->signature));
+	tlv_put(body, LINK_TAG_SIGNATURE, VIEW(x->signature[peer(to)]));
 }
 
-static int take_nothing(struct exchange *x, struct view answer)
+/* -- answers ------------------------------------------------------------------------------------- */
+
+static int take_nothing(struct exchange *x, enum exchange_card from, struct view answer)
 {
 	(void)x;
+	(void)from;
 	(void)answer;
 	return 0;
 }
@@ -89,7 +102,7 @@ static bool seen_before(struct exchange_seen *seen, struct view challenge)
 	return false;
 }
 
-static int take_challenge(struct exchange *x, struct view answer)
+static int take_challenge(struct exchange *x, enum exchange_card from, struct view answer)
 {
 	struct tlv t;
 
@@ -99,10 +112,10 @@ static int take_challenge(struct exchange *x, struct view answer)
 	if (seen_before(x->seen, t.value)) {
 		return EXCHANGE_FALSE;
 	}
-	return trace(view_copy(t.value, x->challenge, sizeof(x->challenge)));
+	return trace(view_copy(t.value, x->challenge[from], sizeof(x->challenge[from])));
 }
 
-static int take_signature(struct exchange *x, struct view answer)
+static int take_signature(struct exchange *x, enum exchange_card from, struct view answer)
 {
 	_cleanup_(buf_done) struct buf data = BUF_NULL(64);
 	struct tlv t;
@@ -111,28 +124,40 @@ static int take_signature(struct exchange *x, struct view answer)
 	if (tlv_find(answer, LINK_TAG_SIGNATURE, &t) != 0 || t.value.len != CVC_SIGNATURE) {
 		return EXCHANGE_BROKEN;
 	}
-	put_signed(x, &data);
+	put_signed(x, from, &data);
 	r = buf_check(&data);
 	if (r < 0) {
 		return trace(r);
 	}
-	r = cvc_check_signature(prover(x)->cvc->point, buf_view(&data), t.value);
+	r = cvc_check_signature(x->sides[from].cvc->point, buf_view(&data), t.value);
 	if (r != 0) {
 		return r < 0 ? trace(r) : EXCHANGE_FALSE;
 	}
-	return trace(view_copy(t.value, x->signature, sizeof(x->signature)));
+	return trace(view_copy(t.value, x->signature[from], sizeof(x->signature[from])));
 }
 
-static const struct step steps[] = {
-	{false, CARD_OP_CHECK_CERTIFICATE, build_certificate, take_nothing},
-	{false, CARD_OP_CHALLENGE, build_challenge, take_challenge},
-	{true, CARD_OP_INTERNAL_AUTHENTICATE, build_prove, take_signature},
-	{false, CARD_OP_EXTERNAL_AUTHENTICATE, build_check, take_nothing},
+/* -- the graph ----------------------------------------------------------------------------------- */
+
+/* EXTERNAL AUTHENTICATE gives rights: on the patient's card only to who has been admitted. */
+static const struct command commands[] = {
+	{CARD_OP_CHECK_CERTIFICATE, CHECK, 0, 0, {0, 0}, build_check, take_nothing},
+	{CARD_OP_CHALLENGE, CHALLENGE, CHECK, 0, {0, 0}, build_challenge, take_challenge},
+	{CARD_OP_INTERNAL_AUTHENTICATE, INTERNAL, CHALLENGE, CHALLENGE, {0, EXCHANGE_MAY_SIGN},
+		build_internal, take_signature},
+	{CARD_OP_EXTERNAL_AUTHENTICATE, EXTERNAL, CHALLENGE, INTERNAL, {EXCHANGE_MAY_GRANT, 0},
+		build_external, take_nothing},
 };
 
-static enum exchange_card prover_of(size_t step)
+static bool has(unsigned int set, unsigned int needed)
 {
-	return step < ARRAY_LEN(steps) ? EXCHANGE_PROFESSIONAL : EXCHANGE_PATIENT;
+	return (set & needed) == needed;
+}
+
+static bool may_go(
+	const struct exchange *x, enum exchange_card card, const struct command *command)
+{
+	return !has(x->done[card], command->bit) && has(x->done[card], command->own) &&
+	       has(x->done[peer(card)], command->other) && has(x->gates, command->gates[card]);
 }
 
 void exchange_init(struct exchange *x, const struct exchange_side *patient,
@@ -143,39 +168,55 @@ void exchange_init(struct exchange *x, const struct exchange_side *patient,
 	x->sides[EXCHANGE_PROFESSIONAL] = *professional;
 }
 
-int exchange_next(const struct exchange *x, enum exchange_card *ret_card, uint8_t *ret_op,
-	struct buf *body)
+void exchange_allow(struct exchange *x, unsigned int gates)
 {
-	const struct step *step = &steps[x->step % ARRAY_LEN(steps)];
-	enum exchange_card to = prover_of(x->step);
-	int r;
-
-	if (x->step >= 2 * ARRAY_LEN(steps)) {
-		return EXCHANGE_DONE;
-	}
-	if (!step->to_prover) {
-		to = to == EXCHANGE_PATIENT ? EXCHANGE_PROFESSIONAL : EXCHANGE_PATIENT;
-	}
-	step->build(x, body);
-	r = buf_check(body);
-	if (r < 0) {
-		return trace(r);
-	}
-	*ret_card = to;
-	*ret_op = step->op;
-	return 0;
+	x->gates |= gates;
 }
 
-int exchange_take(struct exchange *x, struct view answer)
+int exchange_next(
+	struct exchange *x, enum exchange_card card, uint8_t *ret_op, struct buf *body)
 {
 	int r;
 
-	assert(x->step < 2 * ARRAY_LEN(steps));
-	r = steps[x->step % ARRAY_LEN(steps)].take(x, answer);
+	if (x->flight[card] != 0) {
+		return EXCHANGE_WAIT;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (!may_go(x, card, &commands[i])) {
+			continue;
+		}
+		commands[i].build(x, card, body);
+		r = buf_check(body);
+		if (r < 0) {
+			return trace(r);
+		}
+		x->flight[card] = i + 1;
+		*ret_op = commands[i].op;
+		return 0;
+	}
+	return EXCHANGE_WAIT;
+}
+
+int exchange_take(struct exchange *x, enum exchange_card card, struct view answer)
+{
+	const struct command *command;
+	int r;
+
+	if (x->flight[card] == 0) {
+		return EXCHANGE_BROKEN;
+	}
+	command = &commands[x->flight[card] - 1];
+	r = command->take(x, card, answer);
 	if (r == 0) {
-		x->step++;
+		x->done[card] |= command->bit;
+		x->flight[card] = 0;
 	}
 	return trace(r);
+}
+
+bool exchange_done(const struct exchange *x)
+{
+	return x->done[EXCHANGE_PATIENT] == ALL && x->done[EXCHANGE_PROFESSIONAL] == ALL;
 }
 
 int exchange_presence(

@@ -1,64 +1,26 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * What the files of a session share; nobody else includes it. session.c owns the list of sessions
- * and carries out the table of state.h; session-cards.c finds, opens and watches the cards;
- * session-pin.c the professional; session-proof.c certificates and signatures; session-people.c
- * the beneficiaries; session-view.c what may be seen; professional.c the professional's card
- * between sessions.
+ * What the files of a session share; nobody else includes it. session.c carries out the tables of
+ * state.h; session-list.c owns the list of sessions; session-look.c finds the cards and keeps the
+ * queue; session-cards.c opens, asks and watches them; session-professional.c and session-pin.c are
+ * the professional's track; session-proof.c certificates, exchange and signatures; session-people.c
+ * the beneficiaries; session-lend.c suspension; session-view.c what may be seen; professional.c the
+ * professional's card between sessions.
  */
 #include "base/clock.h"
 #include "base/link-ops.h"
-#include "daemon/limits.h"
-#include "daemon/session/exchange.h"
-#include "daemon/session/read.h"
-#include "daemon/session/session.h"
-#include "daemon/session/state.h"
-
-#define SERIAL_MIN 8U
-#define SERIAL_MAX 16U
+#include "daemon/session/cache.h"
+#include "daemon/session/session-data.h"
 
 struct professional;
+struct lending;
 
-struct person { /* one beneficiary, as the card says */
-	char surname[128];
-	char given[128];
-	char birth[9]; /* YYYYMMDD, may be lunar or unknown */
-	char nir[16];  /* 13 characters and key; empty: none */
-	char country[8];
-	unsigned int rank; /* 0: not on the card */
-	bool own;	   /* the number is this person's own (doc/consent.md) */
-	bool wanted;	   /* fits the option "patient", or there is none */
-};
+#define SESSION_EVENTS 8U
 
-struct coverage {
-	uint8_t index;
-	char from[13];
-	char to[13];
-	char ald[17];
-	char situation[17];
-};
-
-#define COVERAGES_MAX 32U
-
-struct side {		   /* one of the two cards in this session */
-	struct card *card; /* claimed; NULL: none */
-	bool ready;	   /* READING: its part is done */
-	unsigned int open_tries;
-	sd_event_source *again; /* the card was busy */
-	enum nature nature;
-	struct buf serial;
-	struct buf certificate; /* 7F21; empty: has none */
-	struct cvc cvc;		/* of it */
-	uint32_t characters;
-};
-
-/* Everything of a patient; in one block that is wiped whole. */
-struct patient_data {
-	struct person people[LIMIT_BENEFICIARIES];
-	size_t n_people;
-	struct coverage coverages[COVERAGES_MAX];
-	size_t n_coverages;
+struct posted {		   /* an event that waits for the one that is carried out */
+	struct side *side; /* of a track; NULL: of the session */
+	enum session_event event;
 };
 
 struct session {
@@ -84,30 +46,46 @@ struct session {
 	enum vitaled_reason reason;
 	enum session_state told; /* last state that the owner was told */
 	sd_event_source *turn;	 /* events that wait for a later turn */
-	sd_event_source *timer;	 /* the step's limit; the life; then the object's end */
-	bool posted;		 /* an event waits in @event */
-	enum session_event event;
+	sd_event_source *timer;	 /* the step's limit; then the object's end */
+	sd_event_source *expiry; /* the life of an unlocked session: runs on while suspended */
+	sd_event_source *tick;	 /* queued: a second has passed */
+	sd_event_source *progress; /* to be told when nothing else is to be done */
+	struct posted posted[SESSION_EVENTS];
+	size_t n_posted;
 	bool running;
-	bool removed; /* free it when nothing runs */
+	bool removed;	       /* free it when nothing runs */
+	uint64_t queued_since; /* CLOCK_MONOTONIC; 0: never queued */
+	uint32_t told_position;
 
 	struct side patient_side;
 	struct side professional_side;
+	struct exchange exchange;
+	enum state_meeting meeting;
+	bool exchange_runs;
+	struct wire wires[EXCHANGE_CARDS];
 	struct professional *life;
 	int pin;       /* pipe from the agent, on its way */
 	bool pin_last; /* the person confirmed the last try */
+	bool keypad;   /* VERIFY waits for the reader's own keys */
 	unsigned int pin_asked;
 	enum vitaled_reason pin_result;
 	uint8_t pin_tries;
+	bool reread;	      /* the professional's files were read anew once */
+	unsigned int present; /* cards that have not told yet that they are still there */
 	enum proof proof;
 	uint64_t expires;
-	uint8_t nonce[16];
+	uint8_t nonce[16]; /* of the statement */
 
 	struct session_professional professional;
 	struct buf professional_der;
 	struct session_patient patient;
 	struct patient_data *data;
 	const struct person *chosen; /* in @data */
-	struct exchange exchange;
+	bool coverage_asked;
+	bool coverage_known;
+	struct waiter waiters[SESSION_WAITERS];
+	size_t n_waiters;
+	sd_event_source *coverage_turn;
 
 	void *consent;
 	void *dossier;
@@ -123,6 +101,8 @@ struct sessions {
 	void *user;
 	struct session *first;
 	struct professional *lives;
+	struct lending *lendings;
+	struct cache *cache;
 	uint32_t next_id;
 	char boot[33];
 	bool closing; /* sessions_free() */

@@ -25,7 +25,12 @@ struct professional {
 	bool doubt; /* a VERIFY may have changed the card's state */
 	bool closing;
 	sd_event_source *timer;
-	struct buf public;
+	bool open; /* OPEN has been answered */
+	bool keypad;
+	struct buf identity; /* IDENTIFY */
+	struct buf public;   /* READ_PUBLIC */
+	bool cached;	     /* ... of another time */
+	bool stored;	     /* ... of this card, in the cache now */
 };
 
 static struct professional *life_of(struct sessions *all, const struct card *c)
@@ -52,6 +57,7 @@ static void forget(struct professional *p)
 		p->session->life = NULL;
 	}
 	sd_event_source_disable_unref(p->timer);
+	buf_done(&p->identity);
 	buf_done(&p->public);
 	free(p);
 }
@@ -84,8 +90,8 @@ static void close_life(struct professional *p)
 	p->timer = sd_event_source_disable_unref(p->timer);
 	p->card->pin_until = 0;
 	cards_touch(p->all->cards, p->card);
-	if (p->all->closing || child_request(p->card->child, CARD_OP_CLOSE, VIEW_NULL, NULL, 0,
-				       LIMIT_CARD_OPERATION, on_closed, p) != 0) {
+	if (p->all->closing ||
+		cards_ask(p->card, CARD_OP_CLOSE, VIEW_NULL, NULL, 0, on_closed, p) != 0) {
 		drop(p);
 	}
 }
@@ -215,7 +221,8 @@ int professional_take(struct session *s, struct card *c)
 			.all = all,
 			.card = c,
 			.uid = s->uid,
-			.public = BUF_NULL(LINK_MAX_FRAME),
+			.identity = BUF_NULL(LINK_MAX_FRAME),
+			.public = BUF_NULL(CACHE_BODY_MAX),
 		};
 		r = view_copy_str(view_str(s->pair), p->pair, sizeof(p->pair));
 		if (r == 0) {
@@ -243,11 +250,73 @@ void professional_leave(struct session *s)
 	s->life = NULL;
 	p->session = NULL;
 	child_forget(p->card->child, s);
-	if (p->all->config->pin_lifetime == 0 || !professional_pin_held(p)) {
+	if (p->all->config->pin_lifetime == 0 || !professional_pin_held(p) ||
+		p->card->reader->sharing !=
+			CARD_SHARE_EXCLUSIVE) { /* others could sign with it */
 		close_life(p);
 	} else {
 		professional_used(p);
 	}
+}
+
+void professional_give_up(struct session *s)
+{
+	struct professional *p = s->life;
+
+	if (p) {
+		s->life = NULL;
+		p->session = NULL;
+		child_forget(p->card->child, s);
+		close_life(p);
+	}
+}
+
+bool professional_idle(struct sessions *all, const struct card *c, uid_t uid)
+{
+	const struct professional *p = life_of(all, c);
+
+	return p && !p->session && p->uid == uid;
+}
+
+void professional_close(struct sessions *all, const struct card *c)
+{
+	struct professional *p = life_of(all, c);
+
+	if (p) {
+		close_life(p);
+	}
+}
+
+/* -- what is known of the card ---------------------------------------------------------------------- */
+
+bool professional_is_open(const struct professional *p)
+{
+	return p->open;
+}
+
+void professional_opened(struct professional *p, struct view body)
+{
+	uint8_t can = p->card->reader->pinpad ? CARD_PINPAD_VERIFY : 0;
+
+	p->open = true;
+	p->keypad = (read_u8_or(body, LINK_TAG_PINPAD, can) & CARD_PINPAD_VERIFY) != 0;
+}
+
+bool professional_keypad(const struct professional *p)
+{
+	return p->keypad;
+}
+
+const struct buf *professional_identity(const struct professional *p)
+{
+	return &p->identity;
+}
+
+int professional_keep_identity(struct professional *p, struct view body)
+{
+	buf_reset(&p->identity);
+	buf_put_view(&p->identity, body);
+	return trace(buf_check(&p->identity));
 }
 
 const struct buf *professional_public(const struct professional *p)
@@ -255,11 +324,32 @@ const struct buf *professional_public(const struct professional *p)
 	return &p->public;
 }
 
-int professional_keep_public(struct professional *p, struct view body)
+int professional_keep_public(struct professional *p, struct view body, bool cached)
 {
 	buf_reset(&p->public);
 	buf_put_view(&p->public, body);
+	p->cached = cached;
+	p->stored = false;
 	return trace(buf_check(&p->public));
+}
+
+void professional_forget_public(struct professional *p)
+{
+	buf_reset(&p->public);
+	p->cached = false;
+}
+
+bool professional_cached(const struct professional *p)
+{
+	return p->cached;
+}
+
+bool professional_to_store(struct professional *p)
+{
+	bool store = !p->cached && !p->stored && p->public.len > 0;
+
+	p->stored = p->stored || store;
+	return store;
 }
 
 void professional_lock(struct sessions *all, struct card *c)

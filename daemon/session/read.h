@@ -26,3 +26,14 @@ static inline void read_copy(char *ret, size_t size, const char *text)
 		ret[0] = '\0';
 	}
 }
+
+/** read_optional() - the text of @tag, empty when absent. Return: whether it is absent or fits. */
+static inline bool read_optional(struct view in, uint32_t tag, char *ret, size_t size)
+{
+	int q = tlv_find_str(in, tag, ret, size);
+
+	if (q == TLV_ABSENT) {
+		ret[0] = '\0';
+	}
+	return q == 0 || q == TLV_ABSENT;
+}

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The cards of a session: which two of those that are in, claiming and opening them, and what
- * their answers and their leaving mean. Until the professional has been admitted the process of
- * the patient's card is only asked to open it; nothing read from it leaves that process.
+ * The cards of a session: claiming and opening them, asking them, and what their answers and their
+ * leaving mean. Both are opened at once. What is read of people stays in the process of the
+ * patient's card until the session asks for it (session-people.c).
+ *
+ * Is it still the same card? The reader's event counter is watched at every command by the card's
+ * process, and a card that was reset, touched or swapped is CARD_GONE there. Before anything is
+ * released the cards show it once more: those that sign, by their signature over the broker's nonce
+ * under the certificate that is bound to the serial; those whose proof is the reading alone, by
+ * their serial, read anew (session_present()). After a slot was lent: session-lend.c.
  */
 #include <string.h>
 
@@ -11,178 +17,13 @@
 #define OPEN_TRIES 8U
 #define OPEN_AGAIN (50ULL * USEC_PER_MS)
 
-/* -- finding ------------------------------------------------------------------------------------- */
-
-struct found {
-	struct card *card;
-	enum vitaled_reason bad; /* what is in instead of a card of this kind */
-	size_t n_readers;
-	size_t n_cards;
-	bool pending; /* a card is being recognised */
-};
-
-/* Any reader will do only where nobody has said which ones belong together. */
-static const struct config_pair *pair_of(const struct session *s)
-{
-	static const struct config_pair any = {.name = "default"};
-	const struct config *config = s->all->config;
-
-	for (size_t i = 0; i < config->n_pairs; i++) {
-		if (strcmp(config->pairs[i].name, s->pair) == 0) {
-			return &config->pairs[i];
-		}
-	}
-	return config->n_pairs == 0 && strcmp(s->pair, any.name) == 0 ? &any : NULL;
-}
-
-static bool is_role(enum card_kind kind, bool professional)
-{
-	bool other = kind == CARD_KIND_CPS || kind == CARD_KIND_CPF || kind == CARD_KIND_CPE ||
-		     kind == CARD_KIND_CPA;
-
-	return professional ? other : kind == CARD_KIND_VITALE;
-}
-
-/* Why a card that is no professional's and no patient's is of no use; NONE for those that are. */
-static enum vitaled_reason bad_card(const struct card *c)
-{
-	switch (c->kind) {
-	case CARD_KIND_UNKNOWN:
-		return strcmp(c->advice, "card-busy") == 0 ? VITALED_REASON_BUSY
-							   : VITALED_REASON_CARD_UNKNOWN;
-	case CARD_KIND_UNSUPPORTED:
-		return VITALED_REASON_CARD_UNSUPPORTED;
-	case CARD_KIND_MUTE:
-		return VITALED_REASON_CARD_BROKEN;
-	case CARD_KIND_VITALE:
-	case CARD_KIND_CPS:
-	case CARD_KIND_CPF:
-	case CARD_KIND_CPE:
-	case CARD_KIND_CPA:
-		break;
-	}
-	return VITALED_REASON_NONE;
-}
-
-static void find_in(struct found *f, struct card_reader *r, bool professional)
-{
-	struct card *c = r->card;
-
-	f->n_readers++;
-	if (!c) {
-		return;
-	}
-	if (!c->recognised) {
-		f->pending = true;
-	} else if (is_role(c->kind, professional)) {
-		f->n_cards++;
-		f->card = c;
-	} else if (bad_card(c) != VITALED_REASON_NONE) {
-		f->bad = bad_card(c);
-	}
-}
-
-static struct found find(struct session *s, const char *name, bool professional)
-{
-	struct found f = {0};
-	struct card_reader *r;
-
-	for (size_t i = 0; (r = cards_reader(s->all->cards, i)) != NULL; i++) {
-		if (r->present && (name[0] == '\0' || strcmp(name, r->name) == 0)) {
-			find_in(&f, r, professional);
-		}
-	}
-	return f;
-}
-
-/* Return: NONE when one card is there or may still come (then @f->card is NULL). */
-static enum vitaled_reason judge_found(const struct found *f)
-{
-	if (f->n_readers == 0) {
-		return VITALED_REASON_NO_READER;
-	}
-	if (f->n_cards > 1) {
-		return VITALED_REASON_CARD_AMBIGUOUS;
-	}
-	if (f->n_cards == 0 && !f->pending) {
-		return f->bad;
-	}
-	return VITALED_REASON_NONE;
-}
-
-/* Both are in: are they free? */
-static void look_free(struct session *s, struct card *patient, struct card *professional)
-{
-	bool soon = false;
-	bool free_now = !patient->child;
-
-	if (professional) {
-		free_now = professional_usable(s, professional, &soon) && free_now;
-	}
-	if (free_now) {
-		s->patient_side.card = patient;
-		s->professional_side.card = professional;
-		session_post(s, SESSION_EVENT_READY);
-	} else if (soon && !patient->child) {
-		session_post(s, SESSION_EVENT_MISSING);
-	} else if (s->wait) {
-		session_post(s, SESSION_EVENT_BUSY);
-	} else {
-		session_end(s, VITALED_REASON_BUSY);
-	}
-}
-
-static void look_pair(struct session *s, const struct config_pair *pair)
-{
-	struct found patient = find(s, pair->patient_reader, false);
-	struct found professional = {0};
-	bool two = s->mode == SESSION_MODE_NORMAL;
-	enum vitaled_reason r = judge_found(&patient);
-
-	if (two && r == VITALED_REASON_NONE) {
-		professional = find(s, pair->professional_reader, true);
-		r = judge_found(&professional);
-	}
-	if (patient.pending || professional.pending) {
-		r = r == VITALED_REASON_NO_READER ? r : VITALED_REASON_NONE;
-		patient.card = NULL;
-	}
-	if (r != VITALED_REASON_NONE) {
-		session_end(s, r);
-	} else if (!patient.card || (two && !professional.card)) {
-		session_post(s, SESSION_EVENT_MISSING);
-	} else {
-		look_free(s, patient.card, professional.card);
-	}
-}
-
-void session_look(struct session *s)
-{
-	const struct config_pair *pair = pair_of(s);
-
-	if (!pair || !session_wanted_valid(s)) {
-		session_end(s, VITALED_REASON_INVALID_ARGUMENT);
-	} else if (!cards_listed(s->all->cards)) {
-		session_post(s, SESSION_EVENT_MISSING);
-	} else if (cards_service(s->all->cards) != READER_SERVICE_RUNNING) {
-		session_end(s, VITALED_REASON_NO_READER_SERVICE);
-	} else {
-		look_pair(s, pair);
-	}
-}
-
 /* -- asking -------------------------------------------------------------------------------------- */
 
-static uint64_t limit_of(uint8_t op)
+void session_ask_sent(struct session *s, int r)
 {
-	if (op == CARD_OP_OPEN) {
-		return LIMIT_CHILD_START + LIMIT_CARD_OPERATION;
+	if (r != 0) {
+		session_end(s, r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED);
 	}
-	if (op == CARD_OP_READ_PUBLIC || op == CARD_OP_READ_PEOPLE || op == CARD_OP_SIGN ||
-		op == CARD_OP_READ_ACTIVITIES || op == CARD_OP_READ_PROTECTED) {
-		return LIMIT_CARD_READ;
-	}
-	return LIMIT_CARD_OPERATION;
 }
 
 static int request(
@@ -191,18 +32,13 @@ static int request(
 	if (!side->card || !side->card->child) {
 		return CHILD_GONE;
 	}
-	return trace(
-		child_request(side->card->child, op, body, NULL, 0, limit_of(op), done, user));
+	return trace(cards_ask(side->card, op, body, NULL, 0, done, user));
 }
 
 void session_ask_card(struct session *s, struct side *side, uint8_t op, struct view body,
 	child_answer_fn done)
 {
-	int r = request(side, op, body, done, s);
-
-	if (r != 0) {
-		session_end(s, r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED);
-	}
+	session_ask_sent(s, request(side, op, body, done, s));
 }
 
 int session_professional_request(
@@ -239,7 +75,8 @@ enum vitaled_reason session_gone_reason(const struct session *s, const struct si
 					: VITALED_REASON_PROFESSIONAL_CARD_REMOVED;
 }
 
-/* What each outcome of vitaled-card means; CARD_GONE depends on the card. */
+/* What each outcome of vitaled-card means; CARD_GONE depends on the card. A card that its issuer's
+ * own update left half written is broken, not opposed: it is mended by another update. */
 static const enum vitaled_reason outcome_reasons[] = {
 	[CARD_DONE] = VITALED_REASON_NONE,
 	[CARD_MUTE] = VITALED_REASON_CARD_BROKEN,
@@ -257,6 +94,9 @@ static const enum vitaled_reason outcome_reasons[] = {
 	[CARD_REFUSED] = VITALED_REASON_PROOF_FAILED,
 	[CARD_ABSENT] = VITALED_REASON_CARD_BROKEN,
 	[CARD_FAILED] = VITALED_REASON_CHILD_FAILED,
+	[CARD_CANCELLED] = VITALED_REASON_CANCELLED,
+	[CARD_LATE] = VITALED_REASON_TIMEOUT,
+	[CARD_UNUSABLE] = VITALED_REASON_CARD_BROKEN,
 };
 
 static enum vitaled_reason answer_reason(
@@ -293,38 +133,47 @@ static void record_failure(struct sessions *all, const char *why)
 	}
 }
 
+void session_count(struct session *s, struct side *side, const struct link_frame *answer)
+{
+	uint32_t now;
+
+	if (answer && tlv_find_u32(answer->body, LINK_TAG_CHARACTERS, &now) == 0 &&
+		now >= side->before && now - side->before > side->characters) {
+		side->characters = now - side->before;
+		side->card->characters = now;
+		session_progressed(s);
+	}
+}
+
+/* What the person at the card is told of it beside the reason. */
+static void advise(struct session *s, struct side *side, const struct link_frame *answer)
+{
+	struct card *c = side->card;
+
+	if (c && answer->outcome == CARD_UNUSABLE) {
+		read_copy(c->advice, sizeof(c->advice), "card-update-incomplete");
+		cards_touch(s->all->cards, c);
+	}
+}
+
 bool session_judge(struct session *s, struct side *side, const struct link_frame *answer)
 {
 	enum vitaled_reason r = answer_reason(s, side, answer);
 
-	if (answer && tlv_find_u32(answer->body, LINK_TAG_CHARACTERS, &side->characters) == 0 &&
-		r == VITALED_REASON_NONE) {
-		session_changed(s); /* Progress */
-	}
 	if (!answer) {
 		record_failure(s->all, "no-answer");
+	} else if (r == VITALED_REASON_NONE) {
+		session_count(s, side, answer);
+	} else {
+		advise(s, side, answer);
 	}
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
 	}
-	return r == VITALED_REASON_NONE;
+	return r == VITALED_REASON_NONE && !session_over(s);
 }
 
 /* -- opening ------------------------------------------------------------------------------------- */
-
-static void ready(struct session *s, struct side *side)
-{
-	bool two = s->mode == SESSION_MODE_NORMAL;
-
-	side->ready = true;
-	if (!s->patient_side.ready || (two && !s->professional_side.ready)) {
-		return;
-	}
-	session_post(s, !two && s->patient_side.certificate.len == 0 ? SESSION_EVENT_PLAIN
-								     : SESSION_EVENT_GO);
-}
-
-static void open_side(struct session *s, struct side *side);
 
 static int on_again(sd_event_source *source, uint64_t usec, void *user)
 {
@@ -334,7 +183,7 @@ static int on_again(sd_event_source *source, uint64_t usec, void *user)
 
 	(void)usec;
 	side->again = sd_event_source_disable_unref(side->again);
-	open_side(s, side);
+	session_open_side(s, side);
 	return 0;
 }
 
@@ -349,40 +198,6 @@ static bool open_again(struct session *s, struct side *side)
 		       s->all->ev, &side->again, CLOCK_MONOTONIC, wait, 0, on_again, s) >= 0;
 }
 
-static void on_professional_public(void *user, struct link_frame *answer)
-{
-	struct session *s = user;
-	enum vitaled_reason r;
-
-	if (!session_judge(s, &s->professional_side, answer)) {
-		return;
-	}
-	r = professional_keep_public(s->life, answer->body) < 0
-		    ? VITALED_REASON_FAILED
-		    : session_take_professional(s, answer->body);
-	if (r != VITALED_REASON_NONE) {
-		session_end(s, r);
-	} else {
-		ready(s, &s->professional_side);
-	}
-}
-
-static void on_patient_public(void *user, struct link_frame *answer)
-{
-	struct session *s = user;
-	enum vitaled_reason r;
-
-	if (!session_judge(s, &s->patient_side, answer)) {
-		return;
-	}
-	r = session_take_patient(s, answer->body);
-	if (r != VITALED_REASON_NONE) {
-		session_end(s, r);
-	} else {
-		ready(s, &s->patient_side);
-	}
-}
-
 static void opened(struct session *s, struct side *side, const struct link_frame *answer)
 {
 	if (answer && answer->outcome == CARD_BUSY && open_again(s, side)) {
@@ -392,13 +207,9 @@ static void opened(struct session *s, struct side *side, const struct link_frame
 		return;
 	}
 	if (side == &s->professional_side) {
-		session_ask_card(
-			s, side, CARD_OP_READ_PUBLIC, VIEW_NULL, on_professional_public);
-	} else if (s->mode == SESSION_MODE_IDENTITY) {
-		session_ask_card(s, side, CARD_OP_READ_PUBLIC, VIEW_NULL, on_patient_public);
-	} else {
-		ready(s, side);
+		professional_opened(s->life, answer->body);
 	}
+	session_post_track(s, side, SESSION_EVENT_GO);
 }
 
 static void on_professional_open(void *user, struct link_frame *answer)
@@ -415,61 +226,74 @@ static void on_patient_open(void *user, struct link_frame *answer)
 	opened(s, &s->patient_side, answer);
 }
 
-static void open_side(struct session *s, struct side *side)
+void session_open_side(struct session *s, struct side *side)
 {
-	_cleanup_(buf_done) struct buf body = BUF_NULL(256);
+	_cleanup_(buf_done) struct buf body = BUF_NULL(512);
 
-	tlv_put_str(&body, LINK_TAG_READER, side->card->reader->name);
-	tlv_put_u8(&body, LINK_TAG_SHARE, 1);
+	cards_put_open(side->card, &body);
+	if (buf_check(&body) < 0) {
+		session_end(s, VITALED_REASON_FAILED);
+		return;
+	}
 	session_ask_card(s, side, CARD_OP_OPEN, buf_view(&body),
 		side == &s->patient_side ? on_patient_open : on_professional_open);
 }
 
-/* A life that was kept has read its card already; certificates may have expired since. */
-static void open_professional(struct session *s)
+static int claim(struct session *s, struct side *side, struct card *c)
 {
-	const struct buf *public = professional_public(s->life);
-	enum vitaled_reason r;
-
-	if (public->len == 0) {
-		open_side(s, &s->professional_side);
-		return;
+	if (side == &s->professional_side) {
+		return trace(professional_take(s, c));
 	}
-	r = session_take_professional(s, buf_view(public));
-	if (r != VITALED_REASON_NONE) {
-		session_end(s, r);
-	} else {
-		ready(s, &s->professional_side);
-	}
+	return trace(cards_claim(s->all->cards, c, s->uid, s));
 }
 
-void session_open_cards(struct session *s)
+int session_start_track(struct session *s, struct side *side, struct card *c)
 {
+	uint32_t before =
+		c->child ? c->characters : 0; /* a life that was kept goes on counting */
+	int r = claim(s, side, c);
+
+	if (r < 0) {
+		return trace(r);
+	}
+	side->card = c;
+	side->reader = c->reader->id;
+	side->track = TRACK_STEP_IDLE;
+	side->open_tries = 0;
+	side->before = before;
+	side->characters = 0;
+	return 0;
+}
+
+void session_start_tracks(struct session *s)
+{
+	struct card *patient = s->patient_side.card;
 	struct card *professional = s->professional_side.card;
 	int r = 0;
 
-	s->patient_side.ready = false;
-	s->professional_side.ready = false;
+	s->patient_side.card = NULL; /* until it is claimed */
+	s->professional_side.card = NULL;
 	if (professional) {
-		r = professional_take(s, professional);
+		r = session_start_track(s, &s->professional_side, professional);
 	}
 	if (r == 0) {
-		r = cards_claim(s->all->cards, s->patient_side.card, s->uid, s);
+		r = session_start_track(s, &s->patient_side, patient);
 	}
 	if (r < 0) {
 		session_end(s, VITALED_REASON_CHILD_FAILED);
 		return;
 	}
-	open_side(s, &s->patient_side);
-	if (professional && !session_over(s)) {
-		open_professional(s);
+	if (professional) {
+		session_start_professional(s);
 	}
+	session_post_track(s, &s->patient_side, SESSION_EVENT_NEW);
 }
 
 void session_drop_cards(struct session *s)
 {
 	struct card *c = s->patient_side.card;
 
+	session_forget_requests(s, &s->wires[EXCHANGE_PROFESSIONAL]);
 	if (c && c->child && c->user == s) {
 		cards_release(s->all->cards, c);
 	}
@@ -478,24 +302,56 @@ void session_drop_cards(struct session *s)
 	s->professional_side.card = NULL;
 }
 
-/* -- readers and cards change --------------------------------------------------------------------- */
+/* -- once more before release --------------------------------------------------------------------- */
 
-static void nudge_all(struct sessions *all)
+static void present(struct session *s, struct side *side, const struct link_frame *answer)
 {
-	for (struct session *s = all->first; s; s = s->next) {
-		session_nudge(s);
+	if (session_judge(s, side, answer) && --s->present == 0) {
+		session_post(s, SESSION_EVENT_GO);
 	}
 }
 
+static void on_patient_present(void *user, struct link_frame *answer)
+{
+	struct session *s = user;
+
+	present(s, &s->patient_side, answer);
+}
+
+static void on_professional_present(void *user, struct link_frame *answer)
+{
+	struct session *s = user;
+
+	present(s, &s->professional_side, answer);
+}
+
+void session_present(struct session *s)
+{
+	bool two = s->professional_side.card != NULL;
+
+	s->present = two ? 2 : 1;
+	if (two) {
+		session_ask_card(s, &s->professional_side, CARD_OP_PRESENT, VIEW_NULL,
+			on_professional_present);
+	}
+	if (!session_over(s)) {
+		session_ask_card(
+			s, &s->patient_side, CARD_OP_PRESENT, VIEW_NULL, on_patient_present);
+	}
+}
+
+/* -- readers and cards change --------------------------------------------------------------------- */
+
 static void on_service(void *user)
 {
-	nudge_all(user);
+	session_nudge_all(user);
 }
 
 static void on_reader(void *user, struct card_reader *r)
 {
 	(void)r;
-	nudge_all(user);
+	session_lendings_check(user);
+	session_nudge_all(user);
 }
 
 /* Coming and going of cards stand in the record: which kind, in which reader, no person. */
@@ -521,7 +377,19 @@ static void on_card(void *user, struct card *c)
 		c->recorded = true;
 		record_card(all, AUDIT_EVENT_CARD_IN, c);
 	}
-	nudge_all(all);
+	session_lendings_check(all);
+	session_nudge_all(all);
+	session_queue_tell(all);
+}
+
+/* A card whose slot is being lent may go: it is only asked to be back in time. */
+static bool uses(struct session *s, const struct card *c)
+{
+	if (s->patient_side.card == c && s->patient_side.lent) {
+		s->patient_side.card = NULL;
+		return false;
+	}
+	return s->patient_side.card == c || s->professional_side.card == c;
 }
 
 static enum vitaled_reason left_reason(const struct session *s, const struct card *c)
@@ -548,7 +416,7 @@ static void on_card_removed(void *user, struct card *c)
 	struct sessions *all = user;
 
 	for (struct session *s = all->first; s; s = s->next) {
-		if (s->patient_side.card == c || s->professional_side.card == c) {
+		if (uses(s, c)) {
 			session_end(s, left_reason(s, c));
 		}
 	}
@@ -556,7 +424,9 @@ static void on_card_removed(void *user, struct card *c)
 	if (c->recorded) {
 		record_card(all, AUDIT_EVENT_CARD_OUT, c);
 	}
-	nudge_all(all);
+	session_lendings_check(all);
+	session_nudge_all(all);
+	session_queue_tell(all);
 }
 
 static void on_card_failed(void *user, struct card *c, const char *why)
@@ -564,12 +434,27 @@ static void on_card_failed(void *user, struct card *c, const char *why)
 	struct sessions *all = user;
 
 	for (struct session *s = all->first; s; s = s->next) {
-		if (s->patient_side.card == c || s->professional_side.card == c) {
+		if (uses(s, c)) {
 			session_end(s, VITALED_REASON_CHILD_FAILED);
 		}
 	}
 	professional_gone(all, c);
 	record_failure(all, why);
+}
+
+static void on_card_progress(void *user, struct card *c)
+{
+	struct sessions *all = user;
+
+	for (struct session *s = all->first; s; s = s->next) {
+		struct side *side =
+			s->patient_side.card == c ? &s->patient_side : &s->professional_side;
+
+		if (side->card == c && !session_over(s) && c->characters > side->before) {
+			side->characters = c->characters - side->before;
+			session_progressed(s);
+		}
+	}
 }
 
 int session_cards_listen(struct sessions *all)
@@ -582,6 +467,7 @@ int session_cards_listen(struct sessions *all)
 		.card_changed = on_card,
 		.card_removed = on_card_removed,
 		.card_failed = on_card_failed,
+		.card_progress = on_card_progress,
 	};
 
 	return trace(cards_listen(all->cards, &ops, all));

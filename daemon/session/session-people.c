@@ -11,8 +11,9 @@
 #include "base/rng.h"
 #include "daemon/session/steps.h"
 
-#define NUMBER	    13U	   /* NIR or INS without key */
-#define ADULT_AFTER 180000 /* 18 years, in YYYYMMDD */
+#define NUMBER	    13U	    /* NIR or INS without key */
+#define CENTURY	    1000000 /* in differences of YYYYMMDD */
+#define ADULT_AFTER 180000  /* 18 years, in YYYYMMDD */
 
 /* -- reading ------------------------------------------------------------------------------------- */
 
@@ -21,33 +22,22 @@ static bool all_digits(const char *text)
 	return strspn(text, "0123456789") == strlen(text);
 }
 
-/* An optional text. Return: whether it is absent or well formed. */
-static bool take_optional(struct view value, uint32_t tag, char *ret, size_t size)
-{
-	int q = tlv_find_str(value, tag, ret, size);
-
-	if (q == TLV_ABSENT) {
-		ret[0] = '\0';
-	}
-	return q == 0 || q == TLV_ABSENT;
-}
-
 static bool take_person(struct person *p, struct view value)
 {
 	uint8_t rank = 0;
 	int q;
 
 	if (tlv_find_str(value, LINK_TAG_SURNAME, p->surname, sizeof(p->surname)) != 0 ||
-		!take_optional(value, LINK_TAG_GIVEN, p->given, sizeof(p->given)) ||
+		!read_optional(value, LINK_TAG_GIVEN, p->given, sizeof(p->given)) ||
 		tlv_find_str(value, LINK_TAG_BIRTH, p->birth, sizeof(p->birth)) != 0 ||
-		!take_optional(value, LINK_TAG_NIR, p->nir, sizeof(p->nir)) ||
-		!take_optional(value, LINK_TAG_COUNTRY, p->country, sizeof(p->country))) {
+		!read_optional(value, LINK_TAG_NIR, p->nir, sizeof(p->nir)) ||
+		!read_optional(value, LINK_TAG_COUNTRY, p->country, sizeof(p->country))) {
 		return false;
 	}
 	q = tlv_find_u8(value, LINK_TAG_RANK, &rank);
 	p->rank = rank;
-	return q != TLV_BROKEN && strlen(p->birth) == 8 && all_digits(p->birth) &&
-	       (p->nir[0] == '\0' || strlen(p->nir) == NUMBER + 2);
+	return q != TLV_BROKEN && (strlen(p->birth) == 8 || strlen(p->birth) == 6) &&
+	       all_digits(p->birth) && (p->nir[0] == '\0' || strlen(p->nir) == NUMBER + 2);
 }
 
 static bool take_people(struct patient_data *d, struct view body)
@@ -71,16 +61,22 @@ static bool take_people(struct patient_data *d, struct view body)
 
 /* -- whose number -------------------------------------------------------------------------------- */
 
+/* YYMMDD: what every card has; some do not know the century. */
+static struct view short_birth(const struct person *p)
+{
+	return view_last(view_str(p->birth), 6);
+}
+
 /* Year and month of birth agree with digits 2 to 5 of the number; lunar months never do. */
 static bool birth_agrees(const struct person *p)
 {
-	struct view month = view_sub(view_str(p->birth), 4, 2);
+	struct view month = view_sub(short_birth(p), 2, 2);
 
 	if (p->nir[0] == '\0' || strncmp((const char *)month.data, "01", 2) < 0 ||
 		strncmp((const char *)month.data, "12", 2) > 0) {
 		return false;
 	}
-	return view_equal(view_sub(view_str(p->nir), 1, 4), view_sub(view_str(p->birth), 2, 4));
+	return view_equal(view_sub(view_str(p->nir), 1, 4), view_sub(short_birth(p), 0, 4));
 }
 
 static bool same_number(const struct person *a, const struct person *b)
@@ -156,15 +152,18 @@ static bool fits(const json_t *wanted, const struct person *p)
 		rank != (int64_t)p->rank) {
 		return false;
 	}
-	return strncmp(number, p->nir, strlen(number)) == 0 && strcmp(birth, p->birth) == 0;
+	return strncmp(number, p->nir, strlen(number)) == 0 &&
+	       view_equal(view_last(view_str(birth), strlen(p->birth)), view_str(p->birth));
 }
 
+/* Where the card does not know the century: the younger of the two that are possible. */
 static bool is_minor(const struct person *p)
 {
 	char now[28];
 	char today[9];
 	uint32_t numbers[2] = {0, 0};
 	const char *dates[] = {p->birth, today};
+	int64_t age;
 
 	clock_rfc3339(clock_wall(), now);
 	now[10] = '\0';
@@ -176,7 +175,8 @@ static bool is_minor(const struct person *p)
 			numbers[i] = numbers[i] * 10 + (uint32_t)(*c - '0');
 		}
 	}
-	return (int64_t)numbers[1] - (int64_t)numbers[0] < ADULT_AFTER;
+	age = (int64_t)numbers[1] - (int64_t)numbers[0];
+	return (strlen(p->birth) == 6 ? age % CENTURY : age) < ADULT_AFTER;
 }
 
 /* -- fixing the person --------------------------------------------------------------------------- */
@@ -217,7 +217,9 @@ static void fix(struct session *s, const struct person *p)
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
 	} else {
-		session_post(s, SESSION_EVENT_GO);
+		session_post(s, s->mode == SESSION_MODE_IDENTITY && s->proof == PROOF_READ
+					? SESSION_EVENT_READ
+					: SESSION_EVENT_GO);
 	}
 }
 
@@ -301,56 +303,4 @@ int session_choose_person(struct session *s, uint32_t index)
 	s->all->ops.stop_asking(s->all->user, s, VITALED_REASON_CANCELLED);
 	fix(s, &s->data->people[index]);
 	return 0;
-}
-
-/* -- coverage ------------------------------------------------------------------------------------ */
-
-static bool take_coverage(struct coverage *c, struct view value)
-{
-	return tlv_find_u8(value, LINK_TAG_INDEX, &c->index) == 0 &&
-	       take_optional(value, LINK_TAG_COVER_FROM, c->from, sizeof(c->from)) &&
-	       take_optional(value, LINK_TAG_COVER_TO, c->to, sizeof(c->to)) &&
-	       take_optional(value, LINK_TAG_ALD, c->ald, sizeof(c->ald)) &&
-	       take_optional(value, LINK_TAG_SITUATION, c->situation, sizeof(c->situation));
-}
-
-static bool take_coverages(struct patient_data *d, struct view body)
-{
-	struct reader r = reader_of(body);
-	struct tlv t;
-	int q;
-
-	while ((q = tlv_next(&r, &t)) == 0) {
-		if (t.tag != LINK_TAG_COVERAGE) {
-			continue;
-		}
-		if (d->n_coverages == COVERAGES_MAX ||
-			!take_coverage(&d->coverages[d->n_coverages], t.value)) {
-			return false;
-		}
-		d->n_coverages++;
-	}
-	return q == TLV_END;
-}
-
-/* A card that has none, or shows them to nobody whom it did not authenticate, is no obstacle. */
-static void on_coverage(void *user, struct link_frame *answer)
-{
-	struct session *s = user;
-	bool none =
-		answer && (answer->outcome == CARD_ABSENT || answer->outcome == CARD_DENIED);
-
-	if (!none && !session_judge(s, &s->patient_side, answer)) {
-		return;
-	}
-	if (!none && !take_coverages(s->data, answer->body)) {
-		session_end(s, VITALED_REASON_CARD_BROKEN);
-		return;
-	}
-	session_post(s, SESSION_EVENT_GO);
-}
-
-void session_coverage(struct session *s)
-{
-	session_ask_card(s, &s->patient_side, CARD_OP_READ_PROTECTED, VIEW_NULL, on_coverage);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Certificates of the cards, the exchange between them, and what the broker's own nonce proves.
- * The proof word rises only here and only after a signature over 16 random bytes of the broker was
- * verified; until then whatever a card says is "read".
+ * The exchange has one request on each link at a time (exchange.c says which); it starts when the
+ * certificates of both are verified, while the PIN is still being typed, and the patient's card
+ * gives the professional's rights only after admission. The proof word rises only here and only
+ * after a signature over 16 random bytes of the broker was verified; until then whatever a card
+ * says is "read".
  */
 #include "base/hex.h"
 #include "base/rng.h"
@@ -33,7 +36,8 @@ enum vitaled_reason session_trust_reason(int outcome)
 /* The role that the certificate gives must be that of the card that shows it. */
 static bool role_fits(const struct session *s, const struct cvc *c, char letter)
 {
-	return letter == 'V' ? c->role == 0 : c->role == s->professional.person.profession;
+	return c->role ==
+	       (letter == 'V' ? CVC_ROLE_PATIENT : trust_role(&s->professional.person));
 }
 
 static enum vitaled_reason take_certificate(struct session *s, struct side *side, char letter)
@@ -57,18 +61,27 @@ static enum vitaled_reason take_certificate(struct session *s, struct side *side
 	return VITALED_REASON_NONE;
 }
 
-enum vitaled_reason session_take_role(
-	struct session *s, struct side *side, struct view body, char letter)
+enum vitaled_reason session_take_serial(
+	const struct session *s, struct side *side, struct view body)
 {
 	struct tlv t;
-	int r;
 
+	(void)s;
 	if (tlv_find(body, LINK_TAG_SERIAL, &t) != 0 || t.value.len < SERIAL_MIN ||
 		t.value.len > SERIAL_MAX) {
 		return VITALED_REASON_CARD_BROKEN;
 	}
 	buf_reset(&side->serial);
 	buf_put_view(&side->serial, t.value);
+	return buf_check(&side->serial) < 0 ? VITALED_REASON_FAILED : VITALED_REASON_NONE;
+}
+
+enum vitaled_reason session_take_role(
+	struct session *s, struct side *side, struct view body, char letter)
+{
+	struct tlv t;
+	int r;
+
 	buf_reset(&side->certificate);
 	r = tlv_find(body, LINK_TAG_CVC, &t);
 	if (r == TLV_BROKEN || (r == 0 && t.value.len > CVC_MAX)) {
@@ -77,7 +90,7 @@ enum vitaled_reason session_take_role(
 	if (r == 0) {
 		buf_put_view(&side->certificate, t.value);
 	}
-	if (buf_check(&side->serial) < 0 || buf_check(&side->certificate) < 0) {
+	if (buf_check(&side->certificate) < 0) {
 		return VITALED_REASON_FAILED;
 	}
 	if (side->certificate.len > 0) {
@@ -118,9 +131,6 @@ static enum vitaled_reason check_natures(const struct session *s)
 	enum nature patient = s->patient_side.nature;
 	enum nature professional = s->professional_side.nature;
 
-	if (s->mode == SESSION_MODE_IDENTITY) {
-		return VITALED_REASON_NONE;
-	}
 	if (patient == NATURE_UNKNOWN ? professional != NATURE_REAL : patient != professional) {
 		return VITALED_REASON_NATURE_MIXED;
 	}
@@ -133,10 +143,10 @@ static enum vitaled_reason check_natures(const struct session *s)
 enum vitaled_reason session_take_patient(struct session *s, struct view body)
 {
 	struct card *c = s->patient_side.card;
-	enum vitaled_reason r = session_take_role(s, &s->patient_side, body, 'V');
+	enum vitaled_reason r = session_take_serial(s, &s->patient_side, body);
 
 	if (r == VITALED_REASON_NONE) {
-		r = check_natures(s);
+		r = session_take_role(s, &s->patient_side, body, 'V');
 	}
 	if (r != VITALED_REASON_NONE) {
 		return r;
@@ -156,88 +166,103 @@ enum vitaled_reason session_take_patient(struct session *s, struct view body)
 	return VITALED_REASON_NONE;
 }
 
-static void on_patient(void *user, struct link_frame *answer)
-{
-	struct session *s = user;
-	enum vitaled_reason r;
-
-	if (!session_judge(s, &s->patient_side, answer)) {
-		return;
-	}
-	r = session_take_patient(s, answer->body);
-	if (r != VITALED_REASON_NONE) {
-		session_end(s, r);
-	} else {
-		session_post(s, s->patient_side.certificate.len > 0 ? SESSION_EVENT_GO
-								    : SESSION_EVENT_PLAIN);
-	}
-}
-
-void session_read_patient(struct session *s)
-{
-	session_ask_card(s, &s->patient_side, CARD_OP_READ_PUBLIC, VIEW_NULL, on_patient);
-}
-
 /* -- card to card -------------------------------------------------------------------------------- */
 
-static void exchange_go_on(struct session *s);
-
-static void exchange_answer(struct session *s, struct side *side, struct link_frame *answer)
+/* A proof that failed: the card's fault, or that of a certificate that we kept too long. */
+static void exchange_failed(struct session *s)
 {
+	if (s->meeting == STATE_MEETING_RUNS && session_stale(s)) {
+		session_forget_requests(s, &s->wires[EXCHANGE_PATIENT]);
+		session_forget_requests(s, &s->wires[EXCHANGE_PROFESSIONAL]);
+		s->exchange_runs = false;
+		session_post(s, SESSION_EVENT_STALE);
+	} else {
+		session_end(s, VITALED_REASON_PROOF_FAILED);
+	}
+}
+
+static void exchanged(struct session *s)
+{
+	s->exchange_runs = false;
+	s->meeting = STATE_MEETING_DONE;
+	session_join(s);
+}
+
+static void on_exchange(void *user, struct link_frame *answer)
+{
+	const struct wire *w = user;
+	struct session *s = w->session;
+	struct side *side =
+		w->card == EXCHANGE_PATIENT ? &s->patient_side : &s->professional_side;
 	int r;
 
+	if (session_answer_reason(s, w->card == EXCHANGE_PROFESSIONAL, answer) ==
+		VITALED_REASON_PROOF_FAILED) {
+		exchange_failed(s);
+		return;
+	}
 	if (!session_judge(s, side, answer)) {
 		return;
 	}
-	r = exchange_take(&s->exchange, answer->body);
-	if (r == 0) {
-		exchange_go_on(s);
-	} else if (r < 0) {
-		session_end(s, VITALED_REASON_FAILED);
+	r = exchange_take(&s->exchange, w->card, answer->body);
+	if (r == EXCHANGE_FALSE) {
+		exchange_failed(s);
+	} else if (r != 0) {
+		session_end(s, r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CARD_BROKEN);
+	} else if (exchange_done(&s->exchange)) {
+		exchanged(s);
 	} else {
-		session_end(s, r == EXCHANGE_FALSE ? VITALED_REASON_PROOF_FAILED
-						   : VITALED_REASON_CARD_BROKEN);
+		session_exchange_on(s);
 	}
 }
 
-static void on_exchange_patient(void *user, struct link_frame *answer)
-{
-	struct session *s = user;
-
-	exchange_answer(s, &s->patient_side, answer);
-}
-
-static void on_exchange_professional(void *user, struct link_frame *answer)
-{
-	struct session *s = user;
-
-	exchange_answer(s, &s->professional_side, answer);
-}
-
-static void exchange_go_on(struct session *s)
+static void send_next(struct session *s, struct wire *w)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(4096);
-	enum exchange_card card;
 	uint8_t op;
-	int r = exchange_next(&s->exchange, &card, &op, &body);
+	int r = exchange_next(&s->exchange, w->card, &op, &body);
 
-	if (r == EXCHANGE_DONE) {
-		session_post(s, SESSION_EVENT_GO);
-	} else if (r < 0) {
-		session_end(s, VITALED_REASON_FAILED);
-	} else if (card == EXCHANGE_PATIENT) {
-		session_ask_card(s, &s->patient_side, op, buf_view(&body), on_exchange_patient);
-	} else {
-		session_ask_card(s, &s->professional_side, op, buf_view(&body),
-			on_exchange_professional);
+	if (r == EXCHANGE_WAIT) {
+		return;
+	}
+	if (r == 0 && w->card == EXCHANGE_PATIENT) {
+		r = session_patient_request(s, op, buf_view(&body), on_exchange, w);
+	} else if (r == 0) {
+		r = session_professional_request(s, op, buf_view(&body), on_exchange, w);
+	}
+	session_ask_sent(s, r);
+}
+
+void session_exchange_on(struct session *s)
+{
+	if (!s->exchange_runs) {
+		return;
+	}
+	if (s->professional_side.track >= TRACK_STEP_ACTIVITIES) {
+		exchange_allow(&s->exchange, EXCHANGE_MAY_SIGN);
+	}
+	if (s->professional_side.track == TRACK_STEP_READY) {
+		exchange_allow(&s->exchange, EXCHANGE_MAY_GRANT);
+	}
+	for (size_t i = 0; i < EXCHANGE_CARDS && s->exchange_runs; i++) {
+		send_next(s, &s->wires[i]);
 	}
 }
 
-void session_exchange(struct session *s)
+void session_meet(struct session *s)
 {
 	struct side *sides[] = {&s->patient_side, &s->professional_side};
-	struct exchange_side of[2];
+	struct exchange_side of[EXCHANGE_CARDS];
+	enum vitaled_reason r = check_natures(s);
 
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+		return;
+	}
+	if (s->patient_side.certificate.len == 0) {
+		exchanged(s); /* it has nothing to prove itself with */
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
 		of[i] = (struct exchange_side){
 			.certificate = buf_view(&sides[i]->certificate),
@@ -246,7 +271,8 @@ void session_exchange(struct session *s)
 		};
 	}
 	exchange_init(&s->exchange, &of[0], &of[1], &s->all->seen);
-	exchange_go_on(s);
+	s->exchange_runs = true;
+	session_exchange_on(s);
 }
 
 /* -- card to broker ------------------------------------------------------------------------------ */
@@ -269,72 +295,112 @@ static bool record_proof(struct session *s, enum vitaled_reason outcome)
 		details);
 }
 
-/* Record what has been proved, and go on when it is enough. */
-static void settle(struct session *s, enum proof proof)
+/* Record what has been proved. Return: whether it is enough; otherwise the session has ended. */
+static bool settle(struct session *s, enum proof proof)
 {
 	enum vitaled_reason r;
 
 	s->proof = proof;
 	r = proof >= session_required(s) ? VITALED_REASON_NONE : VITALED_REASON_PROOF_TOO_WEAK;
 	if (!record_proof(s, r)) {
-		return;
+		return false;
 	}
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
-	} else {
-		session_post(s, SESSION_EVENT_GO);
 	}
+	return r == VITALED_REASON_NONE;
 }
 
-static void on_active(void *user, struct link_frame *answer)
+/* Return: NONE, or what its signature over the nonce is. */
+static enum vitaled_reason check_fresh(const struct side *side, struct view body)
 {
-	struct session *s = user;
 	struct tlv t;
 	int r;
 
-	if (!session_judge(s, &s->patient_side, answer)) {
-		return;
+	if (tlv_find(body, LINK_TAG_SIGNATURE, &t) != 0) {
+		return VITALED_REASON_CARD_BROKEN;
 	}
-	if (tlv_find(answer->body, LINK_TAG_SIGNATURE, &t) != 0) {
-		session_end(s, VITALED_REASON_CARD_BROKEN);
-		return;
-	}
-	r = session_presence(s, VIEW(s->nonce), "VDACTI01", t.value);
+	r = exchange_presence(&side->cvc, VIEW(side->nonce), "VDACTI01", t.value);
 	if (r != 0) {
-		session_end(s, r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_PROOF_FAILED);
-	} else {
-		settle(s, PROOF_ACTIVE);
+		return r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_PROOF_FAILED;
+	}
+	return VITALED_REASON_NONE;
+}
+
+static void proved(struct session *s, struct side *side, const struct link_frame *answer)
+{
+	enum vitaled_reason r;
+
+	if (!session_judge(s, side, answer)) {
+		return;
+	}
+	r = check_fresh(side, answer->body);
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+	} else if (s->step == SESSION_STEP_RESUME || settle(s, PROOF_ACTIVE)) {
+		session_post_track(s, side, SESSION_EVENT_GO);
 	}
 }
 
-void session_active(struct session *s)
+static void on_patient_proved(void *user, struct link_frame *answer)
+{
+	struct session *s = user;
+
+	proved(s, &s->patient_side, answer);
+}
+
+static void on_professional_proved(void *user, struct link_frame *answer)
+{
+	struct session *s = user;
+
+	proved(s, &s->professional_side, answer);
+}
+
+void session_prove(struct session *s, struct side *side)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(64);
 	size_t mark;
 
-	if (rng_fill(s->nonce, sizeof(s->nonce)) < 0) {
+	if (side->certificate.len == 0) {
+		session_post_track(s, side, SESSION_EVENT_GO); /* it was read, that is all */
+		return;
+	}
+	if (rng_fill(side->nonce, sizeof(side->nonce)) < 0) {
 		session_end(s, VITALED_REASON_FAILED);
 		return;
 	}
 	mark = tlv_open(&body, LINK_TAG_DATA);
-	buf_put_view(&body, VIEW(s->nonce));
+	buf_put_view(&body, VIEW(side->nonce));
 	buf_put_str(&body, "VDACTI01");
 	tlv_close(&body, mark);
-	session_ask_card(
-		s, &s->patient_side, CARD_OP_INTERNAL_AUTHENTICATE, buf_view(&body), on_active);
+	if (buf_check(&body) < 0) {
+		session_end(s, VITALED_REASON_FAILED);
+		return;
+	}
+	session_ask_card(s, side, CARD_OP_INTERNAL_AUTHENTICATE, buf_view(&body),
+		side == &s->patient_side ? on_patient_proved : on_professional_proved);
 }
 
 void session_signed(
 	struct session *s, enum vitaled_reason r, bool patient_proved, bool professional_proved)
 {
+	enum proof proof = PROOF_READ;
+
 	if (s->step != SESSION_STEP_SIGN) {
+		return;
+	}
+	if (r == VITALED_REASON_PROOF_FAILED && session_stale(s)) {
+		session_post(s, SESSION_EVENT_STALE);
 		return;
 	}
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
-	} else if (!patient_proved) {
-		settle(s, PROOF_READ);
-	} else {
-		settle(s, professional_proved ? PROOF_MUTUAL : PROOF_ACTIVE);
+		return;
+	}
+	if (patient_proved) {
+		proof = professional_proved ? PROOF_MUTUAL : PROOF_ACTIVE;
+	}
+	if (settle(s, proof)) {
+		session_post(s, proof == PROOF_READ ? SESSION_EVENT_READ : SESSION_EVENT_GO);
 	}
 }

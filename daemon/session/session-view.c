@@ -5,13 +5,27 @@
  * time or after the end.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/session/steps.h"
 
-/* Characters of a whole consultation over both links, for a progress bar: measured with the family
- * card and a CPS3 or CPS4 (./run bench unlock: 5504 and 5851), and alone, rounded up. *invented* */
-#define EXPECTED_NORMAL	  6000U
-#define EXPECTED_IDENTITY 900U
+/*
+ * Characters of a whole consultation on one link, for a progress bar: what ./run bench wire counts
+ * with the family card of four and its first and its second reading, rounded up. A card of another
+ * generation is taken for the first of its kind.
+ */
+struct expected {
+	const char *generation;
+	uint32_t first;	 /* the professional's files come from the card */
+	uint32_t cached; /* ... from the cache */
+	uint32_t held;	 /* ... and the PIN is still verified; of a patient: identity alone */
+};
+
+static const struct expected patients[] = {{"vitale-2", 1290, 1290, 900}};
+static const struct expected professionals[] = {
+	{"cps3", 4040, 1080, 870},
+	{"cps4", 3990, 1030, 820},
+};
 
 uint32_t session_id(const struct session *s)
 {
@@ -30,7 +44,7 @@ uid_t session_uid(const struct session *s)
 
 enum session_state session_state(const struct session *s)
 {
-	return session_over(s) ? s->ended : state_of(s->step);
+	return session_over(s) ? s->ended : state_of(session_where(s));
 }
 
 enum vitaled_reason session_reason(const struct session *s)
@@ -63,11 +77,36 @@ uint8_t session_pin_tries(const struct session *s)
 	return s->pin_tries;
 }
 
+static const struct expected *expected_of(
+	const struct expected *rows, size_t n, const struct card *c)
+{
+	for (size_t i = 0; c && i < n; i++) {
+		if (strcmp(rows[i].generation, c->generation) == 0) {
+			return &rows[i];
+		}
+	}
+	return &rows[0];
+}
+
+static uint32_t expected_professional(const struct session *s)
+{
+	const struct expected *e =
+		expected_of(professionals, ARRAY_LEN(professionals), s->professional_side.card);
+
+	if (s->life && professional_pin_held(s->life) && s->pin_asked == 0) {
+		return e->held;
+	}
+	return s->life && professional_cached(s->life) ? e->cached : e->first;
+}
+
 void session_progress(const struct session *s, uint32_t *ret_done, uint32_t *ret_expected)
 {
+	const struct expected *e =
+		expected_of(patients, ARRAY_LEN(patients), s->patient_side.card);
 	uint32_t done = s->patient_side.characters + s->professional_side.characters;
-	uint32_t expected =
-		s->mode == SESSION_MODE_IDENTITY ? EXPECTED_IDENTITY : EXPECTED_NORMAL;
+	uint32_t expected = s->mode == SESSION_MODE_IDENTITY
+				    ? e->held
+				    : e->first + expected_professional(s);
 
 	*ret_done = done;
 	*ret_expected = s->step >= SESSION_STEP_UNLOCKED || done > expected ? done : expected;
@@ -120,17 +159,19 @@ const struct session_patient *session_patient(const struct session *s)
 
 /* -- people -------------------------------------------------------------------------------------- */
 
-/* The card's eight digits as YYYY-MM-DD, lunar months as they are. */
+/* The card's digits as YYYY-MM-DD, or as YY-MM-DD where it has no century; lunar months as they
+ * are. */
 static json_t *date_json(const char *digits)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(16);
 	struct view v = view_str(digits);
+	size_t year = v.len == 6 ? 2 : 4;
 
-	buf_put_view(&text, view_sub(v, 0, 4));
+	buf_put_view(&text, view_sub(v, 0, year));
 	buf_put_u8(&text, '-');
-	buf_put_view(&text, view_sub(v, 4, 2));
+	buf_put_view(&text, view_sub(v, year, 2));
 	buf_put_u8(&text, '-');
-	buf_put_view(&text, view_sub(v, 6, 2));
+	buf_put_view(&text, view_sub(v, year + 2, 2));
 	return buf_check(&text) < 0 ? NULL : json_stringn((const char *)text.data, text.len);
 }
 
@@ -191,7 +232,8 @@ int session_beneficiaries(const struct session *s, json_t **ret)
 	_cleanup_json_ json_t *list = NULL;
 	int r = 0;
 
-	if (session_over(s) || !s->data || s->step < SESSION_STEP_CHOICE) {
+	if (session_over(s) || session_suspended(s) || !s->data ||
+		s->step < SESSION_STEP_CHOICE) {
 		*ret = NULL;
 		return 0;
 	}
@@ -264,10 +306,10 @@ int session_choose(struct session *s, enum session_choice kind, uint32_t index)
 
 void session_choice_failed(struct session *s, enum session_choice kind, enum vitaled_reason r)
 {
-	enum session_step at =
-		kind == SESSION_CHOICE_STRUCTURE ? SESSION_STEP_STRUCTURE : SESSION_STEP_CHOICE;
+	bool asked = kind == SESSION_CHOICE_STRUCTURE ? session_choosing_structure(s)
+						      : s->step == SESSION_STEP_CHOICE;
 
-	if (s->step == at) {
+	if (asked) {
 		session_end(s, r);
 	}
 }

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The list of sessions and the engine that carries out the table of state.h. Events are carried
- * out one after the other: one that is posted while another runs waits for it, so answers may
- * come from within the question. A session ends once, at once and whole: the patient's process is
- * killed, everybody is told to forget it, its end is recorded, its data are wiped; the empty
- * object stays for its owner. Sessions are owned here; they own what is in struct session.
+ * The engine that carries out the tables of state.h for one session: its own steps and the tracks
+ * of its two cards. Events are carried out one after the other: one that is posted while another
+ * runs waits for it, so answers may come from within the question. A session ends once, at once and
+ * whole: the patient's process is killed, everybody is told to forget it, its end is recorded, its
+ * data are wiped; the empty object stays for its owner. What is in struct session is owned here.
  */
 #include "daemon/session/session.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/rng.h"
 #include "daemon/session/steps.h"
 
-static void record_end(struct session *s);
+/* after everything that a card may be waiting for */
+#define PROGRESS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 20)
 
 /* -- telling ------------------------------------------------------------------------------------- */
 
@@ -26,10 +24,49 @@ bool session_over(const struct session *s)
 	return s->step == SESSION_STEP_ENDED;
 }
 
+bool session_suspended(const struct session *s)
+{
+	return s->step == SESSION_STEP_LENT || s->step == SESSION_STEP_BACK ||
+	       s->step == SESSION_STEP_RESUME;
+}
+
+struct state_where session_where(const struct session *s)
+{
+	return (struct state_where){.step = s->step,
+		.patient = s->patient_side.track,
+		.professional = s->professional_side.track};
+}
+
 void session_changed(struct session *s)
 {
+	(void)sd_event_source_set_enabled(s->progress, SD_EVENT_OFF);
 	s->told = session_state(s);
 	s->all->ops.changed(s->all->user, s);
+}
+
+static int on_progress(sd_event_source *source, void *user)
+{
+	(void)source;
+	session_changed(user);
+	return 0;
+}
+
+void session_progressed(struct session *s)
+{
+	(void)sd_event_source_set_enabled(s->progress, SD_EVENT_ONESHOT);
+}
+
+static int progress_add(struct session *s)
+{
+	int r = sd_event_add_defer(s->all->ev, &s->progress, on_progress, s);
+
+	if (r >= 0) {
+		r = sd_event_source_set_priority(s->progress, PROGRESS_PRIORITY);
+	}
+	if (r >= 0) {
+		r = sd_event_source_set_enabled(s->progress, SD_EVENT_OFF);
+	}
+	return r < 0 ? fault(r) : 0;
 }
 
 /* -- the record ---------------------------------------------------------------------------------- */
@@ -57,7 +94,7 @@ struct audit_entry session_audit(const struct session *s, enum audit_event e)
 	return entry;
 }
 
-static int append(struct session *s, enum audit_event e, const char *outcome, const char *rule,
+int session_append(struct session *s, enum audit_event e, const char *outcome, const char *rule,
 	const json_t *details)
 {
 	struct audit_entry entry = session_audit(s, e);
@@ -65,7 +102,7 @@ static int append(struct session *s, enum audit_event e, const char *outcome, co
 	entry.outcome = outcome;
 	entry.rule = rule;
 	entry.details = details;
-	return audit_append(s->all->audit, &entry, NULL);
+	return trace(audit_append(s->all->audit, &entry, NULL));
 }
 
 bool session_record(struct session *s, enum audit_event e, const char *outcome,
@@ -73,7 +110,7 @@ bool session_record(struct session *s, enum audit_event e, const char *outcome,
 {
 	_cleanup_json_ json_t *owned = details;
 
-	if (append(s, e, outcome, rule, owned) == 0) {
+	if (session_append(s, e, outcome, rule, owned) == 0) {
 		return true;
 	}
 	session_end(s, VITALED_REASON_AUDIT_UNAVAILABLE);
@@ -85,12 +122,6 @@ bool session_record(struct session *s, enum audit_event e, const char *outcome,
 static void nothing(struct session *s)
 {
 	(void)s;
-}
-
-static void ask_last_try(struct session *s)
-{
-	s->pin_last = false;
-	s->all->ops.ask_last_try(s->all->user, s);
 }
 
 static void prepare(struct session *s)
@@ -125,9 +156,15 @@ static void grant_identity(struct session *s)
 
 static int on_time(sd_event_source *source, uint64_t usec, void *user);
 
-/* Times of sessions run on while the machine sleeps. */
-static void arm(struct session *s, uint64_t usec)
+/* The limit of where the session stands now. Times of sessions run on while the machine sleeps. */
+static void arm(struct session *s)
 {
+	enum vitaled_reason late;
+	uint64_t usec = state_limit(session_where(s), &late);
+
+	if (usec == STATE_LIMIT_KEEP) {
+		return;
+	}
 	s->timer = sd_event_source_disable_unref(s->timer);
 	if (usec != 0 && sd_event_add_time_relative(s->all->ev, &s->timer, CLOCK_BOOTTIME, usec,
 				 0, on_time, s) < 0) {
@@ -135,81 +172,189 @@ static void arm(struct session *s, uint64_t usec)
 	}
 }
 
+static int on_expiry(sd_event_source *source, uint64_t usec, void *user)
+{
+	(void)source;
+	(void)usec;
+	session_end(user, VITALED_REASON_EXPIRED);
+	return 0;
+}
+
 static void begin(struct session *s)
 {
 	s->expires = clock_wall() + s->lifetime;
-	arm(s, s->lifetime);
-	if (!session_over(s)) {
-		session_changed(s);
+	if (sd_event_add_time_relative(
+		    s->all->ev, &s->expiry, CLOCK_BOOTTIME, s->lifetime, 0, on_expiry, s) < 0) {
+		session_end(s, VITALED_REASON_FAILED);
+		return;
 	}
+	session_changed(s);
+	session_keep_public(s);
 }
 
 static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
 	[SESSION_ACTION_NONE] = nothing,
 	[SESSION_ACTION_LOOK] = session_look,
-	[SESSION_ACTION_OPEN] = session_open_cards,
-	[SESSION_ACTION_PIN_STATE] = session_pin_state,
-	[SESSION_ACTION_ASK_LAST_TRY] = ask_last_try,
-	[SESSION_ACTION_ASK_PIN] = session_ask_pin,
-	[SESSION_ACTION_VERIFY] = session_verify,
-	[SESSION_ACTION_ACTIVITIES] = session_activities,
-	[SESSION_ACTION_ASK_STRUCTURE] = session_ask_structure,
-	[SESSION_ACTION_ADMIT] = session_admit,
-	[SESSION_ACTION_PATIENT] = session_read_patient,
-	[SESSION_ACTION_EXCHANGE] = session_exchange,
-	[SESSION_ACTION_ACTIVE] = session_active,
+	[SESSION_ACTION_TRACKS] = session_start_tracks,
+	[SESSION_ACTION_MEET] = session_meet,
+	[SESSION_ACTION_REREAD] = session_reread,
 	[SESSION_ACTION_PEOPLE] = session_people,
 	[SESSION_ACTION_ASK_PERSON] = session_ask_person,
 	[SESSION_ACTION_PREPARE] = prepare,
 	[SESSION_ACTION_ASK_CONSENT] = ask_consent,
 	[SESSION_ACTION_SIGN] = sign,
-	[SESSION_ACTION_COVERAGE] = session_coverage,
+	[SESSION_ACTION_PRESENT] = session_present,
 	[SESSION_ACTION_GRANT] = grant,
 	[SESSION_ACTION_GRANT_IDENTITY] = grant_identity,
 	[SESSION_ACTION_BEGIN] = begin,
+	[SESSION_ACTION_SEEK] = session_seek,
+	[SESSION_ACTION_RESUME] = session_resume,
+	[SESSION_ACTION_RESUMED] = session_resumed,
 };
 
-static void step(struct session *s, enum session_event e)
+static void rest(struct session *s, struct side *side)
 {
-	enum vitaled_reason late;
+	(void)s;
+	(void)side;
+}
+
+static void (*const track_actions[TRACK_ACTION_COUNT])(struct session *s, struct side *side) = {
+	[TRACK_ACTION_NONE] = rest,
+	[TRACK_ACTION_OPEN] = session_open_side,
+	[TRACK_ACTION_IDENTIFY] = session_identify,
+	[TRACK_ACTION_READ] = session_read,
+	[TRACK_ACTION_PIN_STATE] = session_pin_state,
+	[TRACK_ACTION_ASK_LAST_TRY] = session_ask_last_try,
+	[TRACK_ACTION_ASK_PIN] = session_ask_pin,
+	[TRACK_ACTION_VERIFY] = session_verify,
+	[TRACK_ACTION_ACTIVITIES] = session_activities,
+	[TRACK_ACTION_ASK_STRUCTURE] = session_ask_structure,
+	[TRACK_ACTION_ADMIT] = session_admit,
+	[TRACK_ACTION_PROVE] = session_prove,
+};
+
+static void tell_state(struct session *s)
+{
+	if (!session_over(s) && session_state(s) != s->told) {
+		session_changed(s);
+	}
+}
+
+static void moved(struct session *s, enum session_step from)
+{
+	arm(s);
+	if (s->step == SESSION_STEP_QUEUED) {
+		session_queue_begin(s);
+	} else if (from == SESSION_STEP_QUEUED) {
+		session_queue_end(s);
+	}
+}
+
+static void carry_out(struct session *s, enum session_event e)
+{
+	enum session_step from = s->step;
 	struct state_next next;
 
 	if (!state_next(s->mode, s->step, e, &next)) {
 		return;
 	}
-	if (next.step != s->step) {
-		s->step = next.step;
-		arm(s, state_limit(next.step, &late));
+	s->step = next.step;
+	if (from != next.step) {
+		moved(s, from);
 	}
-	if (!session_over(s) && session_state(s) != s->told) {
-		session_changed(s);
-	}
+	tell_state(s);
 	if (!session_over(s)) {
 		actions[next.action](s);
 	}
 }
 
-static void destroy(struct session *s);
-
-void session_post(struct session *s, enum session_event e)
+static enum state_purpose purpose_of(const struct session *s)
 {
-	if (session_over(s) || s->posted) {
+	if (s->step == SESSION_STEP_RESUME) {
+		return STATE_PURPOSE_RESUME;
+	}
+	return s->mode == SESSION_MODE_IDENTITY ? STATE_PURPOSE_IDENTITY
+						: STATE_PURPOSE_CONSULT;
+}
+
+/* Where a track has come to may be all that the other card, or the session, has waited for. */
+void session_join(struct session *s)
+{
+	enum session_event e;
+
+	session_exchange_on(s);
+	if (!session_over(s) && state_join(purpose_of(s), s->patient_side.track,
+					s->professional_side.track, s->meeting, &e)) {
+		s->meeting = e == SESSION_EVENT_MET ? STATE_MEETING_RUNS : s->meeting;
+		session_post(s, e);
+	}
+}
+
+static void carry_out_track(struct session *s, struct side *side, enum session_event e)
+{
+	bool professional = side == &s->professional_side;
+	struct track_next next;
+
+	if ((s->step != SESSION_STEP_TRACKS && s->step != SESSION_STEP_RESUME) ||
+		!track_next(purpose_of(s), professional, side->track, e, &next)) {
 		return;
 	}
-	s->event = e;
-	s->posted = true;
+	side->track = next.step;
+	if (s->step == SESSION_STEP_TRACKS && professional) {
+		arm(s);
+	}
+	tell_state(s);
+	/* what the exchange may send now goes before what the track does next: right after the PIN
+	 * the card stands where its key is */
+	if (!session_over(s)) {
+		session_join(s);
+	}
+	if (!session_over(s)) {
+		track_actions[next.action](s, side);
+	}
+}
+
+static void post(struct session *s, struct posted p)
+{
+	if (session_over(s)) {
+		return;
+	}
+	if (s->n_posted == SESSION_EVENTS) {
+		session_end(
+			s, VITALED_REASON_FAILED); /* more than any row of the tables posts */
+		return;
+	}
+	s->posted[s->n_posted++] = p;
 	if (s->running) {
 		return;
 	}
 	s->running = true;
-	while (s->posted && !session_over(s)) {
-		s->posted = false;
-		step(s, s->event);
+	while (s->n_posted > 0) {
+		p = s->posted[0];
+		s->n_posted--;
+		for (size_t i = 0; i < s->n_posted; i++) {
+			s->posted[i] = s->posted[i + 1];
+		}
+		if (p.side) {
+			carry_out_track(s, p.side, p.event);
+		} else {
+			carry_out(s, p.event);
+		}
 	}
 	s->running = false;
 	if (s->removed) {
-		destroy(s);
+		session_destroy(s);
 	}
+}
+
+void session_post(struct session *s, enum session_event e)
+{
+	post(s, (struct posted){.event = e});
+}
+
+void session_post_track(struct session *s, struct side *side, enum session_event e)
+{
+	post(s, (struct posted){.side = side, .event = e});
 }
 
 static int on_turn(sd_event_source *source, void *user)
@@ -221,9 +366,17 @@ static int on_turn(sd_event_source *source, void *user)
 	return 0;
 }
 
+int session_turn_add(struct session *s)
+{
+	int r = sd_event_add_defer(s->all->ev, &s->turn, on_turn, s);
+
+	return r < 0 ? fault(r) : trace(progress_add(s));
+}
+
 void session_nudge(struct session *s)
 {
-	if (s->step == SESSION_STEP_CARDS || s->step == SESSION_STEP_QUEUED) {
+	if (s->step == SESSION_STEP_CARDS || s->step == SESSION_STEP_QUEUED ||
+		s->step == SESSION_STEP_BACK) {
 		(void)sd_event_source_set_enabled(s->turn, SD_EVENT_ONESHOT);
 	}
 }
@@ -237,6 +390,8 @@ static void wipe_side(struct side *side)
 	buf_done(&side->certificate);
 	wipe(&side->cvc, sizeof(side->cvc));
 	side->card = NULL;
+	side->lent = false;
+	side->away = false;
 }
 
 /* Everything that the session knows of people and cards; its own facts stay. */
@@ -259,10 +414,13 @@ static void wipe_session(struct session *s)
 	wipe(&s->professional, sizeof(s->professional));
 	wipe(&s->patient, sizeof(s->patient));
 	wipe(&s->exchange, sizeof(s->exchange));
+	s->exchange_runs = false;
+	s->expiry = sd_event_source_disable_unref(s->expiry);
+	s->tick = sd_event_source_disable_unref(s->tick);
 	s->expires = 0;
 }
 
-static void remove_session(struct session *s)
+void session_remove(struct session *s)
 {
 	struct session **at = &s->all->first;
 
@@ -274,18 +432,22 @@ static void remove_session(struct session *s)
 	}
 	s->turn = sd_event_source_disable_unref(s->turn);
 	s->timer = sd_event_source_disable_unref(s->timer);
+	s->progress = sd_event_source_disable_unref(s->progress);
+	session_coverage_flush(s);
 	s->all->ops.removed(s->all->user, s);
 	s->removed = true;
 	if (!s->running) {
-		destroy(s);
+		session_destroy(s);
 	}
 }
 
-static void destroy(struct session *s)
+void session_destroy(struct session *s)
 {
 	wipe_session(s);
 	sd_event_source_disable_unref(s->turn);
 	sd_event_source_disable_unref(s->timer);
+	sd_event_source_disable_unref(s->progress);
+	sd_event_source_disable_unref(s->coverage_turn);
 	free(s->owner);
 	free(s->structure);
 	free(s->pair);
@@ -303,10 +465,10 @@ static int on_time(sd_event_source *source, uint64_t usec, void *user)
 	(void)source;
 	(void)usec;
 	if (session_over(s)) {
-		remove_session(s);
+		session_remove(s);
 		return 0;
 	}
-	(void)state_limit(s->step, &late);
+	(void)state_limit(session_where(s), &late);
 	session_end(s, late);
 	return 0;
 }
@@ -319,7 +481,7 @@ static void record_end(struct session *s)
 	details = json_pack("{s:s,s:s}", "state", session_state_word(s->ended), "proof",
 		proof_word(s->proof));
 	/* what cannot be recorded has ended all the same */
-	if (append(s, AUDIT_EVENT_SESSION_ENDED,
+	if (session_append(s, AUDIT_EVENT_SESSION_ENDED,
 		    s->reason == VITALED_REASON_NONE ? "ok" : vitaled_reason_word(s->reason),
 		    NULL, details) == 0 &&
 		audit_checkpoint(s->all->audit, &note) != 0) {
@@ -330,14 +492,15 @@ static void record_end(struct session *s)
 void session_end(struct session *s, enum vitaled_reason r)
 {
 	struct sessions *all = s->all;
+	enum session_step from = s->step;
 
 	if (session_over(s)) {
 		return;
 	}
-	s->ended = state_of_end(s->step, r);
+	s->ended = state_of_end(from, r);
 	s->reason = r;
 	s->step = SESSION_STEP_ENDED;
-	s->posted = false;
+	s->n_posted = 0;
 	(void)sd_event_source_set_enabled(s->turn, SD_EVENT_OFF);
 	s->timer = sd_event_source_disable_unref(s->timer);
 	all->ops.lock(
@@ -345,245 +508,22 @@ void session_end(struct session *s, enum vitaled_reason r)
 	session_drop_cards(s);
 	all->ops.stop_asking(all->user, s, r);
 	record_end(s);
+	session_coverage_over(s);
 	wipe_session(s);
 	if (sd_event_add_time_relative(
 		    all->ev, &s->timer, CLOCK_BOOTTIME, LIMIT_ENDED_KEPT, 0, on_time, s) < 0) {
 		s->timer = NULL; /* it stays until its owner releases it or leaves */
 	}
 	session_changed(s);
+	if (from == SESSION_STEP_CARDS || from == SESSION_STEP_QUEUED ||
+		from >= SESSION_STEP_LENT) {
+		session_nudge_all(all); /* who waited behind it */
+	}
+	session_queue_tell(all);
 }
 
 void session_release(struct session *s)
 {
 	session_end(s, VITALED_REASON_RELEASED);
-	remove_session(s);
-}
-
-/* -- opening ------------------------------------------------------------------------------------- */
-
-static char *join_application(const struct session_options *o)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(256);
-
-	buf_put_str(&text, o->application ? o->application : "");
-	if (o->application && o->application_version) {
-		buf_put_str(&text, " ");
-		buf_put_str(&text, o->application_version);
-	}
-	return buf_take_str(&text);
-}
-
-static int copy_texts(struct session *s, const char *owner, const struct session_options *o)
-{
-	s->owner = strdup(owner);
-	s->pair = strdup(o->pair ? o->pair : "default");
-	s->application = join_application(o);
-	s->application_name = strdup(o->application ? o->application : "");
-	s->application_version = strdup(o->application_version ? o->application_version : "");
-	s->structure = o->structure ? strdup(o->structure) : NULL;
-	s->wanted = o->patient ? json_deep_copy(o->patient) : NULL;
-	if (!s->application_name || !s->application_version) {
-		return fault(-ENOMEM);
-	}
-	if (!s->owner || !s->pair || !s->application || (o->structure && !s->structure) ||
-		(o->patient && !s->wanted)) {
-		return fault(-ENOMEM);
-	}
-	return 0;
-}
-
-static void copy_facts(struct session *s, const struct session_options *o)
-{
-	uint64_t life = o->lifetime * USEC_PER_SEC;
-
-	s->mode = o->mode;
-	s->intents = o->intents ? o->intents : SESSION_INTENT_CONSULT;
-	s->lifetime = life == 0 || life > LIMIT_SESSION_LIFE ? LIMIT_SESSION_LIFE : life;
-	s->wait = o->wait;
-	s->pin_tries = UINT8_MAX;
-	(void)snprintf(
-		s->audit_id, sizeof(s->audit_id), "session/%u@%.8s", s->id, s->all->boot);
-}
-
-static int session_make(struct sessions *all, const char *owner, uid_t uid,
-	const struct session_options *o, struct session **ret)
-{
-	struct session *s = calloc(1, sizeof(*s));
-	int r;
-
-	if (!s) {
-		return fault(-ENOMEM);
-	}
-	*s = (struct session){.all = all, .id = all->next_id + 1, .uid = uid, .pin = -1};
-	s->patient_side.serial = BUF_NULL(SERIAL_MAX);
-	s->patient_side.certificate = BUF_NULL(CVC_MAX);
-	s->professional_side.serial = BUF_NULL(SERIAL_MAX);
-	s->professional_side.certificate = BUF_NULL(CVC_MAX);
-	s->professional_der = BUF_NULL(16384);
-	copy_facts(s, o);
-	r = copy_texts(s, owner, o);
-	if (r == 0) {
-		r = sd_event_add_defer(all->ev, &s->turn, on_turn, s);
-		r = r < 0 ? fault(r) : 0;
-	}
-	if (r < 0) {
-		destroy(s);
-		return trace(r);
-	}
-	*ret = s;
-	return 0;
-}
-
-static bool evictable(const struct session *s, uid_t uid)
-{
-	return s->uid == uid && session_over(s) && !s->running;
-}
-
-static void evict_oldest(struct sessions *all, uid_t uid)
-{
-	for (struct session *s = all->first; s; s = s->next) {
-		if (evictable(s, uid)) {
-			remove_session(s);
-			return;
-		}
-	}
-}
-
-/* Room for one more: sessions count against their user, those that run and those that have ended
- * each for itself. Only the user's own oldest ended one makes way, nobody else's. */
-static bool make_room(struct sessions *all, uid_t uid)
-{
-	size_t live = 0;
-	size_t ended = 0;
-	size_t total = 0;
-
-	for (struct session *s = all->first; s; s = s->next) {
-		total++;
-		live += s->uid == uid && !session_over(s) ? 1 : 0;
-		ended += evictable(s, uid) ? 1 : 0;
-	}
-	if (live >= LIMIT_SESSIONS_UID || (total >= LIMIT_SESSIONS && ended == 0)) {
-		return false;
-	}
-	while (ended > 0 && (ended >= LIMIT_SESSIONS_UID || total >= LIMIT_SESSIONS)) {
-		evict_oldest(all, uid);
-		ended--;
-		total--;
-	}
-	return true;
-}
-
-int session_open(struct sessions *all, const char *owner, uid_t uid,
-	const struct session_options *o, struct session **ret_s)
-{
-	struct session **at = &all->first;
-	struct session *s;
-	int r;
-
-	if (!make_room(all, uid)) {
-		return SESSION_OPEN_LIMIT;
-	}
-	r = session_make(all, owner, uid, o, &s);
-	if (r < 0) {
-		return trace(r);
-	}
-	if (append(s, AUDIT_EVENT_SESSION_OPENED, "ok", NULL, NULL) != 0) {
-		destroy(s);
-		return SESSION_OPEN_AUDIT;
-	}
-	all->next_id = s->id;
-	while (*at) {
-		at = &(*at)->next;
-	}
-	*at = s; /* oldest first: so they are served when cards get free */
-	s->told = session_state(s);
-	all->ops.added(all->user, s);
-	*ret_s = s;
-	return 0;
-}
-
-/* -- all ----------------------------------------------------------------------------------------- */
-
-int sessions_new(sd_event *ev, const struct config *config, struct cards *cards,
-	const struct trust *trust, struct audit *audit, const struct session_ops *ops,
-	void *user, struct sessions **ret)
-{
-	struct sessions *all = calloc(1, sizeof(*all));
-	int r;
-
-	if (!all) {
-		return fault(-ENOMEM);
-	}
-	*all = (struct sessions){.ev = sd_event_ref(ev),
-		.config = config,
-		.cards = cards,
-		.trust = trust,
-		.audit = audit,
-		.ops = *ops,
-		.user = user};
-	r = clock_boot_id(all->boot);
-	if (r == 0) {
-		r = session_cards_listen(all);
-	}
-	if (r < 0) {
-		sd_event_unref(all->ev);
-		free(all);
-		return trace(r);
-	}
-	*ret = all;
-	return 0;
-}
-
-struct sessions *sessions_free(struct sessions *all)
-{
-	if (!all) {
-		return NULL;
-	}
-	all->closing = true;
-	while (all->first) {
-		session_release(all->first);
-	}
-	professional_free_all(all);
-	cards_unlisten(all->cards, all);
-	sd_event_unref(all->ev);
-	free(all);
-	return NULL;
-}
-
-struct session *sessions_by_id(struct sessions *all, uint32_t id)
-{
-	for (struct session *s = all->first; s; s = s->next) {
-		if (s->id == id) {
-			return s;
-		}
-	}
-	return NULL;
-}
-
-struct session *sessions_next(struct sessions *all, struct session *after)
-{
-	return after ? after->next : all->first;
-}
-
-void sessions_owner_gone(struct sessions *all, const char *owner)
-{
-	struct session *next;
-
-	for (struct session *s = all->first; s; s = next) {
-		next = s->next;
-		if (strcmp(s->owner, owner) == 0) {
-			session_end(s, VITALED_REASON_OWNER_GONE);
-			remove_session(s);
-		}
-	}
-}
-
-void sessions_card_lock(struct sessions *all, struct card *c, enum vitaled_reason r)
-{
-	professional_lock(all, c);
-	for (struct session *s = all->first; s; s = s->next) {
-		if (s->professional_side.card == c || s->patient_side.card == c) {
-			session_end(s, r);
-		}
-	}
+	session_remove(s);
 }

@@ -6,11 +6,7 @@
  * must do is asked through struct session_ops and answered by the session_*() functions below.
  * Everything that a session holds of a patient is wiped when it ends.
  */
-#include "daemon/audit/audit.h"
-#include "daemon/session/types.h"
-
-struct sessions;
-struct session;
+#include "daemon/session/session-view.h"
 
 /* What the session asks of the rooms above; all must be set. Answers come by the functions below,
  * also from within the call. user is that of sessions_new(). */
@@ -23,6 +19,8 @@ struct session_ops {
 	void (*ask_last_try)(void *user, struct session *s);
 	void (*ask_choice)(void *user, struct session *s, enum session_choice kind,
 		const json_t *choices); /* array of objects; structures by name/id/sector */
+	/* the PIN is being typed on the reader's keypad: Inform("use-pinpad"); stop_asking ends it */
+	void (*tell_keypad)(void *user, struct session *s, unsigned int tries_left, bool again);
 	void (*stop_asking)(void *user, struct session *s, enum vitaled_reason why);
 	/* may this professional go on at all? @ret_rule names the rule on refusal (consent/rights) */
 	enum vitaled_reason (*admit)(void *user, struct session *s, const char **ret_rule);
@@ -56,41 +54,23 @@ int session_open(struct sessions *all, const char *owner, uid_t uid,
 	const struct session_options *o, struct session **ret_s) _must_check_;
 struct session *sessions_by_id(struct sessions *all, uint32_t id);
 struct session *sessions_next(struct sessions *all, struct session *after); /* NULL: first */
+
+/** sessions_reader_lend() - free the slot for another program: an unlocked session on it is suspended,
+ *  an idle professional's card is closed with a reset
+ * @freed:  runs once, in a later turn, when no process of ours holds the card any more
+ * Return: 0, a fault, or SESSIONS_LEND_BUSY (another user's, or between opening and unlocked). */
+enum sessions_lend_outcome {
+	SESSIONS_LEND_BUSY = 1,
+};
+
+int sessions_reader_lend(struct sessions *all, struct card_reader *r, uid_t uid,
+	void (*freed)(void *user), void *user) _must_check_;
+/** sessions_reader_returned() - the slot is ours again: a suspended session waits (what is left of
+ *  120 s since the lend) until the same serial is back, asks a new proof, and resumes; else it locks
+ *  with card-lent. */
+void sessions_reader_returned(struct sessions *all, struct card_reader *r);
 /** sessions_owner_gone() - lock and remove every session of a unique name, now. */
 void sessions_owner_gone(struct sessions *all, const char *owner);
-
-/* -- what may be seen -- */
-uint32_t session_id(const struct session *s);
-const char *session_owner(const struct session *s);
-uid_t session_uid(const struct session *s);
-enum session_state session_state(const struct session *s);
-enum vitaled_reason session_reason(const struct session *s);
-enum session_mode session_mode(const struct session *s);
-unsigned int session_intents(const struct session *s);
-enum proof session_proof(const struct session *s);
-uint64_t session_expires(const struct session *s);  /* wall clock; 0: not unlocked */
-uint8_t session_pin_tries(const struct session *s); /* 255: unknown */
-void session_progress(const struct session *s, uint32_t *ret_done, uint32_t *ret_expected);
-const char *session_pair(const struct session *s);
-const char *session_application(const struct session *s); /* "name version" or "" */
-const char *session_application_name(const struct session *s);
-const char *session_application_version(const struct session *s);
-const char *session_audit_id(const struct session *s);
-/** session_audit() - an entry with what this session knows; borrowed from it. */
-struct audit_entry session_audit(const struct session *s, enum audit_event e);
-uint64_t session_lifetime(const struct session *s);    /* once unlocked, microseconds */
-const uint8_t *session_nonce(const struct session *s); /* 16 bytes, of the broker */
-const struct session_professional *session_professional(const struct session *s); /* or NULL */
-const struct session_patient *session_patient(const struct session *s);		  /* or NULL */
-/** session_beneficiaries() - new array of {surname, given, birth-date, rank?} from
- *  waiting-for-choice on; NULL before and after the end. */
-int session_beneficiaries(const struct session *s, json_t **ret) _must_check_;
-/** session_chosen() - new {surname, given, birth-date, rank?} of the person that this session is
- *  about, for who asks for consent; NULL before the choice and after the end. */
-int session_chosen(const struct session *s, json_t **ret) _must_check_;
-/** session_patient_json() - new {surname, given, birth-date, nir?, rank?, country?, coverage?[...]},
- *  when unlocked; NULL otherwise. */
-int session_patient_json(const struct session *s, json_t **ret) _must_check_;
 
 /* -- room for the upper rooms: one pointer each, theirs to free in ops->lock / ops->removed -- */
 void session_set_consent(struct session *s, void *consent);

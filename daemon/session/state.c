@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* The table of a consultation. Pure: no clock, no memory, no card. */
+/*
+ * The tables of a consultation: the session's, the two cards' and the joins between them. Pure: no
+ * clock, no memory, no card. The session's table goes through TRACKS as one step; what happens in
+ * it stands in the two other tables, one a card. Neither has a row that waits for the other card:
+ * that is what the joins say, and within the exchange the needs of its commands (exchange.c).
+ */
 #include "daemon/session/state.h"
 
 #include "daemon/limits.h"
 
 #define NORMAL	 1U
 #define IDENTITY 2U
+#define RESUME	 4U
 #define BOTH	 (NORMAL | IDENTITY)
+
+/* -- the session --------------------------------------------------------------------------------- */
 
 struct row {
 	unsigned int modes;
@@ -27,44 +35,43 @@ static const struct row table[] = {
 	ROW(BOTH,     START,      GO,         CARDS,      LOOK),
 	ROW(BOTH,     CARDS,      CARDS,      CARDS,      LOOK),
 	ROW(BOTH,     CARDS,      MISSING,    CARDS,      NONE),
+	ROW(BOTH,     CARDS,      SOON,       CARDS,      NONE),
 	ROW(BOTH,     CARDS,      BUSY,       QUEUED,     NONE),
-	ROW(BOTH,     CARDS,      READY,      READING,    OPEN),
+	ROW(BOTH,     CARDS,      READY,      TRACKS,     TRACKS),
 	ROW(BOTH,     QUEUED,     CARDS,      QUEUED,     LOOK),
 	ROW(BOTH,     QUEUED,     MISSING,    CARDS,      NONE),
+	ROW(BOTH,     QUEUED,     SOON,       QUEUED,     NONE),
 	ROW(BOTH,     QUEUED,     BUSY,       QUEUED,     NONE),
-	ROW(BOTH,     QUEUED,     READY,      READING,    OPEN),
+	ROW(BOTH,     QUEUED,     READY,      TRACKS,     TRACKS),
 
-	ROW(NORMAL,   READING,    GO,         PIN_STATE,  PIN_STATE),
-	ROW(NORMAL,   PIN_STATE,  PIN_HELD,   ACTIVITIES, ACTIVITIES),
-	ROW(NORMAL,   PIN_STATE,  PIN_NEEDED, PIN,        ASK_PIN),
-	ROW(NORMAL,   PIN_STATE,  PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
-	ROW(NORMAL,   LAST_TRY,   GO,         PIN,        ASK_PIN),
-	ROW(NORMAL,   PIN,        GO,         VERIFY,     VERIFY),
-	ROW(NORMAL,   VERIFY,     PIN_HELD,   ACTIVITIES, ACTIVITIES),
-	ROW(NORMAL,   VERIFY,     PIN_NEEDED, PIN,        ASK_PIN),
-	ROW(NORMAL,   VERIFY,     PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
-	ROW(NORMAL,   ACTIVITIES, GO,         ADMISSION,  ADMIT),
-	ROW(NORMAL,   ACTIVITIES, ASK,        STRUCTURE,  ASK_STRUCTURE),
-	ROW(NORMAL,   STRUCTURE,  GO,         ADMISSION,  ADMIT),
-	ROW(NORMAL,   ADMISSION,  GO,         PATIENT,    PATIENT),
-	ROW(NORMAL,   PATIENT,    GO,         EXCHANGE,   EXCHANGE),
-	ROW(NORMAL,   PATIENT,    PLAIN,      PEOPLE,     PEOPLE),
-	ROW(NORMAL,   EXCHANGE,   GO,         PEOPLE,     PEOPLE),
-
-	ROW(IDENTITY, READING,    GO,         ACTIVE,     ACTIVE),
-	ROW(IDENTITY, READING,    PLAIN,      PEOPLE,     PEOPLE),
-	ROW(IDENTITY, ACTIVE,     GO,         PEOPLE,     PEOPLE),
+	ROW(NORMAL,   TRACKS,     MET,        TRACKS,     MEET),
+	ROW(NORMAL,   TRACKS,     STALE,      TRACKS,     REREAD),
+	ROW(BOTH,     TRACKS,     AGREED,     PEOPLE,     PEOPLE),
 
 	ROW(BOTH,     PEOPLE,     ASK,        CHOICE,     ASK_PERSON),
 	ROW(NORMAL,   PEOPLE,     GO,         PREPARE,    PREPARE),
 	ROW(NORMAL,   CHOICE,     GO,         PREPARE,    PREPARE),
-	ROW(IDENTITY, PEOPLE,     GO,         GRANT,      GRANT_IDENTITY),
-	ROW(IDENTITY, CHOICE,     GO,         GRANT,      GRANT_IDENTITY),
 	ROW(NORMAL,   PREPARE,    GO,         CONSENT,    ASK_CONSENT),
 	ROW(NORMAL,   CONSENT,    GO,         SIGN,       SIGN),
-	ROW(NORMAL,   SIGN,       GO,         COVERAGE,   COVERAGE),
-	ROW(NORMAL,   COVERAGE,   GO,         GRANT,      GRANT),
+	ROW(NORMAL,   SIGN,       STALE,      REREAD,     REREAD),
+	ROW(NORMAL,   REREAD,     GO,         CONSENT,    ASK_CONSENT),
+	ROW(NORMAL,   SIGN,       GO,         GRANT,      GRANT),
+	ROW(NORMAL,   SIGN,       READ,       PRESENT,    PRESENT),
+	ROW(NORMAL,   PRESENT,    GO,         GRANT,      GRANT),
+
+	ROW(IDENTITY, PEOPLE,     GO,         GRANT,      GRANT_IDENTITY),
+	ROW(IDENTITY, PEOPLE,     READ,       PRESENT,    PRESENT),
+	ROW(IDENTITY, CHOICE,     GO,         GRANT,      GRANT_IDENTITY),
+	ROW(IDENTITY, CHOICE,     READ,       PRESENT,    PRESENT),
+	ROW(IDENTITY, PRESENT,    GO,         GRANT,      GRANT_IDENTITY),
 	ROW(BOTH,     GRANT,      GO,         UNLOCKED,   BEGIN),
+
+	ROW(BOTH,     UNLOCKED,   LEND,       LENT,       NONE),
+	ROW(BOTH,     LENT,       RETURN,     BACK,       SEEK),
+	ROW(BOTH,     BACK,       CARDS,      BACK,       SEEK),
+	ROW(BOTH,     BACK,       READY,      RESUME,     RESUME),
+	ROW(BOTH,     RESUME,     AGREED,     RESUME,     RESUMED),
+	ROW(BOTH,     RESUME,     GO,         UNLOCKED,   NONE),
 };
 
 /* clang-format on */
@@ -85,30 +92,139 @@ bool state_next(enum session_mode mode, enum session_step step, enum session_eve
 	return false;
 }
 
-/* What clients see of each step, and how long it may wait; ENDED is told by state_of_end(). */
-static const struct {
+/* -- the cards ----------------------------------------------------------------------------------- */
+
+struct track_row {
+	unsigned int purposes;
+	enum track_step step;
+	enum session_event event;
+	enum track_step next;
+	enum track_action action;
+};
+
+#define TRACK(purposes, step, event, next, action)                                             \
+	{                                                                                      \
+		purposes, TRACK_STEP_##step, SESSION_EVENT_##event, TRACK_STEP_##next,         \
+			TRACK_ACTION_##action                                                  \
+	}
+
+/* clang-format off */
+static const struct track_row patient_track[] = {
+	TRACK(BOTH | RESUME,   IDLE,       NEW,        OPEN,       OPEN),
+	TRACK(BOTH,            OPEN,       GO,         READ,       READ),
+	TRACK(NORMAL,          READ,       GO,         READY,      NONE),
+	TRACK(IDENTITY,        READ,       GO,         PROVE,      PROVE),
+	TRACK(RESUME,          OPEN,       GO,         IDENTIFY,   IDENTIFY),
+	TRACK(RESUME,          IDENTIFY,   GO,         PROVE,      PROVE),
+	TRACK(IDENTITY|RESUME, PROVE,      GO,         READY,      NONE),
+};
+
+static const struct track_row professional_track[] = {
+	TRACK(NORMAL | RESUME, IDLE,       NEW,        OPEN,       OPEN),
+	TRACK(NORMAL,          IDLE,       HELD,       IDENTIFY,   IDENTIFY),
+	TRACK(NORMAL,          IDLE,       KNOWN,      PIN_STATE,  PIN_STATE),
+	TRACK(NORMAL | RESUME, OPEN,       GO,         IDENTIFY,   IDENTIFY),
+	TRACK(NORMAL,          IDENTIFY,   GO,         READ,       READ),
+	TRACK(NORMAL,          IDENTIFY,   KNOWN,      PIN_STATE,  PIN_STATE),
+	TRACK(NORMAL,          READ,       GO,         PIN_STATE,  PIN_STATE),
+	TRACK(RESUME,          IDENTIFY,   GO,         PIN_STATE,  PIN_STATE),
+	TRACK(NORMAL | RESUME, PIN_STATE,  PIN_NEEDED, PIN,        ASK_PIN),
+	TRACK(NORMAL | RESUME, PIN_STATE,  PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
+	TRACK(NORMAL | RESUME, LAST_TRY,   GO,         PIN,        ASK_PIN),
+	TRACK(NORMAL | RESUME, PIN,        GO,         VERIFY,     VERIFY),
+	TRACK(NORMAL | RESUME, VERIFY,     PIN_NEEDED, PIN,        ASK_PIN),
+	TRACK(NORMAL | RESUME, VERIFY,     PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
+	TRACK(NORMAL,          PIN_STATE,  PIN_HELD,   ACTIVITIES, ACTIVITIES),
+	TRACK(NORMAL,          VERIFY,     PIN_HELD,   ACTIVITIES, ACTIVITIES),
+	TRACK(NORMAL,          ACTIVITIES, GO,         ADMISSION,  ADMIT),
+	TRACK(NORMAL,          ACTIVITIES, ASK,        STRUCTURE,  ASK_STRUCTURE),
+	TRACK(NORMAL,          STRUCTURE,  GO,         ADMISSION,  ADMIT),
+	TRACK(NORMAL,          ADMISSION,  GO,         READY,      NONE),
+	TRACK(RESUME,          VERIFY,     PIN_HELD,   PROVE,      PROVE),
+	TRACK(RESUME,          PROVE,      GO,         READY,      NONE),
+};
+
+/* clang-format on */
+
+static unsigned int purpose_bit(enum state_purpose p)
+{
+	switch (p) {
+	case STATE_PURPOSE_CONSULT:
+		break;
+	case STATE_PURPOSE_IDENTITY:
+		return IDENTITY;
+	case STATE_PURPOSE_RESUME:
+		return RESUME;
+	}
+	return NORMAL;
+}
+
+bool track_next(enum state_purpose purpose, bool professional, enum track_step step,
+	enum session_event event, struct track_next *ret)
+{
+	const struct track_row *rows = professional ? professional_track : patient_track;
+	size_t n = professional ? ARRAY_LEN(professional_track) : ARRAY_LEN(patient_track);
+
+	for (size_t i = 0; i < n; i++) {
+		if ((rows[i].purposes & purpose_bit(purpose)) && rows[i].step == step &&
+			rows[i].event == event) {
+			*ret = (struct track_next){
+				.step = rows[i].next, .action = rows[i].action};
+			return true;
+		}
+	}
+	return false;
+}
+
+/* -- the joins ----------------------------------------------------------------------------------- */
+
+/* Both tracks at least so far, and the exchange exactly there. */
+static const struct join {
+	unsigned int purposes;
+	enum track_step patient;
+	enum track_step professional;
+	enum state_meeting meeting;
+	enum session_event event;
+} joins[] = {
+	/* whose cards they are is known of both: they may talk to each other, PIN or not */
+	{NORMAL, TRACK_STEP_READY, TRACK_STEP_PIN_STATE, STATE_MEETING_NONE, SESSION_EVENT_MET},
+	/* the professional is admitted and the cards have authenticated each other */
+	{NORMAL, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_DONE, SESSION_EVENT_AGREED},
+	{IDENTITY, TRACK_STEP_READY, TRACK_STEP_IDLE, STATE_MEETING_NONE, SESSION_EVENT_AGREED},
+	/* the side that was not lent is there already; what they agreed on before stands */
+	{RESUME, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_DONE, SESSION_EVENT_AGREED},
+	{RESUME, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_NONE, SESSION_EVENT_AGREED},
+};
+
+bool state_join(enum state_purpose purpose, enum track_step patient,
+	enum track_step professional, enum state_meeting meeting, enum session_event *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(joins); i++) {
+		const struct join *j = &joins[i];
+
+		if ((j->purposes & purpose_bit(purpose)) && patient >= j->patient &&
+			professional >= j->professional && meeting == j->meeting) {
+			*ret = j->event;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* -- what clients see ---------------------------------------------------------------------------- */
+
+/* ... of each step, and how long it may wait; ENDED is told by state_of_end(), TRACKS below. */
+struct seen {
 	enum session_state state;
 	uint64_t limit;
 	enum vitaled_reason late;
-} steps[SESSION_STEP_COUNT] = {
+};
+
+static const struct seen steps[SESSION_STEP_COUNT] = {
 	[SESSION_STEP_START] = {SESSION_STATE_WAITING_FOR_CARDS, 0, VITALED_REASON_NONE},
 	[SESSION_STEP_CARDS] = {SESSION_STATE_WAITING_FOR_CARDS, LIMIT_CARDS_WAIT,
 		VITALED_REASON_NO_CARD},
 	[SESSION_STEP_QUEUED] = {SESSION_STATE_QUEUED, LIMIT_SESSION_LIFE, VITALED_REASON_BUSY},
-	[SESSION_STEP_READING] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
-	[SESSION_STEP_PIN_STATE] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
-	[SESSION_STEP_LAST_TRY] = {SESSION_STATE_WAITING_FOR_PIN, LIMIT_PERSON_STEP,
-		VITALED_REASON_TIMEOUT},
-	[SESSION_STEP_PIN] = {SESSION_STATE_WAITING_FOR_PIN, LIMIT_PERSON_STEP,
-		VITALED_REASON_TIMEOUT},
-	[SESSION_STEP_VERIFY] = {SESSION_STATE_WAITING_FOR_PIN, 0, VITALED_REASON_NONE},
-	[SESSION_STEP_ACTIVITIES] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
-	[SESSION_STEP_STRUCTURE] = {SESSION_STATE_WAITING_FOR_CHOICE, LIMIT_PERSON_STEP,
-		VITALED_REASON_TIMEOUT},
-	[SESSION_STEP_ADMISSION] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
-	[SESSION_STEP_PATIENT] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
-	[SESSION_STEP_EXCHANGE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
-	[SESSION_STEP_ACTIVE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 	[SESSION_STEP_PEOPLE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 	[SESSION_STEP_CHOICE] = {SESSION_STATE_WAITING_FOR_CHOICE, LIMIT_PERSON_STEP,
 		VITALED_REASON_TIMEOUT},
@@ -118,22 +234,59 @@ static const struct {
 		VITALED_REASON_TIMEOUT},
 	[SESSION_STEP_SIGN] = {SESSION_STATE_AUTHENTICATING, LIMIT_PERSON_WAIT,
 		VITALED_REASON_TIMEOUT},
-	[SESSION_STEP_COVERAGE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
+	[SESSION_STEP_REREAD] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
+	[SESSION_STEP_PRESENT] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 	[SESSION_STEP_GRANT] = {SESSION_STATE_AUTHENTICATING, LIMIT_PERSON_WAIT,
 		VITALED_REASON_STORE_UNAVAILABLE},
-	[SESSION_STEP_UNLOCKED] = {SESSION_STATE_UNLOCKED, 0, VITALED_REASON_EXPIRED},
+	[SESSION_STEP_UNLOCKED] = {SESSION_STATE_UNLOCKED, 0, VITALED_REASON_NONE},
+	[SESSION_STEP_LENT] = {SESSION_STATE_SUSPENDED, LIMIT_LEASE, VITALED_REASON_CARD_LENT},
+	[SESSION_STEP_BACK] = {SESSION_STATE_SUSPENDED, STATE_LIMIT_KEEP,
+		VITALED_REASON_CARD_LENT},
+	[SESSION_STEP_RESUME] = {SESSION_STATE_SUSPENDED, STATE_LIMIT_KEEP,
+		VITALED_REASON_CARD_LENT},
 	[SESSION_STEP_ENDED] = {SESSION_STATE_FAILED, 0, VITALED_REASON_NONE},
 };
 
-enum session_state state_of(enum session_step step)
+static const struct seen tracks[TRACK_STEP_COUNT] = {
+	[TRACK_STEP_IDLE] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_OPEN] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_IDENTIFY] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_READ] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_PIN_STATE] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_LAST_TRY] = {SESSION_STATE_WAITING_FOR_PIN, LIMIT_PERSON_STEP,
+		VITALED_REASON_TIMEOUT},
+	[TRACK_STEP_PIN] = {SESSION_STATE_WAITING_FOR_PIN, LIMIT_PERSON_STEP,
+		VITALED_REASON_TIMEOUT},
+	[TRACK_STEP_VERIFY] = {SESSION_STATE_WAITING_FOR_PIN, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_ACTIVITIES] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_STRUCTURE] = {SESSION_STATE_WAITING_FOR_CHOICE, LIMIT_PERSON_STEP,
+		VITALED_REASON_TIMEOUT},
+	[TRACK_STEP_ADMISSION] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_PROVE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_READY] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
+};
+
+/* On the tracks it is the professional's that people have to do with; alone, or when nothing is
+ * left to do there, the patient's. */
+static const struct seen *seen_of(struct state_where w)
 {
-	return steps[step].state;
+	bool patient = w.professional == TRACK_STEP_IDLE || w.professional == TRACK_STEP_READY;
+
+	if (w.step != SESSION_STEP_TRACKS) {
+		return &steps[w.step];
+	}
+	return &tracks[patient ? w.patient : w.professional];
 }
 
-uint64_t state_limit(enum session_step step, enum vitaled_reason *ret_reason)
+enum session_state state_of(struct state_where w)
 {
-	*ret_reason = steps[step].late;
-	return steps[step].limit;
+	return seen_of(w)->state;
+}
+
+uint64_t state_limit(struct state_where w, enum vitaled_reason *ret_reason)
+{
+	*ret_reason = seen_of(w)->late;
+	return seen_of(w)->limit;
 }
 
 /* Somebody said no, and rightly: not an error. */
@@ -155,7 +308,7 @@ static bool is_closing(enum vitaled_reason r)
 
 enum session_state state_of_end(enum session_step step, enum vitaled_reason r)
 {
-	if (step == SESSION_STEP_UNLOCKED || is_closing(r)) {
+	if ((step >= SESSION_STEP_UNLOCKED && step < SESSION_STEP_ENDED) || is_closing(r)) {
 		return SESSION_STATE_LOCKED;
 	}
 	return is_refusal(r) ? SESSION_STATE_REFUSED : SESSION_STATE_FAILED;

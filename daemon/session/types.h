@@ -59,8 +59,9 @@ struct session_activity {
 	char sector[8];	    /* SA07 */
 };
 
-struct session_professional {	    /* known after READING; activities after PIN */
-	struct trust_person person; /* from the signature certificate */
+struct session_professional {		  /* known after READING; activities after PIN */
+	struct trust_person person;	  /* from the signature certificate */
+	enum trust_revocation revocation; /* of the signature certificate */
 	char speciality[16];
 	struct session_activity activities[16];
 	size_t n_activities;

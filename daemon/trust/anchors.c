@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/trust/revocation.h"
+
 enum anchor_outcome {
 	ANCHOR_BAD = 1, /* the file is no anchor */
 };
@@ -51,6 +53,8 @@ struct trust *trust_free(struct trust *t)
 		return NULL;
 	for (size_t n = 0; n < NATURE_COUNT; n++)
 		X509_STORE_free(t->of[n].store);
+	for (size_t i = 0; i < t->n_lists; i++)
+		revocation_free(t->lists[i]);
 	free(t);
 	return NULL;
 }
@@ -112,6 +116,16 @@ static bool elsewhere(const struct trust *t, const struct trust_nature *own, X50
 	return false;
 }
 
+/* An anchor has no password; OpenSSL would ask the terminal for one. */
+static int no_password(char *to, int size, int writing, void *user)
+{
+	(void)to;
+	(void)size;
+	(void)writing;
+	(void)user;
+	return -1;
+}
+
 /* Return: 0, a fault or ANCHOR_BAD. */
 static int load_pem(struct trust *t, struct trust_nature *of, struct view file)
 {
@@ -123,7 +137,7 @@ static int load_pem(struct trust *t, struct trust_nature *of, struct view file)
 		return crypto_fault();
 	for (;;) {
 		_cleanup_(crypto_x509_put) X509 *cert =
-			PEM_read_bio_X509(bio, NULL, NULL, NULL);
+			PEM_read_bio_X509(bio, NULL, no_password, NULL);
 
 		if (!cert)
 			break;

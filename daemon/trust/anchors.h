@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /* What stands behind struct trust; of this room only. */
+#include "daemon/limits.h"
 #include "daemon/trust/trust.h"
 #include "record/crypto.h"
 
@@ -22,8 +23,17 @@ struct trust_nature {
 };
 
 struct trust {
-	struct trust_nature of[NATURE_COUNT]; /* of[NATURE_UNKNOWN] stays empty */
+	struct trust_nature of[NATURE_COUNT];	   /* of[NATURE_UNKNOWN] stays empty */
+	struct revocation *lists[LIMIT_CRL_FILES]; /* revocation.h; one an issuer and point */
+	size_t n_lists;
 };
+
+/** trust_parse() - exactly one certificate. Return: 0, a fault or TRUST_MALFORMED. */
+int trust_parse(struct view der, X509 **ret) _must_check_;
+/** trust_chain() - which nature's anchors verify @cert, whatever the time. @ret_chain: NULL, or gets
+ *  the chain from @cert to the anchor. Return: 0, a fault or an outcome of trust_x509(). */
+int trust_chain(const struct trust *t, X509 *cert, enum nature *ret,
+	STACK_OF(X509) * *ret_chain) _must_check_;
 
 /** person_read() - the profile of facts IGC-Santé, from a certificate that was verified.
  *  @ret: sha256 and nature are not its business. Return: 0, a fault or TRUST_MALFORMED. */

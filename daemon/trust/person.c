@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The IGC-Santé profile of a professional's certificate: subject (its name is one multi-valued
- * RDN) and the extensions below 1.2.250.1.71. Card type, category and card number must be there,
- * since who may do what hangs on them; profession, speciality, name and organisation may be absent
- * (cards without a person's name). Anything twice, of another type, too long or with control
- * characters is malformed: nothing is guessed.
+ * RDN) and the extensions below 1.2.250.1.71. Category and card number must be there: the one says
+ * that this is a card at all, the other binds it to the chip. Card type (old cards: CPX), profession,
+ * speciality, name and organisation may be absent (cards of directors and staff without a person's
+ * name). Anything twice, of another type, too long or with control characters is malformed: nothing
+ * is guessed. Codes that no table knows are no reason to refuse.
  */
 #include <errno.h>
 #include <openssl/objects.h>
@@ -17,6 +18,9 @@
 #define DER_OCTET_STRING     0x04
 #define DER_UTF8_STRING	     0x0c
 #define DER_PRINTABLE_STRING 0x13
+
+#define CATEGORY_CARD	   0x00 /* table G01 */
+#define CATEGORY_TEST_CARD 0x80
 
 enum field_outcome {
 	FIELD_ABSENT = 1,
@@ -111,6 +115,18 @@ static int extension_u8(X509 *cert, const char *oid, uint32_t tag, uint8_t *ret)
 	return 0;
 }
 
+/* Responsibility and future profession are known by their OIDs alone, no certificate with them is
+ * public: a number as INTEGER or as one byte is read, any other form counts as absent, since they
+ * say who somebody is and open nothing. */
+static int extension_code(X509 *cert, const char *oid, uint8_t *ret)
+{
+	int r = extension_u8(cert, oid, DER_INTEGER, ret);
+
+	if (r == FIELD_BROKEN)
+		r = extension_u8(cert, oid, DER_OCTET_STRING, ret);
+	return r < 0 ? trace(r) : 0;
+}
+
 static int extension_text(X509 *cert, const char *oid, char *ret, size_t size)
 {
 	struct tlv t;
@@ -163,19 +179,27 @@ static int read_extensions(X509 *cert, struct trust_person *p)
 		uint8_t *to;
 		bool required;
 	} numbers[] = {
-		{"1.2.250.1.71.1.2.2", DER_INTEGER, &p->card_type, true},
+		{"1.2.250.1.71.1.2.2", DER_INTEGER, &p->card_type, false},
 		{"1.2.250.1.71.1.2.5", DER_OCTET_STRING, &p->category, true},
 		{"1.2.250.1.71.1.2.7", DER_INTEGER, &p->profession, false},
 	};
 
 	int r;
 
+	p->card_type = TRUST_CARD_TYPE_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		r = settle(extension_u8(cert, numbers[i].oid, numbers[i].tag, numbers[i].to),
 			numbers[i].required);
 		if (r != 0)
 			return trace(r);
 	}
+	if (p->category != CATEGORY_CARD && p->category != CATEGORY_TEST_CARD)
+		return TRUST_MALFORMED; /* a security module, a software certificate: no card */
+	r = extension_code(cert, "1.2.250.1.71.1.2.8", &p->future_profession);
+	if (r == 0)
+		r = extension_code(cert, "1.2.250.1.71.1.2.12", &p->responsibility);
+	if (r != 0)
+		return trace(r);
 	r = settle(extension_text(
 			   cert, "1.2.250.1.71.1.2.3", p->card_number, sizeof(p->card_number)),
 		true);

@@ -19,8 +19,7 @@
 #define AUTH_LEVEL 2	 /* OpenSSL's: RSA of 2048 bits and no SHA-1 in the chain */
 #define RSA_BITS   2048
 
-/* Exactly one certificate. Return: 0, a fault or TRUST_MALFORMED. */
-static int parse_der(struct view der, X509 **ret)
+int trust_parse(struct view der, X509 **ret)
 {
 	const unsigned char *at = der.data;
 	X509 *cert;
@@ -58,9 +57,10 @@ static enum trust_outcome chain_outcome(int error)
 	}
 }
 
-/* The chain from @cert to an anchor of @of; @now in seconds, or 0 to leave the clock out.
- * Return: 0, a fault or an outcome of trust_x509(). */
-static int check_chain(const struct trust_nature *of, X509 *cert, time_t now)
+/* The chain from @cert to an anchor of @of; @now in seconds, or 0 to leave the clock out. @ret_chain:
+ * NULL, or gets it. Return: 0, a fault or an outcome of trust_x509(). */
+static int check_chain(
+	const struct trust_nature *of, X509 *cert, time_t now, STACK_OF(X509) * *ret_chain)
 {
 	_cleanup_(crypto_store_ctx_put) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	X509_VERIFY_PARAM *param;
@@ -77,6 +77,10 @@ static int check_chain(const struct trust_nature *of, X509 *cert, time_t now)
 		(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
 	ok = X509_verify_cert(ctx);
 	error = X509_STORE_CTX_get_error(ctx);
+	if (ok == 1 && ret_chain) {
+		*ret_chain = X509_STORE_CTX_get1_chain(ctx);
+		return *ret_chain ? 0 : crypto_fault();
+	}
 	if (ok == 1)
 		return 0;
 	if (error == X509_V_ERR_OUT_OF_MEM)
@@ -85,9 +89,9 @@ static int check_chain(const struct trust_nature *of, X509 *cert, time_t now)
 	return trace(crypto_refused((int)outcome));
 }
 
-/* Which nature's anchors verify @cert, whatever the time. The worst of the answers that say more
- * than "stranger" is kept. */
-static int find_nature(const struct trust *t, X509 *cert, enum nature *ret)
+/* The worst of the answers that say more than "stranger" is kept. */
+int trust_chain(
+	const struct trust *t, X509 *cert, enum nature *ret, STACK_OF(X509) * *ret_chain)
 {
 	int answer = TRUST_STRANGER;
 
@@ -96,7 +100,7 @@ static int find_nature(const struct trust *t, X509 *cert, enum nature *ret)
 
 		if (t->of[n].n_x509 == 0)
 			continue;
-		r = check_chain(&t->of[n], cert, 0);
+		r = check_chain(&t->of[n], cert, 0, ret_chain);
 		if (r == 0)
 			*ret = n;
 		if (r <= 0)
@@ -116,9 +120,9 @@ int trust_x509(const struct trust *t, struct view der, uint64_t now, bool signin
 	time_t seconds = (time_t)(now / USEC_PER_SEC);
 	int r;
 
-	r = parse_der(der, &cert);
+	r = trust_parse(der, &cert);
 	if (r == 0)
-		r = find_nature(t, cert, &nature);
+		r = trust_chain(t, cert, &nature, NULL);
 	if (r == 0)
 		r = person_read(cert, signing, &p);
 	if (r != 0)
@@ -127,7 +131,7 @@ int trust_x509(const struct trust *t, struct view der, uint64_t now, bool signin
 	if (r < 0)
 		return trace(r);
 	p.nature = nature;
-	r = check_chain(&t->of[nature], cert, seconds ? seconds : 1);
+	r = check_chain(&t->of[nature], cert, seconds ? seconds : 1, NULL);
 	if (r == 0 || r == TRUST_EXPIRED)
 		*ret = p;
 	return trace(r);
@@ -143,7 +147,7 @@ int trust_rsa(struct view der, struct view data, struct view signature)
 
 	if (!ctx)
 		return crypto_fault();
-	r = parse_der(der, &cert);
+	r = trust_parse(der, &cert);
 	if (r != 0)
 		return r < 0 ? trace(r) : TRUST_FALSE;
 	key = X509_get0_pubkey(cert);
@@ -215,5 +219,10 @@ bool trust_cvc_matches(const struct cvc *c, struct view serial, char letter)
 	buf_put_str(&name, "00001");
 	return !digits.failed && !name.failed &&
 	       view_equal(buf_view(&name), view_str(c->chr)) &&
-	       (letter == 'V') == (c->role == 0);
+	       (letter == 'V') == (c->role == CVC_ROLE_PATIENT) && c->role != CVC_ROLE_ROOT;
+}
+
+uint8_t trust_role(const struct trust_person *p)
+{
+	return p->profession ? p->profession : CVC_ROLE_STAFF;
 }

@@ -34,18 +34,23 @@ enum trust_outcome {
 	TRUST_FALSE,	     /* a signature does not verify */
 };
 
-/* card_type of table G02, category of G01, profession of G15: facts/cards.md, IGC-Santé profile */
+#define TRUST_CARD_TYPE_NONE                                                                   \
+	0xFFU /* the certificate does not say: some card of the family (CPX) */
+
+/* The IGC-Santé profile (facts/cards.md §2.7); labels of the codes: base/codes.h */
 struct trust_person {
 	enum nature nature;
 	char national_id[64];	/* CN */
-	char surname[128];	/* SN; empty on non-nominative cards */
-	char given[128];	/* GN */
+	char surname[128];	/* SN; empty on cards without a person's name */
+	char given[128];	/* GN; the same */
 	char organisation[128]; /* O */
 	char card_number[32];	/* 1.2.250.1.71.1.2.3, "8025000001/dddddddddd" */
-	uint8_t card_type;	/* 1.2.250.1.71.1.2.2; 00 CPS, 01 CPF, 02 CPE, 03 CPA */
-	uint8_t category;	/* 1.2.250.1.71.1.2.5; 80.. = test */
-	uint8_t profession;	/* 1.2.250.1.71.1.2.7; 0 when absent */
-	char speciality[16];	/* 1.2.250.1.71.4.2.5; empty when absent */
+	uint8_t card_type;	/* 1.2.250.1.71.1.2.2, G02: 00 CPS, 01 CPF, 02 CPE, 03 CPA */
+	uint8_t category;	/* 1.2.250.1.71.1.2.5, G01: 00 card, 80 test card; no other */
+	uint8_t profession;	/* 1.2.250.1.71.1.2.7, G15; 0 when absent */
+	uint8_t future_profession; /* 1.2.250.1.71.1.2.8, G16: in training; 0 when absent */
+	uint8_t responsibility; /* 1.2.250.1.71.1.2.12, G04: 01 head, 02 deputy; 0 when absent */
+	char speciality[16];	/* 1.2.250.1.71.4.2.5, R01; empty when absent */
 	uint8_t sha256[32];	/* of the DER */
 };
 
@@ -61,14 +66,32 @@ struct trust_person {
 int trust_x509(const struct trust *t, struct view der, uint64_t now, bool signing,
 	struct trust_person *ret) _must_check_;
 
+enum trust_revocation {
+	TRUST_REVOCATION_UNKNOWN = 0, /* no list of its issuer, or one past its nextUpdate */
+	TRUST_REVOCATION_GOOD,
+	TRUST_REVOCATION_REVOKED,
+};
+
+const char *trust_revocation_word(enum trust_revocation r); /* unknown, good, revoked */
+
+/** trust_revocation() - what the lists handed in (revocation.h) say of certificate @der.
+ *  A list past its nextUpdate still tells REVOKED, but never GOOD. */
+enum trust_revocation trust_revocation(const struct trust *t, struct view der, uint64_t now);
+
 /** trust_cvc() - parse and verify a card's role certificate against the roots.
  *  @ret_nature: of the root. Return: 0, a fault, MALFORMED, STRANGER, EXPIRED, FALSE. */
 int trust_cvc(const struct trust *t, struct view certificate, uint64_t now, struct cvc *ret_c,
 	enum nature *ret_nature) _must_check_;
 
 /** trust_cvc_matches() - whether @c's CHR carries the last 8 digits of @serial (value of 5A) and
- *  @letter ('V' or 'P'). */
+ *  @letter ('V' or 'P'), and its role is one of that side: V has CVC_ROLE_PATIENT, P any but that
+ *  and CVC_ROLE_ROOT. */
 bool trust_cvc_matches(const struct cvc *c, struct view serial, char letter);
+
+/** trust_role() - the role that the certificate of @p's card must have: the profession, or
+ *  CVC_ROLE_STAFF for who has none (CPE, CPA, directors, in training). It opens nothing by itself:
+ *  rights look at @p. */
+uint8_t trust_role(const struct trust_person *p);
 
 /** trust_rsa() - RSA-SHA256 PKCS#1 v1.5 over @data with the key of certificate @der.
  *  Return: 0, a fault or TRUST_FALSE. */

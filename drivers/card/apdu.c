@@ -26,6 +26,13 @@ void apdu_begin(struct apdu *a, uint64_t deadline)
 	a->bytes_left = APDU_BYTES_MAX;
 }
 
+uint64_t apdu_others(const struct apdu *a)
+{
+	uint64_t others = clock_monotonic() + APDU_OTHERS_USEC;
+
+	return others < a->deadline ? others : a->deadline;
+}
+
 /* -- pure ---------------------------------------------------------------------------------------- */
 
 int apdu_parse(struct view answer, size_t le, struct view *ret_data, uint16_t *ret_sw)
@@ -85,6 +92,7 @@ int apdu_from_transport(int r)
 	}
 	switch ((enum transport_outcome)r) {
 	case TRANSPORT_GONE:
+	case TRANSPORT_TOUCHED: /* who can live with that asks before (serve.c) */
 		return CARD_GONE;
 	case TRANSPORT_MUTE:
 		return CARD_MUTE;
@@ -96,26 +104,38 @@ int apdu_from_transport(int r)
 		return CARD_NO_READER;
 	case TRANSPORT_BROKEN:
 		return CARD_BROKEN;
+	case TRANSPORT_CANCELLED:
+		return CARD_CANCELLED;
+	case TRANSPORT_LATE:
+		return CARD_LATE;
+	case TRANSPORT_REFUSED:
+		return CARD_PIN_REFUSED;
+	case TRANSPORT_NO_PINPAD:
+		return CARD_ABSENT;
 	}
 	return CARD_BROKEN;
 }
 
-/* Send @line, take an answer of up to @le bytes into @raw, count. */
-static int transmit(struct apdu *a, struct view line, size_t data_in, size_t le,
-	struct buf *raw, struct view *ret_data, uint16_t *ret_sw)
+/* The line is about to be used. Return: 0, or CARD_MUTE behind the deadline. */
+static int prepare_line(struct apdu *a, struct buf *raw)
 {
-	int r;
-
 	if (clock_monotonic() >= a->deadline) {
 		return CARD_MUTE;
 	}
+	if (a->before) {
+		a->before(a->user);
+	}
 	buf_reset(raw);
 	a->tpdus++;
-	r = apdu_from_transport(
-		a->transport->ops->transmit(a->transport, line, a->deadline, raw));
-	if (r != 0) {
-		return trace(r);
-	}
+	return 0;
+}
+
+/* An answer of up to @le bytes has come into @raw: split and count it. */
+static int take_answer(struct apdu *a, const struct buf *raw, size_t data_in, size_t le,
+	struct view *ret_data, uint16_t *ret_sw)
+{
+	int r;
+
 	if (buf_check(raw) < 0) {
 		return CARD_BROKEN;
 	}
@@ -131,6 +151,20 @@ static int transmit(struct apdu *a, struct view line, size_t data_in, size_t le,
 	return 0;
 }
 
+/* Send @line, take an answer of up to @le bytes into @raw, count. */
+static int transmit(struct apdu *a, struct view line, size_t data_in, size_t le,
+	struct buf *raw, struct view *ret_data, uint16_t *ret_sw)
+{
+	int r;
+
+	r = prepare_line(a, raw);
+	if (r == 0) {
+		r = apdu_from_transport(
+			a->transport->ops->transmit(a->transport, line, apdu_others(a), raw));
+	}
+	return r != 0 ? trace(r) : trace(take_answer(a, raw, data_in, le, ret_data, ret_sw));
+}
+
 int apdu_send_once(struct apdu *a, struct view command, uint16_t *ret_sw)
 {
 	_cleanup_(buf_done) struct buf raw = BUF_NULL(ANSWER_ROOM);
@@ -138,6 +172,29 @@ int apdu_send_once(struct apdu *a, struct view command, uint16_t *ret_sw)
 	struct view data;
 
 	return trace(transmit(a, command, data_in, 0, &raw, &data, ret_sw));
+}
+
+int apdu_secure(struct apdu *a, const struct transport_pin *pin, uint16_t *ret_sw)
+{
+	_cleanup_(buf_done) struct buf raw = BUF_NULL(ANSWER_ROOM);
+	size_t data_in = pin->command.len > HEADER ? pin->command.len - HEADER : 0;
+	struct view data;
+	int r;
+
+	if (!a->transport->ops->secure) {
+		return CARD_ABSENT;
+	}
+	r = prepare_line(a, &raw);
+	if (r != 0) {
+		return r;
+	}
+	r = apdu_from_transport(
+		a->transport->ops->secure(a->transport, pin, apdu_others(a), &raw));
+	if (r == CARD_CANCELLED || r == CARD_LATE || r == CARD_PIN_REFUSED ||
+		r == CARD_ABSENT) {
+		a->tpdus--; /* the reader's own word: nothing went to the card */
+	}
+	return r != 0 ? trace(r) : trace(take_answer(a, &raw, data_in, 0, &data, ret_sw));
 }
 
 /* -- one exchange -------------------------------------------------------------------------------- */
@@ -148,6 +205,8 @@ struct exchange {
 	bool resent;		 /* 6CXX was honoured for it */
 	size_t wanted;		 /* bytes that the caller asked in all */
 	size_t got;
+	size_t last; /* bytes of this round's answer */
+	bool asked;  /* GET RESPONSE was sent */
 	uint16_t sw;
 };
 
@@ -184,9 +243,10 @@ static int prepare(const struct apdu *a, struct exchange *x)
 	if (sw1 != 0x61 || x->wanted == 0) {
 		return 1;
 	}
-	if (!wants(x, le)) {
-		return CARD_BROKEN; /* more than was asked */
+	if (!wants(x, le) || (x->asked && x->last == 0)) {
+		return CARD_BROKEN; /* more than was asked, or promised for ever */
 	}
+	x->asked = true;
 	x->now = (struct apdu_command){
 		.cla = (uint8_t)(x->now.cla & ~CLA_CHAIN),
 		.ins = APDU_GET_RESPONSE,
@@ -225,6 +285,7 @@ static int exchange(
 			return CARD_BROKEN; /* longer than the caller can use */
 		}
 		x.got += data.len;
+		x.last = data.len;
 		r = prepare(a, &x);
 		if (r != 0) {
 			*ret_sw = x.sw;

@@ -23,6 +23,8 @@
 enum apdu_ins {
 	APDU_VERIFY = 0x20,
 	APDU_MSE = 0x22,
+	APDU_CHANGE_REFERENCE_DATA = 0x24,
+	APDU_RESET_RETRY_COUNTER = 0x2C,
 	APDU_PSO = 0x2A,
 	APDU_EXTERNAL_AUTHENTICATE = 0x82,
 	APDU_GET_CHALLENGE = 0x84,
@@ -33,11 +35,18 @@ enum apdu_ins {
 	APDU_GET_DATA = 0xCB,
 };
 
+/* How long the engine waits for another program that holds the reader: microseconds, 500 ms less
+ * than the broker waits for a sign of life. */
+#define APDU_OTHERS_USEC 3500000U
+
 /** struct apdu - the engine on one transport, and what it has counted. */
 struct apdu {
 	struct transport *transport; /* borrowed */
-	uint64_t deadline;	     /* CLOCK_MONOTONIC microseconds, of the request */
-	size_t bytes_left;	     /* of APDU_BYTES_MAX */
+	/* called before every command on the line, for the owner's sign of life; NULL: nobody */
+	void (*before)(void *user);
+	void *user;
+	uint64_t deadline;   /* CLOCK_MONOTONIC microseconds, of the request */
+	size_t bytes_left;   /* of APDU_BYTES_MAX */
 	size_t block;	     /* most bytes that this card gives at once, as far as known */
 	uint32_t tpdus;	     /* commands on the line */
 	uint32_t characters; /* on the line, both directions: apdu_characters() */
@@ -55,6 +64,9 @@ struct apdu_command {
 void apdu_init(struct apdu *a, struct transport *t);
 /** apdu_begin() - a new request: its deadline, and its bytes anew. */
 void apdu_begin(struct apdu *a, uint64_t deadline);
+/** apdu_others() - until when to wait for other programs, from now: APDU_OTHERS_USEC, within the
+ *  deadline of the request. */
+uint64_t apdu_others(const struct apdu *a);
 
 /**
  * apdu_exchange() - one command with everything that belongs to its answer
@@ -63,7 +75,7 @@ void apdu_begin(struct apdu *a, uint64_t deadline);
  *
  * Return: 0 when the card has answered, whatever it said; a fault; CARD_GONE, CARD_MUTE (also:
  * deadline), CARD_BUSY, CARD_NO_SERVICE, CARD_NO_READER, or CARD_BROKEN (an answer that is none,
- * longer than asked, or without end).
+ * longer than asked, or without end: 61XX after a GET RESPONSE that brought nothing ends it too).
  */
 int apdu_exchange(struct apdu *a, const struct apdu_command *c, struct buf *answer,
 	uint16_t *ret_sw) _must_check_;
@@ -74,6 +86,12 @@ int apdu_exchange(struct apdu *a, const struct apdu_command *c, struct buf *answ
  * Return: as apdu_exchange().
  */
 int apdu_send_once(struct apdu *a, struct view command, uint16_t *ret_sw) _must_check_;
+
+/**
+ * apdu_secure() - one command completed on the reader's keypad, exactly once
+ * Return: as apdu_exchange(), and CARD_CANCELLED, CARD_LATE, CARD_PIN_REFUSED, CARD_ABSENT (no keypad).
+ */
+int apdu_secure(struct apdu *a, const struct transport_pin *pin, uint16_t *ret_sw) _must_check_;
 
 /** apdu_from_transport() - what @r of a transport's function means as a card_outcome. */
 int apdu_from_transport(int r) _must_check_;

@@ -151,6 +151,29 @@ bool atr_matches(const struct atr *a, struct view pattern, struct view mask)
 	return true;
 }
 
+/* Whether @half (0..15) is what the character @c of a pattern stands for. */
+static bool half_like(uint8_t half, uint8_t c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	return c == '?' || c == (uint8_t)digits[half & 0x0F];
+}
+
+bool atr_like(const struct atr *a, const char *pattern, bool historical)
+{
+	struct reader own = reader_of(historical ? atr_view_historical(a) : atr_view(a));
+	struct reader like = reader_of(view_str(pattern));
+	bool same = historical ? own.left * 2 >= like.left : own.left * 2 == like.left;
+
+	while (same && like.left > 0) {
+		uint8_t byte = reader_u8(&own);
+
+		same = half_like(byte >> 4, reader_u8(&like));
+		same = half_like(byte, reader_u8(&like)) && same && !like.failed;
+	}
+	return same;
+}
+
 unsigned atr_fi(const struct atr *a)
 {
 	unsigned fi = 0;

@@ -61,13 +61,19 @@ int atr_parse(struct view bytes, struct atr *ret_atr) _must_check_;
 struct view atr_view(const struct atr *a);		 /* the bytes, borrowed */
 struct view atr_view_historical(const struct atr *a);	 /* borrowed */
 bool atr_offers(const struct atr *a, unsigned protocol); /* T = 0..14 */
-/** atr_matches() - whether all bytes equal @pattern where @mask has bits; lengths must be equal. */
+/** atr_matches() - whether all bytes equal @pattern where @mask has bits; lengths must be
+ * equal. */
 bool atr_matches(const struct atr *a, struct view pattern, struct view mask);
+/** atr_like() - whether all bytes look like @pattern, two characters a byte, "?" any half of one;
+ *  @historical: whether the historical bytes begin like it. A bad pattern fits nothing. */
+bool atr_like(const struct atr *a, const char *pattern, bool historical);
 
-/* -- transmission parameters (§8.3, tables 7 and 8). A reserved value counts as the default. ---- */
+/* -- transmission parameters (§8.3, tables 7 and 8). A reserved value counts as the
+ * default. */
 unsigned atr_fi(const struct atr *a); /* clock rate conversion integer, default 372 */
 unsigned atr_di(const struct atr *a); /* baud rate adjustment integer, default 1 */
-/** atr_guard_time() - GT in etu between leading edges of characters: 12 + N; N=255: 12, T=1: 11. */
+/** atr_guard_time() - GT in etu between leading edges of characters: 12 + N; N=255: 12,
+ * T=1: 11. */
 unsigned atr_guard_time(const struct atr *a, unsigned protocol);
 /** atr_character_ns() - nanoseconds of one character with Fi, Di at @hz: GT * Fi / (Di * f). */
 uint64_t atr_character_ns(const struct atr *a, unsigned protocol, unsigned hz);

@@ -5,12 +5,18 @@
  * hears of a card. It dies with the broker, and whatever it knew dies with it.
  *
  * Exit status: 0 after CLOSE or when the broker hung up; 1 the process could not be set up;
- * 2 the filter could not be loaded; 3 the broker sent what is no request, or the link failed.
+ * 2 the filter could not be loaded; 3 the broker sent what is no request, or the link failed; 4 a
+ * call into the reader did not come back, and the request was answered by the clock (stuck.h).
+ *
+ * It may be started long before there is a card: it then sleeps in one recvmsg, with no timer, and
+ * keeps its context. When pcscd went away meanwhile the context is dead, the filter allows no other,
+ * and OPEN answers CARD_NO_SERVICE: the broker takes a fresh process.
  */
 #include <seccomp.h>
 
 #include "base/link.h"
 #include "drivers/card/serve.h"
+#include "drivers/card/stuck.h"
 #include "drivers/reader/confine.h"
 
 enum exit_status {
@@ -27,6 +33,8 @@ static int confine(int pcsc)
 		{SCMP_SYS(read), CONFINE_ANY_FD},
 		/* and is closed here, as is any descriptor that came uninvited */
 		{SCMP_SYS(close), CONFINE_ANY_FD},
+		/* the clock that answers when the reader does not come back */
+		{SCMP_SYS(setitimer), CONFINE_ANY_FD},
 	};
 
 	return trace(confine_load(LINK_CHILD_FD, pcsc, rules, ARRAY_LEN(rules)));
@@ -55,7 +63,7 @@ int main(void)
 	enum exit_status status;
 	int pcsc = -1;
 
-	if (confine_start() < 0 || pcsc_new(&t, &pcsc) < 0) {
+	if (confine_start() < 0 || stuck_init(LINK_CHILD_FD) < 0 || pcsc_new(&t, &pcsc) < 0) {
 		confine_exit(EXIT_SETUP);
 	}
 	status = serve(t, pcsc);

@@ -10,6 +10,7 @@
 #include "base/tlv.h"
 #include "drivers/card/sw.h"
 
+#define CLA_OLD	    0xA0U
 #define P2_NO_FCI   0x0CU
 #define SFI_FLAG    0x80U
 #define OFFSET_MAX  0x7FFFU
@@ -56,7 +57,7 @@ static int ask(struct apdu *a, const struct apdu_command *c, size_t len, struct 
 	return trace(r);
 }
 
-/* -- SELECT -------------------------------------------------------------------------------------- */
+/* -- SELECT -------------------------------------------------------------------------------- */
 
 static int select_by(struct apdu *a, uint8_t cla, uint8_t p1, struct view data)
 {
@@ -96,7 +97,16 @@ int iso7816_select_path(struct apdu *a, uint8_t cla, struct view path)
 	return trace(select_by(a, cla, 0x09, path));
 }
 
-/* -- READ BINARY --------------------------------------------------------------------------------- */
+int iso7816_select_old_root(struct apdu *a)
+{
+	static const uint8_t mf[] = {0x3F, 0x00};
+
+	return trace(tell(a,
+		&(struct apdu_command){.cla = CLA_OLD, .ins = APDU_SELECT, .data = VIEW(mf)},
+		sw_outcome_old));
+}
+
+/* -- READ BINARY --------------------------------------------------------------------------- */
 
 int iso7816_read(
 	struct apdu *a, uint8_t cla, uint8_t sfi, size_t offset, size_t le, struct buf *out)
@@ -129,7 +139,7 @@ static int read_on(struct apdu *a, uint8_t cla, size_t start, size_t want, struc
 	}
 	got = out->len - before;
 	if (got < want) {
-		if (got < BLOCK_LEAST || a->block <= got) {
+		if (got < BLOCK_LEAST) {
 			return CARD_BROKEN;
 		}
 		a->block = got;
@@ -137,16 +147,33 @@ static int read_on(struct apdu *a, uint8_t cla, size_t start, size_t want, struc
 	return 0;
 }
 
-int iso7816_read_object(struct apdu *a, uint8_t cla, size_t guess, struct buf *out)
+/* Whether @head begins with the bytes of @tag. */
+static bool begins_with(struct view head, uint32_t tag)
+{
+	struct reader r = reader_of(head);
+	uint32_t first = 0;
+
+	for (uint32_t left = tag; left > 0; left >>= 8) {
+		first = first << 8 | reader_u8(&r);
+	}
+	return !r.failed && first == tag;
+}
+
+int iso7816_read_object(
+	struct apdu *a, uint8_t cla, const struct iso7816_file *f, struct buf *out)
 {
 	size_t start = out->len;
-	size_t first = guess == ISO7816_WHOLE || guess > a->block ? a->block : guess;
+	size_t first = f->guess == ISO7816_WHOLE || f->guess > a->block ? a->block : f->guess;
 	size_t total = 0;
 	int r;
 
-	r = iso7816_read(a, cla, 0, 0, first, out);
+	r = iso7816_read(a, cla, f->sfi, 0, first, out);
 	if (r != CARD_DONE) {
 		return trace(r);
+	}
+	if (f->tag != 0 && !begins_with(view_sub(buf_view(out), start, out->len), f->tag)) {
+		buf_truncate(out, start);
+		return CARD_ABSENT;
 	}
 	if (tlv_total(view_sub(buf_view(out), start, out->len), &total) != 0 ||
 		total > ISO7816_FILE_MAX) {
@@ -183,18 +210,26 @@ static bool complete(struct view v)
 	return q == TLV_END;
 }
 
-int iso7816_read_objects(struct apdu *a, uint8_t cla, uint8_t sfi, struct buf *out)
+/* Bytes to ask for when @got of a file of @guess bytes are there. */
+static size_t next_part(const struct apdu *a, size_t guess, size_t got)
+{
+	return guess > got && guess - got < a->block ? guess - got : a->block;
+}
+
+int iso7816_read_objects(
+	struct apdu *a, uint8_t cla, const struct iso7816_file *f, struct buf *out)
 {
 	size_t start = out->len;
-	size_t got;
-	bool whole;
 
-	do {
+	for (;;) {
 		size_t before = out->len;
+		size_t want = next_part(a, f->guess, before - start);
+		size_t got;
+		bool whole;
 		int r;
 
 		r = iso7816_read(
-			a, cla, before == start ? sfi : 0, before - start, a->block, out);
+			a, cla, before == start ? f->sfi : 0, before - start, want, out);
 		if (r != CARD_DONE) {
 			return trace(r);
 		}
@@ -203,16 +238,19 @@ int iso7816_read_objects(struct apdu *a, uint8_t cla, uint8_t sfi, struct buf *o
 			return CARD_BROKEN;
 		}
 		whole = complete(view_sub(buf_view(out), start, out->len));
-		if (got < a->block && !whole && got >= BLOCK_LEAST) {
-			a->block = got; /* it goes on: so this is what the card gives at once */
-		} else if (got < a->block) {
-			break;
+		if (whole && (got < want || out->len - start == f->guess)) {
+			return 0;
 		}
-	} while (got > 0);
-	return whole ? 0 : CARD_BROKEN;
+		if (got < want && got < BLOCK_LEAST) {
+			return CARD_BROKEN;
+		}
+		if (got < want) {
+			a->block = got; /* it goes on: so this is what the card gives at once */
+		}
+	}
 }
 
-/* -- data objects and codes ---------------------------------------------------------------------- */
+/* -- data objects and codes ---------------------------------------------------------------- */
 
 int iso7816_get_data(struct apdu *a, uint8_t cla, uint16_t p1p2, struct view data, size_t le,
 	struct buf *out)
@@ -227,16 +265,22 @@ int iso7816_get_data(struct apdu *a, uint8_t cla, uint16_t p1p2, struct view dat
 		sw_outcome, out));
 }
 
-int iso7816_verify_once(struct apdu *a, struct view command, uint8_t *ret_tries)
+int iso7816_code_once(struct apdu *a, const struct iso7816_code *c, uint8_t *ret_tries)
 {
 	uint16_t sw = 0;
 	int r;
 
-	r = apdu_send_once(a, command, &sw);
+	r = c->keypad ? apdu_secure(a, c->keypad, &sw) : apdu_send_once(a, c->command, &sw);
 	if (r != 0) {
 		return trace(r);
 	}
-	return sw_outcome_verify(sw, ret_tries);
+	return c->outcome_of(sw, ret_tries);
+}
+
+int iso7816_plain(struct apdu *a, uint8_t cla, uint8_t ins, uint8_t p1, uint8_t p2)
+{
+	return trace(tell(a, &(struct apdu_command){.cla = cla, .ins = ins, .p1 = p1, .p2 = p2},
+		sw_outcome));
 }
 
 int iso7816_verify_state(struct apdu *a, uint8_t cla, uint8_t ref, uint8_t *ret_tries)
@@ -253,7 +297,7 @@ int iso7816_verify_state(struct apdu *a, uint8_t cla, uint8_t ref, uint8_t *ret_
 	return sw_outcome_verify(sw, ret_tries);
 }
 
-/* -- security environment and authentication ----------------------------------------------------- */
+/* -- security environment and authentication ----------------------------------------------- */
 
 int iso7816_mse(struct apdu *a, uint8_t cla, uint8_t p1, uint8_t p2, struct view data)
 {

@@ -19,6 +19,8 @@ int iso7816_select_id(struct apdu *a, uint8_t cla, uint16_t fid) _must_check_;
 int iso7816_select_ef(struct apdu *a, uint8_t cla, uint16_t fid) _must_check_;
 /* P1 = 09 as the CPS3 wants it: @path begins with 3F00 (facts: card ANS sources, OpenSC). */
 int iso7816_select_path(struct apdu *a, uint8_t cla, struct view path) _must_check_;
+/* The MF of a card that speaks GSM 11.11 (CLA A0, 9FXX), as the CPS2ter does. */
+int iso7816_select_old_root(struct apdu *a) _must_check_;
 
 /**
  * iso7816_read() - READ BINARY, §11.3.3, up to @le bytes appended to @out; fewer (or none) at the end
@@ -28,31 +30,52 @@ int iso7816_select_path(struct apdu *a, uint8_t cla, struct view path) _must_che
 int iso7816_read(struct apdu *a, uint8_t cla, uint8_t sfi, size_t offset, size_t le,
 	struct buf *out) _must_check_;
 
+/** struct iso7816_file - how a file is read. */
+struct iso7816_file {
+	uint8_t sfi;  /* as iso7816_read() */
+	size_t guess; /* bytes of the first read, the file's expected size, or ISO7816_WHOLE */
+	uint32_t tag; /* read_object: the object that it must begin with, 0: any */
+};
+
 /**
- * iso7816_read_object() - the one BER-TLV object that the current file begins with
- * @guess:  bytes of the first read, the object's expected size, or ISO7816_WHOLE
+ * iso7816_read_object() - the one BER-TLV object that a file begins with
  * @out:    gets the whole object, not what follows it
  *
+ * CARD_ABSENT when it begins with something else than the tag or is empty (with a tag only);
  * CARD_BROKEN when it is cut short, longer than ISO7816_FILE_MAX or no BER-TLV; also when the file
  * is empty.
  */
-int iso7816_read_object(
-	struct apdu *a, uint8_t cla, size_t guess, struct buf *out) _must_check_;
+int iso7816_read_object(struct apdu *a, uint8_t cla, const struct iso7816_file *f,
+	struct buf *out) _must_check_;
 
 /**
  * iso7816_read_objects() - a file of several BER-TLV objects, to its end; 00 padding stays in @out
- * @sfi:  as iso7816_read()
+ *
+ * A guess is what the card itself taught before: whole objects of exactly that size are the file.
  */
-int iso7816_read_objects(
-	struct apdu *a, uint8_t cla, uint8_t sfi, struct buf *out) _must_check_;
+int iso7816_read_objects(struct apdu *a, uint8_t cla, const struct iso7816_file *f,
+	struct buf *out) _must_check_;
 
 /* GET DATA, odd or even instruction as @ins says; @le as apdu_command. */
 int iso7816_get_data(struct apdu *a, uint8_t cla, uint16_t p1p2, struct view data, size_t le,
 	struct buf *out) _must_check_;
 
-/** iso7816_verify_once() - VERIFY, sent exactly once; @command is the whole command in a secret.
- *  @ret_tries: as sw_outcome_verify(), written when the card answered. */
-int iso7816_verify_once(struct apdu *a, struct view command, uint8_t *ret_tries) _must_check_;
+/** struct iso7816_code - one command that carries a code: VERIFY, CHANGE REFERENCE DATA, RESET RETRY
+ *  COUNTER; sent exactly once, from a secret or completed on the keypad. */
+struct iso7816_code {
+	struct view command; /* the whole command, in a secret; with a keypad its template */
+	const struct transport_pin *keypad; /* or NULL */
+	int (*outcome_of)(
+		uint16_t sw, uint8_t *ret_tries); /* sw_outcome_verify(), ..._code() */
+};
+
+/** iso7816_code_once() - @ret_tries: as sw_outcome_verify(), written when the card answered.
+ *  Return: also CARD_CANCELLED, CARD_LATE, CARD_PIN_REFUSED and CARD_ABSENT of a keypad. */
+int iso7816_code_once(
+	struct apdu *a, const struct iso7816_code *c, uint8_t *ret_tries) _must_check_;
+/* A command of case 1 that only says yes or no. */
+int iso7816_plain(
+	struct apdu *a, uint8_t cla, uint8_t ins, uint8_t p1, uint8_t p2) _must_check_;
 /** iso7816_verify_state() - VERIFY without data: CARD_DONE when verified, CARD_PIN_WRONG with the
  *  tries left when not, CARD_PIN_BLOCKED. */
 int iso7816_verify_state(

@@ -1,54 +1,135 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * One request after another. Every answer carries what the card's line has cost since OPEN. A card
- * that has gone stays gone until CLOSE. On a shared connection every request runs in a transaction
- * of pcscd; once a right may have been obtained (PIN, role) the transaction is kept until a
- * signature has used it, and ends with a reset. Descriptors of a request are closed once it was
- * answered.
+ * that has gone stays gone until CLOSE; whether it has is asked at every request, before anything is
+ * sent. Descriptors of a request are closed once it was answered.
+ *
+ * On a shared connection every request runs in a transaction of pcscd. Nobody tells what other
+ * programs did in between, so at each new one the application is selected anew; when one of them
+ * reset the card, its number is compared too. Once a right may have been obtained (PIN, role) the
+ * transaction is kept until a signature has used it, or for SERVE_KEPT_USEC without a request, and
+ * ends with a reset: no other program meets our rights, none waits longer than that.
  */
 #include "drivers/card/serve.h"
+
+#include <errno.h>
+#include <poll.h>
 
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/tlv.h"
-
-#define SHARE_EXCLUSIVE 1U
-#define SIGN_MAX	4096U /* bytes: what link-ops.h says of CARD_OP_SIGN */
-
-struct op {
-	int (*run)(struct serve *s, const struct link_frame *f, struct buf *body);
-	bool needs_card;
-};
-
-static struct view value_of(const struct link_frame *f, uint32_t tag)
-{
-	struct tlv t;
-
-	return tlv_find(f->body, tag, &t) == 0 ? t.value : VIEW_NULL;
-}
+#include "drivers/card/serve-ops.h"
+#include "drivers/card/stuck.h"
 
 static const struct transport_ops *ops_of(const struct serve *s)
 {
 	return s->card.apdu.transport->ops;
 }
 
-/* -- transactions of a shared connection ---------------------------------------------------------- */
+/* -- signs of life -------------------------------------------------------------------------------- */
 
-static int lock(struct serve *s)
+static void put_counts(const struct serve *s, struct buf *body)
 {
-	struct apdu *a = &s->card.apdu;
+	tlv_put_u32(body, LINK_TAG_TPDUS, s->card.apdu.tpdus);
+	tlv_put_u32(body, LINK_TAG_CHARACTERS, s->card.apdu.characters);
+}
+
+/* The broker has just heard of us: from now on it is patient again. */
+static void heard(struct serve *s)
+{
+	_cleanup_(buf_done) struct buf counts = BUF_NULL(STUCK_BODY_MAX);
+
+	s->heard = clock_monotonic();
+	put_counts(s, &counts);
+	stuck_begin(s->request, buf_view(&counts), s->stuck_usec);
+}
+
+/* Before every command on the line. An event that cannot be sent is no reason to stop: a broker that
+ * hung up is met at the next request, one that does not read kills us by its own clock. */
+static void before_command(void *user)
+{
+	_cleanup_(buf_done) struct buf counts = BUF_NULL(STUCK_BODY_MAX);
+	struct link_frame f = LINK_FRAME_NULL;
+	struct serve *s = user;
+
+	if (!s->request || clock_monotonic() - s->heard < SERVE_ALIVE_USEC) {
+		return;
+	}
+	put_counts(s, &counts);
+	f.kind = LINK_KIND_EVENT;
+	f.op = CARD_OP_ALIVE;
+	f.body = buf_view(&counts);
+	if (link_send(s->link, &f, true) == 0) {
+		heard(s);
+	}
+}
+
+void serve_hooks(struct serve *s)
+{
+	s->card.apdu.before = before_command;
+	s->card.apdu.user = s;
+}
+
+/* -- other programs ------------------------------------------------------------------------------- */
+
+/* The card was away from us, not from its reader: whatever was selected is not. */
+static void doze(struct card *c)
+{
+	card_selected(c, CARD_DF_UNKNOWN, 0);
+	c->asleep = true;
+}
+
+/* After a reset the application must be selected again, or the card is another one. */
+static int wake(struct serve *s)
+{
+	const struct card_driver *d = s->card.driver;
 	int r;
 
-	if (s->card.exclusive || s->locked) {
+	if (!s->card.asleep) {
 		return 0;
 	}
-	r = apdu_from_transport(ops_of(s)->lock(a->transport, a->deadline));
-	s->locked = r == 0;
+	r = d->resume ? d->resume(&s->card) : d->probe(&s->card);
+	s->card.asleep = r != CARD_DONE;
+	return r == CARD_ABSENT ? CARD_GONE : trace(r);
+}
+
+/* Somebody reset the card between two transactions: it must be the one whose number we know. */
+static int compare(struct serve *s)
+{
+	struct view serial;
+	int r;
+
+	card_forget(&s->card);
+	if (!s->open) {
+		return 0;
+	}
+	r = wake(s);
+	if (r == 0 && s->card.serial_len > 0) {
+		r = card_serial(&s->card, &serial);
+	}
 	return trace(r);
 }
 
-/* The reset that takes the rights away; a card that became another one is gone. */
-static int reset(struct serve *s)
+int serve_lock(struct serve *s)
+{
+	struct transport *t = s->card.apdu.transport;
+	int r;
+
+	if (s->card.exclusive || s->locked) {
+		return trace(apdu_from_transport(ops_of(s)->status(t)));
+	}
+	stuck_as(CARD_BUSY);
+	r = ops_of(s)->lock(t, apdu_others(&s->card.apdu));
+	stuck_as(CARD_MUTE);
+	s->locked = r == 0 || r == TRANSPORT_TOUCHED;
+	if (r == TRANSPORT_TOUCHED) {
+		return trace(compare(s));
+	}
+	doze(&s->card);
+	return trace(apdu_from_transport(r));
+}
+
+int serve_reset(struct serve *s)
 {
 	struct apdu *a = &s->card.apdu;
 	uint8_t before[TRANSPORT_ATR_MAX];
@@ -56,7 +137,7 @@ static int reset(struct serve *s)
 	int r;
 
 	bytes_copy(before, sizeof(before), a->transport->atr, len);
-	r = apdu_from_transport(ops_of(s)->reset(a->transport, a->deadline));
+	r = apdu_from_transport(ops_of(s)->reset(a->transport, apdu_others(a)));
 	if (r == 0 && !view_equal(view_of(before, len), transport_atr(a->transport))) {
 		r = CARD_GONE;
 	}
@@ -64,42 +145,33 @@ static int reset(struct serve *s)
 	return trace(r);
 }
 
-static int unlock(struct serve *s, uint8_t op)
+/* End the transaction, by a reset when a right may be open. */
+static int release(struct serve *s)
 {
+	int end;
 	int r = 0;
 
+	if (card_has_rights(&s->card)) {
+		r = serve_reset(s);
+	}
+	s->locked = false;
+	end = apdu_from_transport(ops_of(s)->unlock(s->card.apdu.transport));
+	return r != 0 ? trace(r) : trace(end);
+}
+
+static int unlock(struct serve *s, uint8_t op)
+{
 	if (!s->locked) {
 		return 0;
 	}
-	if (card_has_rights(&s->card)) {
-		if (op != CARD_OP_SIGN) {
-			return 0;
-		}
-		r = reset(s);
-	}
-	s->locked = false;
-	if (r == 0) {
-		r = apdu_from_transport(ops_of(s)->unlock(s->card.apdu.transport));
-	}
-	return trace(r);
-}
-
-/* After a reset the application must be selected again, or the card is another one. */
-static int wake(struct serve *s)
-{
-	int r;
-
-	if (!s->card.asleep) {
+	if (card_has_rights(&s->card) && op != CARD_OP_SIGN) {
+		s->kept_until = clock_monotonic() + SERVE_KEPT_USEC;
 		return 0;
 	}
-	r = s->card.driver->probe(&s->card);
-	s->card.asleep = r != CARD_DONE;
-	return r == CARD_ABSENT ? CARD_GONE : trace(r);
+	return trace(release(s));
 }
 
-/* -- the operations -------------------------------------------------------------------------------- */
-
-static void disconnect(struct serve *s)
+void serve_disconnect(struct serve *s)
 {
 	ops_of(s)->close(s->card.apdu.transport, card_has_rights(&s->card));
 	s->locked = false;
@@ -107,223 +179,10 @@ static void disconnect(struct serve *s)
 	s->gone = false;
 }
 
-/* What the card is, whatever came out of recognising it. */
-static void put_kind(const struct serve *s, struct buf *body)
-{
-	const struct card_driver *d = s->card.driver;
-
-	tlv_put_str(body, LINK_TAG_KIND, d ? d->kind : "unknown");
-	if (d) {
-		tlv_put_str(body, LINK_TAG_GENERATION, d->generation);
-	}
-	tlv_put(body, LINK_TAG_ATR, transport_atr(s->card.apdu.transport));
-	if (!d || d->advice) {
-		tlv_put_str(body, LINK_TAG_ADVICE, d ? d->advice : "unknown-card");
-	}
-}
-
-static int run_open(struct serve *s, const struct link_frame *f, struct buf *body)
-{
-	char reader[TRANSPORT_NAME_MAX];
-	uint8_t share = SHARE_EXCLUSIVE;
-	struct card *c = &s->card;
-	uint64_t deadline = c->apdu.deadline;
-	int r;
-
-	if (s->open || tlv_find_str(f->body, LINK_TAG_READER, reader, sizeof(reader)) != 0 ||
-		tlv_find_u8(f->body, LINK_TAG_SHARE, &share) == TLV_BROKEN) {
-		return CARD_FAILED;
-	}
-	apdu_init(&c->apdu, c->apdu.transport);
-	apdu_begin(&c->apdu, deadline);
-	card_forget(c);
-	c->serial_len = 0;
-	c->exclusive = share == SHARE_EXCLUSIVE;
-	r = apdu_from_transport(
-		ops_of(s)->open(c->apdu.transport, reader, c->exclusive, deadline));
-	if (r != 0) {
-		return trace(r);
-	}
-	r = lock(s);
-	if (r == 0) {
-		r = card_recognise(c);
-	}
-	s->open = r == CARD_DONE;
-	if (r == CARD_DONE || r == CARD_UNKNOWN || r == CARD_UNSUPPORTED) {
-		put_kind(s, body);
-	}
-	if (!s->open) {
-		disconnect(s);
-	}
-	return trace(r);
-}
-
-/* An operation of the driver that only fills the body. */
-static int run_read(
-	struct serve *s, int (*fn)(struct card *c, struct buf *body), struct buf *body)
-{
-	return fn ? trace(fn(&s->card, body)) : CARD_ABSENT;
-}
-
-static int run_read_public(
-	struct serve *s, _unused_ const struct link_frame *f, struct buf *body)
-{
-	return trace(run_read(s, s->card.driver->read_public, body));
-}
-
-static int run_read_people(
-	struct serve *s, _unused_ const struct link_frame *f, struct buf *body)
-{
-	return trace(run_read(s, s->card.driver->read_people, body));
-}
-
-static int run_read_activities(
-	struct serve *s, _unused_ const struct link_frame *f, struct buf *body)
-{
-	return trace(run_read(s, s->card.driver->read_activities, body));
-}
-
-static int run_read_protected(
-	struct serve *s, _unused_ const struct link_frame *f, struct buf *body)
-{
-	return trace(run_read(s, s->card.driver->read_protected, body));
-}
-
-static int run_pin_state(struct serve *s, _unused_ const struct link_frame *f, struct buf *body)
-{
-	struct card_pin pin;
-	int r;
-
-	if (!s->card.driver->pin_state) {
-		return CARD_ABSENT;
-	}
-	r = s->card.driver->pin_state(&s->card, &pin);
-	if (r != CARD_DONE) {
-		return trace(r);
-	}
-	s->card.tries = pin.tries;
-	s->card.tries_known = true;
-	tlv_put_u8(body, LINK_TAG_TRIES, pin.tries);
-	tlv_put_u8(body, LINK_TAG_VERIFIED, pin.verified);
-	return 0;
-}
-
-static int run_verify(struct serve *s, const struct link_frame *f, struct buf *body)
-{
-	uint8_t last_try = 0;
-
-	if (!s->card.driver->verify) {
-		return CARD_ABSENT;
-	}
-	if (f->n_fds != 1 || tlv_find_u8(f->body, LINK_TAG_LAST_TRY, &last_try) == TLV_BROKEN) {
-		return CARD_PIN_REFUSED;
-	}
-	return trace(s->card.driver->verify(&s->card, f->fds[0], last_try == 1, body));
-}
-
-static int run_check_certificate(
-	struct serve *s, const struct link_frame *f, _unused_ struct buf *body)
-{
-	return trace(role_check_certificate(
-		&s->card, value_of(f, LINK_TAG_CAR), value_of(f, LINK_TAG_CVC)));
-}
-
-static int run_challenge(struct serve *s, const struct link_frame *f, struct buf *body)
-{
-	_cleanup_(buf_done) struct buf data = BUF_NULL(APDU_LE_MAX);
-	int r;
-
-	r = role_challenge(&s->card, value_of(f, LINK_TAG_CHR), &data);
-	if (r == CARD_DONE) {
-		tlv_put(body, LINK_TAG_DATA, buf_view(&data));
-	}
-	return trace(r);
-}
-
-static int run_internal_authenticate(
-	struct serve *s, const struct link_frame *f, struct buf *body)
-{
-	_cleanup_(buf_done) struct buf signature = BUF_NULL(APDU_LE_MAX);
-	int r;
-
-	r = role_internal_authenticate(&s->card, value_of(f, LINK_TAG_DATA), &signature);
-	if (r == CARD_DONE) {
-		tlv_put(body, LINK_TAG_SIGNATURE, buf_view(&signature));
-	}
-	return trace(r);
-}
-
-static int run_external_authenticate(
-	struct serve *s, const struct link_frame *f, _unused_ struct buf *body)
-{
-	return trace(role_external_authenticate(&s->card, value_of(f, LINK_TAG_SIGNATURE)));
-}
-
-static int run_sign(struct serve *s, const struct link_frame *f, struct buf *body)
-{
-	_cleanup_(buf_done) struct buf signature = BUF_NULL(APDU_LE_MAX);
-	struct view data = value_of(f, LINK_TAG_DATA);
-	int r;
-
-	if (!s->card.driver->sign) {
-		return CARD_ABSENT;
-	}
-	if (data.len == 0 || data.len > SIGN_MAX) {
-		return CARD_REFUSED;
-	}
-	r = s->card.driver->sign(&s->card, data, &signature);
-	if (r == CARD_DONE) {
-		tlv_put(body, LINK_TAG_SIGNATURE, buf_view(&signature));
-	}
-	return trace(r);
-}
-
-static int run_reset(
-	struct serve *s, _unused_ const struct link_frame *f, _unused_ struct buf *body)
-{
-	return trace(reset(s));
-}
-
-static int run_present(
-	struct serve *s, _unused_ const struct link_frame *f, _unused_ struct buf *body)
-{
-	struct view serial;
-
-	return trace(card_serial(&s->card, &serial));
-}
-
-static int run_close(
-	struct serve *s, _unused_ const struct link_frame *f, _unused_ struct buf *body)
-{
-	if (s->open) {
-		disconnect(s);
-	}
-	s->over = true;
-	return 0;
-}
-
-static const struct op operations[] = {
-	[CARD_OP_OPEN] = {run_open, false},
-	[CARD_OP_READ_PUBLIC] = {run_read_public, true},
-	[CARD_OP_READ_PEOPLE] = {run_read_people, true},
-	[CARD_OP_PIN_STATE] = {run_pin_state, true},
-	[CARD_OP_VERIFY] = {run_verify, true},
-	[CARD_OP_READ_ACTIVITIES] = {run_read_activities, true},
-	[CARD_OP_CHECK_CERTIFICATE] = {run_check_certificate, true},
-	[CARD_OP_CHALLENGE] = {run_challenge, true},
-	[CARD_OP_INTERNAL_AUTHENTICATE] = {run_internal_authenticate, true},
-	[CARD_OP_EXTERNAL_AUTHENTICATE] = {run_external_authenticate, true},
-	[CARD_OP_READ_PROTECTED] = {run_read_protected, true},
-	[CARD_OP_SIGN] = {run_sign, true},
-	[CARD_OP_RESET] = {run_reset, true},
-	[CARD_OP_PRESENT] = {run_present, true},
-	[CARD_OP_CLOSE] = {run_close, false},
-};
-
 /* -- requests and answers -------------------------------------------------------------------------- */
 
-static int run_on_card(
-	struct serve *s, const struct op *op, const struct link_frame *f, struct buf *body)
+static int run_on_card(struct serve *s, const struct serve_op *op, const struct link_frame *f,
+	struct buf *body)
 {
 	int r;
 
@@ -333,7 +192,7 @@ static int run_on_card(
 	if (s->gone) {
 		return CARD_GONE;
 	}
-	r = lock(s);
+	r = serve_lock(s);
 	if (r == 0 && f->op != CARD_OP_RESET) {
 		r = wake(s);
 	}
@@ -343,29 +202,43 @@ static int run_on_card(
 /* Return: CARD_DONE or another card_outcome; faults are CARD_FAILED, there is nobody above us. */
 static uint8_t run(struct serve *s, const struct link_frame *f, struct buf *body)
 {
-	const struct op *op = f->op < ARRAY_LEN(operations) ? &operations[f->op] : NULL;
+	const struct serve_op *op = serve_op(f->op);
+	bool keypad = serve_keypad(f);
 	int end;
 	int r;
 
-	if (!op || !op->run) {
+	if (!op) {
 		return CARD_ABSENT;
 	}
-	apdu_begin(&s->card.apdu, clock_monotonic() + SERVE_REQUEST_USEC);
+	s->request = f;
+	s->stuck_usec = keypad ? SERVE_STUCK_KEYPAD_USEC : SERVE_STUCK_USEC;
+	stuck_as(CARD_MUTE);
+	heard(s);
+	apdu_begin(&s->card.apdu,
+		clock_monotonic() + (keypad ? SERVE_KEYPAD_USEC : SERVE_REQUEST_USEC));
 	r = op->needs_card ? run_on_card(s, op, f, body) : op->run(s, f, body);
 	end = unlock(s, f->op);
 	if (r == CARD_DONE) {
 		r = end;
 	}
 	s->gone = s->gone || r == CARD_GONE;
+	s->request = NULL;
 	return r < 0 ? CARD_FAILED : (uint8_t)r;
 }
 
 /* Outcomes whose answer says more than the word. */
 static bool has_body(uint8_t outcome)
 {
-	return outcome == CARD_DONE || outcome == CARD_UNKNOWN || outcome == CARD_UNSUPPORTED ||
-	       outcome == CARD_PIN_WRONG || outcome == CARD_PIN_BLOCKED ||
-	       outcome == CARD_PIN_LAST;
+	static const uint8_t with_body[] = {CARD_DONE, CARD_UNKNOWN, CARD_UNSUPPORTED,
+		CARD_PIN_WRONG, CARD_PIN_BLOCKED, CARD_PIN_LAST, CARD_PIN_REFUSED,
+		CARD_CANCELLED, CARD_LATE, CARD_UNUSABLE};
+
+	for (size_t i = 0; i < ARRAY_LEN(with_body); i++) {
+		if (with_body[i] == outcome) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static int answer(struct serve *s, const struct link_frame *f)
@@ -374,28 +247,47 @@ static int answer(struct serve *s, const struct link_frame *f)
 	uint8_t outcome = run(s, f, &body);
 
 	if (has_body(outcome) && buf_check(&body) < 0) {
-		outcome =
-			CARD_BROKEN; /* more than a frame holds: no card of ours says so much */
+		/* more than a frame holds: no card of ours says so much */
+		outcome = body.failed == -EMSGSIZE ? CARD_BROKEN : CARD_FAILED;
 	}
 	if (!has_body(outcome)) {
 		buf_reset(&body);
 	}
 	body.max = LINK_MAX_FRAME - LINK_HEADER;
-	tlv_put_u32(&body, LINK_TAG_TPDUS, s->card.apdu.tpdus);
-	tlv_put_u32(&body, LINK_TAG_CHARACTERS, s->card.apdu.characters);
+	put_counts(s, &body);
+	if (buf_check(&body) < 0) { /* half a body would be none */
+		outcome = CARD_FAILED;
+		buf_reset(&body);
+	}
+	stuck_end();
 	return trace(link_answer(s->link, f, outcome, buf_view(&body)));
+}
+
+/* A right that nobody uses is given back in time. While there is none, nothing wakes this process. */
+static void await(struct serve *s)
+{
+	struct pollfd p = {.fd = s->link, .events = POLLIN};
+
+	while (s->locked && poll(&p, 1, clock_timeout_ms(s->kept_until)) == 0) {
+		apdu_begin(&s->card.apdu, clock_monotonic() + APDU_OTHERS_USEC);
+		s->gone = release(s) == CARD_GONE || s->gone;
+	}
 }
 
 int serve_init(struct serve *s, int link, struct transport *t)
 {
+	int r;
+
 	*s = (struct serve){.link = link};
-	return trace(card_init(&s->card, t));
+	r = card_init(&s->card, t);
+	serve_hooks(s);
+	return trace(r);
 }
 
 void serve_done(struct serve *s)
 {
 	if (s->open) {
-		disconnect(s);
+		serve_disconnect(s);
 	}
 	card_done(&s->card);
 }
@@ -408,6 +300,7 @@ int serve_run(struct serve *s)
 	while (r == 0 && !s->over) {
 		struct link_frame f = LINK_FRAME_NULL;
 
+		await(s);
 		r = link_recv(s->link, &storage, &f, false);
 		if (r == 0 && f.kind != LINK_KIND_REQUEST) {
 			r = LINK_MALFORMED;

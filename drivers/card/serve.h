@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * The requests of the broker (base/link-ops.h, enum card_op) on one card: dispatch by a table,
- * one answer per request, and the rules that hold over several requests. The transport is given,
- * so that tests run the same code over a replayed dialogue.
+ * The requests of the broker (base/link-ops.h, enum card_op) on one card: dispatch by a table
+ * (serve-ops.h), one answer per request, signs of life while one runs, and the rules that hold over
+ * several requests. The transport is given, so that tests run the same code over a replayed dialogue.
  */
 #include "drivers/card/card.h"
 
-#define SERVE_REQUEST_USEC                                                                     \
-	20000000U /* for one request; a CPS3 gives both certificates in 4 s */
+/* one request, as long as the broker waits for the longest reading; microseconds, as all below */
+#define SERVE_REQUEST_USEC	30000000U
+/* one that waits for a person at the keypad, who has TRANSPORT_KEYS_USEC */
+#define SERVE_KEYPAD_USEC	40000000U
+/* silence after which CARD_OP_ALIVE goes before the next command */
+#define SERVE_ALIVE_USEC	1000000U
+/* silence after which stuck.h answers; the broker kills 500 ms later. With a person at the keypad,
+ * who has TRANSPORT_KEYS_USEC: 2 s before the broker's LIMIT_CARD_KEYPAD */
+#define SERVE_STUCK_USEC	4000000U
+#define SERVE_STUCK_KEYPAD_USEC 38000000U
+/* how long a right keeps other programs out, with no request, on a shared connection */
+#define SERVE_KEPT_USEC		5000000U
 
 enum serve_outcome {
 	SERVE_MALFORMED = 1, /* the broker sent what is no request */
@@ -16,11 +26,15 @@ enum serve_outcome {
 
 struct serve {
 	struct card card;
-	int link;    /* borrowed */
-	bool open;   /* connected to a card whose kind we know */
-	bool gone;   /* the card left: nothing is sent any more */
-	bool locked; /* shared connection: we hold the transaction */
-	bool over;   /* CLOSE was answered */
+	int link;			  /* borrowed */
+	bool open;			  /* connected to a card whose kind we know */
+	bool gone;			  /* the card left: nothing is sent any more */
+	bool locked;			  /* shared connection: we hold the transaction */
+	bool over;			  /* CLOSE was answered */
+	const struct link_frame *request; /* the one that runs, or NULL */
+	uint64_t stuck_usec;		  /* of that one */
+	uint64_t heard;	     /* CLOCK_MONOTONIC: when the broker last heard of us */
+	uint64_t kept_until; /* locked: when the right is given back unused */
 };
 
 /** serve_init() - reserves what is needed; to be called before confinement. @t is borrowed. */

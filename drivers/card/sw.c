@@ -72,3 +72,18 @@ int sw_outcome_verify(uint16_t sw, uint8_t *ret_tries)
 	}
 	return sw == 0x6300 ? CARD_PIN_WRONG : sw_outcome(sw);
 }
+
+int sw_outcome_code(uint16_t sw, uint8_t *ret_tries)
+{
+	int r = sw_outcome_verify(sw, ret_tries);
+
+	return r == CARD_REFUSED || r == CARD_PIN_WRONG ? CARD_PIN_REFUSED : r;
+}
+
+int sw_outcome_old(uint16_t sw)
+{
+	if ((sw & 0xFF00) == 0x9F00) {
+		return CARD_DONE;
+	}
+	return (sw & 0xFF00) == 0x9400 ? CARD_ABSENT : sw_outcome(sw);
+}

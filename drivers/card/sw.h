@@ -12,7 +12,8 @@
 
 /** sw_outcome() - of any command. Return: CARD_DONE or a card_outcome. */
 int sw_outcome(uint16_t sw);
-/** sw_outcome_read() - of READ BINARY: 6282 (less than asked) and 6B00 (behind the end) are DONE. */
+/** sw_outcome_read() - of READ BINARY: 6282 (less than asked) and 6B00 (behind the end) are
+ * DONE. */
 int sw_outcome_read(uint16_t sw);
 /** sw_outcome_role() - of the commands that show the card a certificate or a signature: whatever
  *  the card does not take is CARD_REFUSED, also a reference it does not know (6A88). */
@@ -23,3 +24,9 @@ int sw_outcome_role(uint16_t sw);
  * Return: CARD_DONE, CARD_PIN_WRONG, CARD_PIN_BLOCKED or another card_outcome.
  */
 int sw_outcome_verify(uint16_t sw, uint8_t *ret_tries);
+/** sw_outcome_code() - of a command that only sets a new code: what the card does not take is
+ *  CARD_PIN_REFUSED. @ret_tries as above. */
+int sw_outcome_code(uint16_t sw, uint8_t *ret_tries);
+/** sw_outcome_old() - of SELECT on a card that speaks GSM 11.11: 9FXX is CARD_DONE, 94XX
+ * ABSENT. */
+int sw_outcome_old(uint16_t sw);

@@ -2,12 +2,19 @@
 /*
  * A transport over pcscd (PC/SC part 5, by libpcsclite). One context and at most one connection,
  * both owned by the transport. Every result code becomes an outcome by one table; a code that we do
- * not know is a fault, never "removed". Waiting for another program is ours, in small steps and
- * with a deadline: the environment of this process carries PCSCLITE_NO_BLOCKING=1, without which
- * libpcsclite would sleep inside SCardTransmit and SCardConnect (measured with 1.9.9). One wait is
- * not ours: pcscd itself holds back SCardConnect while another program is in a transaction, without
- * limit; then the parent's deadline ends this process, and means "busy".
+ * not know is a fault, never "removed".
+ *
+ * Waiting for another program is ours, in steps that grow from 10 ms, until a deadline: the
+ * environment of this process carries PCSCLITE_NO_BLOCKING=1, without which libpcsclite would sleep
+ * inside SCardTransmit and SCardConnect. One wait is not ours: pcscd itself holds back SCardConnect
+ * while another program is in a transaction; card/stuck.h then answers in our place.
+ *
+ * What tells that others were at the card, measured with 1.9.9: SCardStatus says W_REMOVED for every
+ * absence that the reader noticed, however short, until the connection is made anew, and W_RESET for
+ * every reset by another program; it carries PC/SC's event counter, which is compared too. Nothing
+ * tells of a power-down at the end of another program's transaction, nor of its commands.
  */
+#include <PCSC/reader.h>
 #include <PCSC/winscard.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +22,19 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "drivers/reader/pinpad.h"
 #include "drivers/reader/reader.h"
 
-#define RETRIES	    4U			/* beside the first attempt */
-#define RETRY_USEC  (100 * USEC_PER_MS) /* between two attempts */
-#define FD_SEARCHED 64			/* a child has descriptors 0..3 when it starts */
-#define SPARE	    6U /* over-long answers shall be seen as such, not as a PC/SC error */
+#define STEP_FIRST   (10 * USEC_PER_MS) /* between two attempts, doubled up to ... */
+#define STEP_LAST    (320 * USEC_PER_MS)
+#define GLITCHES     4U /* more attempts at a card that does not answer its first reset */
+#define GLITCH_FIRST (30 * USEC_PER_MS)
+#define GLITCH_WITHIN                                                                          \
+	(2 * USEC_PER_SEC) /* a reader tries three voltages, 1 s for each, by itself */
+#define FD_SEARCHED 64	   /* a child has descriptors 0..3 when it starts */
+#define SPARE	    6U	   /* over-long answers shall be seen as such, not as a PC/SC error */
+#define CONTROL_MAX 264U   /* bytes of an answer to SCardControl */
+#define COUNTER	    0xFFFF0000U
 
 struct pcsc {
 	struct transport base;
@@ -29,6 +43,8 @@ struct pcsc {
 	SCARDHANDLE card;
 	bool has_card;
 	DWORD share;
+	DWORD events; /* PC/SC's counter in the upper half, when we connected */
+	struct pinpad pinpad;
 };
 
 static struct pcsc *of(struct transport *t)
@@ -46,6 +62,9 @@ static const struct {
 	{SCARD_W_REMOVED_CARD, TRANSPORT_GONE},
 	{SCARD_W_RESET_CARD, TRANSPORT_GONE},
 	{SCARD_E_NO_SMARTCARD, TRANSPORT_GONE},
+	{SCARD_E_INVALID_HANDLE,
+		TRANSPORT_GONE},		 /* pcscd forgot it: the reader was unplugged */
+	{SCARD_E_INVALID_VALUE, TRANSPORT_GONE}, /* the same, elsewhere in 1.9.9 */
 	{SCARD_W_UNRESPONSIVE_CARD, TRANSPORT_MUTE},
 	{SCARD_W_UNPOWERED_CARD, TRANSPORT_MUTE},
 	{SCARD_W_UNSUPPORTED_CARD, TRANSPORT_MUTE},
@@ -67,6 +86,7 @@ static const struct {
 	{SCARD_E_READER_UNSUPPORTED, TRANSPORT_NO_READER},
 	{SCARD_E_NO_READERS_AVAILABLE, TRANSPORT_NO_READER},
 	{SCARD_E_INSUFFICIENT_BUFFER, TRANSPORT_BROKEN},
+	{SCARD_E_UNSUPPORTED_FEATURE, TRANSPORT_NO_PINPAD},
 };
 
 int pcsc_outcome(long code)
@@ -79,48 +99,187 @@ int pcsc_outcome(long code)
 	return fault(-EIO);
 }
 
-/* -- waiting for others ------------------------------------------------------------------------- */
+/* -- waiting ------------------------------------------------------------------------------------ */
 
-/* One more attempt? Sleeps when so. */
-static bool again(int r, unsigned *attempt, uint64_t deadline)
+struct wait {
+	uint64_t deadline;
+	uint64_t step;
+};
+
+static struct wait wait_until(uint64_t deadline)
 {
-	const struct timespec pause = {.tv_nsec = RETRY_USEC * 1000};
+	return (struct wait){.deadline = deadline, .step = STEP_FIRST};
+}
 
-	if (r != TRANSPORT_BUSY || *attempt == RETRIES ||
-		clock_monotonic() + RETRY_USEC >= deadline) {
+static void pause_for(uint64_t usec)
+{
+	const struct timespec pause = {.tv_sec = (time_t)(usec / USEC_PER_SEC),
+		.tv_nsec = (long)(usec % USEC_PER_SEC) * 1000};
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+/* One more attempt? Sleeps when so; the last one is at the deadline. */
+static bool again(int r, struct wait *w)
+{
+	uint64_t now = clock_monotonic();
+
+	if (r != TRANSPORT_BUSY || now >= w->deadline) {
 		return false;
 	}
-	(*attempt)++;
-	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	pause_for(w->step < w->deadline - now ? w->step : w->deadline - now);
+	w->step = w->step * 2 < STEP_LAST ? w->step * 2 : STEP_LAST;
 	return true;
 }
 
-/* -- the table ---------------------------------------------------------------------------------- */
+/* -- what PC/SC says of the card --------------------------------------------------------------- */
 
-/* Protocol and ATR of the card that is connected. */
+struct look {
+	LONG code;
+	DWORD state;
+	DWORD protocol;
+	BYTE atr[MAX_ATR_SIZE];
+	DWORD atr_len;
+};
+
+static struct look look_at(const struct pcsc *p)
+{
+	struct look l = {.atr_len = sizeof(l.atr)};
+	DWORD name_len = 0;
+
+	l.code =
+		SCardStatus(p->card, NULL, &name_len, &l.state, &l.protocol, l.atr, &l.atr_len);
+	return l;
+}
+
+/* Protocol, ATR and counter of the card that is connected. */
 static int learn(struct pcsc *p)
 {
-	BYTE atr[MAX_ATR_SIZE];
-	DWORD atr_len = sizeof(atr);
-	DWORD name_len = 0;
-	DWORD state = 0;
-	DWORD protocol = 0;
-	LONG rv = SCardStatus(p->card, NULL, &name_len, &state, &protocol, atr, &atr_len);
+	struct look l = look_at(p);
 
-	if (rv != SCARD_S_SUCCESS) {
-		return trace(pcsc_outcome(rv));
+	if (l.code != SCARD_S_SUCCESS) {
+		return trace(pcsc_outcome(l.code));
 	}
-	if (atr_len == 0 || atr_len > sizeof(p->base.atr)) {
+	if (l.atr_len == 0 || l.atr_len > sizeof(p->base.atr)) {
 		return TRANSPORT_MUTE;
 	}
-	if (protocol != SCARD_PROTOCOL_T0 && protocol != SCARD_PROTOCOL_T1) {
+	if (l.protocol != SCARD_PROTOCOL_T0 && l.protocol != SCARD_PROTOCOL_T1) {
 		return TRANSPORT_MUTE;
 	}
-	bytes_copy(p->base.atr, sizeof(p->base.atr), atr, atr_len);
-	p->base.atr_len = atr_len;
-	p->base.protocol = protocol == SCARD_PROTOCOL_T1 ? TRANSPORT_T1 : TRANSPORT_T0;
+	bytes_copy(p->base.atr, sizeof(p->base.atr), l.atr, l.atr_len);
+	p->base.atr_len = l.atr_len;
+	p->base.protocol = l.protocol == SCARD_PROTOCOL_T1 ? TRANSPORT_T1 : TRANSPORT_T0;
+	p->events = l.state & COUNTER;
 	return 0;
 }
+
+/* What @l means: the card is there and was never away. */
+static int judge(const struct pcsc *p, const struct look *l)
+{
+	if (l->code != SCARD_S_SUCCESS) {
+		return trace(pcsc_outcome(l->code));
+	}
+	return (l->state & SCARD_PRESENT) && (l->state & COUNTER) == p->events ? 0
+									       : TRANSPORT_GONE;
+}
+
+static int pcsc_status(struct transport *t)
+{
+	struct pcsc *p = of(t);
+	struct look l;
+
+	if (!p->has_card) {
+		return TRANSPORT_GONE;
+	}
+	l = look_at(p);
+	return trace(judge(p, &l));
+}
+
+/* -- the keypad --------------------------------------------------------------------------------- */
+
+/* Send @data by control code @code. Return: 0, a fault or an outcome. */
+static int control(
+	struct pcsc *p, DWORD code, struct view data, uint64_t deadline, struct buf *answer)
+{
+	struct wait w = wait_until(deadline);
+	size_t before = answer->len;
+	uint8_t *to = buf_extend(answer, CONTROL_MAX);
+	DWORD len = 0;
+	int r;
+
+	if (!to) {
+		return trace(buf_check(answer));
+	}
+	do {
+		r = pcsc_outcome(SCardControl(
+			p->card, code, data.data, data.len, to, CONTROL_MAX, &len));
+	} while (again(r, &w)); /* BUSY: pcscd did not send it */
+	buf_truncate(answer, before + (r == 0 && len <= CONTROL_MAX ? len : 0));
+	return trace(r);
+}
+
+/* What the reader's keypad can do; a reader that does not say has none. */
+static void learn_pinpad(struct pcsc *p, const char *reader, uint64_t deadline)
+{
+	_cleanup_(buf_done) struct buf answer = BUF_NULL(CONTROL_MAX);
+
+	p->pinpad = (struct pinpad){.verify = 0};
+	p->base.pinpad = 0;
+	if (control(p, CM_IOCTL_GET_FEATURE_REQUEST, VIEW_NULL, deadline, &answer) != 0 ||
+		pinpad_features(buf_view(&answer), reader, &p->pinpad) != 0) {
+		return;
+	}
+	p->base.pinpad = pinpad_can(&p->pinpad);
+	if (p->base.pinpad == 0) {
+		return;
+	}
+	buf_reset(&answer);
+	if (p->pinpad.properties &&
+		control(p, p->pinpad.properties, VIEW_NULL, deadline, &answer) == 0) {
+		pinpad_properties(&p->pinpad, buf_view(&answer));
+	}
+	buf_reset(&answer);
+	if (p->pinpad.tlv && control(p, p->pinpad.tlv, VIEW_NULL, deadline, &answer) == 0) {
+		pinpad_tlv(&p->pinpad, buf_view(&answer));
+	}
+}
+
+static int pcsc_secure(struct transport *t, const struct transport_pin *pin, uint64_t deadline,
+	struct buf *answer)
+{
+	_cleanup_(buf_done) struct buf structure = BUF_NULL(PINPAD_STRUCTURE_MAX);
+	_cleanup_(buf_done) struct buf raw = BUF_NULL(CONTROL_MAX);
+	struct pcsc *p = of(t);
+	uint32_t code;
+	int r;
+
+	if (!p->has_card) {
+		return TRANSPORT_GONE;
+	}
+	r = pinpad_build(&p->pinpad, pin, &structure, &code);
+	if (r == 0) {
+		r = buf_check(&structure);
+	}
+	if (r != 0) {
+		return trace(r);
+	}
+	if (p->pinpad.quirk && p->pinpad.quirk->pause_ms > 0) {
+		pause_for(p->pinpad.quirk->pause_ms * USEC_PER_MS);
+	}
+	r = control(p, code, buf_view(&structure), deadline, &raw);
+	if (r == TRANSPORT_MUTE && pcsc_status(t) == TRANSPORT_GONE) {
+		return TRANSPORT_GONE;
+	}
+	if (r == 0) {
+		r = pinpad_answer(buf_view(&raw));
+	}
+	if (r == 0) {
+		buf_put_view(answer, buf_view(&raw));
+	}
+	return trace(r);
+}
+
+/* -- the table ---------------------------------------------------------------------------------- */
 
 static void pcsc_close(struct transport *t, bool reset)
 {
@@ -132,10 +291,50 @@ static void pcsc_close(struct transport *t, bool reset)
 	}
 }
 
+/* T=0 where the card offers both: a CPS4 takes 32 bytes a block with T=1, and each block costs four
+ * characters and an acknowledgement (doc/wire.md). Left to itself pcscd takes T=1. */
+static LONG connect_once(struct pcsc *p, const char *reader)
+{
+	DWORD protocol;
+	LONG code = SCardConnect(
+		p->context, reader, p->share, SCARD_PROTOCOL_T0, &p->card, &protocol);
+
+	if (code == SCARD_E_PROTO_MISMATCH) {
+		code = SCardConnect(p->context, reader, p->share,
+			SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &p->card, &protocol);
+	}
+	return code;
+}
+
+/* One attempt after another, for as long as another program holds the reader, and a few more at a
+ * card that stays silent: contacts that just closed are not all good yet. */
+static int connect_card(struct pcsc *p, const char *reader, uint64_t deadline)
+{
+	uint64_t glitch_until = clock_monotonic() + GLITCH_WITHIN;
+	uint64_t pause = GLITCH_FIRST;
+	struct wait w = wait_until(deadline);
+	unsigned glitches = 0;
+
+	for (;;) {
+		LONG code = connect_once(p, reader);
+		int r = code == SCARD_E_INVALID_HANDLE ? TRANSPORT_NO_SERVICE
+						       : pcsc_outcome(code);
+
+		if (r == TRANSPORT_MUTE && glitches < GLITCHES &&
+			clock_monotonic() + pause < glitch_until) {
+			glitches++;
+			pause_for(pause);
+			pause *= 2;
+		} else if (!again(r, &w)) {
+			return trace(r);
+		}
+	}
+}
+
 static int pcsc_open(struct transport *t, const char *reader, bool exclusive, uint64_t deadline)
 {
 	struct pcsc *p = of(t);
-	unsigned attempt = 0;
+	struct wait w = wait_until(deadline);
 	int r;
 
 	if (!p->has_context) {
@@ -143,42 +342,20 @@ static int pcsc_open(struct transport *t, const char *reader, bool exclusive, ui
 	}
 	pcsc_close(t, false);
 	p->share = exclusive ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
-	do {
-		DWORD protocol;
-
-		r = pcsc_outcome(SCardConnect(p->context, reader, p->share,
-			SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &p->card, &protocol));
-	} while (again(r, &attempt, deadline));
+	r = connect_card(p, reader, deadline);
 	if (r != 0) {
 		return trace(r);
 	}
 	p->has_card = true;
-	r = learn(p);
-	if (r != 0) {
+	do {
+		r = learn(p);
+	} while (again(r, &w)); /* shared: somebody began a transaction meanwhile */
+	if (r == 0) {
+		learn_pinpad(p, reader, deadline);
+	} else {
 		pcsc_close(t, false);
 	}
 	return trace(r);
-}
-
-static int pcsc_status(struct transport *t)
-{
-	struct pcsc *p = of(t);
-	BYTE atr[MAX_ATR_SIZE];
-	DWORD atr_len = sizeof(atr);
-	DWORD name_len = 0;
-	DWORD state = 0;
-	DWORD protocol = 0;
-	int r;
-
-	if (!p->has_card) {
-		return TRANSPORT_GONE;
-	}
-	r = pcsc_outcome(
-		SCardStatus(p->card, NULL, &name_len, &state, &protocol, atr, &atr_len));
-	if (r != 0) {
-		return trace(r);
-	}
-	return state & SCARD_PRESENT ? 0 : TRANSPORT_GONE;
 }
 
 static int transmit_once(struct pcsc *p, struct view command, struct buf *answer)
@@ -203,7 +380,7 @@ static int pcsc_transmit(
 	struct transport *t, struct view command, uint64_t deadline, struct buf *answer)
 {
 	struct pcsc *p = of(t);
-	unsigned attempt = 0;
+	struct wait w = wait_until(deadline);
 	int r;
 
 	if (!p->has_card) {
@@ -211,49 +388,119 @@ static int pcsc_transmit(
 	}
 	do {
 		r = transmit_once(p, command, answer);
-	} while (again(r, &attempt, deadline)); /* BUSY: pcscd did not send it */
+	} while (again(r, &w)); /* BUSY: pcscd did not send it */
 	if (r == TRANSPORT_MUTE && pcsc_status(t) == TRANSPORT_GONE) {
 		return TRANSPORT_GONE; /* torn out in the middle: the reader only knew silence */
 	}
 	return trace(r);
 }
 
+static LONG reconnect(const struct pcsc *p, DWORD how)
+{
+	DWORD protocol;
+
+	return SCardReconnect(p->card, p->share,
+		p->base.protocol == TRANSPORT_T1 ? SCARD_PROTOCOL_T1 : SCARD_PROTOCOL_T0, how,
+		&protocol);
+}
+
 static int pcsc_reset(struct transport *t, uint64_t deadline)
 {
 	struct pcsc *p = of(t);
-	unsigned attempt = 0;
+	struct wait w = wait_until(deadline);
+	DWORD events = p->events;
 	int r;
 
 	if (!p->has_card) {
 		return TRANSPORT_GONE;
 	}
+	r = pcsc_status(t);
+	if (r == TRANSPORT_GONE) {
+		return r; /* SCardReconnect would take what is in the reader now for the same */
+	}
 	do {
-		DWORD protocol;
+		r = pcsc_outcome(reconnect(p, SCARD_RESET_CARD));
+	} while (again(r, &w));
+	if (r == 0) {
+		r = learn(p);
+	}
+	return r == 0 && p->events != events ? TRANSPORT_GONE : trace(r);
+}
 
-		r = pcsc_outcome(SCardReconnect(p->card, p->share,
-			SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_RESET_CARD, &protocol));
-	} while (again(r, &attempt, deadline));
-	return r != 0 ? trace(r) : trace(learn(p));
+/* Another program has reset the card: take the connection up again, without a word to the card
+ * unless it lost its power too. */
+static int renew(struct pcsc *p)
+{
+	DWORD events = p->events;
+	struct look l;
+	int r;
+
+	r = pcsc_outcome(reconnect(p, SCARD_LEAVE_CARD));
+	if (r != 0) {
+		return trace(r);
+	}
+	l = look_at(p);
+	if (l.code == SCARD_S_SUCCESS && !(l.state & SCARD_POWERED)) {
+		r = pcsc_outcome(reconnect(p, SCARD_RESET_CARD));
+	}
+	if (r == 0) {
+		r = learn(p);
+	}
+	return r == 0 && p->events != events ? TRANSPORT_GONE : trace(r);
+}
+
+/* The card as others left it. Return: 0, a fault, or an outcome; @touched: it was reset. */
+static int look_again(struct pcsc *p, bool *touched)
+{
+	struct look l = look_at(p);
+
+	if (l.code != SCARD_W_RESET_CARD) {
+		return trace(judge(p, &l));
+	}
+	*touched = true;
+	return trace(renew(p));
+}
+
+/* SCardBeginTransaction of 1.9.9 waits without end, whatever PCSCLITE_NO_BLOCKING says; SCardStatus
+ * does not, so it goes ahead. It comes after it too: a wait that a reset ended is told as success. */
+static int lock_once(struct pcsc *p, bool *touched)
+{
+	LONG code;
+	int r;
+
+	r = look_again(p, touched);
+	if (r != 0) {
+		return trace(r);
+	}
+	code = SCardBeginTransaction(p->card);
+	if (code == SCARD_W_RESET_CARD) {
+		return TRANSPORT_BUSY; /* between the two calls: look again */
+	}
+	r = pcsc_outcome(code);
+	if (r != 0) {
+		return trace(r);
+	}
+	r = look_again(p, touched);
+	if (r != 0) {
+		(void)SCardEndTransaction(p->card, SCARD_LEAVE_CARD);
+	}
+	return trace(r);
 }
 
 static int pcsc_lock(struct transport *t, uint64_t deadline)
 {
 	struct pcsc *p = of(t);
-	unsigned attempt = 0;
+	struct wait w = wait_until(deadline);
+	bool touched = false;
 	int r;
 
 	if (!p->has_card) {
 		return TRANSPORT_GONE;
 	}
 	do {
-		/* SCardBeginTransaction of 1.9.9 waits without end, whatever PCSCLITE_NO_BLOCKING
-		 * says; SCardStatus does not, so it goes ahead (measured) */
-		r = pcsc_status(t);
-		if (r == 0) {
-			r = pcsc_outcome(SCardBeginTransaction(p->card));
-		}
-	} while (again(r, &attempt, deadline));
-	return trace(r);
+		r = lock_once(p, &touched);
+	} while (again(r, &w));
+	return r == 0 && touched ? TRANSPORT_TOUCHED : trace(r);
 }
 
 static int pcsc_unlock(struct transport *t)
@@ -281,6 +528,7 @@ static void pcsc_free(struct transport *t)
 static const struct transport_ops pcsc_ops = {
 	.open = pcsc_open,
 	.transmit = pcsc_transmit,
+	.secure = pcsc_secure,
 	.reset = pcsc_reset,
 	.status = pcsc_status,
 	.lock = pcsc_lock,
@@ -291,23 +539,21 @@ static const struct transport_ops pcsc_ops = {
 
 /* -- the context -------------------------------------------------------------------------------- */
 
-/* Descriptors in use below FD_SEARCHED, one bit each. */
-static uint64_t fds_in_use(void)
+/* The lowest free descriptor is where libpcsclite's socket will be; it does not show it. */
+static int lowest_free(void)
 {
-	uint64_t used = 0;
+	int fd = 0;
 
-	for (int fd = 0; fd < FD_SEARCHED; fd++) {
-		if (fcntl(fd, F_GETFD) >= 0) {
-			used |= UINT64_C(1) << fd;
-		}
+	while (fd < FD_SEARCHED && fcntl(fd, F_GETFD) >= 0) {
+		fd++;
 	}
-	return used;
+	return fd;
 }
 
 int pcsc_new(struct transport **ret_t, int *ret_fd)
 {
 	struct pcsc *p = calloc(1, sizeof(*p));
-	uint64_t used = fds_in_use();
+	int fd = lowest_free();
 	int r;
 
 	if (!p) {
@@ -320,8 +566,7 @@ int pcsc_new(struct transport **ret_t, int *ret_fd)
 		return trace(r);
 	}
 	p->has_context = r == 0;
-	used ^= fds_in_use(); /* libpcsclite does not show its socket */
-	*ret_fd = used && r == 0 ? __builtin_ctzll(used) : -1;
+	*ret_fd = p->has_context && fcntl(fd, F_GETFD) >= 0 ? fd : -1;
 	*ret_t = &p->base;
 	return 0;
 }

@@ -19,6 +19,11 @@ enum transport_outcome {
 	TRANSPORT_NO_SERVICE, /* nobody serves the reader: pcscd stopped */
 	TRANSPORT_NO_READER,  /* no reader of that name */
 	TRANSPORT_BROKEN,     /* more bytes than an answer can have */
+	TRANSPORT_CANCELLED,  /* keypad: the person pressed cancel (6401) */
+	TRANSPORT_LATE,	      /* keypad: nothing typed in time (6400) */
+	TRANSPORT_REFUSED,    /* keypad: wrong length or the new codes differ (6402, 6403) */
+	TRANSPORT_NO_PINPAD,  /* this reader cannot do that */
+	TRANSPORT_TOUCHED,    /* lock: done, but another program has reset the card before */
 };
 
 enum transport_protocol {
@@ -27,6 +32,23 @@ enum transport_protocol {
 };
 
 struct transport;
+
+/* What the keypad of a reader can do (PC/SC part 10 §2); the same bits as CARD_PINPAD_*. */
+#define TRANSPORT_PINPAD_VERIFY 0x01U
+#define TRANSPORT_PINPAD_MODIFY 0x02U
+#define TRANSPORT_KEYS_USEC	30000000U /* microseconds that a person has on the keypad */
+
+/**
+ * struct transport_pin - a command that the reader completes from its keys (PC/SC part 10 §2.5)
+ * @command: header, Lc and data with FF where digits go; ASCII digits, no padding, left justified
+ */
+struct transport_pin {
+	struct view command;
+	uint8_t digits;	    /* of every code: 4 (PIN), 8 (PUK) */
+	uint8_t new_digits; /* 0: verify; else modify: digits of the new code */
+	uint8_t old_at;	    /* offset of the first code in the data; 0xFF: none is typed */
+	uint8_t new_at;	    /* offset of the new code in the data */
+};
 
 /*
  * Every function but close and free returns 0, a fault, or a transport_outcome. @deadline is
@@ -39,11 +61,16 @@ struct transport_ops {
 	/* one command, one answer: appended to @answer (room for TRANSPORT_ANSWER_MAX) */
 	int (*transmit)(struct transport *t, struct view command, uint64_t deadline,
 		struct buf *answer);
+	/* one command completed on the keypad, answered by the card: appended to @answer */
+	int (*secure)(struct transport *t, const struct transport_pin *pin, uint64_t deadline,
+		struct buf *answer);
 	/* warm reset; the connection stays; protocol and atr are filled anew */
 	int (*reset)(struct transport *t, uint64_t deadline);
-	/* whether the card that open found is still there, untouched by others */
+	/* whether the card that open found is still there, untouched by others: GONE when it was out
+	 * in between, however short, or was reset by another program */
 	int (*status)(struct transport *t);
-	/* keep other programs out between lock and unlock (shared connections) */
+	/* keep other programs out until unlock (shared connections). What they did before without a
+	 * reset (SELECT, VERIFY) nobody tells; a reset is TOUCHED, and the lock is held all the same */
 	int (*lock)(struct transport *t, uint64_t deadline);
 	int (*unlock)(struct transport *t);
 	/* disconnect, with a reset when @reset; nothing when not open */
@@ -55,6 +82,7 @@ struct transport_ops {
 struct transport {
 	const struct transport_ops *ops;
 	enum transport_protocol protocol;
+	uint8_t pinpad; /* TRANSPORT_PINPAD_*, after open */
 	uint8_t atr[TRANSPORT_ATR_MAX];
 	size_t atr_len;
 };
@@ -92,10 +120,13 @@ int pcsc_outcome(long code) _must_check_;
  * script_new() - a card made of text, one item a line, blanks between bytes are free
  *
  *   # comment                         atr 3B 75 ...          protocol 1 (default 0)
+ *   pinpad verify modify              what the reader's keypad can do (default: nothing)
  *   > 00 A4 04 0C ...                 the command that must come next ("??" is any byte)
+ *   keys 00 20 00 01 04 FF FF FF FF   the command that must be completed on the keypad next
  *   < 90 00                           its answer
- *   ! gone | mute | busy | no-service | no-reader | broken | fault
- *                                     instead of an answer, or first of all: what open gives
+ *   ! gone | mute | busy | no-service | no-reader | broken | cancelled | late | refused |
+ *     no-pinpad | touched | fault     instead of an answer, or first of all: what open gives
+ *   status gone | lock touched | ...  what the next status or lock gives, once (default: 0)
  *   reset | gone-on-reset             a reset must come here (and the card is gone)
  *
  * A command other than the next one makes transmit a fault. Return: 0, or a fault (bad text).

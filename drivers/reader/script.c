@@ -23,6 +23,10 @@ enum line_kind {
 	LINE_COMMAND,
 	LINE_ANSWER,
 	LINE_OUTCOME,
+	LINE_PINPAD,
+	LINE_KEYS,
+	LINE_STATUS,
+	LINE_LOCK,
 	LINE_RESET,
 	LINE_GONE_ON_RESET,
 	LINE_BAD,
@@ -66,6 +70,11 @@ static const struct {
 	{"no-service", TRANSPORT_NO_SERVICE},
 	{"no-reader", TRANSPORT_NO_READER},
 	{"broken", TRANSPORT_BROKEN},
+	{"cancelled", TRANSPORT_CANCELLED},
+	{"late", TRANSPORT_LATE},
+	{"refused", TRANSPORT_REFUSED},
+	{"no-pinpad", TRANSPORT_NO_PINPAD},
+	{"touched", TRANSPORT_TOUCHED},
 	{"fault", -EIO},
 };
 
@@ -154,6 +163,35 @@ static bool outcome_word(struct reader *r, struct line *l)
 	return false;
 }
 
+/* Words up to the end of the line. */
+static bool pinpad_words(struct reader *r, struct line *l)
+{
+	unsigned can = 0;
+	char name[16];
+
+	while (r->left > 0) {
+		word(r, name, sizeof(name));
+		if (strcmp(name, "verify") == 0) {
+			can |= TRANSPORT_PINPAD_VERIFY;
+		} else if (strcmp(name, "modify") == 0) {
+			can |= TRANSPORT_PINPAD_MODIFY;
+		} else {
+			return false;
+		}
+	}
+	l->outcome = (int)can;
+	return true;
+}
+
+static bool protocol_word(struct reader *r, struct line *l)
+{
+	char name[16];
+
+	word(r, name, sizeof(name));
+	l->outcome = name[0] == '1';
+	return strcmp(name, "0") == 0 || strcmp(name, "1") == 0;
+}
+
 static enum line_kind kind_of(const char *name)
 {
 	static const struct {
@@ -165,6 +203,10 @@ static enum line_kind kind_of(const char *name)
 		{">", LINE_COMMAND},
 		{"<", LINE_ANSWER},
 		{"!", LINE_OUTCOME},
+		{"pinpad", LINE_PINPAD},
+		{"keys", LINE_KEYS},
+		{"status", LINE_STATUS},
+		{"lock", LINE_LOCK},
 		{"reset", LINE_RESET},
 		{"gone-on-reset", LINE_GONE_ON_RESET},
 		{"", LINE_NONE},
@@ -191,14 +233,18 @@ static struct line parse_line(struct view text)
 	case LINE_ATR:
 	case LINE_COMMAND:
 	case LINE_ANSWER:
+	case LINE_KEYS:
 		good = hex_bytes(&r, &l);
 		break;
+	case LINE_PINPAD:
+		good = pinpad_words(&r, &l);
+		break;
 	case LINE_PROTOCOL:
-		word(&r, name, sizeof(name));
-		good = strcmp(name, "0") == 0 || strcmp(name, "1") == 0;
-		l.outcome = name[0] == '1';
+		good = protocol_word(&r, &l);
 		break;
 	case LINE_OUTCOME:
+	case LINE_STATUS:
+	case LINE_LOCK:
 		good = outcome_word(&r, &l);
 		break;
 	case LINE_NONE:
@@ -232,7 +278,20 @@ static int wrong(struct script *s)
 	return fault(-EPROTO);
 }
 
-/* ATR and protocol lines at the head, and the outcome that open may have. */
+static int outcome_of(const struct line *l)
+{
+	return l->outcome < 0 ? fault(l->outcome) : l->outcome;
+}
+
+static void take_atr(struct script *s, const struct line *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		s->base.atr[i] = (uint8_t)l->bytes[i];
+	}
+	s->base.atr_len = l->n;
+}
+
+/* ATR, protocol and keypad lines at the head, and the outcome that open may have. */
 static int read_head(struct script *s)
 {
 	for (;;) {
@@ -243,15 +302,14 @@ static int read_head(struct script *s)
 			if (l.n > TRANSPORT_ATR_MAX) {
 				return wrong(s);
 			}
-			for (size_t i = 0; i < l.n; i++) {
-				s->base.atr[i] = (uint8_t)l.bytes[i];
-			}
-			s->base.atr_len = l.n;
+			take_atr(s, &l);
 		} else if (l.kind == LINE_PROTOCOL) {
 			s->base.protocol = l.outcome ? TRANSPORT_T1 : TRANSPORT_T0;
+		} else if (l.kind == LINE_PINPAD) {
+			s->base.pinpad = (uint8_t)l.outcome;
 		} else if (l.kind == LINE_OUTCOME) {
 			s->text = ahead;
-			return l.outcome < 0 ? fault(l.outcome) : l.outcome;
+			return outcome_of(&l);
 		} else {
 			return 0;
 		}
@@ -282,16 +340,18 @@ static bool same(const struct line *l, struct view command)
 	return same;
 }
 
-static int transmit_text(struct script *s, struct view command, struct buf *answer)
+/* @kind: how the command must be sent */
+static int transmit_text(
+	struct script *s, enum line_kind kind, struct view command, struct buf *answer)
 {
 	struct line l = next(&s->text);
 
-	if (l.kind != LINE_COMMAND || !same(&l, command)) {
+	if (l.kind != kind || !same(&l, command)) {
 		return wrong(s);
 	}
 	l = next(&s->text);
 	if (l.kind == LINE_OUTCOME) {
-		return l.outcome < 0 ? fault(l.outcome) : l.outcome;
+		return outcome_of(&l);
 	}
 	if (l.kind != LINE_ANSWER) {
 		return wrong(s);
@@ -326,7 +386,21 @@ static int script_transmit(
 	struct script *s = of(t);
 
 	(void)deadline;
-	return s->owned ? trace(transmit_text(s, command, answer)) : transmit_bytes(s, answer);
+	return s->owned ? trace(transmit_text(s, LINE_COMMAND, command, answer))
+			: transmit_bytes(s, answer);
+}
+
+static int script_secure(struct transport *t, const struct transport_pin *pin,
+	_unused_ uint64_t deadline, struct buf *answer)
+{
+	struct script *s = of(t);
+	uint8_t needed = pin->new_digits ? TRANSPORT_PINPAD_MODIFY : TRANSPORT_PINPAD_VERIFY;
+
+	if (!(s->base.pinpad & needed)) {
+		return TRANSPORT_NO_PINPAD;
+	}
+	return s->owned ? trace(transmit_text(s, LINE_KEYS, pin->command, answer))
+			: transmit_bytes(s, answer);
 }
 
 static int script_reset(struct transport *t, uint64_t deadline)
@@ -345,14 +419,27 @@ static int script_reset(struct transport *t, uint64_t deadline)
 	return l.kind == LINE_RESET ? trace(read_head(s)) : wrong(s);
 }
 
-static int script_status(struct transport *t)
+/* What the next line says, when it speaks of this: used up. */
+static int said(struct script *s, enum line_kind kind)
 {
-	return of(t)->closed ? TRANSPORT_GONE : 0;
+	struct reader ahead = s->text;
+	struct line l = next(&ahead);
+
+	if (l.kind != kind) {
+		return 0;
+	}
+	s->text = ahead;
+	return outcome_of(&l);
 }
 
-static int script_lock(_unused_ struct transport *t, _unused_ uint64_t deadline)
+static int script_status(struct transport *t)
 {
-	return 0;
+	return of(t)->closed ? TRANSPORT_GONE : trace(said(of(t), LINE_STATUS));
+}
+
+static int script_lock(struct transport *t, _unused_ uint64_t deadline)
+{
+	return trace(said(of(t), LINE_LOCK));
 }
 
 static int script_unlock(_unused_ struct transport *t)
@@ -376,6 +463,7 @@ static void script_free(struct transport *t)
 static const struct transport_ops script_ops = {
 	.open = script_open,
 	.transmit = script_transmit,
+	.secure = script_secure,
 	.reset = script_reset,
 	.status = script_status,
 	.lock = script_lock,

@@ -239,3 +239,28 @@ int authority_open(const char *dir, const char *name, struct authority **ret_aut
 	*ret_authority = a;
 	return 0;
 }
+
+int authority_revoke(const struct authority *a, const char *dir, struct view certificate,
+	const struct certificate_times *t)
+{
+	_cleanup_(buf_done) struct buf before = BUF_NULL(STATE_MAX), list = BUF_NULL(STATE_MAX);
+	struct place at = {dir, ".", "crl"};
+	char file[sizeof(a->name) + 4];
+	int r;
+
+	snprintf(file, sizeof(file), "%s.crl", a->name);
+	r = read_one(&at, file, &before);
+	if (r < 0)
+		return trace(r);
+	if (buf_check(&before))
+		return trace(buf_check(&before));
+	if (r == 0)
+		buf_truncate(&before, before.len - 1); /* the NUL that a text would need */
+	else
+		buf_reset(&before);
+	r = certificate_crl(
+		a->x509_key, buf_view(&a->x509_root), buf_view(&before), certificate, t, &list);
+	if (!r)
+		r = write_one(&at, file, &list, 0644);
+	return trace(r);
+}

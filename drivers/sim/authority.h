@@ -9,6 +9,8 @@
  *
  *   x509-root.pem   cvc-root.cvcert (whole 7F21)   cvc-root.pub (its public key, PEM)
  *   cvc/CAR        the same certificate under the name that `cvc-print --cvc-dir` looks for
+ *
+ * and, once a card of it was revoked, its list: DIR/crl/NAME.crl (DER, as IGC-Santé publishes).
  */
 #include "drivers/sim/certificate.h"
 #include "drivers/sim/cvc.h"
@@ -28,4 +30,7 @@ enum authority_outcome {
 /** authority_open() - load @name of @dir, or make it. Return: 0, a fault or AUTHORITY_REFUSED. */
 int authority_open(
 	const char *dir, const char *name, struct authority **ret_authority) _must_check_;
+/** authority_revoke() - put @certificate (DER) on @a's list in @dir; @t: of the new list. */
+int authority_revoke(const struct authority *a, const char *dir, struct view certificate,
+	const struct certificate_times *t) _must_check_;
 struct authority *authority_free(struct authority *a); /* returns NULL */

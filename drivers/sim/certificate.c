@@ -17,6 +17,8 @@
 #include "base/rng.h"
 #include "base/tlv.h"
 
+#define CARD_NUMBER 32U /* bytes of a card number's text */
+
 static int failed(void)
 {
 	ERR_clear_error();
@@ -139,17 +141,22 @@ int certificate_root(EVP_PKEY *key, const char *organisation, const struct certi
 	return trace(put_der(x, out));
 }
 
-/* C=FR, title, then given name + number + surname in one relative distinguished name. A card without
- * a person's name has its number alone. */
+/* C=FR [, ST, O, OU of a structure], title, then given name + number + surname in one relative
+ * distinguished name. A card without a person's name has its number alone. */
 static int set_subject(X509 *x, const struct profile_professional *p)
 {
+	const struct {
+		const char *field, *text;
+	} parts[] = {{"C", "FR"}, {"ST", p->department}, {"O", p->organisation},
+		{"OU", p->structure}, {"title", p->title}};
+
 	X509_NAME *name = X509_get_subject_name(x);
 	bool named = p->surname[0] && p->given[0];
-	int r;
+	int r = 0;
 
-	r = name_add(name, "C", "FR", false);
-	if (!r)
-		r = name_add(name, "title", p->title, false);
+	for (size_t i = 0; i < ARRAY_LEN(parts) && !r; i++)
+		if (parts[i].text[0])
+			r = name_add(name, parts[i].field, parts[i].text, false);
 	if (!r && named)
 		r = name_add(name, "GN", p->given, false);
 	if (!r)
@@ -159,23 +166,51 @@ static int set_subject(X509 *x, const struct profile_professional *p)
 	return trace(r);
 }
 
-static int add_health(X509 *x, const struct profile *p)
+/* 8025000001/0 and the 9 digits after the issuer number */
+static void card_number(const struct profile *p, char ret_number[CARD_NUMBER])
+{
+	snprintf(ret_number, CARD_NUMBER, "%.10s/0%s", p->serial, p->serial + 10);
+}
+
+static int set_technical_subject(X509 *x, const struct profile *p)
+{
+	X509_NAME *name = X509_get_subject_name(x);
+	char number[CARD_NUMBER];
+	int r;
+
+	card_number(p, number);
+	r = name_add(name, "C", "FR", false);
+	if (!r)
+		r = name_add(name, "CN", number, false);
+	return trace(r);
+}
+
+/* A small number, left out when it is 0. */
+static int add_code(X509 *x, const char *oid, const uint8_t *code)
+{
+	return *code ? trace(add_private_tlv(x, oid, 0x02, view_of(code, 1))) : 0;
+}
+
+static int add_health(X509 *x, const struct profile *p, enum certificate_use use)
 {
 	const struct profile_professional *who = &p->professional;
 	static const uint8_t category[] = {0x80};
-	char number[32];
+	char number[CARD_NUMBER];
 	int r;
 
-	/* 8025000001/0 and the 9 digits after the issuer number */
-	snprintf(number, sizeof(number), "%.10s/0%s", p->serial, p->serial + 10);
+	card_number(p, number);
 	r = add_private_tlv(x, "1.2.250.1.71.1.2.2", 0x02, view_of(&who->type, 1));
 	if (!r)
 		r = add_private_tlv(x, "1.2.250.1.71.1.2.3", 0x13, view_str(number));
 	if (!r)
 		r = add_private_tlv(x, "1.2.250.1.71.1.2.5", 0x04, VIEW(category));
+	if (r || use == CERTIFICATE_TECHNICAL)
+		return trace(r);
+	r = add_code(x, "1.2.250.1.71.1.2.7", &who->profession);
 	if (!r)
-		r = add_private_tlv(
-			x, "1.2.250.1.71.1.2.7", 0x02, view_of(&who->profession, 1));
+		r = add_code(x, "1.2.250.1.71.1.2.8", &who->future);
+	if (!r)
+		r = add_code(x, "1.2.250.1.71.1.2.12", &who->responsibility);
 	if (!r && who->speciality[0])
 		r = add_private_tlv(x, "1.2.250.1.71.4.2.5", 0x13, view_str(who->speciality));
 	return trace(r);
@@ -183,7 +218,7 @@ static int add_health(X509 *x, const struct profile *p)
 
 static int add_usage(X509 *x, X509 *issuer, const struct profile *p, enum certificate_use use)
 {
-	char upn[96];
+	char upn[128];
 	int r;
 
 	r = add_standard(x, issuer, NID_basic_constraints, "critical,CA:FALSE");
@@ -209,6 +244,11 @@ static int add_usage(X509 *x, X509 *issuer, const struct profile *p, enum certif
 		if (!r)
 			r = add_standard(x, issuer, NID_ext_key_usage, "emailProtection");
 		return trace(r);
+	case CERTIFICATE_TECHNICAL:
+		r = add_standard(x, issuer, NID_key_usage, "critical,digitalSignature");
+		if (!r)
+			r = add_standard(x, issuer, NID_ext_key_usage, "clientAuth");
+		return trace(r);
 	}
 	return fault(-EINVAL);
 }
@@ -225,12 +265,13 @@ int certificate_card(const struct profile *p, enum certificate_use use, EVP_PKEY
 		return failed();
 	r = set_common(x, subject, t);
 	if (!r)
-		r = set_subject(x, &p->professional);
+		r = use == CERTIFICATE_TECHNICAL ? set_technical_subject(x, p)
+						 : set_subject(x, &p->professional);
 	if (r || X509_set_issuer_name(x, X509_get_subject_name(ca)) != 1)
 		return r ? trace(r) : failed();
 	r = add_usage(x, ca, p, use);
 	if (!r)
-		r = add_health(x, p);
+		r = add_health(x, p, use);
 	if (r || X509_sign(x, issuer, EVP_sha256()) <= 0)
 		return r ? trace(r) : failed();
 	return trace(put_der(x, out));

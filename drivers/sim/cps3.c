@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Simulated CPS3: IAS-ECC card with PKCS#15 (ISO/IEC 7816-15) and security data objects read by GET
- * DATA. Bytes seen on real cards are kept as they are: EF.ATR, EF.DIR with the contactless record
- * first, the AODF, private keys without algorithm references. The contactless application cannot be
- * selected through the contacts.
+ * Simulated CPS3: IAS-ECC card with PKCS#15 (cps-pkcs15.c) and security data objects read by GET
+ * DATA. Bytes seen on real cards are kept as they are: EF.ATR, and EF.DIR with the contactless
+ * record first. The contactless application cannot be selected through the contacts, nor the other
+ * way round: which of the two is played says the profile.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,144 +22,6 @@ static const char ef_dir[] =
 	"080F8025000001FF0010"
 	"612F4F0DE828BD080F8025000001FF001050074350582049415351043F000001730F4F0DE828BD080F80"
 	"25000001FF0010";
-static const char ef_odf[] =
-	"A80A300804063F0000017001A00A300804063F0000017002A40A300804063F0000017005"
-	"A70A300804063F0000017006";
-static const char ef_aodf[] = "303930150C0C436F646520706F7274657572030206C00401023003040101A11B"
-			      "3019030203880A01010201040201"
-			      "04020104800101300404023F00"
-			      "303B30170C11436F6465206465206465626C6F63616765030206C03003040102"
-			      "A11B30190302018A0A0101020108"
-			      "020108020108800102300404023F00";
-static const char ef_prkdf[] =
-	"304D30200C0C4350535F505249565F534947030207800401013009300703020204040101301D040EE828BD"
-	"080F80"
-	"25000001FF0010010303060040030204B002020081A10A30083002040002020800"
-	"3056302A0C0C4350535F505249565F415554030205E0040101301330070302000104010130080303060040"
-	"040101"
-	"301C040EE828BD080F8025000001FF00100203020560030204B002020082A10A30083002040002020800";
-/* supportedAlgorithms of TokenInfo: SHA-1, SHA-256, SHA1-RSA, SHA256-RSA, RSA-PKCS twice */
-static const char algorithms[] = "30170201010202022005000302010206052B0E03021A020110"
-				 "301B020102020202500500030201020609608648016503040201020140"
-				 "301A02010302010605000302064006092A864886F70D010105020112"
-				 "301A02010402014005000302064006092A864886F70D01010B020142"
-				 "301A02010502010105000302064006092A864886F70D010101020102"
-				 "301A02010602010105000302020406092A864886F70D01010102011A";
-
-static void put_hex(struct cps_maker *m, const char *hex)
-{
-	if (hex_decode(&m->content, view_str(hex)) && !m->r)
-		m->r = fault(-EINVAL);
-}
-
-static void add_hex(struct cps_maker *m, int df, uint16_t fid, uint8_t sfi, const char *hex)
-{
-	put_hex(m, hex);
-	cps_add(m, df, fid, sfi, OS_ACCESS_FREE);
-}
-
-/* -- PKCS#15 -------------------------------------------------------------------------------------- */
-
-/* TokenInfo, ISO/IEC 7816-15:2016 §8.10 */
-static void add_token_info(struct cps_maker *m)
-{
-	struct buf *b = &m->content;
-	size_t whole = tlv_open(b, 0x30), mark;
-
-	tlv_put_u8(b, 0x02, 1);
-	tlv_put(b, 0x04, VIEW(m->c->serial));
-	tlv_put_str(b, 0x0C, "Simulateur vitaled");
-	tlv_put_str(b, 0x80, "CPS3 simulee");
-	put_hex(m, "03020560"); /* login required, random numbers */
-	mark = tlv_open(b, 0xA2);
-	put_hex(m, algorithms);
-	tlv_close(b, mark);
-	tlv_close(b, whole);
-	cps_add(m, m->df, 0x5032, 0, OS_ACCESS_FREE);
-}
-
-/* [1]{SEQ{SEQ{OCTET STRING path}}} of a file in DF 0001; @deep: one SEQUENCE more (X.509) */
-static void put_path(struct cps_maker *m, uint16_t fid, bool deep)
-{
-	struct buf *b = &m->content;
-	size_t value = tlv_open(b, 0xA1), outer = deep ? tlv_open(b, 0x30) : 0;
-	size_t inner = tlv_open(b, 0x30), path = tlv_open(b, 0x04);
-
-	buf_put_u16(b, 0x3F00);
-	buf_put_u16(b, 0x0001);
-	buf_put_u16(b, fid);
-	tlv_close(b, path);
-	tlv_close(b, inner);
-	if (deep)
-		tlv_close(b, outer);
-	tlv_close(b, value);
-}
-
-static void put_certificate(struct cps_maker *m, const char *label, uint8_t id, uint16_t fid)
-{
-	struct buf *b = &m->content;
-	size_t whole = tlv_open(b, 0x30), mark = tlv_open(b, 0x30), octets;
-
-	tlv_put_str(b, 0x0C, label);
-	put_hex(m, "03020640"); /* modifiable */
-	tlv_close(b, mark);
-	mark = tlv_open(b, 0x30);
-	octets = tlv_open(b, 0x04);
-	buf_put(b, cps_name_application, sizeof(cps_name_application));
-	buf_put_u8(b, id);
-	tlv_close(b, octets);
-	tlv_close(b, mark);
-	put_path(m, fid, true);
-	tlv_close(b, whole);
-}
-
-static void put_data_object(struct cps_maker *m, const char *label, uint16_t fid, bool private)
-{
-	struct buf *b = &m->content;
-	size_t whole = tlv_open(b, 0x30), mark = tlv_open(b, 0x30);
-
-	tlv_put_str(b, 0x0C, label);
-	put_hex(m, private ? "03020780" : "03020640"); /* private; or modifiable */
-	if (private)
-		tlv_put_u8(b, 0x04, 1); /* authId: the PIN */
-	tlv_close(b, mark);
-	mark = tlv_open(b, 0x30);
-	tlv_put_str(b, 0x0C, "CPS");
-	tlv_close(b, mark);
-	put_path(m, fid, false);
-	tlv_close(b, whole);
-}
-
-static void add_data_directory(struct cps_maker *m)
-{
-	const struct profile *p = m->c->state->profile;
-	char label[32];
-
-	put_data_object(m, "CPS_ID_CARD", 0xD101, false);
-	put_data_object(m, "CPS_NAME_PS", 0xD102, false);
-	put_data_object(m, "CPS_LANG_PS", 0xD103, false);
-	put_data_object(m, "CPS_INFO_PS", 0xD104, false);
-	put_data_object(m, "CPS_DATA", 0xD107, false);
-	for (size_t i = 0; i < p->n_activities; i++) {
-		unsigned number = p->activities[i].number;
-
-		snprintf(label, sizeof(label), "CPS_ACTIVITY_%02u_PS", number);
-		put_data_object(m, label, (uint16_t)(CPS_FID_ACTIVITY + number - 1), true);
-	}
-	cps_add(m, m->df, 0x7006, 0, OS_ACCESS_FREE);
-}
-
-static void add_pkcs15(struct cps_maker *m)
-{
-	add_hex(m, m->df, 0x5031, 0, ef_odf);
-	add_token_info(m);
-	add_hex(m, m->df, 0x7001, 0, ef_aodf);
-	add_hex(m, m->df, 0x7002, 0, ef_prkdf);
-	put_certificate(m, "Certificat de Signature CPS", 1, 0xB001);
-	put_certificate(m, "Certificat d'Authentification CPS", 2, 0xB002);
-	cps_add(m, m->df, 0x7005, 0, OS_ACCESS_FREE);
-	add_data_directory(m);
-}
 
 static int build_cps3(struct card *c)
 {
@@ -168,14 +30,33 @@ static int build_cps3(struct card *c)
 
 	cps_make_folders(&m, VIEW(cps_name_application));
 	if (!m.r) {
-		add_hex(&m, m.mf, 0x2F01, 0x1D, ef_atr);
-		add_hex(&m, m.mf, 0x2F00, 0x1E, ef_dir);
+		cps_add_hex(&m, m.mf, 0x2F01, 0x1D, ef_atr);
+		cps_add_hex(&m, m.mf, 0x2F00, 0x1E, ef_dir);
 		cps_make_files(&m);
-		add_pkcs15(&m);
+		cps_make_pkcs15(&m, "CPS3 simulee");
+		cps_make_volet(&m);
 		card_add_key(
 			c, CPS_KEY_SIGNATURE, OS_KEY_SIGNATURE, m.df, true, s->signature_key);
 		card_add_key(
 			c, CPS_KEY_CLIENT, OS_KEY_CLIENT, m.df, true, s->authentication_key);
+	}
+	buf_done(&m.content);
+	return trace(m.r);
+}
+
+/* The other interface: no code, one technical key; what the contacts show of the application is
+ * there and cannot be read, by which software tells the two apart. */
+static int build_contactless(struct card *c)
+{
+	struct cps_maker m = {.c = c, .content = BUF_NULL(16384)};
+
+	cps_make_folders(&m, VIEW_NULL);
+	if (!m.r) {
+		cps_add_hex(&m, m.mf, 0x2F01, 0x1D, ef_atr);
+		cps_add_hex(&m, m.mf, 0x2F00, 0x1E, ef_dir);
+		cps_add_serial(&m);
+		cps_add(&m, m.df, 0x7001, 0, OS_ACCESS_NEVER);
+		cps_make_technical(&m);
 	}
 	buf_done(&m.content);
 	return trace(m.r);
@@ -228,6 +109,8 @@ static uint16_t get_data(struct card *c, const struct command *cmd, struct buf *
 		return OS_SW_P1P2;
 	if (tlv_find(cmd->data, 0x4D, &list) || tlv_find(list.value, 0x70, &object))
 		return OS_SW_DATA;
+	if (!profile_has_codes(c->state->profile))
+		return OS_SW_NO_REFERENCE;
 	if (is_asked(c, &pin_object, object.value)) {
 		snprintf(text, sizeof(text),
 			"7016BF810112A0109A01039B01%02XA1088C06F3000013FF00", s->pin.tries);
@@ -265,4 +148,22 @@ const struct os_kind os_kind_cps3 = {
 	.instructions = instructions,
 	.n_instructions = ARRAY_LEN(instructions),
 	.build = build_cps3,
+};
+
+static const struct os_instruction contactless_instructions[] = {
+	{0xA4, true, false, os_select},
+	{0xB0, false, false, os_read_binary},
+	{0xCB, true, false, get_data},
+	{0x20, true, false, os_verify},
+	{0x84, false, false, os_get_challenge},
+	{0x22, true, false, os_manage_security},
+	{0x88, true, false, os_internal_authenticate},
+};
+
+const struct os_kind os_kind_cps3_contactless = {
+	.cla = 0x00,
+	.iasecc = true,
+	.instructions = contactless_instructions,
+	.n_instructions = ARRAY_LEN(contactless_instructions),
+	.build = build_contactless,
 };

@@ -2,7 +2,8 @@
 /*
  * Simulated CPS4: an applet on logical channel 1 of a card whose channel 0 holds the card manager.
  * Commands, references and algorithms as the official software sends them; how the files lie behind
- * the applet is not public, so the layout of the CPS3 is used (invented).
+ * the applet is not public, so the layout of the CPS3 is used, PKCS#15 directories included
+ * (invented). The older application is an applet of its own on channel 0.
  */
 #include "drivers/sim/cps.h"
 
@@ -18,6 +19,8 @@ static int build_cps4(struct card *c)
 	cps_make_folders(&m, VIEW_NULL);
 	if (!m.r) {
 		cps_make_files(&m);
+		cps_make_pkcs15(&m, "CPS4 simulee");
+		cps_make_volet(&m);
 		card_add_key(c, CPS_KEY_SIGNATURE, OS_KEY_SIGNATURE, OS_NO_FILE, true,
 			s->signature_key);
 		card_add_key(c, KEY_DECIPHER, OS_KEY_CLIENT, OS_NO_FILE, true,

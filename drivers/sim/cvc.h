@@ -13,6 +13,7 @@
 #define CVC_NAME	 16U  /* bytes of CAR and CHR */
 #define CVC_MAX		 600U /* bytes of a whole certificate; a root is about 450 */
 #define CVC_ROLE_ROOT	 0xFFU
+#define CVC_ROLE_MEMBER	 0xFEU /* a card of the family without a profession: opens nothing */
 #define CVC_ROLE_PATIENT 0x00U
 
 /** struct cvc - what a certificate says; views borrow from the bytes that were parsed. */

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * IFD handler of pcsc-lite (IFDHandler 3.0) for the simulated reader: DEVICENAME of reader.conf is
- * the socket of vitale-sim. Two connections a slot: one for commands, under the slot's lock, and one
- * for events, which belongs to pcscd's polling thread. When the simulator goes away the slots are
- * empty until it comes back. Lives in pcscd's process: it never aborts and prints nothing.
+ * IFD handler of pcsc-lite (IFDHandler 3.0) for the simulated readers. Two connections to
+ * vitale-sim a slot: one for commands, under the slot's lock, and one for events, which belongs
+ * to pcscd's polling thread. When the simulator goes away the slots are empty until it comes
+ * back. Lives in pcscd's process: it never aborts and prints nothing.
+ *
+ * DEVICENAME of reader.conf is SOCKET, or SOCKET:READER with the number of the reader. Where
+ * pcscd found a device on the bus instead, its name is
+ * usb:VID/PID:libudev:INTERFACE:.../DEVICE: that is reader DEVICE - 1 + INTERFACE of the socket
+ * in the environment's VITALE_SIM_READER, so that a composite device is two readers that follow
+ * each other.
  */
 /* clang-format off: everything is hidden but what pcscd calls */
 #pragma GCC visibility push(default)
@@ -11,11 +17,13 @@
 #pragma GCC visibility pop
 /* clang-format on */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <reader.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,7 +33,7 @@
 #include "drivers/sim/reader-link.h"
 
 #define READERS_MAX 16U
-#define SLOTS	    2U
+#define SLOTS_MAX   2U	   /* of one reader */
 #define DEADLINE_MS 600000 /* a reader that hangs longer is given up */
 #define RETRY_MS    200
 
@@ -33,22 +41,25 @@
 struct unit {
 	bool open;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	uint8_t slot;
+	uint8_t reader; /* number of the reader, as vitale-sim counts */
+	uint8_t slot;	/* of all slots */
+	uint8_t slots;	/* of its reader */
+	bool keypad;
 	pthread_mutex_t lock; /* over command_fd and atr */
 	int command_fd;
-	int event_fd; /* polling thread only, after opening */
-	atomic_bool present;
+	int event_fd;	  /* polling thread only, after opening */
+	atomic_int event; /* the last one: enum reader_event */
 	uint8_t atr[MAX_ATR_SIZE];
 	size_t atr_len;
 };
 
-static struct unit units[READERS_MAX][SLOTS];
+static struct unit units[READERS_MAX][SLOTS_MAX];
 
 static struct unit *find_unit(DWORD lun)
 {
 	size_t reader = lun >> 16, slot = lun & 0xFFFF;
 
-	return reader < READERS_MAX && slot < SLOTS ? &units[reader][slot] : NULL;
+	return reader < READERS_MAX && slot < SLOTS_MAX ? &units[reader][slot] : NULL;
 }
 
 static int connect_to(const char *path)
@@ -100,9 +111,20 @@ static ssize_t receive(int fd, int timeout_ms, uint8_t *data, size_t size)
 	return n <= 0 ? -1 : n;
 }
 
+/* The answer, however often the simulator says that it will take longer. */
+static ssize_t receive_answer(int fd, uint8_t *answer, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = receive(fd, DEADLINE_MS, answer, size);
+	} while (n == (ssize_t)READER_LINK_HEADER && answer[0] == READER_OP_ALIVE);
+	return n;
+}
+
 /* Request and answer under the unit's lock. Return: the status, or -1 when nobody is there. */
-static int ask(struct unit *u, uint8_t op, struct view payload, uint8_t *answer, size_t size,
-	struct view *ret_payload)
+static int ask_of(struct unit *u, uint8_t op, uint8_t number, struct view payload,
+	uint8_t *answer, size_t size, struct view *ret_payload)
 {
 	struct reader r;
 	ssize_t n = -1;
@@ -110,8 +132,8 @@ static int ask(struct unit *u, uint8_t op, struct view payload, uint8_t *answer,
 
 	if (u->command_fd < 0)
 		u->command_fd = connect_to(u->path);
-	if (u->command_fd >= 0 && send_request(u->command_fd, op, u->slot, payload))
-		n = receive(u->command_fd, DEADLINE_MS, answer, size);
+	if (u->command_fd >= 0 && send_request(u->command_fd, op, number, payload))
+		n = receive_answer(u->command_fd, answer, size);
 	if (n <= 0) { /* a late answer would be taken for the next one: begin anew */
 		close_fd(&u->command_fd);
 		return -1;
@@ -126,6 +148,12 @@ static int ask(struct unit *u, uint8_t op, struct view payload, uint8_t *answer,
 	return status;
 }
 
+static int ask(struct unit *u, uint8_t op, struct view payload, uint8_t *answer, size_t size,
+	struct view *ret_payload)
+{
+	return ask_of(u, op, u->slot, payload, answer, size, ret_payload);
+}
+
 static RESPONSECODE code_of(int status)
 {
 	switch (status) {
@@ -135,11 +163,13 @@ static RESPONSECODE code_of(int status)
 		return IFD_ICC_NOT_PRESENT;
 	case READER_STATUS_REFUSED:
 		return IFD_PROTOCOL_NOT_SUPPORTED;
+	case READER_STATUS_NO_READER:
+		return IFD_NO_SUCH_DEVICE;
 	}
 	return IFD_COMMUNICATION_ERROR;
 }
 
-/* -- channels ------------------------------------------------------------------------------------ */
+/* -- channels ------------------------------------------------------------------------------ */
 
 static bool start_watch(struct unit *u)
 {
@@ -153,22 +183,99 @@ static bool start_watch(struct unit *u)
 		close_fd(&u->event_fd);
 		return false;
 	}
-	atomic_store(&u->present, event[1] != 0);
+	atomic_store(&u->event, event[1]);
 	return true;
+}
+
+/* A decimal number up to 999 at the end of @text, after @mark. Return: whether there is one. */
+static bool number_after(struct view text, char mark, struct view *ret_before, unsigned *ret)
+{
+	unsigned n = 0, unit = 1;
+
+	for (size_t i = 0; i < text.len && i < 4; i++) {
+		struct reader r = reader_of(view_sub(text, text.len - 1 - i, 1));
+		uint8_t c = reader_u8(&r);
+
+		if (c == (uint8_t)mark && i > 0) {
+			*ret_before = view_sub(text, 0, text.len - 1 - i);
+			*ret = n;
+			return true;
+		}
+		if (c < '0' || c > '9')
+			return false;
+		n += (unsigned)(c - '0') * unit;
+		unit *= 10;
+	}
+	return false;
+}
+
+/* usb:VID/PID:libudev:INTERFACE:/dev/bus/usb/BUS/DEVICE, as pcscd's hot plugging makes it */
+static bool name_of_bus(struct view name, char *ret_path, size_t size, unsigned *ret_reader)
+{
+	static const char dir[] = ":/dev/bus/usb";
+	const char *path = secure_getenv("VITALE_SIM_READER");
+	unsigned device, bus, interface;
+	struct view rest;
+
+	if (!path || !view_equal(view_sub(name, 0, 4), VIEW_TEXT("usb:")) ||
+		!number_after(name, '/', &rest, &device) || device == 0 ||
+		!number_after(rest, '/', &rest, &bus) ||
+		!view_equal(view_last(rest, sizeof(dir) - 1), view_str(dir)))
+		return false;
+	rest.len -= sizeof(dir) - 1;
+	if (!number_after(rest, ':', &rest, &interface) ||
+		view_copy_str(view_str(path), ret_path, size))
+		return false;
+	*ret_reader = device - 1 + interface;
+	return true;
+}
+
+static bool parse_name(struct view name, char *ret_path, size_t size, unsigned *ret_reader)
+{
+	struct view path = name;
+
+	if (name_of_bus(name, ret_path, size, ret_reader))
+		return true;
+	*ret_reader = 0;
+	(void)number_after(name, ':', &path, ret_reader);
+	return view_copy_str(path, ret_path, size) == 0;
+}
+
+/* Which of the simulator's slots this is. Return: whether there is such a one. */
+static bool describe(struct unit *u, uint8_t slot)
+{
+	uint8_t answer[16], keypads;
+	struct view payload;
+	struct reader r;
+
+	if (ask_of(u, READER_OP_DESCRIBE, u->reader, VIEW_NULL, answer, sizeof(answer),
+		    &payload) != READER_STATUS_OK)
+		return false;
+	r = reader_of(payload);
+	u->slot = (uint8_t)(reader_u8(&r) + slot);
+	u->slots = reader_u8(&r);
+	keypads = reader_u8(&r);
+	u->keypad = keypads >> slot & 1;
+	return !r.failed && slot < u->slots && u->slots <= SLOTS_MAX;
 }
 
 RESPONSECODE IFDHCreateChannelByName(DWORD Lun, LPSTR DeviceName)
 {
 	struct unit *u = find_unit(Lun);
+	unsigned number;
 
-	if (!u || u->open || view_copy_str(view_str(DeviceName), u->path, sizeof(u->path)))
+	if (!u || u->open ||
+		!parse_name(view_str(DeviceName), u->path, sizeof(u->path), &number) ||
+		number >= READERS_MAX)
 		return IFD_COMMUNICATION_ERROR;
-	u->slot = (uint8_t)(Lun & 0xFFFF);
+	u->reader = (uint8_t)number;
 	u->command_fd = u->event_fd = -1;
 	u->atr_len = 0;
-	pthread_mutex_init(&u->lock, NULL);
-	if (!start_watch(u))
+	if (!describe(u, (uint8_t)(Lun & 0xFFFF)) || !start_watch(u)) {
+		close_fd(&u->command_fd);
 		return IFD_NO_SUCH_DEVICE;
+	}
+	pthread_mutex_init(&u->lock, NULL);
 	u->open = true;
 	return IFD_SUCCESS;
 }
@@ -191,11 +298,11 @@ RESPONSECODE IFDHCloseChannel(DWORD Lun)
 	return IFD_SUCCESS;
 }
 
-/* -- presence ------------------------------------------------------------------------------------ */
+/* -- presence ------------------------------------------------------------------------------ */
 
 /*
- * pcscd's polling thread: wait for the next change, at most @timeout_ms. One event a call, so that a
- * card that is replaced at once is seen leaving before the next is seen coming.
+ * pcscd's polling thread: wait for the next change, at most @timeout_ms. One event a call, so
+ * that a card that is replaced at once is seen leaving before the next is seen coming.
  */
 static RESPONSECODE wait_for_event(DWORD lun, int timeout_ms)
 {
@@ -211,10 +318,10 @@ static RESPONSECODE wait_for_event(DWORD lun, int timeout_ms)
 	}
 	n = receive(u->event_fd, timeout_ms, event, sizeof(event));
 	if (n == sizeof(event)) {
-		atomic_store(&u->present, event[1] != 0);
+		atomic_store(&u->event, event[1]);
 	} else if (n != 0) {
 		close_fd(&u->event_fd);
-		atomic_store(&u->present, false);
+		atomic_store(&u->event, READER_EVENT_OUT);
 	}
 	return IFD_SUCCESS;
 }
@@ -225,10 +332,16 @@ RESPONSECODE IFDHICCPresence(DWORD Lun)
 
 	if (!u || !u->open)
 		return IFD_COMMUNICATION_ERROR;
-	return atomic_load(&u->present) ? IFD_ICC_PRESENT : IFD_ICC_NOT_PRESENT;
+	switch (atomic_load(&u->event)) {
+	case READER_EVENT_IN:
+		return IFD_ICC_PRESENT;
+	case READER_EVENT_GONE:
+		return IFD_NO_SUCH_DEVICE;
+	}
+	return IFD_ICC_NOT_PRESENT;
 }
 
-/* -- capabilities ---------------------------------------------------------------------------------- */
+/* -- capabilities -------------------------------------------------------------------------- */
 
 static RESPONSECODE give(struct view v, PDWORD Length, PUCHAR Value)
 {
@@ -262,7 +375,7 @@ RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Val
 	case SCARD_ATTR_ATR_STRING:
 		return give(view_of(u->atr, u->atr_len), Length, Value);
 	case TAG_IFD_SLOTS_NUMBER:
-		return give_byte(SLOTS, Length, Value);
+		return give_byte(u->slots, Length, Value);
 	case TAG_IFD_SIMULTANEOUS_ACCESS:
 		return give_byte(READERS_MAX, Length, Value);
 	case TAG_IFD_THREAD_SAFE:
@@ -283,7 +396,7 @@ RESPONSECODE IFDHSetCapabilities(
 	return IFD_NOT_SUPPORTED;
 }
 
-/* -- the card -------------------------------------------------------------------------------------- */
+/* -- the card ------------------------------------------------------------------------------ */
 
 RESPONSECODE IFDHSetProtocolParameters(DWORD Lun, DWORD Protocol, _unused_ UCHAR Flags,
 	_unused_ UCHAR PTS1, _unused_ UCHAR PTS2, _unused_ UCHAR PTS3)
@@ -308,6 +421,8 @@ static RESPONSECODE power_up(struct unit *u, PUCHAR Atr, PDWORD AtrLength)
 
 	u->atr_len = 0;
 	status = ask(u, READER_OP_POWER_UP, VIEW_NULL, answer, sizeof(answer), &atr);
+	if (status == READER_STATUS_NO_READER)
+		return IFD_NO_SUCH_DEVICE;
 	if (status != READER_STATUS_OK || view_copy(atr, u->atr, sizeof(u->atr)) ||
 		view_copy(atr, Atr, MAX_ATR_SIZE))
 		return IFD_ERROR_POWER_ACTION;
@@ -377,12 +492,68 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
 	return code;
 }
 
-RESPONSECODE IFDHControl(_unused_ DWORD Lun, DWORD dwControlCode, _unused_ PUCHAR TxBuffer,
-	_unused_ DWORD TxLength, _unused_ PUCHAR RxBuffer, _unused_ DWORD RxLength,
-	LPDWORD pdwBytesReturned)
+/* -- the keypad: PC/SC part 10 ------------------------------------------------------------- */
+
+#define CODE_OF(feature) ((DWORD)SCARD_CTL_CODE(3400 + (feature)))
+
+static const uint8_t features[] = {FEATURE_VERIFY_PIN_DIRECT, FEATURE_MODIFY_PIN_DIRECT,
+	FEATURE_IFD_PIN_PROPERTIES, FEATURE_GET_TLV_PROPERTIES};
+
+/* | feature | 4 | control code, big endian | for each; none for a reader without keypad */
+static RESPONSECODE list_features(const struct unit *u, PUCHAR Rx, DWORD size, LPDWORD ret)
 {
+	PCSC_TLV_STRUCTURE list[ARRAY_LEN(features)];
+
+	if (!u->keypad)
+		return IFD_SUCCESS;
+	for (size_t i = 0; i < ARRAY_LEN(features); i++)
+		list[i] = (PCSC_TLV_STRUCTURE){.tag = features[i],
+			.length = sizeof(list[i].value),
+			.value = htonl((uint32_t)CODE_OF(features[i]))};
+	if (view_copy(VIEW(list), Rx, size))
+		return IFD_ERROR_INSUFFICIENT_BUFFER;
+	*ret = sizeof(list);
+	return IFD_SUCCESS;
+}
+
+static RESPONSECODE use_feature(struct unit *u, uint8_t feature, struct view structure,
+	PUCHAR Rx, DWORD size, LPDWORD ret)
+{
+	_cleanup_(buf_done) struct buf payload = BUF_NULL(READER_LINK_MAX - READER_LINK_HEADER);
+	uint8_t answer[READER_LINK_HEADER + 512];
+	struct view given = VIEW_NULL;
+	int status;
+
+	buf_put_u8(&payload, feature);
+	buf_put_view(&payload, structure);
+	if (buf_check(&payload))
+		return IFD_COMMUNICATION_ERROR;
+	pthread_mutex_lock(&u->lock);
+	status = ask(u, READER_OP_KEYPAD, buf_view(&payload), answer, sizeof(answer), &given);
+	pthread_mutex_unlock(&u->lock);
+	if (status == READER_STATUS_REFUSED)
+		return IFD_ERROR_NOT_SUPPORTED;
+	if (status != READER_STATUS_OK)
+		return code_of(status);
+	if (view_copy(given, Rx, size))
+		return IFD_ERROR_INSUFFICIENT_BUFFER;
+	*ret = given.len;
+	return IFD_SUCCESS;
+}
+
+RESPONSECODE IFDHControl(DWORD Lun, DWORD dwControlCode, PUCHAR TxBuffer, DWORD TxLength,
+	PUCHAR RxBuffer, DWORD RxLength, LPDWORD pdwBytesReturned)
+{
+	struct unit *u = find_unit(Lun);
+
 	*pdwBytesReturned = 0;
-	/* a reader without keypad: an empty list of features */
-	return dwControlCode == CM_IOCTL_GET_FEATURE_REQUEST ? IFD_SUCCESS
-							     : IFD_ERROR_NOT_SUPPORTED;
+	if (!u || !u->open)
+		return IFD_COMMUNICATION_ERROR;
+	if (dwControlCode == CM_IOCTL_GET_FEATURE_REQUEST)
+		return list_features(u, RxBuffer, RxLength, pdwBytesReturned);
+	for (size_t i = 0; i < ARRAY_LEN(features); i++)
+		if (dwControlCode == CODE_OF(features[i]))
+			return use_feature(u, features[i], view_of(TxBuffer, TxLength),
+				RxBuffer, RxLength, pdwBytesReturned);
+	return IFD_ERROR_NOT_SUPPORTED;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * vitale-sim: simulated cards in a simulated reader of two slots. Options and start only; what it
+ * vitale-sim: simulated cards in simulated readers. Options and start only; what it
  * does is in server.c, what it plays in os.c and the cards' files. Needs no privilege.
  */
 #include <errno.h>
@@ -29,7 +29,7 @@ static void catch_signals(void)
 
 static int put_cards(struct server *s, const struct options *o)
 {
-	for (size_t i = 0; i < SLOT_COUNT; i++) {
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
 		int r = o->slots[i] ? slot_insert(&s->slots[i], o->slots[i]) : 0;
 
 		if (r > 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Command line of vitale-sim. The texts go to the person: this is the only file of the room that
- * prints.
+ * Command line of vitale-sim. The texts go to the person: this is the only file of the room
+ * that prints.
  */
 #include "drivers/sim/options.h"
 
@@ -11,9 +11,12 @@
 #include <string.h>
 
 static const char usage[] =
-	"vitale-sim --socket PATH --state DIR [--control PATH] [--clock] [--slot0 NAME]\n"
-	"           [--slot1 NAME] [--trace FILE] [--ready-fd N]\n"
-	"    play the cards of DIR/cards in a reader of two slots\n"
+	"vitale-sim --socket PATH --state DIR [--control PATH] [--clock] [--readers DEVICES]\n"
+	"           [--keypad SLOT|all]... [--slotN NAME]... [--trace FILE] [--ready-fd N]\n"
+	"    play the cards of DIR/cards in simulated readers. DEVICES is 2 (a reader of two\n"
+	"    slots, the default), 1, 1+1 (a composite of two readers), or several with "
+	"commas;\n"
+	"    slots are numbered through all of them\n"
 	"vitale-sim personalise --out DIR [--nature simulated|test] [--profiles DIR] "
 	"PROFILE...\n"
 	"    make a test authority and cards: DIR/anchors, DIR/authorities, DIR/cards\n";
@@ -23,8 +26,8 @@ enum {
 	OPTION_CONTROL,
 	OPTION_STATE,
 	OPTION_CLOCK,
-	OPTION_SLOT0,
-	OPTION_SLOT1,
+	OPTION_READERS,
+	OPTION_KEYPAD,
 	OPTION_TRACE,
 	OPTION_READY_FD,
 	OPTION_OUT,
@@ -32,6 +35,7 @@ enum {
 	OPTION_PROFILES,
 	OPTION_HELP,
 	OPTION_VERSION,
+	OPTION_SLOT0, /* and those after it up to SLOTS_MAX */
 };
 
 static const struct option serve_options[] = {
@@ -39,8 +43,16 @@ static const struct option serve_options[] = {
 	{"control", required_argument, NULL, OPTION_CONTROL},
 	{"state", required_argument, NULL, OPTION_STATE},
 	{"clock", no_argument, NULL, OPTION_CLOCK},
+	{"readers", required_argument, NULL, OPTION_READERS},
+	{"keypad", required_argument, NULL, OPTION_KEYPAD},
 	{"slot0", required_argument, NULL, OPTION_SLOT0},
-	{"slot1", required_argument, NULL, OPTION_SLOT1},
+	{"slot1", required_argument, NULL, OPTION_SLOT0 + 1},
+	{"slot2", required_argument, NULL, OPTION_SLOT0 + 2},
+	{"slot3", required_argument, NULL, OPTION_SLOT0 + 3},
+	{"slot4", required_argument, NULL, OPTION_SLOT0 + 4},
+	{"slot5", required_argument, NULL, OPTION_SLOT0 + 5},
+	{"slot6", required_argument, NULL, OPTION_SLOT0 + 6},
+	{"slot7", required_argument, NULL, OPTION_SLOT0 + 7},
 	{"trace", required_argument, NULL, OPTION_TRACE},
 	{"ready-fd", required_argument, NULL, OPTION_READY_FD},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -84,8 +96,26 @@ static int take_trace(const char *path, struct options *o)
 	return o->server.trace ? 0 : wrong("the trace cannot be written");
 }
 
+/* A slot, or all: which slots there are is known when all options are. */
+static int take_keypad(const char *text, struct options *o)
+{
+	int slot;
+
+	if (strcmp(text, "all") == 0)
+		o->all_keypads = true;
+	else if (parse_fd(text, &slot) && slot < (int)SLOTS_MAX)
+		o->server.keypads |= 1U << slot;
+	else
+		return wrong("--keypad wants a slot, or all");
+	return 0;
+}
+
 static int take_serve(int option, struct options *o)
 {
+	if (option >= OPTION_SLOT0 && option < OPTION_SLOT0 + (int)SLOTS_MAX) {
+		o->slots[option - OPTION_SLOT0] = optarg;
+		return 0;
+	}
 	switch (option) {
 	case OPTION_SOCKET:
 		o->server.reader_socket = optarg;
@@ -99,12 +129,11 @@ static int take_serve(int option, struct options *o)
 	case OPTION_CLOCK:
 		o->server.clocked = true;
 		return 0;
-	case OPTION_SLOT0:
-		o->slots[0] = optarg;
+	case OPTION_READERS:
+		o->server.readers = optarg;
 		return 0;
-	case OPTION_SLOT1:
-		o->slots[1] = optarg;
-		return 0;
+	case OPTION_KEYPAD:
+		return take_keypad(optarg, o);
 	case OPTION_TRACE:
 		return take_trace(optarg, o);
 	case OPTION_READY_FD:
@@ -129,7 +158,24 @@ static int take_personalise(int option, struct options *o)
 	return wrong("unknown option");
 }
 
-static int check(const struct options *o)
+/* The readers, with the keypads and cards of slots that there are. */
+static int check_slots(struct options *o)
+{
+	struct server_reader readers[SERVER_READERS_MAX];
+	unsigned n, slots;
+
+	if (!readers_lay_out(o->server.readers ? o->server.readers : "2", readers, &n))
+		return wrong("--readers wants devices: 2, 1 or 1+1, with commas, four at most");
+	slots = readers[n - 1].first + readers[n - 1].slots;
+	if (o->all_keypads)
+		o->server.keypads |= (1U << slots) - 1;
+	for (unsigned i = slots; i < SLOTS_MAX; i++)
+		if (o->slots[i] || o->server.keypads >> i & 1)
+			return wrong("no such slot");
+	return 0;
+}
+
+static int check(struct options *o)
 {
 	if (o->personalise && (!o->job.dir || !o->profiles[0]))
 		return wrong("--out and at least one profile are needed");
@@ -137,7 +183,18 @@ static int check(const struct options *o)
 		return wrong("--socket and --state are needed");
 	if (!o->personalise && o->profiles[0])
 		return wrong("too many words");
-	return 0;
+	return o->personalise ? 0 : check_slots(o);
+}
+
+static void tell(int option)
+{
+	if (option == OPTION_VERSION) {
+		fputs("vitale-sim " VITALED_VERSION "\n", stdout);
+		return;
+	}
+	fputs(usage, stdout);
+	fputs("commands of the control socket, one a line, answered by ok or error:\n", stdout);
+	control_usage(stdout, "    ");
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options)
@@ -153,9 +210,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	optind = o.personalise ? 2 : 1;
 	while (r == 0 && (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (option == OPTION_HELP || option == OPTION_VERSION) {
-			fputs(option == OPTION_HELP ? usage
-						    : "vitale-sim " VITALED_VERSION "\n",
-				stdout);
+			tell(option);
 			return OPTIONS_DONE;
 		}
 		r = o.personalise ? take_personalise(option, &o) : take_serve(option, &o);

@@ -6,8 +6,9 @@
 
 struct options {
 	struct server_options server;
-	const char *slots[SLOT_COUNT]; /* cards that are in from the start */
-	int ready_fd;		       /* -1: none */
+	const char *slots[SLOTS_MAX]; /* cards that are in from the start */
+	bool all_keypads;
+	int ready_fd; /* -1: none */
 	bool personalise;
 	struct personalise_job job;
 	char **profiles; /* NULL-terminated, borrowed from argv */
@@ -21,5 +22,6 @@ enum options_outcome {
 /** options_parse() - Return: 0, a fault, OPTIONS_DONE or OPTIONS_USAGE. */
 int options_parse(int argc, char **argv, struct options *ret_options) _must_check_;
 void options_done(struct options *o); /* closes the trace */
-/** options_personalise() - make every card that was named. Return: 0, a fault, or OPTIONS_USAGE. */
+/** options_personalise() - make every card that was named. Return: 0, a fault, or
+ *  OPTIONS_USAGE. */
 int options_personalise(const struct options *o) _must_check_;

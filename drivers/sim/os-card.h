@@ -64,6 +64,18 @@ struct os_rights {
 	struct buf chain;
 };
 
+/**
+ * struct os_volet - the older application of a CPS (CPS2ter), reached by class A0. It has files, a
+ * current file and an answer of its own; with the rest of the card it shares the code porteur only.
+ */
+struct os_volet {
+	int root;      /* index of its MF, OS_NO_FILE: the card has none */
+	bool selected; /* CPS4: its applet is the one of channel 0 */
+	int df, ef;    /* current files */
+	uint8_t answer[7];
+	size_t answer_len; /* 0: nothing waits for GET RESPONSE */
+};
+
 typedef uint16_t (*os_command_fn)(struct card *c, const struct command *cmd, struct buf *out);
 
 struct os_instruction {
@@ -92,8 +104,8 @@ struct card {
 	struct os_key keys[4];
 	size_t n_keys;
 	struct os_rights rights;
-	uint64_t
-		work_us; /* time that on-card cryptography took since it was last asked, --clock */
+	struct os_volet volet;
+	uint64_t work_us; /* of on-card cryptography since it was last asked, --clock */
 };
 
 /* -- building, for the kinds ------------------------------------------------------------------- */
@@ -113,8 +125,12 @@ const struct os_key *card_find_key(
 	const struct card *c, uint8_t reference, enum os_key_use use);
 void card_drop_rights(struct card *c); /* PIN, PUK, role and keys named; files stay current */
 void card_drop_role(struct card *c);
+/** card_drop_environment() - keys and names that MANAGE SECURITY ENVIRONMENT set; a challenge that
+ *  is out stays, and so do PIN, PUK and role. */
+void card_drop_environment(struct card *c);
+bool card_is_isd(struct view name); /* the GlobalPlatform card manager's name */
 
-/* -- instructions --------------------------------------------------------------------------------- */
+/* -- instructions -- */
 uint16_t os_select(struct card *c, const struct command *cmd, struct buf *out);
 uint16_t os_read_binary(struct card *c, const struct command *cmd, struct buf *out);
 uint16_t os_verify(struct card *c, const struct command *cmd, struct buf *out);
@@ -125,6 +141,10 @@ uint16_t os_manage_security(struct card *c, const struct command *cmd, struct bu
 uint16_t os_internal_authenticate(struct card *c, const struct command *cmd, struct buf *out);
 uint16_t os_external_authenticate(struct card *c, const struct command *cmd, struct buf *out);
 uint16_t os_perform_security(struct card *c, const struct command *cmd, struct buf *out);
+uint16_t os_volet_process(
+	struct card *c, const struct command *cmd, struct buf *out); /* class A0 */
+void os_volet_reset(struct card *c); /* its MF becomes current, nothing waits */
 uint16_t os_verify_certificate(struct card *c, const struct command *cmd);
 
-extern const struct os_kind os_kind_vitale, os_kind_cps3, os_kind_cps4, os_kind_plain;
+extern const struct os_kind os_kind_vitale, os_kind_cps3, os_kind_cps3_contactless,
+	os_kind_cps4, os_kind_volet, os_kind_plain;

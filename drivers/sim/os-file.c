@@ -195,6 +195,27 @@ static void apply_name(struct card *c, int found)
 	}
 }
 
+/*
+ * The security environment of a CPS is that of its application's folder: selecting the folder, by
+ * whatever way, begins a new one. Selecting the MF or an EF, also by a path through the folder,
+ * keeps it (doc/stand-in.md).
+ */
+static void enter_folder(struct card *c, int found)
+{
+	if (found > 0 && c->files[found].df && profile_is_cps(c->state->profile))
+		card_drop_environment(c);
+}
+
+/* The card manager takes the place of the applet on its channel. */
+static uint16_t leave_application(struct card *c)
+{
+	card_drop_rights(c);
+	c->rights.application = false;
+	c->rights.df = 0;
+	c->rights.ef = OS_NO_FILE;
+	return OS_SW_OK;
+}
+
 /* 0 when the way of selecting is one that the card knows, else the status word. */
 static uint16_t check_p1(const struct card *c, uint8_t p1)
 {
@@ -208,7 +229,7 @@ static uint16_t check_p2(const struct card *c, const struct command *cmd, int fo
 	if (cmd->p2 != P2_FCI && cmd->p2 != P2_FCP && cmd->p2 != P2_NOTHING)
 		return OS_SW_P1P2;
 	/* a CPS3 takes P2 = 00 for its root's name only */
-	if (c->kind == &os_kind_cps3 && cmd->p2 == P2_FCI && !(cmd->p1 == 4 && found == 0))
+	if (c->kind->iasecc && cmd->p2 == P2_FCI && !(cmd->p1 == 4 && found == 0))
 		return OS_SW_P1P2;
 	return 0;
 }
@@ -239,6 +260,8 @@ uint16_t os_select(struct card *c, const struct command *cmd, struct buf *out)
 	int found;
 	uint16_t sw;
 
+	if (c->kind->channelled && cmd->p1 == 4 && card_is_isd(cmd->data))
+		return leave_application(c);
 	sw = check_p1(c, cmd->p1);
 	if (sw)
 		return sw;
@@ -251,6 +274,7 @@ uint16_t os_select(struct card *c, const struct command *cmd, struct buf *out)
 	f = &c->files[found];
 	if (cmd->p1 == 4)
 		apply_name(c, found);
+	enter_folder(c, found);
 	c->rights.df = f->df ? found : f->parent;
 	c->rights.ef = f->df ? OS_NO_FILE : found;
 	if (cmd->p2 == P2_NOTHING || (c->kind->iasecc && found == 0))
@@ -268,7 +292,8 @@ bool card_may_read(const struct card *c, const struct os_file *f)
 	case OS_ACCESS_PIN:
 		return c->rights.pin;
 	case OS_ACCESS_ROLE:
-		return c->rights.role && c->rights.role_value != CVC_ROLE_PATIENT;
+		return c->rights.role && c->rights.role_value != CVC_ROLE_PATIENT &&
+		       c->rights.role_value != CVC_ROLE_MEMBER;
 	case OS_ACCESS_NEVER:
 		break;
 	}

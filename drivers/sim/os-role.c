@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Role authentication between cards, the stand-in of doc/stand-in.md, and the security environment
- * (MANAGE SECURITY ENVIRONMENT, ISO/IEC 7816-4:2020 §11.5.11). A challenge serves once, an imported
- * key lives until the next reset, a private key works only in its DF and after its PIN.
+ * (MANAGE SECURITY ENVIRONMENT, ISO/IEC 7816-4:2020 §11.5.11). A challenge lives until EXTERNAL
+ * AUTHENTICATE uses it or another one replaces it; an imported key lives until the next reset; a
+ * private key can be named only in its DF, stays named until the environment is dropped, and works
+ * after its PIN.
  */
 #include <string.h>
 
@@ -82,6 +84,20 @@ void card_add_key(struct card *c, uint8_t reference, enum os_key_use use, int df
 		.key = key};
 }
 
+/* Where the commands between two cards work: in the DF of the role key; of a global one, anywhere. */
+static bool in_role_folder(const struct card *c)
+{
+	for (size_t i = 0; i < c->n_keys; i++)
+		if (c->keys[i].use == OS_KEY_ROLE)
+			return c->keys[i].df == OS_NO_FILE || c->keys[i].df == c->rights.df;
+	return false;
+}
+
+static bool is_peer(const struct card *c, struct view name)
+{
+	return c->rights.peer_key && view_equal(name, VIEW(c->rights.peer_name));
+}
+
 /* 81 B6: the root whose signature will be checked; on a CPS4 the same bytes name its signature key. */
 static uint16_t mse_root(struct card *c, const struct environment *e)
 {
@@ -95,7 +111,7 @@ static uint16_t mse_root(struct card *c, const struct environment *e)
 	}
 	if (e->name.len == 0)
 		return OS_SW_DATA;
-	c->rights.root_named = c->state->root_key && c->keys[0].df == c->rights.df &&
+	c->rights.root_named = c->state->root_key && in_role_folder(c) &&
 			       view_equal(e->name, view_str(c->state->root_name));
 	return c->rights.root_named ? OS_SW_OK : OS_SW_NO_REFERENCE;
 }
@@ -105,9 +121,22 @@ static uint16_t mse_peer(struct card *c, const struct environment *e)
 {
 	if (e->name.len == 0)
 		return OS_SW_DATA;
-	c->rights.peer_named =
-		c->rights.peer_key && view_equal(e->name, VIEW(c->rights.peer_name));
+	c->rights.peer_named = is_peer(c, e->name);
 	return c->rights.peer_named ? OS_SW_OK : OS_SW_NO_REFERENCE;
+}
+
+/* C1 A4: both at once, the imported key and the own one; all or nothing */
+static uint16_t mse_mutual(struct card *c, const struct environment *e)
+{
+	const struct os_key *k = card_find_key(c, one_byte(e->key), OS_KEY_ROLE);
+
+	if (e->name.len == 0 || e->key.len != 1)
+		return OS_SW_DATA;
+	if (!k || !is_peer(c, e->name))
+		return OS_SW_NO_REFERENCE;
+	c->rights.auth_key = k;
+	c->rights.peer_named = true;
+	return OS_SW_OK;
 }
 
 /* 41 A4: the own key for INTERNAL AUTHENTICATE */
@@ -161,6 +190,7 @@ static const struct {
 	{0x81, 0xB6, false, false, mse_root},
 	{0x81, 0xA4, false, false, mse_peer},
 	{0x41, 0xA4, false, false, mse_auth},
+	{0xC1, 0xA4, false, false, mse_mutual},
 	{0x41, 0xB6, true, true, mse_sign},
 	{0x41, 0xAA, true, true, mse_hash},
 	{0x41, 0xB8, true, false, mse_decipher},
@@ -173,8 +203,7 @@ static uint16_t mse_restore(struct card *c, const struct command *cmd)
 		return OS_SW_LENGTH;
 	if (cmd->p2 != 1 && cmd->p2 != 3)
 		return OS_SW_NO_REFERENCE;
-	c->rights.auth_key = c->rights.sign_key = c->rights.decipher_key = NULL;
-	c->rights.hash_template = c->rights.hashed = false;
+	card_drop_environment(c);
 	return OS_SW_OK;
 }
 

@@ -12,6 +12,7 @@ enum {
 	CLA_CHAINING = 0x10,
 	CLA_SECURE_MESSAGING = 0x0C,
 	CLA_CHANNEL = 0x03,
+	CLA_VOLET = 0xA0,
 };
 
 static const struct os_kind *kind_of(const struct profile *p)
@@ -20,9 +21,11 @@ static const struct os_kind *kind_of(const struct profile *p)
 	case PROFILE_KIND_VITALE:
 		return &os_kind_vitale;
 	case PROFILE_KIND_CPS3:
-		return &os_kind_cps3;
+		return p->contactless ? &os_kind_cps3_contactless : &os_kind_cps3;
 	case PROFILE_KIND_CPS4:
 		return &os_kind_cps4;
+	case PROFILE_KIND_CPS2TER:
+		return &os_kind_volet;
 	case PROFILE_KIND_VITALE_1:
 	case PROFILE_KIND_OTHER:
 		break;
@@ -42,6 +45,7 @@ int card_new(struct state *state, struct card **ret_card)
 	c->state = state;
 	c->kind = kind_of(state->profile);
 	c->rights.chain = BUF_NULL(OS_CHAIN_MAX);
+	c->volet.root = OS_NO_FILE;
 	profile_serial(state->profile, c->serial);
 	r = c->kind->build(c);
 	if (r) {
@@ -66,15 +70,27 @@ struct card *card_free(struct card *c)
 	return NULL;
 }
 
+void card_drop_environment(struct card *c)
+{
+	struct os_rights *r = &c->rights;
+
+	r->root_named = false;
+	r->peer_named = false;
+	r->auth_key = NULL;
+	r->sign_key = NULL;
+	r->decipher_key = NULL;
+	r->hash_template = false;
+	r->hashed = false;
+}
+
 void card_drop_role(struct card *c)
 {
 	struct os_rights *r = &c->rights;
 
+	card_drop_environment(c);
 	r->role = false;
 	r->role_value = 0;
 	r->challenged = false;
-	r->root_named = false;
-	r->peer_named = false;
 	EVP_PKEY_free(r->peer_key);
 	r->peer_key = NULL;
 }
@@ -86,11 +102,6 @@ void card_drop_rights(struct card *c)
 	card_drop_role(c);
 	r->pin = false;
 	r->puk = false;
-	r->auth_key = NULL;
-	r->sign_key = NULL;
-	r->decipher_key = NULL;
-	r->hash_template = false;
-	r->hashed = false;
 }
 
 void card_reset(struct card *c)
@@ -101,6 +112,8 @@ void card_reset(struct card *c)
 	c->rights.application = false;
 	c->rights.chain_ins = 0;
 	buf_reset(&c->rights.chain);
+	c->volet.selected = false;
+	os_volet_reset(c);
 }
 
 static const struct os_instruction *find_instruction(const struct card *c, uint8_t ins)
@@ -131,14 +144,27 @@ static uint16_t check_class(const struct card *c, uint8_t cla)
 	return 0;
 }
 
-/* Channel 0 of a card that lives on channel 1: the card manager (GlobalPlatform), nothing else. */
-static uint16_t card_manager(const struct command *cmd)
+bool card_is_isd(struct view name)
 {
 	static const uint8_t isd[] = {0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00};
 
+	return view_equal(name, VIEW(isd));
+}
+
+/* Channel 0 of a card that lives on channel 1: the card manager (GlobalPlatform) and the applet of
+ * the older application, by name; nothing else. */
+static uint16_t card_manager(struct card *c, const struct command *cmd)
+{
+	static const uint8_t volet[] = {0x80, 0x25, 0x00, 0x00, 0x01, 0xFF, 0x00, 0x02};
+	bool found = view_equal(cmd->data, VIEW(volet)) && c->volet.root != OS_NO_FILE;
+
 	if (cmd->ins != 0xA4)
 		return OS_SW_INS;
-	return cmd->p1 == 4 && view_equal(cmd->data, VIEW(isd)) ? OS_SW_OK : OS_SW_NO_FILE;
+	if (cmd->p1 != 4 || (!found && !card_is_isd(cmd->data)))
+		return OS_SW_NO_FILE;
+	c->volet.selected = found;
+	os_volet_reset(c);
+	return OS_SW_OK;
 }
 
 /* ISO/IEC 7816-4 §5.3.3: parts with CLA bit 10 are kept until the last part comes without it. */
@@ -172,8 +198,10 @@ static uint16_t dispatch(struct card *c, const struct command *cmd, struct buf *
 	const struct os_instruction *i;
 	uint16_t sw;
 
+	if (cmd->cla == CLA_VOLET && c->volet.root != OS_NO_FILE)
+		return os_volet_process(c, cmd, out);
 	if (c->kind->channelled && cmd->cla == 0)
-		return card_manager(cmd);
+		return card_manager(c, cmd);
 	sw = check_class(c, cmd->cla);
 	if (sw)
 		return sw;

@@ -7,12 +7,13 @@
  * know it refuses: 6A82, 6D00, never an easy yes.
  *
  *   kind   = instructions, class byte, how SELECT answers       vitale.c cps3.c cps4.c plain.c
+ *   volet  = the older application of a CPS, class A0            cps2ter.c
  *   file   = DF or EF with content and one read condition        os-file.c
  *   rights = PIN, PUK, role; dropped by reset                    os-pin.c os-role.c
  */
 #include "drivers/sim/state.h"
 
-#define OS_FILES_MAX  64U
+#define OS_FILES_MAX  96U
 #define OS_ANSWER_MAX 256U  /* bytes of data in one answer */
 #define OS_CHAIN_MAX  1024U /* bytes of data of one chained command */
 #define OS_CHALLENGE  16U

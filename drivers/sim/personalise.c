@@ -17,6 +17,7 @@
 #include "drivers/sim/authority.h"
 
 #define DAY_SECONDS (24 * 3600)
+#define CRL_AGE	    3600
 
 enum {
 	PIN_TRIES = 3,
@@ -57,6 +58,7 @@ static int set_key(json_t *keys, const char *member, EVP_PKEY *key)
 }
 
 struct issue {
+	const struct personalise_job *job;
 	const struct profile *profile;
 	const struct authority *authority;
 	struct certificate_times times;
@@ -73,8 +75,12 @@ static int issue_cvc(const struct issue *i)
 	struct cvc_request q = {.car = i->authority->car,
 		.chr = chr,
 		.signer = i->authority->cvc_key,
-		.role = cps ? p->professional.profession : CVC_ROLE_PATIENT};
+		.role = CVC_ROLE_PATIENT};
 	int r;
+
+	if (cps)
+		q.role = p->professional.profession ? p->professional.profession
+						    : CVC_ROLE_MEMBER;
 
 	r = crypto_new_ec(&key);
 	if (r)
@@ -91,6 +97,18 @@ static int issue_cvc(const struct issue *i)
 	return trace(r);
 }
 
+/* A list is 30 days old at most, and its nextUpdate may be past when the profile says so. */
+static int revoke(const struct issue *i, struct view certificate)
+{
+	int64_t now = (int64_t)(clock_wall() / USEC_PER_SEC);
+	struct certificate_times t = {
+		.from = now - CRL_AGE, .until = now + i->profile->crl_days * DAY_SECONDS};
+
+	if (t.from >= t.until)
+		t.from = t.until - 30 * DAY_SECONDS;
+	return trace(authority_revoke(i->authority, i->job->dir, certificate, &t));
+}
+
 static int issue_x509(const struct issue *i, enum certificate_use use, const char *member)
 {
 	_cleanup_(buf_done) struct buf der = BUF_NULL(8192);
@@ -105,16 +123,29 @@ static int issue_x509(const struct issue *i, enum certificate_use use, const cha
 		r = set_key(i->keys, member, key);
 	if (!r)
 		r = set_bytes(i->certificates, member, buf_view(&der));
+	if (!r && i->profile->revoked)
+		r = revoke(i, buf_view(&der));
+	return trace(r);
+}
+
+/* A new object as a member; the document owns it. */
+static int add_object(json_t *document, const char *member, json_t **ret)
+{
+	json_t *j = json_object();
+	int r = json_set(document, member, j);
+
+	if (!r)
+		*ret = j;
 	return trace(r);
 }
 
 static int set_root(json_t *document, const struct authority *a)
 {
-	json_t *root = json_object();
+	json_t *root = NULL;
 	uint8_t point[CRYPTO_POINT];
 	int r;
 
-	r = json_set(document, "root", root);
+	r = add_object(document, "root", &root);
 	if (!r)
 		r = json_set(root, "name", json_string(a->car));
 	if (!r)
@@ -138,20 +169,20 @@ static int set_codes(json_t *document, const struct profile *p)
 	return trace(r);
 }
 
-static int fill(json_t *document, const struct profile *p, const struct authority *a)
+static int fill(json_t *document, const struct personalise_job *job, const struct profile *p,
+	const struct authority *a)
 {
 	int64_t now = (int64_t)(clock_wall() / USEC_PER_SEC);
-	struct issue i = {.profile = p,
-		.authority = a,
-		.keys = json_object(),
-		.certificates = json_object()};
+	struct issue i = {.job = job, .profile = p, .authority = a};
 	int r;
 
 	i.times.from = now + p->from_days * DAY_SECONDS;
 	i.times.until = now + p->until_days * DAY_SECONDS;
-	r = json_set(document, "keys", i.keys);
+	r = add_object(document, "keys", &i.keys);
 	if (!r)
-		r = json_set(document, "certificates", i.certificates);
+		r = add_object(document, "certificates", &i.certificates);
+	if (!r && p->contactless)
+		return trace(issue_x509(&i, CERTIFICATE_TECHNICAL, "technical"));
 	if (!r)
 		r = issue_cvc(&i);
 	if (!r)
@@ -246,7 +277,7 @@ static int make_card(const struct personalise_job *job, const char *name, json_t
 		r = authority_open(job->dir, p->authority[0] ? p->authority : job->nature, &a);
 		if (r)
 			return r > 0 ? PERSONALISE_AUTHORITY : trace(r);
-		r = fill(document, p, a);
+		r = fill(document, job, p, a);
 		if (r)
 			return trace(r);
 	}

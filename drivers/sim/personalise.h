@@ -2,7 +2,8 @@
 #pragma once
 /*
  * Personalisation: from profiles to cards. Makes the authorities that the profiles name (once), and
- * for each profile a state file with new keys and certificates, DIR/cards/NAME.json.
+ * for each profile a state file with new keys and certificates, DIR/cards/NAME.json. A profile
+ * that is revoked puts its certificates on its authority's list, DIR/crl/AUTHORITY.crl.
  */
 #include "drivers/sim/state.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Cards that are not for us: an old Vitale 1 (another class byte, no files), or any other card. They
- * have an ATR, find no file and know no other instruction.
+ * Cards that are not for us: an old Vitale 1 (another class byte, no files), a professional's card of
+ * the generation before the CPS3 (class A0: its MF, without files), or any other card. They have an
+ * ATR, find no file and know no other instruction.
  */
 #include "drivers/sim/os-card.h"
 
@@ -27,4 +28,21 @@ const struct os_kind os_kind_plain = {
 	.instructions = instructions,
 	.n_instructions = ARRAY_LEN(instructions),
 	.build = build_plain,
+};
+
+static int build_volet(struct card *c)
+{
+	int r;
+
+	r = build_plain(c);
+	if (r)
+		return trace(r);
+	return trace(card_add_df(c, OS_NO_FILE, 0x3F00, VIEW_NULL, &c->volet.root));
+}
+
+const struct os_kind os_kind_volet = {
+	.cla = 0x00,
+	.instructions = instructions,
+	.n_instructions = ARRAY_LEN(instructions),
+	.build = build_volet,
 };

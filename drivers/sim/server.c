@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Sockets, peers and the poll loop of the simulator. Owns every descriptor it accepted; a peer that
- * misbehaves is hung up, the slots and their cards stay.
+ * Sockets, peers and the poll loop of the simulator. Owns every descriptor it accepted; a peer
+ * that misbehaves is hung up, the slots and their cards stay.
  */
 #include "drivers/sim/server.h"
 
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -46,6 +47,28 @@ static int listen_on(const char *path, int type, int *ret_fd)
 	return 0;
 }
 
+static int init_slots(struct server *s, const struct server_options *o)
+{
+	const struct server_reader *last;
+
+	if (!readers_lay_out(o->readers ? o->readers : "2", s->readers, &s->n_readers))
+		return fault(-EINVAL);
+	last = &s->readers[s->n_readers - 1];
+	s->n_slots = last->first + last->slots;
+	if (o->keypads >> s->n_slots)
+		return fault(-EINVAL);
+	for (unsigned i = 0; i < SLOTS_MAX; i++) {
+		struct slot *slot = &s->slots[i];
+
+		slot_init(slot, i, o->state_dir, o->clocked);
+		keypad_init(&slot->keypad, o->keypads >> i & 1);
+		slot->trace = o->trace;
+		slot->changed = reader_port_changed;
+		slot->user = s;
+	}
+	return 0;
+}
+
 int server_new(const struct server_options *o, struct server **ret_server)
 {
 	struct server *s = calloc(1, sizeof(*s));
@@ -55,11 +78,10 @@ int server_new(const struct server_options *o, struct server **ret_server)
 		return fault(-ENOMEM);
 	stopped = 0;
 	s->reader_fd = s->control_fd = -1;
-	for (unsigned i = 0; i < SLOT_COUNT; i++) {
-		slot_init(&s->slots[i], i, o->state_dir, o->clocked);
-		s->slots[i].trace = o->trace;
-		s->slots[i].changed = reader_port_changed;
-		s->slots[i].user = s;
+	r = init_slots(s, o);
+	if (r) {
+		free(s);
+		return trace(r);
 	}
 	r = listen_on(o->reader_socket, SOCK_SEQPACKET, &s->reader_fd);
 	if (!r && o->control_socket)
@@ -87,7 +109,7 @@ struct server *server_free(struct server *s)
 	for (size_t i = 0; i < SERVER_PEERS_MAX; i++)
 		if (s->peers[i].kind != SERVER_PEER_FREE)
 			hang_up(&s->peers[i]);
-	for (size_t i = 0; i < SLOT_COUNT; i++)
+	for (size_t i = 0; i < SLOTS_MAX; i++)
 		slot_done(&s->slots[i]);
 	if (s->reader_fd >= 0)
 		close(s->reader_fd);
@@ -123,6 +145,11 @@ static int serve_peer(struct server *s, struct server_peer *p, short events)
 
 	if (!(events & (POLLIN | POLLHUP | POLLERR)))
 		return 0;
+	if (p->kind == SERVER_PEER_READER && readers_busy(s, p->slot)) {
+		if (events & (POLLHUP | POLLERR)) /* it does not wait any longer */
+			hang_up(p);
+		return 0;
+	}
 	switch (p->kind) {
 	case SERVER_PEER_FREE:
 		return 0;
@@ -140,52 +167,78 @@ static int serve_peer(struct server *s, struct server_peer *p, short events)
 	return r > 0 ? 0 : trace(r);
 }
 
-/* The nearest deadline as poll() wants it, -1 when nothing is due. */
-static int next_timeout(const struct server *s)
+static bool is_timed(const struct server_peer *p)
 {
-	uint64_t nearest = UINT64_MAX;
-
-	for (size_t i = 0; i < SERVER_PEERS_MAX; i++) {
-		const struct server_peer *p = &s->peers[i];
-
-		if (p->kind != SERVER_PEER_FREE && p->waiting && !p->silent && p->due < nearest)
-			nearest = p->due;
-	}
-	return nearest == UINT64_MAX ? -1 : clock_timeout_ms(nearest);
+	return p->kind != SERVER_PEER_FREE && p->wait != SERVER_WAIT_NOT &&
+	       p->wait != SERVER_WAIT_EVER;
 }
 
-static void serve_due(struct server *s)
+/* The time until the nearest deadline. Return: NULL when nothing is due. */
+static const struct timespec *next_timeout(const struct server *s, struct timespec *t)
+{
+	uint64_t nearest = UINT64_MAX, now = clock_monotonic();
+
+	for (size_t i = 0; i < SERVER_PEERS_MAX; i++)
+		if (is_timed(&s->peers[i]) && s->peers[i].due < nearest)
+			nearest = s->peers[i].due;
+	for (size_t i = 0; i < s->n_slots; i++)
+		if (s->slots[i].back[0] && s->slots[i].back_at < nearest)
+			nearest = s->slots[i].back_at;
+	if (nearest == UINT64_MAX)
+		return NULL;
+	nearest = nearest > now ? nearest - now : 0;
+	*t = (struct timespec){.tv_sec = (time_t)(nearest / USEC_PER_SEC),
+		.tv_nsec = (long)(nearest % USEC_PER_SEC * 1000)};
+	return t;
+}
+
+static int serve_due(struct server *s)
 {
 	uint64_t now = clock_monotonic();
 
 	for (size_t i = 0; i < SERVER_PEERS_MAX; i++) {
 		struct server_peer *p = &s->peers[i];
+		int r;
 
-		if (p->kind == SERVER_PEER_FREE || !p->waiting || p->silent || p->due > now)
+		if (!is_timed(p) || p->due > now)
 			continue;
-		if (reader_port_due(p))
+		r = reader_port_due(s, p);
+		if (r)
 			hang_up(p);
+		if (r < 0)
+			return trace(r);
 	}
+	for (size_t i = 0; i < s->n_slots; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (slot->back[0] && slot->back_at <= now && slot_come_back(slot) < 0)
+			slot->back[0] = '\0'; /* it cannot: the slot stays empty */
+	}
+	return 0;
 }
 
 static int serve_once(struct server *s)
 {
 	struct pollfd fds[LISTENERS + SERVER_PEERS_MAX];
+	struct timespec t;
 	int r = 0;
 
 	fds[0] = (struct pollfd){.fd = s->reader_fd, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = s->control_fd, .events = POLLIN};
 	for (size_t i = 0; i < SERVER_PEERS_MAX; i++) {
 		const struct server_peer *p = &s->peers[i];
+		bool busy = p->kind == SERVER_PEER_READER && readers_busy(s, p->slot);
 
-		fds[LISTENERS + i] = (struct pollfd){
-			.fd = p->kind == SERVER_PEER_FREE ? -1 : p->fd, .events = POLLIN};
+		fds[LISTENERS + i] =
+			(struct pollfd){.fd = p->kind == SERVER_PEER_FREE ? -1 : p->fd,
+				.events = busy ? 0 : POLLIN};
 	}
-	if (poll(fds, ARRAY_LEN(fds), next_timeout(s)) < 0)
+	if (ppoll(fds, ARRAY_LEN(fds), next_timeout(s, &t), NULL) < 0)
 		return errno == EINTR ? 0 : fault(-errno);
 	for (size_t i = 0; i < SERVER_PEERS_MAX && !r; i++)
 		r = serve_peer(s, &s->peers[i], fds[LISTENERS + i].revents);
-	serve_due(s);
+	if (!r)
+		r = serve_due(s);
 	if (fds[0].revents & POLLIN)
 		accept_peer(s, s->reader_fd, SERVER_PEER_READER);
 	if (fds[1].revents & POLLIN)
@@ -197,6 +250,8 @@ int server_run(struct server *s)
 {
 	int r = 0;
 
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL,
+		0UL); /* wake up when it is time, not 50 us later */
 	while (!s->quit && !stopped && r == 0)
 		r = serve_once(s);
 	return trace(r);

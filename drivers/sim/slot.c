@@ -8,14 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "drivers/sim/os-card.h"
 #include "drivers/sim/transcript.h"
-
-enum {
-	ANSWER_MIN = 2,
-	LOOP_CHUNK = 16,
-	SW_MORE = 0x6100,
-};
 
 void slot_init(struct slot *s, unsigned index, const char *state_dir, bool clocked)
 {
@@ -24,6 +19,7 @@ void slot_init(struct slot *s, unsigned index, const char *state_dir, bool clock
 		.clocked = clocked,
 		.replay = BUF_NULL(SLOT_REPLAY_MAX)};
 	transport_init(&s->transport);
+	keypad_init(&s->keypad, false);
 }
 
 static void drop_card(struct slot *s)
@@ -34,6 +30,8 @@ static void drop_card(struct slot *s)
 	s->powered = false;
 	s->present = false;
 	s->name[0] = '\0';
+	s->back[0] = '\0';
+	s->faults.upside_down = false;
 	transport_reset(&s->transport, 0, 0);
 }
 
@@ -44,6 +42,7 @@ void slot_done(struct slot *s)
 		fclose(s->record);
 	s->record = NULL;
 	buf_done(&s->replay);
+	keypad_done(&s->keypad);
 	transport_done(&s->transport);
 }
 
@@ -58,18 +57,17 @@ static void come(struct slot *s, const char *name)
 	(void)snprintf(s->name, sizeof(s->name), "%s", name);
 	s->present = true;
 	s->powered = false;
+	s->back[0] = '\0';
 	if (s->record)
 		transcript_put(s->record, '=', atr_view(&s->atr));
-	tell(s);
 }
 
-int slot_insert(struct slot *s, const char *name)
+/* A card into an empty slot; nobody is told. */
+static int put(struct slot *s, const char *name)
 {
 	struct state *state;
 	int r;
 
-	if (s->present)
-		return SLOT_FULL;
 	r = state_load(s->state_dir, name, &state);
 	if (r == STATE_ABSENT)
 		return SLOT_ABSENT;
@@ -86,12 +84,74 @@ int slot_insert(struct slot *s, const char *name)
 	return 0;
 }
 
+int slot_insert(struct slot *s, const char *name)
+{
+	int r;
+
+	if (s->present)
+		return SLOT_FULL;
+	r = put(s, name);
+	if (r)
+		return r > 0 ? r : trace(r);
+	tell(s);
+	return 0;
+}
+
 void slot_remove(struct slot *s)
 {
+	s->back[0] = '\0';
 	if (!s->present)
 		return;
 	drop_card(s);
 	tell(s);
+}
+
+int slot_swap(struct slot *s, const char *name, enum slot_swap how)
+{
+	unsigned protocol = s->transport.protocol;
+	bool live = how == SLOT_SWAP_LIVE && s->powered;
+	int r;
+
+	if (how == SLOT_SWAP_SEEN || !s->present) {
+		slot_remove(s);
+		return slot_insert(s, name);
+	}
+	drop_card(s);
+	r = put(s, name);
+	if (r) { /* there is none: the slot is empty, and that is seen */
+		tell(s);
+		return r > 0 ? r : trace(r);
+	}
+	s->powered = live;
+	transport_reset(&s->transport, protocol, atr_ifsc(&s->atr));
+	return 0;
+}
+
+static void come_later(struct slot *s, const char *name, uint64_t us)
+{
+	(void)snprintf(s->back, sizeof(s->back), "%s", name);
+	s->back_at = clock_monotonic() + us;
+}
+
+int slot_bounce(struct slot *s, uint64_t us)
+{
+	char name[STATE_NAME];
+
+	if (!s->card) /* a transcript is no card that one can take */
+		return SLOT_NO_CARD;
+	(void)snprintf(name, sizeof(name), "%s", s->name);
+	slot_remove(s);
+	come_later(s, name, us);
+	return 0;
+}
+
+int slot_come_back(struct slot *s)
+{
+	char name[STATE_NAME];
+
+	(void)snprintf(name, sizeof(name), "%s", s->back);
+	s->back[0] = '\0';
+	return slot_insert(s, name);
 }
 
 int slot_replay(struct slot *s, const char *path)
@@ -110,6 +170,7 @@ int slot_replay(struct slot *s, const char *path)
 		return trace(r);
 	s->atr = atr;
 	come(s, "replay");
+	tell(s);
 	return 0;
 }
 
@@ -136,7 +197,7 @@ int slot_power(struct slot *s)
 	if (s->card)
 		card_reset(s->card);
 	transport_reset(&s->transport, s->atr.first, atr_ifsc(&s->atr));
-	if (s->faults.mute_atr)
+	if (slot_fault_power(&s->faults))
 		return SLOT_MUTE;
 	s->powered = true;
 	return 0;
@@ -161,39 +222,7 @@ int slot_protocol(struct slot *s, unsigned protocol)
 	return 0;
 }
 
-/* -- one command --------------------------------------------------------------------------------- */
-
-/* 9000 and as many zero bytes as were asked for */
-static void say_yes(const struct slot *s, struct view in, struct buf *out)
-{
-	struct reader r = reader_of(in);
-	bool out_only = in.len == 5;
-	size_t le = 0;
-
-	if (in.len > 5) { /* T=1: a Le may follow the data */
-		reader_take(&r, 4);
-		if (s->transport.protocol == 1 && reader_u8(&r) + 6U == in.len)
-			out_only = true;
-	}
-	if (out_only) {
-		struct reader last = reader_of(view_last(in, 1));
-
-		le = reader_u8(&last);
-		le = le ? le : 256;
-	}
-	buf_extend(out, le);
-	buf_put_u16(out, OS_SW_OK);
-}
-
-static void loop_61(const struct slot *s, struct view in, struct buf *out)
-{
-	struct reader r = reader_of(in);
-
-	reader_u8(&r);
-	if (reader_u8(&r) == 0xC0 || s->transport.protocol == 1)
-		buf_extend(out, LOOP_CHUNK);
-	buf_put_u16(out, SW_MORE | LOOP_CHUNK);
-}
+/* -- one command --------------------------------------------------------------------------- */
 
 static void play(struct slot *s, struct buf *out)
 {
@@ -212,37 +241,32 @@ static void play(struct slot *s, struct buf *out)
 /* What the card, or what stands in for it, answers. Return: characters on the line. */
 static size_t answer(struct slot *s, struct view in, struct buf *out)
 {
-	if (s->faults.yes)
-		say_yes(s, in, out);
-	else if (s->faults.loop61)
-		loop_61(s, in, out);
-	else if (!s->card)
+	if (!slot_fault_answer(&s->faults, in, s->transport.protocol == 1, out)) {
+		if (s->card)
+			return transport_exchange(&s->transport, s->card, in, out);
 		play(s, out);
-	else
-		return transport_exchange(&s->transport, s->card, in, out);
+	}
 	return transport_characters(&s->transport, in.len, out->len);
 }
 
-static void distort(const struct slot_faults *f, struct buf *out)
+/* Microseconds that the exchange takes on the line and, where a profile says so, in the
+ * card. */
+static uint64_t spend(struct slot *s, size_t characters)
 {
-	if (f->overlong > 0 && out->len >= ANSWER_MIN) {
-		size_t at = out->len - ANSWER_MIN;
-		uint8_t sw[ANSWER_MIN];
+	uint64_t us = clock_line_us(&s->atr, s->transport.protocol, characters);
 
-		if (view_copy(view_last(buf_view(out), ANSWER_MIN), sw, sizeof(sw)))
-			return;
-		buf_truncate(out, at);
-		buf_extend(out, f->overlong);
-		buf_put(out, sw, sizeof(sw));
+	if (s->card) {
+		us += s->card->work_us;
+		s->card->work_us = 0;
 	}
-	if (f->truncates)
-		buf_truncate(out, f->truncate);
+	s->tpdus++;
+	s->characters += characters;
+	s->link_us += us;
+	return s->clocked ? us : 0;
 }
 
 static void note(struct slot *s, struct view in, const struct buf *out, size_t characters)
 {
-	s->tpdus++;
-	s->characters += characters;
 	if (s->trace)
 		transcript_trace(s->trace, s->index, in, buf_view(out), characters);
 	if (s->record) {
@@ -254,18 +278,23 @@ static void note(struct slot *s, struct view in, const struct buf *out, size_t c
 /* The card leaves during this command: it may have done it, nobody hears of it. */
 static void tear(struct slot *s)
 {
+	uint64_t us = s->faults.tear_us;
 	char next[STATE_NAME];
 
 	(void)snprintf(next, sizeof(next), "%s", s->faults.tear_insert);
 	s->faults.tear_insert[0] = '\0';
+	s->faults.tear_us = 0;
 	slot_remove(s);
-	if (next[0] && slot_insert(s, next))
+	if (next[0] && us > 0)
+		come_later(s, next, us);
+	else if (next[0] && slot_insert(s, next))
 		return; /* no such card: the slot stays empty */
 }
 
 int slot_transmit(struct slot *s, struct view in, struct buf *out, uint64_t *ret_delay)
 {
 	size_t characters;
+	int r;
 
 	buf_reset(out);
 	if (!s->present)
@@ -274,7 +303,8 @@ int slot_transmit(struct slot *s, struct view in, struct buf *out, uint64_t *ret
 		return SLOT_UNPOWERED;
 	if (s->faults.hang)
 		return SLOT_HANG;
-	*ret_delay = s->faults.delay_us;
+	*ret_delay = s->faults.delay_us + s->faults.stuck_us;
+	s->faults.stuck_us = 0;
 	if (s->faults.mute) {
 		*ret_delay += clock_silence_us(&s->atr, s->transport.protocol);
 		return SLOT_MUTE;
@@ -284,13 +314,11 @@ int slot_transmit(struct slot *s, struct view in, struct buf *out, uint64_t *ret
 		tear(s);
 		return SLOT_NO_CARD;
 	}
-	distort(&s->faults, out);
+	slot_fault_distort(&s->faults, out);
+	r = buf_check(out);
+	if (r)
+		return trace(r);
 	note(s, in, out, characters);
-	if (s->clocked)
-		*ret_delay += clock_line_us(&s->atr, s->transport.protocol, characters);
-	if (s->clocked && s->card)
-		*ret_delay += s->card->work_us;
-	if (s->card)
-		s->card->work_us = 0;
-	return 0;
+	*ret_delay += spend(s, characters);
+	return s->faults.wtx ? SLOT_WTX : 0;
 }

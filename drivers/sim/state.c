@@ -170,6 +170,16 @@ static int load_root(const json_t *j, struct state *s)
 	return r > 0 ? STATE_INVALID : trace(r);
 }
 
+/* The contactless side: one key and its certificate. */
+static int load_technical(struct state *s, const json_t *keys, const json_t *certificates)
+{
+	int r = load_key(keys, "technical", true, &s->technical_key);
+
+	if (!r)
+		r = load_bytes(certificates, "technical", true, &s->technical_certificate);
+	return r;
+}
+
 static int load_secrets(struct state *s)
 {
 	const json_t *keys = json_object_get(s->document, "keys");
@@ -179,6 +189,8 @@ static int load_secrets(struct state *s)
 
 	if (!cps && s->profile->kind != PROFILE_KIND_VITALE)
 		return 0;
+	if (s->profile->contactless)
+		return load_technical(s, keys, certificates);
 	r = load_key(keys, "card", true, &s->card_key);
 	if (!r)
 		r = load_key(keys, "authentication", cps, &s->authentication_key);
@@ -211,6 +223,7 @@ int state_new(json_t *document, struct state **ret_state)
 	s->cvc = BUF_NULL(CVC_MAX);
 	s->authentication_certificate = BUF_NULL(8192);
 	s->signature_certificate = BUF_NULL(8192);
+	s->technical_certificate = BUF_NULL(8192);
 	s->document = json_incref(document);
 	r = profile_new(json_object_get(document, "profile"), &why, &s->profile);
 	if (r)
@@ -267,7 +280,7 @@ int state_save(struct state *s)
 	_cleanup_(buf_done) struct buf text = BUF_NULL(STATE_MAX);
 	int r = 0;
 
-	if (profile_is_cps(s->profile)) {
+	if (profile_has_codes(s->profile)) {
 		r = store_code(s->document, "pin", &s->pin);
 		if (!r)
 			r = store_code(s->document, "puk", &s->puk);
@@ -290,10 +303,12 @@ struct state *state_free(struct state *s)
 	EVP_PKEY_free(s->card_key);
 	EVP_PKEY_free(s->authentication_key);
 	EVP_PKEY_free(s->signature_key);
+	EVP_PKEY_free(s->technical_key);
 	EVP_PKEY_free(s->root_key);
 	buf_done(&s->cvc);
 	buf_done(&s->authentication_certificate);
 	buf_done(&s->signature_certificate);
+	buf_done(&s->technical_certificate);
 	wipe(s, sizeof(*s));
 	free(s);
 	return NULL;

@@ -29,9 +29,11 @@ struct state {
 	EVP_PKEY *card_key;	      /* P-256, role authentication */
 	EVP_PKEY *authentication_key; /* RSA, CPS only */
 	EVP_PKEY *signature_key;
-	struct buf cvc; /* whole 7F21 */
+	EVP_PKEY *technical_key; /* RSA, contactless CPS only: it has this one alone */
+	struct buf cvc;		 /* whole 7F21 */
 	struct buf authentication_certificate;
 	struct buf signature_certificate;
+	struct buf technical_certificate;
 	char root_name[CVC_NAME + 1];
 	EVP_PKEY *root_key; /* public */
 };

@@ -10,6 +10,7 @@
 
 enum {
 	INS_GET_RESPONSE = 0xC0,
+	CLA_VOLET = 0xA0,   /* the older application of a CPS keeps its answers itself (9FXX) */
 	BLOCK_OVERHEAD = 4, /* NAD, PCB, LEN and LRC */
 	IFSD = 254,	    /* what readers announce */
 	HEADER_AND_SW = 7,
@@ -163,7 +164,7 @@ static size_t exchange_t0(
 		put_sw(out, OS_SW_LENGTH);
 		return HEADER_AND_SW;
 	}
-	if (cmd.ins == INS_GET_RESPONSE)
+	if (cmd.ins == INS_GET_RESPONSE && cmd.cla != CLA_VOLET)
 		return get_response(t, card, expected, out);
 	buf_reset(&t->pending);
 	cmd.le = (int)expected;

@@ -11,6 +11,7 @@
 
 enum {
 	KEY_ROLE = 0x05,
+	SFI_PUBLIC = 2,	  /* the one that public readers use, in both folders */
 	PAD_SURNAME = 26, /* so that four beneficiaries with ranks fit one READ of 256 bytes */
 	PAD_GIVEN = 19,
 	DROITS_SIZE = 256,
@@ -43,18 +44,20 @@ static const struct {
 	const char *name;
 	uint16_t folder;
 	uint16_t fid;
+	uint8_t file; /* enum profile_file; 0: every card has it */
 } entries[] = {
-	{"IDENTITE", 0x0001, 0x2F82},
-	{"CVC_CA  ", 0x0001, 0x2F83},
-	{"NIR     ", 0x0002, 0x2002},
-	{"VALIDITE", 0x0002, 0x2003},
-	{"DROITS  ", 0x0002, 0x2004},
-	{"COUVERTU", 0x0002, 0x2010},
-	{"PHOTO   ", 0x0002, 0x2011},
-	{"VIDE    ", 0x0002, 0x2012},
+	{"IDENTITE", 0x0001, 0x2F82, 0},
+	{"CVC_CA  ", 0x0001, 0x2F83, PROFILE_FILE_CERTIFICATE},
+	{"NIR     ", 0x0002, 0x2002, 0},
+	{"VALIDITE", 0x0002, 0x2003, PROFILE_FILE_VALIDITY},
+	{"DROITS  ", 0x0002, 0x2004, PROFILE_FILE_RIGHTS},
+	{"COUVERTU", 0x0002, 0x2010, PROFILE_FILE_COVERAGE},
+	{"PHOTO   ", 0x0002, 0x2011, PROFILE_FILE_PHOTO},
+	{"VIDE    ", 0x0002, 0x2012, 0},
 };
 
-static void put_pointers(struct buf *out)
+/* Lists what the card has, itself and 2F00 and 2F02 apart, as real cards do. */
+static void put_pointers(const struct profile *p, struct buf *out)
 {
 	size_t whole = tlv_open(out, 0xE0), list = tlv_open(out, 0xA0), mark;
 
@@ -67,6 +70,8 @@ static void put_pointers(struct buf *out)
 	}
 	tlv_close(out, list);
 	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+		if (p->absent & entries[i].file)
+			continue;
 		mark = tlv_open(out, 0x80);
 		buf_put_str(out, entries[i].name);
 		buf_put_u16(out, entries[i].folder);
@@ -110,13 +115,14 @@ static int put_people(const struct profile *p, struct buf *out)
 	return 0;
 }
 
-/* 65{93 NIR and key, 90 country}, in the order of the people */
+/* 65{93 NIR and key, 90 country}, in the order of the people; a child may have no number */
 static void put_numbers(const struct profile *p, struct buf *out)
 {
 	for (size_t i = 0; i < p->n_people; i++) {
 		size_t mark = tlv_open(out, 0x65);
 
-		tlv_put_str(out, 0x93, p->people[i].nir);
+		if (p->people[i].nir[0])
+			tlv_put_str(out, 0x93, p->people[i].nir);
 		if (p->people[i].country[0])
 			tlv_put_str(out, 0x90, p->people[i].country);
 		tlv_close(out, mark);
@@ -165,6 +171,8 @@ struct maker {
 
 static void add(struct maker *m, int df, uint16_t fid, uint8_t sfi, enum os_access access)
 {
+	if (sfi != SFI_PUBLIC && m->c->state->profile->no_sfi)
+		sfi = 0;
 	if (!m->r)
 		m->r = buf_check(&m->content);
 	if (!m->r)
@@ -172,6 +180,17 @@ static void add(struct maker *m, int df, uint16_t fid, uint8_t sfi, enum os_acce
 	buf_reset(&m->content);
 }
 
+/* One of the files that a card may lack. */
+static void add_optional(struct maker *m, enum profile_file file, int df, uint16_t fid,
+	uint8_t sfi, enum os_access access)
+{
+	if (m->c->state->profile->absent & file)
+		buf_reset(&m->content);
+	else
+		add(m, df, fid, sfi, access);
+}
+
+/* SFIs 3 and 4 are invented: they save a SELECT each */
 static void add_master(struct maker *m, int mf)
 {
 	struct card *c = m->c;
@@ -179,30 +198,30 @@ static void add_master(struct maker *m, int mf)
 	put_directory(&m->content);
 	add(m, mf, 0x2F00, 0, OS_ACCESS_FREE);
 	tlv_put(&m->content, 0x5A, VIEW(c->serial));
-	add(m, mf, 0x2F02, 0, OS_ACCESS_FREE);
+	add(m, mf, 0x2F02, 4, OS_ACCESS_FREE);
 	if (!m->r)
 		m->r = put_people(c->state->profile, &m->content);
-	add(m, mf, 0x2F82, 2, OS_ACCESS_FREE);
+	add(m, mf, 0x2F82, SFI_PUBLIC, OS_ACCESS_FREE);
 	buf_put_view(&m->content, buf_view(&c->state->cvc));
-	add(m, mf, 0x2F83, 0, OS_ACCESS_FREE);
+	add_optional(m, PROFILE_FILE_CERTIFICATE, mf, 0x2F83, 3, OS_ACCESS_FREE);
 }
 
 static void add_application(struct maker *m, int df)
 {
 	const struct profile *p = m->c->state->profile;
 
-	put_pointers(&m->content);
-	add(m, df, 0x2001, 1, OS_ACCESS_FREE);
+	put_pointers(p, &m->content);
+	add_optional(m, PROFILE_FILE_POINTERS, df, 0x2001, 1, OS_ACCESS_FREE);
 	put_numbers(p, &m->content);
-	add(m, df, 0x2002, 2, OS_ACCESS_FREE);
+	add(m, df, 0x2002, SFI_PUBLIC, OS_ACCESS_FREE);
 	put_validity(p, &m->content);
-	add(m, df, 0x2003, 0, OS_ACCESS_FREE);
+	add_optional(m, PROFILE_FILE_VALIDITY, df, 0x2003, 3, OS_ACCESS_FREE);
 	put_rights(p, &m->content);
-	add(m, df, 0x2004, 0, OS_ACCESS_FREE);
+	add_optional(m, PROFILE_FILE_RIGHTS, df, 0x2004, 0, OS_ACCESS_FREE);
 	put_coverages(p, &m->content);
-	add(m, df, 0x2010, 0, OS_ACCESS_ROLE);
+	add_optional(m, PROFILE_FILE_COVERAGE, df, 0x2010, 4, OS_ACCESS_ROLE);
 	buf_extend(&m->content, p->photo);
-	add(m, df, 0x2011, 0, OS_ACCESS_ROLE);
+	add_optional(m, PROFILE_FILE_PHOTO, df, 0x2011, 0, OS_ACCESS_ROLE);
 	buf_extend(&m->content, VIDE_SIZE);
 	add(m, df, 0x2012, 0, OS_ACCESS_FREE);
 }
@@ -218,7 +237,9 @@ static int build_vitale(struct card *c)
 	if (!m.r)
 		m.r = card_add_df(c, mf, folder_keys[2], VIEW(name_adele), &adele);
 	if (!m.r) {
-		card_add_key(c, KEY_ROLE, OS_KEY_ROLE, mf, false, c->state->card_key);
+		if (!(c->state->profile->absent & PROFILE_FILE_CERTIFICATE))
+			card_add_key(c, KEY_ROLE, OS_KEY_ROLE, OS_NO_FILE, false,
+				c->state->card_key);
 		add_master(&m, mf);
 		add_application(&m, vitale);
 	}

@@ -15,6 +15,7 @@ import time
 
 NAME, ROOT = "org.vitaled1", "/org/vitaled1"
 PROPERTIES = "org.freedesktop.DBus.Properties"
+CODES = {"pin": "1234", "new-pin": "5678", "puk": "12345678"}  # what the agent types unless told otherwise
 
 
 # -- inside the process of the user ------------------------------------------------------------
@@ -77,7 +78,7 @@ class Peer:
         self.dbus, self.glib = dbus, GLib
         self.bus = dbus.SystemBus(private=True)
         self.loop = GLib.MainLoop()
-        self.agent = None
+        self.agent, self.rest = None, b""
         self.bus.add_signal_receiver(self.on_properties, "PropertiesChanged", PROPERTIES, path_keyword="path")
 
     def emit(self, **line):
@@ -147,20 +148,23 @@ class Peer:
         self.agent.answers.update({k: list(v) for k, v in q["answers"].items()})
         self.emit(id=q["id"], ok=True)
 
-    def on_line(self, channel, condition):
-        line = sys.stdin.readline()
-        if not line:
+    def on_input(self, channel, condition):
+        """Whatever came, line by line: a line that waited in a buffer of ours would wake nobody."""
+        data = os.read(0, 65536)
+        if not data:
             self.loop.quit()
             return False
-        q = json.loads(line)
-        try:
-            getattr(self, "do_" + q["do"])(q)
-        except Exception as e:  # the driver sees what went wrong here
-            self.emit(id=q.get("id"), error=type(e).__name__, text=str(e))
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            q = json.loads(line)
+            try:
+                getattr(self, "do_" + q["do"])(q)
+            except Exception as e:  # the driver sees what went wrong here
+                self.emit(id=q.get("id"), error=type(e).__name__, text=str(e))
         return True
 
     def run(self):
-        self.glib.io_add_watch(sys.stdin, self.glib.IO_IN | self.glib.IO_HUP, self.on_line)
+        self.glib.io_add_watch(0, self.glib.IO_IN | self.glib.IO_HUP, self.on_input)
         self.loop.run()
 
 
@@ -170,7 +174,7 @@ def make_agent(peer):
 
     class Agent(dbus.service.Object):
         """Answers from lists; the last answer of a list stays. "never" does not answer, "exit" ends
-        the process, "error" answers with an error."""
+        the process, "error" answers with an error, {"later": ms, "answer": a} with a after that time."""
         answers = {}
 
         def next(self, kind, default):
@@ -183,6 +187,9 @@ def make_agent(peer):
         def settle(self, value, ok, fail, made):
             if value == "never":
                 return
+            if isinstance(value, dict):
+                peer.glib.timeout_add(value["later"], self.settle, value["answer"], ok, fail, made)
+                return
             if value == "error":
                 fail(dbus.DBusException("no", name="org.vitaled1.Error.Cancelled"))
                 return
@@ -192,6 +199,12 @@ def make_agent(peer):
         def RequestPin(self, session, facts, ok, fail):
             peer.emit(event="pin", session=str(session), facts=plain(facts))
             self.settle(self.next("pin", "1234"), ok, fail, lambda pin: [peer.argument({"pipe": pin})])
+
+        @dbus.service.method(NAME + ".Agent", "osa{sv}", "h", async_callbacks=("ok", "fail"))
+        def RequestCode(self, card, kind, facts, ok, fail):
+            peer.emit(event="code", card=str(card), kind=str(kind), facts=plain(facts))
+            self.settle(self.next("code-" + str(kind), CODES[str(kind)]), ok, fail,
+                        lambda code: [peer.argument({"pipe": code})])
 
         @dbus.service.method(NAME + ".Agent", "osh", "u", async_callbacks=("ok", "fail"))
         def RequestChoice(self, session, kind, choices, ok, fail):
@@ -206,12 +219,12 @@ def make_agent(peer):
 
         @dbus.service.method(NAME + ".Agent", "osh", "b", async_callbacks=("ok", "fail"))
         def Confirm(self, session, what, facts, ok, fail):
-            peer.emit(event="confirm", session=str(session), what=str(what))
+            peer.emit(event="confirm", session=str(session), what=str(what), facts=plain(facts))
             self.settle(self.next("confirm", True), ok, fail, lambda b: [bool(b)])
 
         @dbus.service.method(NAME + ".Agent", "osa{sv}", "")
         def Inform(self, session, what, facts):
-            peer.emit(event="inform", session=str(session), what=str(what))
+            peer.emit(event="inform", session=str(session), what=str(what), facts=plain(facts))
 
         @dbus.service.method(NAME + ".Agent", "os", "")
         def Cancel(self, session, reason):
@@ -250,7 +263,7 @@ class Actor:
             m = json.loads(line)
             with self.wake:
                 if "event" in m:
-                    self.events.append(m)
+                    self.events.append({**m, "at": time.monotonic()})
                 else:
                     self.replies[m["id"]] = m
                 self.wake.notify_all()
@@ -307,8 +320,22 @@ class Actor:
         made = {k.replace("_", "-"): {"as": v} if isinstance(v, list) else v for k, v in options.items()}
         return self.call("OpenSession", {"a{sv}": made})
 
+    def start(self, method, *args, path=ROOT, interface="Manager", **more):
+        """call() in two parts: this number, then answer() with it."""
+        return self.send("call", method=method, args=args, path=path, interface=f"{NAME}.{interface}", **more)
+
+    def seen(self, event, after=0, **match):
+        """Those @events so far whose members equal @match."""
+        with self.wake:
+            return [e for e in self.events[after:] if e["event"] == event and
+                    all(e.get(k) == v for k, v in match.items())]
+
     def state(self, session):
         return self.get(session, "Session", "State")
+
+    def ended(self, session, seconds=30):
+        """(state, reason) of a session that ends."""
+        return self.until(session, "refused", "locked", "failed", seconds=seconds)
 
     def until(self, session, *states, seconds=30):
         """Wait until the session is in one of @states; (state, reason). Fails when it ended otherwise."""

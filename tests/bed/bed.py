@@ -9,8 +9,11 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+import usb
 
 USERS = {  # name: uid; invented, only in the bed's own /etc/passwd
     "vitaled": 64101,
@@ -96,15 +99,23 @@ class Sim:
 
 
 class Bed:
-    """One bed in folder @work. @cards: profile names in slot 0 and 1 (None: empty)."""
+    """One bed in folder @work.
+
+    @cards: profile names in slot 0, 1, ... (None: empty); @readers: devices of vitale-sim (`2`, `1+1`,
+    `2,1`, ...); @keypad: slots that have one, or "all"; @hotplug: pcscd finds the readers on a bus and
+    sees them go and come when the simulator is told to `unplug` and `plug`.
+    """
 
     def __init__(self, build, work=None, cards=("cps4-gp", "vitale-family"), clock=False, personal=None,
-                 config="", rules=None, state_size=None):
+                 config="", rules=None, state_size=None, readers="2", keypad=(), hotplug=False):
         self.build = os.path.abspath(build)
         self.work = work or tempfile.mkdtemp(prefix="vitaled-bed.")
         self.cards = cards
         self.clock = clock
         self.personal = personal  # folder made once by personalise(), copied
+        self.readers = readers
+        self.keypad = [keypad] if isinstance(keypad, str) else list(keypad)
+        self.hotplug = hotplug
         self.extra = config
         self.state_size = state_size  # of a tmpfs for the state, for faults of the disk
         self.rules = rules or os.path.join(ROOT, "tests/data/bed.rules")
@@ -127,7 +138,7 @@ class Bed:
         return os.path.join(self.work, *names)
 
     def program(self, name):
-        for folder in ("daemon", "daemon/dossier", "drivers/watch", "drivers/card", "drivers/sim", "client"):
+        for folder in ("daemon", "daemon/dossier", "daemon/trust", "drivers/watch", "drivers/card", "drivers/sim", "client"):
             found = os.path.join(self.build, folder, name)
             if os.path.exists(found):
                 return found
@@ -194,10 +205,12 @@ class Bed:
         if not os.path.isdir(self.path("cards")):
             shutil.copytree(os.path.join(self.personal, "cards"), self.path("cards"))
             shutil.copytree(os.path.join(self.personal, "anchors"), self.path("anchors"))
+            if os.path.isdir(os.path.join(self.personal, "crl")):
+                shutil.copytree(os.path.join(self.personal, "crl"), self.path("crl"))
         for name in os.listdir(self.path("cards")):
             own(self.path("cards", name), "vdcards", 0o600)
         own(self.path("cards"), "vdcards", 0o700)
-        for name in ("vitaled-watch", "vitaled-card", "vitaled-dossier"):
+        for name in ("vitaled-watch", "vitaled-card", "vitaled-dossier", "vitaled-crl"):
             if not os.path.lexists(self.path("children", name)):
                 os.symlink(self.program(name), self.path("children", name))
         for folder, to in (("daemon/consent/data", "rights"), ("daemon/consent/wordings", "wordings")):
@@ -212,6 +225,9 @@ anchors = {self.path("anchors")}
 children = {self.path("children")}
 data = {self.path("data")}
 pcsc-socket = {self.env["PCSCLITE_CSOCK_NAME"]}
+
+[cards]
+crl = {self.path("crl")}
 
 [record]
 origin = bed.vitaled.example/record
@@ -288,7 +304,9 @@ user = vdagent
 
     def start_sim(self):
         argv = [self.program("vitale-sim"), "--socket", self.path("sim/reader"), "--control",
-                self.path("sim/control"), "--state", self.work]
+                self.path("sim/control"), "--state", self.work, "--readers", self.readers]
+        for slot in self.keypad:
+            argv += ["--keypad", str(slot)]
         for slot, card in enumerate(self.cards):
             if card:
                 argv += [f"--slot{slot}", card]
@@ -299,14 +317,35 @@ user = vdagent
         os.chmod(self.path("sim/control"), 0o666)
 
     def start_pcscd(self, readers=True):
+        library = os.path.join(self.build, "drivers/sim/libifdvitalesim.so")
+        bind, env = [(self.path("pcsc"), "/run/pcscd")], self.clean_env()
+        count = len(self.readers.replace("+", ",").split(",")) if readers and not self.hotplug else 0
         with open(self.path("readers/sim.conf"), "w", encoding="utf-8") as f:
-            f.write("" if not readers else f'FRIENDLYNAME "{READER}"\nDEVICENAME {self.path("sim/reader")}\n'
-                    f'LIBPATH {os.path.join(self.build, "drivers/sim/libifdvitalesim.so")}\n')
+            for i in range(count):
+                f.write(f'FRIENDLYNAME "{READER}"\nDEVICENAME {self.path("sim/reader")}:{i}\n'
+                        f'LIBPATH {library}\nCHANNELID {i}\n\n')
         os.makedirs("/run/pcscd", exist_ok=True)
+        if self.hotplug and readers:
+            bind = self.start_bus_of_readers(library) + bind
+            env |= {"VITALE_SIM_READER": self.path("sim/reader"), "SYSTEMD_DEVICE_VERIFY_SYSFS": "0"}
         self.spawn("pcscd", ["setpriv", "--reuid=vdcards", "--regid=vdcards", "--clear-groups", "--",
-                             "/usr/sbin/pcscd", "-f", "-c", self.path("readers")],
-                   bind=[(self.path("pcsc"), "/run/pcscd")], env=self.clean_env())
+                             "/usr/sbin/pcscd", "-f", "-c", self.path("readers")], bind=bind, env=env)
         wait_for(lambda: os.path.exists(self.env["PCSCLITE_CSOCK_NAME"]))
+
+    def start_bus_of_readers(self, library):
+        """The bus of usb.py. Return: what pcscd's mount namespace needs for it."""
+        for folder in ("run/pcscd", "run/udev", "usb/sys"):
+            os.makedirs(self.path(folder), exist_ok=True)
+        usb.write(self.path("run/udev/control"), "")  # libudev: there is a udevd
+        usb.make_bundle(self.path("usb/drivers"), library, READER)
+        if "usb" not in self.processes or self.processes["usb"].poll() is not None:
+            shutil.rmtree(self.path("usb/sys"))  # it ended with an earlier simulator
+            os.makedirs(self.path("usb/sys"))
+            self.spawn("usb", [sys.executable, os.path.join(ROOT, "tests/bed/usb.py"),
+                               self.path("sim/control"), self.path("usb/sys")])
+            wait_for(lambda: os.path.exists(self.path("usb/sys/ready")))
+        return [(self.path("run"), "/run"), (self.path("usb/drivers"), "/usr/lib/pcsc/drivers"),
+                (self.path("usb/sys"), "/sys")]
 
     def clean_env(self):
         env = dict(self.env)

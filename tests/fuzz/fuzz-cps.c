@@ -1,75 +1,111 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * A whole dialogue with a hostile professional's card: the first byte chooses generation and
- * protocol, the rest is everything that the card answers (reader.h, script_new_answers()).
+ * Fuzzing of what a professional's card says of itself: EF_ACTUA, EF.ODF, EF.CDF, EF.DODF
+ * (drivers/card/cps/{actua,pkcs15}.c). First byte: which of them the rest is. Paths that come out
+ * can be selected; numbers of activities are 1..16, each once; dates are 14 digits.
  */
-#include <unistd.h>
+#include <assert.h>
 
-#include "base/clock.h"
-#include "drivers/card/card.h"
+#include "base/tlv.h"
+#include "drivers/card/cps/cps.h"
+
+#define FIRST_ACTIVITY 0xD120U
+#define TAG_CDF	       0xA4U
+#define TAG_DODF       0xA7U
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const uint8_t cps3[] = {0x3B, 0xAC, 0x00, 0x40, 0x2A, 0x00, 0x12, 0x25, 0x00, 0x64, 0x80,
-	0x00, 0x03, 0x10, 0x00, 0x90, 0x00};
-static const uint8_t cps4[] = {0x3B, 0x9B, 0x18, 0x80, 0x01, 0x00, 0x12, 0x25, 0x00, 0x64, 0x80,
-	0x04, 0x01, 0x00, 0x00, 0x90, 0x44};
-static const uint8_t pattern[150];
-
-static void enter_pin(struct card *c, struct buf *body)
+static void check_date(struct view body, uint32_t tag)
 {
-	int fds[2];
+	struct tlv t;
+	struct reader r;
 
-	if (pipe(fds) < 0) {
-		return;
+	assert(tlv_find(body, tag, &t) == 0 && t.value.len == 14);
+	r = reader_of(t.value);
+	while (r.left > 0) {
+		uint8_t c = reader_u8(&r);
+
+		assert(c >= '0' && c <= '9');
 	}
-	if (write(fds[1], "1234", 4) == 4) {
-		close(fds[1]);
-		(void)!c->driver->verify(c, fds[0], false, body);
-	} else {
-		close(fds[1]);
-	}
-	close(fds[0]);
 }
 
-static void consult(struct card *c)
+static void actua(struct view file)
 {
-	_cleanup_(buf_done) struct buf body = BUF_NULL(CARD_BODY_MAX);
-	_cleanup_(buf_done) struct buf answer = BUF_NULL(APDU_LE_MAX);
-	struct card_pin pin;
-	struct view serial;
+	_cleanup_(buf_done) struct buf body = BUF_NULL(256);
+	int r = actua_parse(file, &body);
 
-	(void)!c->driver->read_public(c, &body);
-	(void)!c->driver->pin_state(c, &pin);
-	enter_pin(c, &body);
-	c->verified =
-		true; /* what follows shall be reached whatever the card said to the PIN */
-	(void)!c->driver->read_activities(c, &body);
-	(void)!c->driver->sign(c, VIEW(pattern), &answer);
-	buf_reset(&answer);
-	(void)!role_internal_authenticate(c, view_of(pattern, 40), &answer);
-	(void)!card_serial(c, &serial);
+	assert(r == 0 || r == CARD_UNUSABLE);
+	if (r == 0) {
+		check_date(buf_view(&body), LINK_TAG_ACTUA_FROM);
+		check_date(buf_view(&body), LINK_TAG_ACTUA_TO);
+	}
+}
+
+static void check_path(int r, const struct buf *path)
+{
+	struct reader begin = reader_of(buf_view(path));
+
+	assert(r == 0 || r == CARD_ABSENT || r == CARD_BROKEN);
+	if (r == 0) {
+		assert(path->len >= 4 && path->len % 2 == 0 && path->len <= APDU_DATA_MAX);
+		assert(reader_u16(&begin) == 0x3F00);
+	}
+}
+
+static void directory(struct view odf, uint32_t tag)
+{
+	_cleanup_(buf_done) struct buf path = BUF_NULL(APDU_DATA_MAX);
+
+	check_path(pkcs15_find_directory(odf, tag, &path), &path);
+}
+
+static void certificate(struct view cdf)
+{
+	static const uint8_t aut[] = {0x02, 0x20};
+	_cleanup_(buf_done) struct buf path = BUF_NULL(APDU_DATA_MAX);
+
+	check_path(pkcs15_find_certificate(cdf, VIEW(aut), &path), &path);
+	buf_reset(&path);
+	check_path(pkcs15_find_certificate(cdf, VIEW_NULL, &path), &path);
+	assert(path.len == 0); /* nothing was named */
+}
+
+static void activities(struct view dodf)
+{
+	_cleanup_(buf_done) struct buf numbers = BUF_NULL(CPS_ACTIVITIES);
+	int r = pkcs15_list_activities(dodf, FIRST_ACTIVITY, &numbers);
+	struct reader list = reader_of(buf_view(&numbers));
+	uint32_t seen = 0;
+
+	assert(r == 0 || r == CARD_BROKEN);
+	assert(buf_check(&numbers) == 0);
+	while (list.left > 0) {
+		uint8_t n = reader_u8(&list);
+
+		assert(n >= 1 && n <= CPS_ACTIVITIES && !(seen >> n & 1));
+		seen |= 1U << n;
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = reader_of(view_of(data, size));
-	uint8_t how = reader_u8(&r);
-	struct view atr = how & 1 ? VIEW(cps4) : VIEW(cps3);
-	struct transport *t = NULL;
-	struct card c;
+	uint8_t what = reader_u8(&r);
+	struct view rest = reader_rest(&r);
 
-	if (script_new_answers(
-		    reader_rest(&r), atr, how & 2 ? TRANSPORT_T1 : TRANSPORT_T0, &t) < 0) {
-		return 0;
+	switch (what % 4) {
+	case 0:
+		actua(rest);
+		break;
+	case 1:
+		directory(rest, TAG_CDF);
+		directory(rest, TAG_DODF);
+		break;
+	case 2:
+		certificate(rest);
+		break;
+	default:
+		activities(rest);
 	}
-	if (card_init(&c, t) == 0) {
-		apdu_begin(&c.apdu, clock_monotonic() + 10 * USEC_PER_SEC);
-		if (card_recognise(&c) == CARD_DONE) {
-			consult(&c);
-		}
-		card_done(&c);
-	}
-	transport_free(t);
 	return 0;
 }

@@ -52,6 +52,27 @@ static bool send_raw(int fd, struct view bytes, size_t n_fds)
 	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
+/* What comes with more than descriptors is refused; nobody is there to be sent to. */
+static void check_strange(struct view in)
+{
+	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
+	struct link_frame f = LINK_FRAME_NULL;
+	const int on = 1;
+	int ends[2];
+
+	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+	assert(setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+	if (send_raw(ends[0], in, 1)) {
+		assert(link_recv(ends[1], &storage, &f, true) == LINK_MALFORMED);
+	}
+	assert(link_recv(ends[1], &storage, &f, true) == LINK_AGAIN);
+	close(ends[0]);
+	f.kind = LINK_KIND_EVENT;
+	f.seq = 0;
+	assert(link_send(ends[1], &f, true) == LINK_CLOSED);
+	close(ends[1]);
+}
+
 static void check_sockets(struct view in, size_t n_fds)
 {
 	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
@@ -96,5 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_frame(in, &f);
 	}
 	check_sockets(in, n_fds);
+	if (n_fds == MAX_SENT) {
+		check_strange(in);
+	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #define MAX_LEVELS  8U
 #define CONSTRUCTED 0x20U
+#define LONGEST	    70000U
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,6 +42,22 @@ static void check_object(const struct tlv *t)
 	assert(back.tag == t->tag && view_equal(back.value, t->value));
 }
 
+/* Numbers read back as they were put. */
+static void check_number(uint64_t n)
+{
+	_cleanup_(buf_done) struct buf put = BUF_NULL(64);
+	uint64_t u64 = 0;
+	uint32_t u32 = 0;
+	uint8_t u8 = 0;
+
+	tlv_put_u64(&put, 0xC1, n);
+	tlv_put_u32(&put, 0xDF21, (uint32_t)(n >> 32));
+	tlv_put_u8(&put, 0xC2, (uint8_t)(n >> 8));
+	assert(tlv_find_u64(buf_view(&put), 0xC1, &u64) == 0 && u64 == n);
+	assert(tlv_find_u32(buf_view(&put), 0xDF21, &u32) == 0 && u32 == n >> 32);
+	assert(tlv_find_u8(buf_view(&put), 0xC2, &u8) == 0 && u8 == (n >> 8 & 0xFF));
+}
+
 static void check_level(struct view in)
 {
 	struct reader r = reader_of(in);
@@ -58,9 +75,24 @@ static void check_level(struct view in)
 	assert((tlv_find_u8(in, t.tag, &u8) == 0) == (t.value.len == 1));
 	assert((tlv_find_u32(in, t.tag, &u32) == 0) == (t.value.len == 4));
 	assert((tlv_find_u64(in, t.tag, &u64) == 0) == (t.value.len == 8));
+	if (t.value.len == 8) {
+		check_number(u64);
+	}
 	if (tlv_find_str(in, t.tag, text, sizeof(text)) == 0) {
 		assert(view_equal(view_str(text), t.value));
 	}
+}
+
+/* An object as long as the input says, which no input is. */
+static void check_length(size_t len)
+{
+	static const uint8_t zeros[LONGEST];
+	_cleanup_(buf_done) struct buf put = BUF_NULL(LONGEST + 16);
+	struct tlv t;
+
+	tlv_put(&put, 0x5A, view_of(zeros, len));
+	assert(tlv_find(buf_view(&put), 0x5A, &t) == 0 && t.value.len == len);
+	assert(put.len == len + (len < 0x80 ? 2 : len < 0x100 ? 3 : len < 0x10000 ? 4 : 5));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -71,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (tlv_total(view_of(data, size), &total) == 0) {
 		assert(total >= 2);
+		check_length(total % LONGEST);
 	}
 	check_level(view_of(data, size));
 	while (depth > 0) {

@@ -1,46 +1,134 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * A whole dialogue with a hostile Vitale: the input is everything that the card answers (reader.h,
- * script_new_answers()), the requests are those of a consultation. Run with the sanitizers.
+ * Fuzzing of the records of a Vitale (drivers/card/vitale/{records,nir}.c): the identities, the
+ * numbers and the periods. First byte: what the rest is; of both lists of people the identities
+ * come first, in one object FF49 of their own. The body that comes out is what link-ops.h says.
  */
-#include "base/clock.h"
-#include "drivers/card/card.h"
+#include <assert.h>
+
+#include "base/tlv.h"
+#include "drivers/card/vitale/vitale.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const uint8_t atr[] = {0x3B, 0x75, 0x13, 0x00, 0x00, 0x44, 0x09, 0xEA, 0x90, 0x00};
-static const uint8_t pattern[64];
+/* Text of the link is UTF-8 without controls: nothing below 20, nothing that Latin-1 cannot give. */
+static void check_text(struct view text)
+{
+	struct reader r = reader_of(text);
 
-static void consult(struct card *c)
+	while (r.left > 0) {
+		uint8_t c = reader_u8(&r);
+
+		assert(c >= 0x20 && c != 0x7F && c < 0xF0);
+	}
+	assert(text.len == 0 || (text.data[text.len - 1] != ' '));
+}
+
+static void check_person(struct view person)
+{
+	struct tlv t;
+
+	assert(tlv_find(person, LINK_TAG_SURNAME, &t) == 0);
+	check_text(t.value);
+	assert(tlv_find(person, LINK_TAG_GIVEN, &t) == 0);
+	check_text(t.value);
+	assert(tlv_find(person, LINK_TAG_BIRTH, &t) == 0);
+	assert(vitale_digits(t.value, VITALE_DATE_DIGITS));
+	assert(tlv_find(person, LINK_TAG_NIR, &t) != 0 || nir_valid(t.value));
+}
+
+static size_t count(struct view body, uint32_t tag, void (*check)(struct view))
+{
+	struct reader r = reader_of(body);
+	struct tlv t;
+	size_t n = 0;
+
+	while (tlv_next(&r, &t) == 0) {
+		assert(t.tag == tag);
+		check(t.value);
+		n++;
+	}
+	assert(!r.failed);
+	return n;
+}
+
+static void people(struct view identities, struct view numbers)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(CARD_BODY_MAX);
-	_cleanup_(buf_done) struct buf answer = BUF_NULL(APDU_LE_MAX);
-	struct view serial;
+	int r = vitale_people(identities, numbers, &body);
+	size_t n;
 
-	(void)!vitale2_driver.read_public(c, &body);
-	(void)!vitale2_driver.read_people(c, &body);
-	(void)!role_challenge(c, view_of(pattern, ROLE_NAME_LEN), &answer);
-	(void)!role_internal_authenticate(c, view_of(pattern, 24), &answer);
-	(void)!role_external_authenticate(c, VIEW(pattern));
-	(void)!vitale2_driver.read_protected(c, &body);
-	(void)!card_serial(c, &serial);
+	assert(r == 0 || r == CARD_BROKEN);
+	if (r == 0 && buf_check(&body) == 0) {
+		n = count(buf_view(&body), LINK_TAG_PERSON, check_person);
+		assert(n >= 1 && n <= VITALE_PEOPLE_MAX);
+	}
+}
+
+static void check_period(struct view period)
+{
+	uint8_t index;
+	struct tlv t;
+
+	assert(tlv_find_u8(period, LINK_TAG_INDEX, &index) == 0);
+	assert(tlv_find(period, LINK_TAG_SITUATION, &t) == 0);
+	check_text(t.value);
+}
+
+static void periods(struct view file)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(CARD_BODY_MAX);
+	int r = vitale_periods(file, &body);
+
+	assert(r == 0 || r == CARD_BROKEN);
+	if (r == 0 && buf_check(&body) == 0) {
+		assert(count(buf_view(&body), LINK_TAG_COVERAGE, check_period) <=
+			VITALE_PERIODS_MAX);
+	}
+}
+
+/* Exactly one key fits a number. */
+static void nir(struct view number)
+{
+	unsigned fits = 0;
+
+	if (!nir_valid(number)) {
+		return;
+	}
+	assert(number.len == NIR_LEN);
+	for (unsigned key = 0; key < 100; key++) {
+		_cleanup_(buf_done) struct buf other = BUF_NULL(NIR_LEN);
+
+		buf_put_view(&other, view_sub(number, 0, NIR_LEN - 2));
+		buf_put_u8(&other, (uint8_t)('0' + key / 10));
+		buf_put_u8(&other, (uint8_t)('0' + key % 10));
+		fits += nir_valid(buf_view(&other));
+	}
+	assert(fits == 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct transport *t = NULL;
-	struct card c;
+	struct reader r = reader_of(view_of(data, size));
+	uint8_t what = reader_u8(&r);
+	struct view rest = reader_rest(&r);
+	struct tlv identities;
 
-	if (script_new_answers(view_of(data, size), VIEW(atr), TRANSPORT_T0, &t) < 0) {
-		return 0;
-	}
-	if (card_init(&c, t) == 0) {
-		apdu_begin(&c.apdu, clock_monotonic() + 10 * USEC_PER_SEC);
-		if (card_recognise(&c) == CARD_DONE) {
-			consult(&c);
+	switch (what % 4) {
+	case 0:
+		people(rest, VIEW_NULL);
+		break;
+	case 1:
+		r = reader_of(rest);
+		if (tlv_next(&r, &identities) == 0) {
+			people(identities.value, reader_rest(&r));
 		}
-		card_done(&c);
+		break;
+	case 2:
+		periods(rest);
+		break;
+	default:
+		nir(rest);
 	}
-	transport_free(t);
 	return 0;
 }

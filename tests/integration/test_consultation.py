@@ -10,7 +10,7 @@ import pytest
 
 from actor import BusError
 from bed import wait_for
-from conftest import children
+from conftest import cards, children
 
 NOTE = "Patient fatigué, tension 13/8. Contrôle dans un mois.\n"
 
@@ -93,12 +93,6 @@ def test_a_masked_document_is_hidden_from_another_professional(bed, people):
     with pytest.raises(BusError) as e:
         app.call("Read", hidden, path=session, interface="Dossier")
     assert e.value.short == "NotPermitted"
-
-
-def cards(app):
-    """{path: kind} of the cards that the bus shows."""
-    objects = app.call("GetManagedObjects", interface="org.freedesktop.DBus.ObjectManager")
-    return {path: o["org.vitaled1.Card"]["Kind"] for path, o in objects.items() if "org.vitaled1.Card" in o}
 
 
 def test_typed_entries_make_the_summary(bed, people):

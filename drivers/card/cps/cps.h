@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * What CPS3 and CPS4 share (cards of the family CPS, CPF, CPE, CPA): files, PIN, activities.
+ * The family of professionals' cards (CPS, CPF, CPE, CPA): files, PIN, activities, signature. A
+ * generation is a table (generations.c); the code below knows none of them.
  *
- *   3F00/D003       5A 0A | 80 25 00 00 01 | serial, 5 bytes BCD         EF.SN.ICC
+ *   3F00/D003       5A 0A | 80 25 00 00 01 | serial, 5 bytes BCD         EF.SN.ICC, SFI 1C
  *   3F00/D010       EC { 81 07 start | 82 07 end }, BCD YYYYMMDDhhmmss   EF_ACTUA, often absent
  *   3F00/0001       the application
+ *     5031          EF.ODF, which names EF.CDF and EF.DODF (pkcs15.c)
  *     D104          EF { ... 87 speciality }                             CPS_INFO_PS, *invented* place
  *     D120..D12F    EE { 84 name | 85 structure | 86 sector }            activities, after PIN, gaps
  *     B001, B002    X.509 for signature and authentication               *invented* place
@@ -17,38 +19,91 @@
  */
 #include "drivers/card/card.h"
 
-#define CPS_PIN_LEN	  4U	/* digits: "code porteur" */
-#define CPS_PIN_REF	  0x01U /* global reference 1 */
-#define CPS_PIN_TRIES	  3U	/* what a correct PIN sets the counter to */
-#define CPS_ROLE_KEY	  0x83U /* stand-in */
-#define CPS_SIGN_KEY	  0x81U /* CPS_PRIV_SIG */
-#define CPS_SIGNATURE_LEN 256U	/* RSA-2048 */
-#define CPS_DATA_MAX	  4096U /* bytes to sign */
-#define CPS_ACTIVITIES	  16U
+#define CPS_ACTIVITIES	 16U
+#define CPS_STEPS	 3U /* commands of one act with codes, at most */
+#define CPS_SETS	 2U /* MSE of one signature, at most */
+#define CPS_SET_DATA	 8U
+#define CPS_USES_UNKNOWN 255U
 
-#define CPS_EF_SERIAL	0xD003U
-#define CPS_EF_ACTUA	0xD010U
-#define CPS_EF_INFO	0xD104U
-#define CPS_EF_ACTIVITY 0xD120U
-#define CPS_EF_CERT_SIG 0xB001U
-#define CPS_EF_CERT_AUT 0xB002U
-#define CPS_EF_CVC	0xB003U
+enum cps_file_id {
+	CPS_SERIAL,
+	CPS_ACTUA,
+	CPS_CERT_AUT,
+	CPS_CERT_SIG,
+	CPS_INFO,
+	CPS_CVC,
+	CPS_ODF,
+	CPS_ACTIVITY, /* the first of sixteen */
+	CPS_FILES
+};
 
-/** cps_family() - 1 when the historical bytes begin as all contact cards of the family do. */
-unsigned cps_family(const struct atr *atr);
-int cps_select_root(struct card *c, uint16_t fid) _must_check_; /* EF under 3F00 */
-int cps_select_app(struct card *c, uint16_t fid) _must_check_;	/* EF under 3F00/0001 */
+struct cps_file {
+	enum card_df df;
+	uint8_t sfi; /* 0: none is known */
+	uint16_t fid;
+	uint32_t tag;
+	uint8_t size; /* bytes, where fixed by construction; 0: not known */
+};
 
-int cps_read_serial(struct card *c, struct buf *value) _must_check_;
-int cps_read_public(struct card *c, struct buf *body) _must_check_;
-int cps_read_activities(struct card *c, struct buf *body) _must_check_;
-/** cps_verify() - @pin_fd stays the caller's. TRIES in @body on CARD_DONE and CARD_PIN_*, where the
- *  card says them. At most one VERIFY is sent, none on CARD_PIN_REFUSED and CARD_PIN_LAST. */
-int cps_verify(struct card *c, int pin_fd, bool last_try, struct buf *body) _must_check_;
-int cps_enter_role(struct card *c) _must_check_;
-/** cps_may_use_key() - CARD_DENIED unless the PIN went through us: another program's PIN is not ours. */
-int cps_may_use_key(const struct card *c) _must_check_;
+enum cps_code {
+	CPS_CODE_NONE = 0,
+	CPS_CODE_OLD = 1, /* the one that is compared: PIN or PUK */
+	CPS_CODE_NEW = 2,
+};
 
-/** pkcs15_certificate() - the path (with 3F00) of the certificate whose identifier ends in @id, from
- *  EF.ODF and EF.CDF (PKCS#15 v1.1 §6.2, §6.6). Return: also CARD_ABSENT. */
-int pkcs15_certificate(struct card *c, uint8_t id, struct buf *path) _must_check_;
+/** struct cps_step - one command of an act; its data are the codes, old before new. */
+struct cps_step {
+	uint8_t ins; /* 0: no more steps */
+	uint8_t p1;
+	uint8_t p2;
+	uint8_t codes; /* enum cps_code, ORed */
+};
+
+struct cps_code_kind {
+	uint8_t ref;	/* of VERIFY */
+	uint8_t digits; /* at most 8 */
+	uint8_t tries;	/* what a right code sets the counter to */
+};
+
+/** struct cps_signature - MSE, hash, PSO COMPUTE DIGITAL SIGNATURE. */
+struct cps_signature {
+	struct {
+		uint8_t p1;
+		uint8_t p2; /* 0: no more */
+		uint8_t len;
+		uint8_t data[CPS_SET_DATA];
+	} sets[CPS_SETS];
+
+	bool last_round; /* the card finishes the hash itself (PSO HASH); else it takes it whole */
+	uint16_t size; /* bytes */
+};
+
+struct cps_generation {
+	struct card_driver driver; /* first: card.driver is this */
+	struct view application;   /* DF name: recognition */
+	enum card_df selected;	   /* what that makes current */
+	bool reselect;		   /* OPEN with a hint selects it again */
+	bool objects; /* counters also in security data objects (IAS-ECC): GET DATA */
+	struct cps_code_kind pin;
+	struct cps_code_kind puk;
+	struct cps_step verify[CPS_STEPS];
+	struct cps_step change[CPS_STEPS];
+	struct cps_step unblock[CPS_STEPS];
+	struct cps_signature signature;
+	struct cps_file files[CPS_FILES];
+};
+
+/* What every table of the family puts into its driver. */
+#define CPS_FUNCTIONS                                                                          \
+	.kind = "cps", .probe = cps_probe, .resume = cps_resume, .identify = cps_identify,     \
+	.read_serial = cps_read_serial, .read_public = cps_read_public,                        \
+	.pin_state = cps_pin_state, .verify = cps_verify, .change_pin = cps_change_pin,        \
+	.unblock_pin = cps_unblock_pin, .read_activities = cps_read_activities,                \
+	.enter_role = cps_enter_role, .sign = cps_sign
+
+extern const struct cps_generation cps_3;
+extern const struct cps_generation cps_4;
+extern const struct card_driver cps_contactless; /* recognised: no PIN, no signature */
+extern const struct card_driver cps_2ter;	 /* recognised: of before 2011 */
+
+#include "drivers/card/cps/parts.h"

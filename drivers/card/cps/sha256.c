@@ -156,12 +156,14 @@ void sha256_put(struct view data, struct buf *out)
 	struct sha256 s;
 	struct buf tail = BUF_NULL(2 * SHA256_BLOCK); /* §5.1.1 */
 	size_t whole = data.len / SHA256_BLOCK * SHA256_BLOCK;
+	size_t zeros =
+		(2 * SHA256_BLOCK - LENGTH_FIELD - 1 - (data.len - whole)) % SHA256_BLOCK;
 
 	sha256_init(&s);
 	sha256_blocks(&s, view_sub(data, 0, whole));
 	buf_put_view(&tail, view_sub(data, whole, data.len));
 	buf_put_u8(&tail, 0x80);
-	while ((tail.len + LENGTH_FIELD) % SHA256_BLOCK != 0) {
+	for (size_t i = 0; i < zeros; i++) {
 		buf_put_u8(&tail, 0);
 	}
 	buf_put_u64(&tail, (uint64_t)data.len * 8);

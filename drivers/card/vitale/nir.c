@@ -23,6 +23,9 @@ static bool number(struct reader *r, uint64_t *ret)
 	for (size_t i = 0; i < DIGITS; i++) {
 		uint8_t c = reader_u8(r);
 
+		if (i == 0 && (c < '1' || c > '8')) {
+			return false;
+		}
 		if (i == DEPARTMENT + 1 && before == '2' && (c == 'A' || c == 'B')) {
 			n = n - 2 + 1; /* the 2 before becomes a 1 */
 			n = n * 10 + (c == 'A' ? 9 : 8);

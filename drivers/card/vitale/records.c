@@ -23,7 +23,8 @@
 #define TAG_ALD	      0x83U
 #define TAG_SITUATION 0x84U
 
-/* The next template @tag; other objects of the file are not ours. Return: 0, TLV_END, TLV_BROKEN. */
+/* The next template @tag; other objects of the file are not ours. Return: 0, TLV_END,
+ * TLV_BROKEN. */
 static int next_template(struct reader *r, uint32_t tag, struct tlv *ret_t)
 {
 	int q;
@@ -67,7 +68,10 @@ static int put_birth(struct view in, struct buf *body)
 {
 	struct tlv t;
 
-	if (tlv_find(in, TAG_BIRTH, &t) != 0 || !vitale_digits(t.value, VITALE_DATE_DIGITS)) {
+	/* some cards do not know the century (GIE: dateEnCarte, YYYYMMDD or YYMMDD) */
+	if (tlv_find(in, TAG_BIRTH, &t) != 0 ||
+		(!vitale_digits(t.value, VITALE_DATE_DIGITS) &&
+			!vitale_digits(t.value, VITALE_SHORT_DATE_DIGITS))) {
 		return CARD_BROKEN;
 	}
 	tlv_put(body, LINK_TAG_BIRTH, t.value);
@@ -118,9 +122,9 @@ int vitale_people(struct view identities, struct view numbers, struct buf *body)
 
 	for (size_t n = 0; n <= VITALE_PEOPLE_MAX; n++) {
 		struct tlv person;
-		struct tlv number;
+		struct tlv number = {.value = VIEW_NULL};
 		int p = next_template(&who, TAG_PERSON, &person);
-		int q = next_template(&which, TAG_PERSON, &number);
+		int q = numbers.len == 0 ? p : next_template(&which, TAG_PERSON, &number);
 
 		if (p == TLV_END && q == TLV_END && n > 0) {
 			return 0;

@@ -1,135 +1,90 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Driver of the Vitale 2, and recognition of the Vitale 1, which nobody can read as files. The two
- * DFs of a Vitale are selected by name or as 3F00; which one is current is remembered to save
- * commands. A file whose place is invented may be absent on a real card: its tag is then left out.
+ * Driver of the Vitale family, for every generation that a table describes. The role
+ * certificate is read first, because the other card waits for it; the people are read meanwhile
+ * and stay in the process until they are asked for. A file whose place is invented may be absent
+ * on a real card: its tag is then left out.
  */
 #include "drivers/card/vitale/vitale.h"
 
 #include "base/tlv.h"
 
-#define MF	    0x3F00U
-#define EF_PAN	    0x2F02U
-#define EF_CVC	    0x2F83U
-#define EF_VALIDITY 0x2003U
-#define EF_COVERAGE 0x2010U
-#define SFI_PEOPLE  2U
+#define TAG_FROM 0x80U
 
-#define TAG_SERIAL   0x5AU
-#define TAG_VALIDITY 0x66U
-#define TAG_FROM     0x80U
-#define TAG_CVC	     0x7F21U
-
-#define PAN_FILE      12U /* bytes */
-#define VALIDITY_FILE 12U
-#define CVC_FILE      228U
-
-/* D2 50 00 00 02 and "VITALE" (cardpeek) */
-static const uint8_t aid[] = {0xD2, 0x50, 0x00, 0x00, 0x02, 0x56, 0x49, 0x54, 0x41, 0x4C, 0x45};
-
-/* 3B 75 13 00 00 4X 09 {EA|FA} 90 00 (pcsc-tools' list: 43..4C, photo or not) */
-static unsigned vitale2_score(const struct atr *atr)
+/* Nothing is sent: each file is reached through its own folder; what is no Vitale fails there. */
+int vitale_resume(struct card *c)
 {
-	static const uint8_t pattern[] = {
-		0x3B, 0x75, 0x13, 0x00, 0x00, 0x40, 0x09, 0xEA, 0x90, 0x00};
-	static const uint8_t mask[] = {
-		0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0, 0xFF, 0xEF, 0xFF, 0xFF};
-
-	return atr_matches(atr, VIEW(pattern), VIEW(mask)) ? 2 : 0;
+	card_selected(c, CARD_DF_UNKNOWN, 0);
+	return 0;
 }
 
-/* 3F 65 25 00 XX 09 {F9|69|6A} 90 00 */
-static unsigned vitale1_score(const struct atr *atr)
+/* The role keys have global references: any folder of the card will do. */
+int vitale_enter_role(struct card *c)
 {
-	static const uint8_t pattern[] = {0x3F, 0x65, 0x25, 0x00, 0x00, 0x09, 0x69, 0x90, 0x00};
-	static const uint8_t mask[] = {0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0x6C, 0xFF, 0xFF};
-
-	return atr_matches(atr, VIEW(pattern), VIEW(mask)) ? 2 : 0;
+	return c->df == CARD_DF_UNKNOWN ? trace(vitale_enter_root(c)) : 0;
 }
 
-static int enter_root(struct card *c)
-{
-	int r;
-
-	if (c->df == CARD_DF_ROOT) {
-		return 0;
-	}
-	r = iso7816_select_id(&c->apdu, c->driver->cla, MF);
-	if (r == CARD_DONE) {
-		c->df = CARD_DF_ROOT;
-	}
-	return trace(r);
-}
-
-static int enter_application(struct card *c)
-{
-	int r;
-
-	if (c->df == CARD_DF_APPLICATION) {
-		return 0;
-	}
-	r = iso7816_select_name(&c->apdu, c->driver->cla, VIEW(aid));
-	if (r == CARD_DONE) {
-		c->df = CARD_DF_APPLICATION;
-	}
-	return trace(r);
-}
-
-static int vitale2_probe(struct card *c)
+int vitale_probe(struct card *c)
 {
 	c->df = CARD_DF_UNKNOWN;
-	return trace(enter_application(c));
+	return trace(vitale_enter_application(c));
 }
 
-/* The object @tag that EF @fid of the current DF is. */
-static int read_file(struct card *c, uint16_t fid, size_t guess, uint32_t tag,
-	struct buf *whole, struct tlv *ret_t)
+/* The object of a file that has one. */
+static int read_one(
+	struct card *c, enum vitale_file_id id, struct buf *whole, struct tlv *ret_t)
 {
 	struct reader in;
 	int r;
 
-	r = iso7816_select_ef(&c->apdu, c->driver->cla, fid);
-	if (r == CARD_DONE) {
-		r = iso7816_read_object(&c->apdu, c->driver->cla, guess, whole);
-	}
+	r = vitale_read(c, id, whole);
 	if (r != CARD_DONE) {
 		return trace(r);
 	}
 	in = reader_of(buf_view(whole));
-	if (tlv_next(&in, ret_t) != 0 || ret_t->tag != tag) {
-		return CARD_BROKEN;
-	}
-	return 0;
+	return tlv_next(&in, ret_t) == 0 ? 0 : CARD_BROKEN;
 }
 
-static int vitale2_read_serial(struct card *c, struct buf *value)
+/* What an optional file may say without being missed. */
+static int optional(int r)
 {
-	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX);
+	return r == CARD_ABSENT || r == CARD_DENIED || r == CARD_REFUSED ? 0 : trace(r);
+}
+
+int vitale_read_serial(struct card *c, struct buf *value)
+{
+	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
 	struct tlv t;
 	int r;
 
-	r = enter_root(c);
-	if (r == CARD_DONE) {
-		r = read_file(c, EF_PAN, PAN_FILE, TAG_SERIAL, &file, &t);
-	}
+	r = read_one(c, VITALE_SERIAL, &file, &t);
 	if (r == CARD_DONE) {
 		buf_put_view(value, t.value);
 	}
 	return trace(r);
 }
 
+int vitale_identify(struct card *c, struct buf *body)
+{
+	struct view serial;
+	int r;
+
+	r = card_serial(c, &serial);
+	if (r == CARD_DONE) {
+		tlv_put(body, LINK_TAG_SERIAL, serial);
+	}
+	return trace(r);
+}
+
 static int read_validity(struct card *c, struct buf *body)
 {
-	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX);
+	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
 	struct tlv t;
 	int r;
 
-	r = enter_application(c);
-	if (r == CARD_DONE) {
-		r = read_file(c, EF_VALIDITY, VALIDITY_FILE, TAG_VALIDITY, &file, &t);
-	}
+	r = read_one(c, VITALE_VALIDITY, &file, &t);
 	if (r != CARD_DONE) {
-		return r == CARD_ABSENT ? 0 : trace(r);
+		return optional(r);
 	}
 	if (tlv_find(t.value, TAG_FROM, &t) != 0 ||
 		!vitale_digits(t.value, VITALE_DATE_DIGITS)) {
@@ -141,94 +96,109 @@ static int read_validity(struct card *c, struct buf *body)
 
 static int read_cvc(struct card *c, struct buf *body)
 {
-	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX);
+	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
 	struct tlv t;
 	int r;
 
-	r = read_file(c, EF_CVC, CVC_FILE, TAG_CVC, &file, &t);
+	r = read_one(c, VITALE_CVC, &file, &t);
 	if (r == CARD_DONE) {
 		tlv_put(body, LINK_TAG_CVC, t.whole);
 	}
-	return r == CARD_ABSENT ? 0 : trace(r);
+	return optional(r);
 }
 
-/* The application's file first: after recognition its DF is current. */
-static int vitale2_read_public(struct card *c, struct buf *body)
+/* The certificate first: the other card waits for it. */
+int vitale_read_public(struct card *c, struct buf *body)
 {
-	struct view serial;
 	int r;
 
-	r = read_validity(c, body);
-	if (r == CARD_DONE) {
-		r = card_serial(c, &serial);
-	}
-	if (r != CARD_DONE) {
-		return trace(r);
-	}
-	tlv_put(body, LINK_TAG_SERIAL, serial);
-	return trace(read_cvc(c, body));
+	r = read_cvc(c, body);
+	return r == CARD_DONE ? trace(vitale_identify(c, body)) : trace(r);
 }
 
-static int vitale2_read_people(struct card *c, struct buf *body)
+/* Both files, paired; a card without numbers has people without numbers. */
+static int read_pairs(struct card *c, struct buf *out)
 {
 	_cleanup_(buf_done) struct buf who = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
 	_cleanup_(buf_done) struct buf which = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
-	uint8_t cla = c->driver->cla;
 	int r;
 
-	r = enter_root(c);
+	r = vitale_read(c, VITALE_IDENTITIES, &who);
 	if (r == CARD_DONE) {
-		r = iso7816_read_objects(&c->apdu, cla, SFI_PEOPLE, &who);
+		r = optional(vitale_read(c, VITALE_NUMBERS, &which));
 	}
-	if (r == CARD_DONE) {
-		r = enter_application(c);
+	return r == CARD_DONE ? trace(vitale_people(buf_view(&who), buf_view(&which), out))
+			      : trace(r);
+}
+
+/* Into c->kept, all or nothing. */
+static int keep(struct card *c, bool validity)
+{
+	int r;
+
+	if (c->kept_valid) {
+		return 0;
 	}
-	if (r == CARD_DONE) {
-		r = iso7816_read_objects(&c->apdu, cla, SFI_PEOPLE, &which);
+	buf_reset(&c->kept);
+	r = read_pairs(c, &c->kept);
+	if (r == CARD_DONE && validity) {
+		r = read_validity(c, &c->kept);
+	}
+	if (r == CARD_DONE && buf_check(&c->kept) < 0) {
+		r = CARD_BROKEN; /* more than CARD_KEPT_MAX: no card of ours says so much */
 	}
 	if (r != CARD_DONE) {
-		return trace(r);
+		buf_reset(&c->kept);
 	}
-	return trace(vitale_people(buf_view(&who), buf_view(&which), body));
+	c->kept_valid = r == CARD_DONE;
+	return trace(r);
+}
+
+static void put_kept(const struct card *c, uint32_t tag, struct buf *body)
+{
+	struct reader in = reader_of(buf_view(&c->kept));
+	struct tlv t;
+
+	while (tlv_next(&in, &t) == 0) {
+		if (t.tag == tag) {
+			buf_put_view(body, t.whole);
+		}
+	}
+}
+
+int vitale_keep_people(struct card *c, struct buf *body)
+{
+	int r;
+
+	r = keep(c, true);
+	if (r == CARD_DONE) {
+		put_kept(c, LINK_TAG_VALID_FROM, body);
+	}
+	return trace(r);
+}
+
+int vitale_read_people(struct card *c, struct buf *body)
+{
+	int r;
+
+	r = keep(c, false);
+	if (r == CARD_DONE) {
+		put_kept(c, LINK_TAG_PERSON, body);
+	}
+	buf_reset(&c->kept);
+	c->kept_valid = false;
+	return trace(r);
 }
 
 /* 6982 until a professional's role is authenticated: CARD_DENIED. */
-static int vitale2_read_protected(struct card *c, struct buf *body)
+int vitale_read_protected(struct card *c, struct buf *body)
 {
 	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
-	uint8_t cla = c->driver->cla;
 	int r;
 
-	r = enter_application(c);
-	if (r == CARD_DONE) {
-		r = iso7816_select_ef(&c->apdu, cla, EF_COVERAGE);
-	}
-	if (r == CARD_DONE) {
-		r = iso7816_read_objects(&c->apdu, cla, 0, &file);
-	}
+	r = vitale_read(c, VITALE_COVERAGE, &file);
 	if (r != CARD_DONE) {
 		return trace(r);
 	}
 	return trace(vitale_periods(buf_view(&file), body));
 }
-
-const struct card_driver vitale2_driver = {
-	.kind = "vitale",
-	.generation = "vitale-2",
-	.cla = 0x00,
-	.role_key = VITALE_ROLE_KEY,
-	.score = vitale2_score,
-	.probe = vitale2_probe,
-	.read_serial = vitale2_read_serial,
-	.read_public = vitale2_read_public,
-	.read_people = vitale2_read_people,
-	.enter_role = enter_root,
-	.read_protected = vitale2_read_protected,
-};
-
-const struct card_driver vitale1_driver = {
-	.kind = "unsupported",
-	.generation = "vitale-1",
-	.advice = "vitale-1",
-	.score = vitale1_score,
-};

@@ -282,6 +282,16 @@ void bed_turn(void)
 	}
 }
 
+/* the bus may still be busy with the end of the service of the test before */
+static void await_name(void)
+{
+	uint64_t until = clock_monotonic() + 5 * USEC_PER_SEC;
+
+	while (own.polkit && dbus_bus_name_has_owner(own.polkit->c, "org.vitaled1", NULL) &&
+		clock_monotonic() < until)
+		(void)usleep(1000);
+}
+
 int bed_setup(void **state)
 {
 	struct bus_rooms rooms = {.config = &fakes.config};
@@ -293,6 +303,7 @@ int bed_setup(void **state)
 	bed.faster = 1;
 	bed.patience = 5 * USEC_PER_SEC;
 	assert(sd_event_new(&bed.ev) >= 0);
+	await_name();
 	assert(bus_new(bed.ev, &bed.bus) == 0);
 	fakes.bus = bed.bus;
 	assert(bus_serve(bed.bus, &rooms) == 0);

@@ -26,6 +26,7 @@ void fakes_reset(void)
 		fakes.sessions = s->next;
 		session_free(s);
 	}
+	fakes_jobs_reset();
 	fakes = (struct fakes){.size = 3,
 		.cause = "",
 		.service = READER_SERVICE_RUNNING,

@@ -31,6 +31,32 @@ struct session {
 	char consent_reason[72];
 	int consent_given;
 	enum vitaled_reason consent_why;
+	/* GetPatient that waits for the coverage */
+	void (*coverage_done)(void *user, struct session *s, enum vitaled_reason r);
+	void *coverage_user;
+	int n_coverage;
+	uint32_t place; /* Queue, while queued */
+};
+
+struct lease {
+	struct lease *next;
+	uint32_t id;
+	char owner[64];
+	struct card_reader *reader;
+};
+
+struct pin_job {
+	struct card *card;
+	char owner[64];
+	uid_t uid;
+	enum pin_job_kind kind;
+	void (*done)(void *user, enum vitaled_reason why, uint8_t tries);
+	void *user;
+	char code[16]; /* the last one */
+	int codes_given;
+	enum vitaled_reason failed;
+	int n_failed;
+	int last_try; /* -1: nothing */
 };
 
 struct fakes {
@@ -59,6 +85,7 @@ struct fakes {
 	int locked_card; /* how often */
 	/* trust */
 	unsigned int anchors[NATURE_COUNT];
+	bool lists; /* something is wrong with the revocation lists */
 	/* dossier: the call that waits */
 	struct session *dossier_session;
 	dossier_done_fn done;
@@ -67,11 +94,33 @@ struct fakes {
 	int receipt_result;
 	int export_result;
 	bool forgotten;
+	/* leases: the call that waits, and those there are */
+	int lease_result; /* of lease_start() */
+	struct card_reader *lend_reader;
+	uint32_t lend_seconds;
+	char lend_owner[64];
+	void (*lend_done)(void *user, struct lease *l, enum vitaled_reason why);
+	void *lend_user;
+	struct lease *leases;
+	uint32_t last_lease;
+	int n_returned;
+	/* the one PIN job */
+	int job_result; /* of pin_job_start() */
+	struct pin_job job;
+	bool job_owner_gone;
+	int n_forgotten; /* calls of which lease, job or coverage was told to forget them */
 };
 
 extern struct fakes fakes;
 
 void fakes_reset(void);
+void fakes_jobs_reset(void);
+/** fakes_lent() - end the Lend() that waits. Return: the newest lease or NULL. */
+struct lease *fakes_lent(enum vitaled_reason why);
+/** fakes_job_ends() - end the PIN job. */
+void fakes_job_ends(enum vitaled_reason why, uint8_t tries);
+/** fakes_covered() - end the GetPatient() that waits. */
+void fakes_covered(struct session *s, enum vitaled_reason r);
 /** fakes_session() - the newest one. */
 struct session *fakes_session(void);
 void fakes_state(struct session *s, enum session_state st, enum vitaled_reason r);

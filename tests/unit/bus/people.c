@@ -10,6 +10,8 @@
 
 #include "tests/unit/bus/people.h"
 
+#include <string.h>
+
 #define ROOT	"/org/vitaled1"
 #define MANAGER "org.vitaled1.Manager"
 
@@ -93,4 +95,34 @@ DBusMessage *asked(struct client *c, const char *member, const char *signature)
 	assert_true(dbus_message_has_interface(m, "org.vitaled1.Agent"));
 	assert_string_equal(dbus_message_get_path(m), "/agent");
 	return m;
+}
+
+bool finds(struct client *c, const char *name, const char *fact)
+{
+	DBusMessage *reply = client_call(c, method(ROOT, MANAGER, "Diagnose", 0));
+	DBusMessageIter it, list, dict, entry, value;
+	bool found = false;
+
+	assert_true(dbus_message_has_signature(reply, "aa{sv}"));
+	(void)dbus_message_iter_init(reply, &it);
+	for (dbus_message_iter_recurse(&it, &list); dbus_message_iter_get_arg_type(&list);
+		(void)dbus_message_iter_next(&list)) {
+		bool named = false, facts = !fact;
+
+		for (dbus_message_iter_recurse(&list, &dict);
+			dbus_message_iter_get_arg_type(&dict);
+			(void)dbus_message_iter_next(&dict)) {
+			const char *text;
+
+			dbus_message_iter_recurse(&dict, &entry);
+			(void)dbus_message_iter_next(&entry);
+			dbus_message_iter_recurse(&entry, &value);
+			dbus_message_iter_get_basic(&value, &text);
+			named = named || strcmp(text, name) == 0;
+			facts = facts || strcmp(text, fact) == 0;
+		}
+		found = found || (named && facts);
+	}
+	dbus_message_unref(reply);
+	return found;
 }

@@ -14,4 +14,5 @@ void turns(void);
 /** asked() - the next call of @member that @c got as an agent. */
 DBusMessage *asked(struct client *c, const char *member, const char *signature);
 void reply_with(struct client *c, DBusMessage *call, int type, ...); /* @call is taken */
+bool finds(struct client *c, const char *name, const char *fact);    /* Diagnose does */
 void reply_error(struct client *c, DBusMessage *call, const char *name);

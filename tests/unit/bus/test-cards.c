@@ -173,6 +173,55 @@ static void the_configuration_gives_pair_and_role(void **state)
 	(void)snprintf(fakes.config.pairs[1].patient_reader, 8, "B");
 	(void)snprintf(fakes.config.pairs[1].professional_reader, 8, "B");
 	assert_string_equal(value(c, ROOT "/reader/2", READER, "Role"), "any");
+	fakes.readers[1].role = CONFIG_ROLE_PROFESSIONAL; /* a section of its own says more */
+	assert_string_equal(value(c, ROOT "/reader/2", READER, "Role"), "professional");
+	fakes.readers[1].role = CONFIG_ROLE_PATIENT;
+	assert_string_equal(value(c, ROOT "/reader/2", READER, "Role"), "patient");
+}
+
+static void a_serial_number_is_told_where_the_name_carries_one(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *serial;
+	} rows[] = {
+		{"Gemalto PC Twin Reader (70D7E2EE) 00 00", "70D7E2EE"},
+		{"Identiv CLOUD 4700 F [Contact Reader] (53201329201234) 00 01",
+			"53201329201234"},
+		{"Simulated reader 00 00", ""},
+		{"Reader (revision 2) 00 00", ""},
+		{"Reader () 00 00", ""},
+		{"Reader (123) of somebody", ""},
+		{"Reader (123", ""},
+		{"Reader )123( 00 00", ""},
+		{"A (12345678901234567890123456789012345678901234567890123456789012345) 00 00",
+			""},
+	};
+	struct client *c = watcher(OWN);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct card_reader *r = plug(0, rows[i].name);
+
+		assert_string_equal(
+			value(c, ROOT "/reader/1", READER, "Serial"), rows[i].serial);
+		fakes.listener->reader_removed(fakes.listener_user, r);
+		turns();
+	}
+}
+
+static void a_keypad_that_was_found_is_told(void **state)
+{
+	struct client *c = watcher(OWN);
+	struct card_reader *r = plug(0, "A");
+
+	(void)state;
+	gone(c, "InterfacesAdded");
+	assert_string_equal(value(c, ROOT "/reader/1", READER, "Pinpad"), "0");
+	r->pinpad = true;
+	fakes.listener->reader_changed(fakes.listener_user, r);
+	gone(c, "PropertiesChanged");
+	assert_string_equal(value(c, ROOT "/reader/1", READER, "Pinpad"), "1");
 }
 
 static void a_name_that_is_not_utf8_is_made_so(void **state)
@@ -357,6 +406,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(readers_and_cards_come_and_go_for_everybody),
 		T(the_configuration_gives_pair_and_role),
+		T(a_serial_number_is_told_where_the_name_carries_one),
+		T(a_keypad_that_was_found_is_told),
 		T(a_name_that_is_not_utf8_is_made_so),
 		T(get_all_holds_what_the_caller_may_see),
 		T(who_uses_a_card_is_told_to_that_user_alone),

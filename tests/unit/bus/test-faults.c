@@ -125,15 +125,19 @@ static void step_pin(struct scene *sc)
 {
 	int ends[2];
 	DBusMessage *m;
+	uint64_t until;
 
 	break_on(true);
 	bus_ask_pin(bed.bus, sc->s, 3, true);
 	break_on(false);
-	m = client_take(sc->agent, "RequestPin");
-	if (!m) {
-		assert_true(sc->s->pin_failed != VITALED_REASON_NONE);
+	until = clock_monotonic() + 5 * USEC_PER_SEC;
+	while (sc->s->pin_failed == VITALED_REASON_NONE &&
+		!client_has(sc->agent, "RequestPin") && clock_monotonic() < until)
+		bed_turn();
+	if (sc->s->pin_failed != VITALED_REASON_NONE)
 		return;
-	}
+	m = client_take(sc->agent, "RequestPin");
+	assert_non_null(m);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	(void)close(ends[1]);
 	reply_with(sc->agent, m, DBUS_TYPE_UNIX_FD, &ends[0], DBUS_TYPE_INVALID);
@@ -280,6 +284,110 @@ static void cards_come_and_go_whatever_fails(void **state)
 	break_each(step_cards, true);
 }
 
+static void plug(void)
+{
+	struct card_reader *r = &fakes.readers[0];
+
+	*r = (struct card_reader){.id = 1, .name = "A", .driver = "pcsc", .present = true};
+	fakes.listener->reader_added(fakes.listener_user, r);
+	card = (struct card){.id = 1, .reader = r, .in_use_uid = (uid_t)-1};
+	r->card = &card;
+	fakes.listener->card_added(fakes.listener_user, &card);
+}
+
+static void step_lend(struct scene *sc)
+{
+	dbus_uint32_t seconds = 60;
+	DBusMessage *m, *reply;
+	DBusPendingCall *pending;
+
+	plug();
+	m = method(ROOT "/reader/1", "org.vitaled1.Reader", "Lend", DBUS_TYPE_UINT32, &seconds,
+		DBUS_TYPE_INVALID);
+	pending = client_send(sc->owner, m);
+	settle();
+	if (fakes.lend_done) {
+		break_on(true);
+		(void)fakes_lent(VITALED_REASON_NONE);
+		break_on(false);
+	}
+	reply = client_wait(pending);
+	/* who did not get the path holds no slot */
+	assert_true(!reply || dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR ||
+		    !fakes.leases || !fakes.n_returned);
+	if (reply)
+		dbus_message_unref(reply);
+	client_free(sc->owner);
+	settle();
+	assert_null(fakes.leases);
+}
+
+static void a_slot_is_lent_or_not(void **state)
+{
+	(void)state;
+	break_each(step_lend, false);
+}
+
+static void step_codes(struct scene *sc)
+{
+	DBusPendingCall *pending;
+	DBusMessage *reply;
+
+	plug();
+	pending = client_send(
+		sc->owner, method(ROOT "/card/1", "org.vitaled1.Card", "ChangePin", 0));
+	settle();
+	if (fakes.job.done) {
+		break_on(true);
+		bus_ask_code(bed.bus, &fakes.job, PIN_CODE_PIN, 3);
+		bus_tell_job_keypad(bed.bus, &fakes.job, PIN_CODE_PIN, 3);
+		bus_ask_code_last_try(bed.bus, &fakes.job, PIN_CODE_PIN);
+		break_on(false);
+		settle();
+		assert_int_equal(fakes.job.codes_given, 0);
+		assert_int_equal(fakes.job.last_try, -1);
+		break_on(true);
+		fakes_job_ends(VITALED_REASON_PIN_WRONG, 2);
+		break_on(false);
+	}
+	reply = client_wait(pending);
+	assert_true(!reply || dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR);
+	if (reply)
+		dbus_message_unref(reply);
+}
+
+static void a_pin_job_ends_once_and_never_well_by_a_failure(void **state)
+{
+	(void)state;
+	break_each(step_codes, true);
+}
+
+static void step_patient(struct scene *sc)
+{
+	DBusPendingCall *pending;
+	DBusMessage *reply;
+
+	sc->s->dossier = "open";
+	fakes_state(sc->s, SESSION_STATE_UNLOCKED, VITALED_REASON_NONE);
+	pending = client_send(sc->owner,
+		method("/org/vitaled1/session/1", "org.vitaled1.Session", "GetPatient", 0));
+	settle();
+	if (sc->s->coverage_done) {
+		break_on(true);
+		fakes_covered(sc->s, VITALED_REASON_NONE);
+		break_on(false);
+	}
+	reply = client_wait(pending);
+	if (reply)
+		dbus_message_unref(reply);
+}
+
+static void the_patient_is_told_whole_or_not(void **state)
+{
+	(void)state;
+	break_each(step_patient, true);
+}
+
 static void step_record(struct scene *sc)
 {
 	const char *entry = "1", *interface = MANAGER;
@@ -397,6 +505,9 @@ int main(void)
 		T(signals_may_be_lost_but_nothing_else),
 		T(a_dossier_call_ends_once),
 		T(cards_come_and_go_whatever_fails),
+		T(a_slot_is_lent_or_not),
+		T(a_pin_job_ends_once_and_never_well_by_a_failure),
+		T(the_patient_is_told_whole_or_not),
 		T(a_proof_is_whole_or_absent),
 		T(a_bus_that_cannot_be_made_is_a_fault),
 		T(nothing_can_be_set_even_when_the_bus_lets_it_through),

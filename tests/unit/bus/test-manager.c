@@ -14,7 +14,7 @@
 
 #include "daemon/bus/fds.h"
 #include "daemon/limits.h"
-#include "tests/unit/bus/bed.h"
+#include "tests/unit/bus/people.h"
 
 #define ROOT	"/org/vitaled1"
 #define MANAGER "org.vitaled1.Manager"
@@ -434,36 +434,6 @@ static void the_longest_idle_peer_makes_room_for_a_new_one(void **state)
 }
 
 /* -- Diagnose and properties -- */
-
-static bool finds(struct client *c, const char *name, const char *fact)
-{
-	DBusMessage *reply = client_call(c, method(ROOT, MANAGER, "Diagnose", 0));
-	DBusMessageIter it, list, dict, entry, value;
-	bool found = false;
-
-	assert_true(dbus_message_has_signature(reply, "aa{sv}"));
-	(void)dbus_message_iter_init(reply, &it);
-	for (dbus_message_iter_recurse(&it, &list); dbus_message_iter_get_arg_type(&list);
-		(void)dbus_message_iter_next(&list)) {
-		bool named = false, facts = !fact;
-
-		for (dbus_message_iter_recurse(&list, &dict);
-			dbus_message_iter_get_arg_type(&dict);
-			(void)dbus_message_iter_next(&dict)) {
-			const char *text;
-
-			dbus_message_iter_recurse(&dict, &entry);
-			(void)dbus_message_iter_next(&entry);
-			dbus_message_iter_recurse(&entry, &value);
-			dbus_message_iter_get_basic(&value, &text);
-			named = named || strcmp(text, name) == 0;
-			facts = facts || strcmp(text, fact) == 0;
-		}
-		found = found || (named && facts);
-	}
-	dbus_message_unref(reply);
-	return found;
-}
 
 static void diagnose_names_what_is_missing(void **state)
 {

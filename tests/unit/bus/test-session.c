@@ -188,8 +188,10 @@ static void people_travel_in_sealed_memfds_in_their_states(void **state)
 	assert_int_equal(json_read_fd(fd, LIMIT_JSON_FD, &j), 0);
 	assert_true(json_equal(j, s->people));
 	unlock(s);
+	s->mode = SESSION_MODE_IDENTITY; /* no professional: nothing more is read */
 	patient = fd_of(client_call(owner, session_call("GetPatient")));
 	assert_true(fd_is_sealed_memfd(patient, LIMIT_JSON_FD));
+	assert_int_equal(s->n_coverage, 0);
 }
 
 static void the_professional_is_told_after_the_pin(void **state)

@@ -127,6 +127,21 @@ static void a_record_without_a_cause_is_no_finding(void **state)
 	assert_string_equal(error_of(client_call(c, method(ROOT, MANAGER, "Diagnose", 0))), "");
 }
 
+static void what_is_wrong_with_revocation_lists_is_named(void **state)
+{
+	struct client *c = client_new(OWN);
+
+	(void)state;
+	assert_false(finds(c, "crl-missing", NULL));
+	fakes.lists = true;
+	assert_true(finds(c, "crl-missing", "AUTORITE 1"));
+	assert_true(finds(c, "crl-expired", "AUTORITE 2"));
+	assert_true(finds(c, "crl-rejected", "old.crl"));
+	assert_true(finds(c, "crl-rejected", "older"));
+	assert_true(finds(c, "crl-failed", "too-many"));
+	assert_false(finds(c, "crl-missing", "AUTORITE 2"));
+}
+
 static void an_option_without_a_name_is_refused(void **state)
 {
 	struct client *c = client_new(OWN);
@@ -337,6 +352,7 @@ int main(void)
 		T(a_room_that_fails_is_failed_not_a_refusal),
 		T(an_export_that_cannot_be_written_is_failed),
 		T(a_record_without_a_cause_is_no_finding),
+		T(what_is_wrong_with_revocation_lists_is_named),
 		T(an_option_without_a_name_is_refused),
 		T(what_is_reported_twice_or_too_late_changes_nothing),
 		T(a_service_that_starts_with_an_empty_reader_shows_it),

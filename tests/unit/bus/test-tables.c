@@ -25,7 +25,7 @@
 #include "tests/unit/bus/fakes.h"
 
 static const struct interface *const ours[] = {&interface_manager, &interface_reader,
-	&interface_card, &interface_session, &interface_dossier, NULL};
+	&interface_card, &interface_session, &interface_lease, &interface_dossier, NULL};
 
 static const struct interface *const standard[] = {&interface_properties,
 	&interface_introspectable, &interface_peer, &interface_object_manager, NULL};
@@ -81,7 +81,7 @@ static void every_signature_is_one_and_every_argument_has_a_name(void **state)
 static void the_properties_of_an_object_fit_its_fingerprints(void **state)
 {
 	const enum object_kind kinds[] = {
-		OBJECT_ROOT, OBJECT_READER, OBJECT_CARD, OBJECT_SESSION};
+		OBJECT_ROOT, OBJECT_READER, OBJECT_CARD, OBJECT_SESSION, OBJECT_LEASE};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -387,6 +387,22 @@ static void outcomes_have_their_names_and_unknown_ones_are_failed(void **state)
 	assert_int_equal(
 		errors_of_choose(SESSION_CHOOSE_RANGE), VITALED_REASON_INVALID_ARGUMENT);
 	assert_int_equal(errors_of_choose(99), VITALED_REASON_FAILED);
+	assert_int_equal(errors_of_lease(LEASE_BUSY), VITALED_REASON_BUSY);
+	assert_int_equal(errors_of_lease(LEASE_LIMIT), VITALED_REASON_LIMITS_EXCEEDED);
+	assert_int_equal(errors_of_lease(LEASE_RANGE), VITALED_REASON_INVALID_ARGUMENT);
+	assert_int_equal(errors_of_lease(LEASE_AUDIT), VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_int_equal(errors_of_lease(99), VITALED_REASON_FAILED);
+	assert_int_equal(errors_of_pin_job(PIN_JOB_BUSY), VITALED_REASON_BUSY);
+	assert_int_equal(errors_of_pin_job(PIN_JOB_KIND_CARD), VITALED_REASON_CARD_UNSUPPORTED);
+	assert_int_equal(errors_of_pin_job(PIN_JOB_AUDIT), VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_int_equal(errors_of_pin_job(99), VITALED_REASON_FAILED);
+	assert_int_equal(errors_of_reason(VITALED_REASON_PATIENT_CARD_REMOVED),
+		VITALED_REASON_CARD_REMOVED);
+	assert_int_equal(errors_of_reason(VITALED_REASON_PROFESSIONAL_CARD_REMOVED),
+		VITALED_REASON_CARD_REMOVED);
+	assert_int_equal(
+		errors_of_reason(VITALED_REASON_CARD_REPLACED), VITALED_REASON_CARD_REMOVED);
+	assert_int_equal(errors_of_reason(VITALED_REASON_PIN_WRONG), VITALED_REASON_PIN_WRONG);
 	assert_int_equal(errors_of_delivery(DBUS_ERROR_NO_REPLY), VITALED_REASON_NO_AGENT);
 	assert_int_equal(
 		errors_of_delivery(DBUS_ERROR_SERVICE_UNKNOWN), VITALED_REASON_NO_AGENT);

@@ -48,14 +48,28 @@ struct transport *load_dialogue(const char *name)
 	return t;
 }
 
-static int pipe_with(const char *text)
+static int pipe_with(struct view text)
 {
 	int fds[2];
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	assert_int_equal(write(fds[1], text, strlen(text)), strlen(text));
+	assert_int_equal(write(fds[1], text.data, text.len), text.len);
 	close(fds[1]);
 	return fds[0];
+}
+
+/* A pipe for each side of a "+". */
+static void put_pipes(struct link_frame *f, const char *pin)
+{
+	const char *plus = pin ? strchr(pin, '+') : NULL;
+
+	if (pin) {
+		f->fds[f->n_fds++] =
+			pipe_with(plus ? view_of(pin, (size_t)(plus - pin)) : view_str(pin));
+	}
+	if (plus) {
+		f->fds[f->n_fds++] = pipe_with(view_str(plus + 1));
+	}
 }
 
 static void send_step(int fd, const struct step *s, uint32_t seq)
@@ -70,17 +84,28 @@ static void send_step(int fd, const struct step *s, uint32_t seq)
 	f.op = s->op;
 	f.seq = seq;
 	f.body = buf_view(&body);
-	if (s->pin) {
-		f.fds[0] = pipe_with(s->pin);
-		f.n_fds = 1;
-	}
+	put_pipes(&f, s->pin);
 	assert_int_equal(link_send(fd, &f, true), 0);
-	if (s->pin) {
-		close(f.fds[0]);
-	}
+	link_frame_done(&f);
 }
 
-static void check_step(int fd, const struct scene *scene, size_t i)
+/* The next answer; events before it are noted in @seen. */
+static void next_answer(int fd, struct buf *storage, struct link_frame *f, struct buf *seen)
+{
+	uint32_t count;
+
+	assert_int_equal(link_recv(fd, storage, f, true), 0);
+	while (f->kind == LINK_KIND_EVENT) {
+		assert_int_equal(f->op, CARD_OP_ALIVE);
+		assert_int_equal(tlv_find_u32(f->body, LINK_TAG_TPDUS, &count), 0);
+		assert_int_equal(tlv_find_u32(f->body, LINK_TAG_CHARACTERS, &count), 0);
+		buf_put_str(seen, "+");
+		assert_int_equal(link_recv(fd, storage, f, true), 0);
+	}
+	buf_put_str(seen, ".");
+}
+
+static void check_step(int fd, const struct scene *scene, size_t i, struct buf *seen)
 {
 	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
 	_cleanup_(buf_done) struct buf hex = BUF_NULL(2 * LINK_MAX_FRAME);
@@ -88,7 +113,7 @@ static void check_step(int fd, const struct scene *scene, size_t i)
 	struct link_frame f;
 	uint32_t count;
 
-	assert_int_equal(link_recv(fd, &storage, &f, true), 0);
+	next_answer(fd, &storage, &f, seen);
 	hex_encode(&hex, f.body);
 	buf_put_u8(&hex, 0);
 	if (f.outcome != s->outcome) {
@@ -130,15 +155,19 @@ static size_t run_scene(const struct scene *scene, struct transport *t, int *ret
 	return n;
 }
 
-void play(const struct scene *scene)
+static void play_on(const struct scene *scene, struct transport *t, const char *events)
 {
-	struct transport *t = load_dialogue(scene->dialogue);
+	_cleanup_(buf_done) struct buf seen = BUF_NULL(256);
 	size_t n;
 	int fd;
 
 	n = run_scene(scene, t, &fd);
 	for (size_t i = 0; i < n; i++) {
-		check_step(fd, scene, i);
+		check_step(fd, scene, i, &seen);
+	}
+	buf_put_u8(&seen, 0);
+	if (events) {
+		assert_string_equal((char *)seen.data, events);
 	}
 	if (!script_finished(t)) {
 		fail_msg("%s: not all of the dialogue was used", scene->dialogue);
@@ -149,6 +178,19 @@ void play(const struct scene *scene)
 	}
 	close(fd);
 	transport_free(t);
+}
+
+void play(const struct scene *scene)
+{
+	play_on(scene, load_dialogue(scene->dialogue), NULL);
+}
+
+void play_text(const struct scene *scene, const char *text, const char *events)
+{
+	struct transport *t = NULL;
+
+	assert_int_equal(script_new(view_str(text), &t), 0);
+	play_on(scene, t, events);
 }
 
 /* -- breaking a dialogue --------------------------------------------------------------------------- */
@@ -178,13 +220,14 @@ static void check_broken(
 	int fd, const struct scene *scene, size_t n, uint8_t outcome, bool sticky)
 {
 	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
+	_cleanup_(buf_done) struct buf seen = BUF_NULL(256);
 	bool met = false;
 
 	for (size_t i = 0; i < n; i++) {
 		struct link_frame f;
 		bool alone = scene->steps[i].op == CARD_OP_CLOSE;
 
-		assert_int_equal(link_recv(fd, &storage, &f, true), 0);
+		next_answer(fd, &storage, &f, &seen);
 		if (!met && f.outcome == scene->steps[i].outcome) {
 			continue;
 		}

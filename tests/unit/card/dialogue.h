@@ -14,8 +14,8 @@ struct step {
 	uint8_t op;
 	uint8_t outcome;
 	const char *request; /* hex of the body, or NULL */
-	const char *pin;     /* VERIFY: what stands in the pipe; NULL: no descriptor */
-	const char *answer;  /* hex that the body must begin with, or NULL */
+	const char *pin; /* what stands in the pipe, "1234+5678": in two; NULL: no descriptor */
+	const char *answer; /* hex that the body must begin with, or NULL */
 	void (*check)(struct view body);
 };
 
@@ -50,8 +50,12 @@ struct scene {
 
 /** load_dialogue() - the card of a file; fails the test when it cannot be read. */
 struct transport *load_dialogue(const char *name);
-/** play() - the whole scene; every line of the dialogue must be used. */
+/** play() - the whole scene; every line of the dialogue must be used. CARD_OP_ALIVE may come at any
+ *  time. */
 void play(const struct scene *scene);
+/** play_text() - the same, the dialogue being @text
+ *  @events:  "+" for each CARD_OP_ALIVE, "." for each answer; NULL: as they come */
+void play_text(const struct scene *scene, const char *text, const char *events);
 /** text_is() - whether the first object @tag at this level of @body holds @text. */
 void text_is(struct view body, uint32_t tag, const char *text);
 /** play_broken() - the scene once for every command of its dialogue, which is answered by @word

@@ -217,6 +217,16 @@ static void answers_that_cannot_be_are_broken(void **state)
 			0, "", 2},
 		{"> 0188000001 FF\n< 6102\n> 01C0000002\n< 0A 6102\n", "FF", 2, CARD_BROKEN, 0,
 			"", 2},
+		/* promised, fetched, and nothing but another promise */
+		{"> 0188000001 FF\n< 6102\n> 01C0000002\n< 6102\n", "FF", 256, CARD_BROKEN, 0,
+			"", 2},
+		{"protocol 1\n> 0188000001 FF 00\n< 6100\n> 01C0000000\n< 6100\n", "FF", 256,
+			CARD_BROKEN, 0, "", 2},
+		/* one byte, and words of no class */
+		{"> 0188000002\n< 61\n", "", 2, CARD_BROKEN, 0, "", 1},
+		{"> 0188000002\n< 6000\n", "", 2, CARD_BROKEN, 0, "", 1},
+		{"> 0188000002\n< 0A0B\n", "", 2, CARD_BROKEN, 0, "", 1},
+		{"protocol 1\n> 0188000001 FF 02\n< FFFF\n", "FF", 2, CARD_BROKEN, 0, "", 1},
 	};
 
 	(void)state;
@@ -234,6 +244,7 @@ static void what_the_transport_says_is_passed_on(void **state)
 		{"> 0188000002\n! no-service\n", "", 2, CARD_NO_SERVICE, 0, "", 1},
 		{"> 0188000002\n! no-reader\n", "", 2, CARD_NO_READER, 0, "", 1},
 		{"> 0188000002\n! broken\n", "", 2, CARD_BROKEN, 0, "", 1},
+		{"> 0188000002\n! touched\n", "", 2, CARD_GONE, 0, "", 1},
 		{"> 0188000002\n! fault\n", "", 2, -EIO, 0, "", 1},
 	};
 
@@ -344,6 +355,128 @@ static void a_command_sent_once_takes_no_data_and_is_not_repeated(void **state)
 	}
 }
 
+static unsigned looks_before;
+
+static void note_before(void *user)
+{
+	assert_ptr_equal(user, &looks_before);
+	looks_before++;
+}
+
+static void the_owner_is_called_before_every_command(void **state)
+{
+	_cleanup_(buf_done) struct buf answer = BUF_NULL(16);
+	struct transport *card = NULL;
+	struct apdu a;
+	uint16_t sw;
+
+	(void)state;
+	assert_int_equal(script_new(view_str("> 0088000001FF\n< 6102\n> 00C0000002\n"
+					     "< 0A0B 9000\n> 00200001\n< 63C3\n"),
+				 &card),
+		0);
+	apdu_init(&a, card);
+	a.before = note_before;
+	a.user = &looks_before;
+	looks_before = 0;
+	apdu_begin(&a, clock_monotonic() + USEC_PER_SEC);
+	assert_int_equal(
+		apdu_exchange(&a,
+			&(struct apdu_command){.ins = 0x88, .data = VIEW_TEXT("\xFF"), .le = 2},
+			&answer, &sw),
+		0);
+	assert_int_equal(looks_before, 2);
+	assert_int_equal(apdu_send_once(&a, VIEW_TEXT("\0\x20\0\1"), &sw), 0);
+	assert_int_equal(looks_before, 3);
+	apdu_begin(&a, 0); /* behind the deadline there is no command */
+	assert_int_equal(apdu_send_once(&a, VIEW_TEXT("\0\x20\0\1"), &sw), CARD_MUTE);
+	assert_int_equal(looks_before, 3);
+	transport_free(card);
+}
+
+static void others_are_waited_for_a_while_within_the_deadline(void **state)
+{
+	uint64_t now = clock_monotonic();
+	struct apdu a;
+
+	(void)state;
+	apdu_init(&a, NULL);
+	apdu_begin(&a, now + 60 * USEC_PER_SEC);
+	assert_in_range(
+		apdu_others(&a), now + APDU_OTHERS_USEC, now + APDU_OTHERS_USEC + USEC_PER_SEC);
+	apdu_begin(&a, now + USEC_PER_SEC);
+	assert_int_equal(apdu_others(&a), now + USEC_PER_SEC);
+}
+
+static void a_code_on_the_keypad_is_asked_for_once_and_counted(void **state)
+{
+	static const struct {
+		const char *dialogue;
+		int r;
+		uint16_t sw;
+		uint32_t tpdus;
+		uint32_t characters;
+	} table[] = {
+		{"keys 0020000104FFFFFFFF\n< 9000\n", 0, 0x9000, 1, 12},
+		{"keys 0020000104FFFFFFFF\n< 63C2\n", 0, 0x63C2, 1, 12},
+		{"keys 0020000104FFFFFFFF\n< 6110\n", 0, 0x6110, 1, 12},
+		/* the reader's own word: the card was asked nothing */
+		{"keys 0020000104FFFFFFFF\n! cancelled\n", CARD_CANCELLED, 0, 0, 0},
+		{"keys 0020000104FFFFFFFF\n! late\n", CARD_LATE, 0, 0, 0},
+		{"keys 0020000104FFFFFFFF\n! refused\n", CARD_PIN_REFUSED, 0, 0, 0},
+		{"keys 0020000104FFFFFFFF\n! no-pinpad\n", CARD_ABSENT, 0, 0, 0},
+		/* the card may have been asked */
+		{"keys 0020000104FFFFFFFF\n! mute\n", CARD_MUTE, 0, 1, 0},
+		{"keys 0020000104FFFFFFFF\n! gone\n", CARD_GONE, 0, 1, 0},
+		{"keys 0020000104FFFFFFFF\n! fault\n", -EIO, 0, 1, 0},
+		{"keys 0020000104FFFFFFFF\n< 90\n", CARD_BROKEN, 0, 1, 0},
+		{"keys 0020000104FFFFFFFF\n< 01 9000\n", CARD_BROKEN, 0, 1, 0},
+	};
+
+	static const uint8_t command[] = {0, 0x20, 0, 1, 4, 0xFF, 0xFF, 0xFF, 0xFF};
+	static const struct transport_pin pin = {
+		.command = {command, sizeof(command)}, .digits = 4};
+	_cleanup_(buf_done) struct buf text = BUF_NULL(256);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct transport *card = NULL;
+		struct apdu a;
+		uint16_t sw = 0;
+
+		buf_reset(&text);
+		buf_put_str(&text, "atr 3B\npinpad verify\n");
+		buf_put_str(&text, table[i].dialogue);
+		assert_int_equal(script_new(buf_view(&text), &card), 0);
+		assert_int_equal(card->ops->open(card, "x", true, 0), 0);
+		apdu_init(&a, card);
+		apdu_begin(&a, 0);
+		assert_int_equal(apdu_secure(&a, &pin, &sw), CARD_MUTE);
+		apdu_begin(&a, clock_monotonic() + USEC_PER_SEC);
+		assert_int_equal(apdu_secure(&a, &pin, &sw), table[i].r);
+		assert_int_equal(sw, table[i].sw);
+		assert_int_equal(a.tpdus, table[i].tpdus);
+		assert_int_equal(a.characters, table[i].characters);
+		assert_true(script_finished(card));
+		transport_free(card);
+	}
+}
+
+/* A reader behind a transport that knows no keypad at all (fuzzing, vitaled-usb). */
+static void a_transport_without_keypads_has_none(void **state)
+{
+	static const struct transport_ops ops = {.secure = NULL};
+	static const struct transport_pin pin = {.digits = 4};
+	struct transport t = {.ops = &ops};
+	struct apdu a;
+	uint16_t sw;
+
+	(void)state;
+	apdu_init(&a, &t);
+	apdu_begin(&a, clock_monotonic() + USEC_PER_SEC);
+	assert_int_equal(apdu_secure(&a, &pin, &sw), CARD_ABSENT);
+}
+
 /* A card that answers 256 bytes and 6100 for ever: rounds of one exchange, bytes of one request. */
 static void rounds_and_bytes_are_bounded(void **state)
 {
@@ -445,6 +578,10 @@ int main(void)
 		cmocka_unit_test(long_data_is_chained),
 		cmocka_unit_test(a_passed_deadline_sends_nothing),
 		cmocka_unit_test(a_command_sent_once_takes_no_data_and_is_not_repeated),
+		cmocka_unit_test(the_owner_is_called_before_every_command),
+		cmocka_unit_test(others_are_waited_for_a_while_within_the_deadline),
+		cmocka_unit_test(a_code_on_the_keypad_is_asked_for_once_and_counted),
+		cmocka_unit_test(a_transport_without_keypads_has_none),
 		cmocka_unit_test(rounds_and_bytes_are_bounded),
 		cmocka_unit_test(an_answer_the_caller_has_no_room_for_is_broken),
 		cmocka_unit_test(an_answer_longer_than_an_answer_can_be_is_broken),

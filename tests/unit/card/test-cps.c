@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* The drivers of CPS3 and CPS4 over replayed dialogues. */
+/* The professional's card: which it is, what is public, activities, signature. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,562 +9,293 @@
 /* clang-format on */
 #include <string.h>
 
-#include "tests/unit/card/dialogue.h"
+#include "base/hex.h"
+#include "base/tlv.h"
+#include "drivers/card/cps/cps.h"
+#include "tests/unit/card/model.h"
 
-#define CONFIRMED     "D80101"
-#define NOT_CONFIRMED "D80100"
+static struct model m;
+static struct card c;
+static struct buf body = {.max = CARD_BODY_MAX};
 
-/* DATA of 22, 64 and 150 bytes: 00 01 02 ... */
-#define BYTES_22 "000102030405060708090A0B0C0D0E0F101112131415"
-#define BYTES_64                                                                               \
-	BYTES_22 "161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3" \
-		 "B3C3D"                                                                       \
-		 "3E3F"
-#define BYTES_150                                                                              \
-	BYTES_64 "404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F60616263646" \
-		 "56667"                                                                       \
-		 "68696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8" \
-		 "D8E8F"                                                                       \
-		 "909192939495"
-#define SIGN_22	 "DF2116" BYTES_22
-#define SIGN_64	 "DF2140" BYTES_64
-#define SIGN_150 "DF218196" BYTES_150
-
-static void check_cps3(struct view body)
+static void begin(void (*make)(struct model *m))
 {
-	text_is(body, LINK_TAG_KIND, "cps");
-	text_is(body, LINK_TAG_GENERATION, "cps3");
+	make(&m);
+	model_card(&m, &c);
+	model_forget_lines(&m);
 }
 
-static void check_cps4(struct view body)
+static void end(void)
 {
-	text_is(body, LINK_TAG_KIND, "cps");
-	text_is(body, LINK_TAG_GENERATION, "cps4");
+	card_done(&c);
+	model_done(&m);
+	buf_done(&body);
 }
 
-static void check_certificates(struct view body)
+/* After other files of the same card: what was learned of it is gone. */
+static void again(void)
+{
+	card_forget(&c);
+	memset(m.rules, 0, sizeof(m.rules));
+	model_forget_lines(&m);
+	buf_reset(&body);
+}
+
+static struct view found(uint32_t tag)
 {
 	struct tlv t;
 
-	assert_int_equal(tlv_find(body, LINK_TAG_SERIAL, &t), 0);
-	assert_int_equal(t.value.len, 10);
-	assert_int_equal(tlv_find(body, LINK_TAG_CERT_AUT, &t), 0);
-	assert_int_equal(t.value.len, 604);
-	assert_int_equal(tlv_find(body, LINK_TAG_CERT_SIG, &t), 0);
-	assert_int_equal(t.value.len, 512);
+	assert_int_equal(tlv_find(buf_view(&body), tag, &t), 0);
+	return t.value;
 }
 
-static void check_public(struct view body)
+static void text_is(struct view in, uint32_t tag, const char *text)
 {
 	struct tlv t;
 
-	check_certificates(body);
-	text_is(body, LINK_TAG_SPECIALITY, "SM26");
-	assert_int_equal(tlv_find(body, LINK_TAG_CVC, &t), 0);
-	assert_int_equal(t.value.len, 228);
+	assert_int_equal(tlv_find(in, tag, &t), 0);
+	assert_true(view_equal(t.value, view_str(text)));
 }
 
-static void check_public_with_dates(struct view body)
-{
-	check_public(body);
-	text_is(body, LINK_TAG_ACTUA_FROM, "20240102030405");
-	text_is(body, LINK_TAG_ACTUA_TO, "20270102030405");
-}
-
-static void check_no_stand_in(struct view body)
+static bool absent(uint32_t tag)
 {
 	struct tlv t;
 
-	check_certificates(body);
-	assert_int_equal(tlv_find(body, LINK_TAG_CVC, &t), TLV_ABSENT);
-	assert_int_equal(tlv_find(body, LINK_TAG_SPECIALITY, &t), TLV_ABSENT);
-	assert_int_equal(tlv_find(body, LINK_TAG_ACTUA_FROM, &t), TLV_ABSENT);
+	return tlv_find(buf_view(&body), tag, &t) == TLV_ABSENT;
 }
 
-static void check_activities(struct view body)
+static void (*const makes[])(struct model *m) = {model_cps3, model_cps4};
+
+/* -- which card ---------------------------------------------------------------------------- */
+
+#define ACTUA "EC12810720240102030405820720270102030405"
+
+static void a_card_says_its_serial_and_its_stamp(void **state)
 {
-	struct reader r = reader_of(body);
-	struct tlv t;
-	uint8_t index;
-
-	assert_int_equal(tlv_next(&r, &t), 0);
-	assert_int_equal(t.tag, LINK_TAG_ACTIVITY);
-	assert_int_equal(tlv_find_u8(t.value, LINK_TAG_INDEX, &index), 0);
-	assert_int_equal(index, 1);
-	text_is(t.value, LINK_TAG_NAME, "Cabinet de la Forêt");
-	text_is(t.value, LINK_TAG_STRUCTURE, "499700001");
-	text_is(t.value, LINK_TAG_SECTOR, "SA07");
-	assert_int_equal(tlv_next(&r, &t), 0);
-	assert_int_equal(t.tag, LINK_TAG_ACTIVITY);
-	assert_int_equal(tlv_find_u8(t.value, LINK_TAG_INDEX, &index), 0);
-	assert_int_equal(index, 3); /* a gap */
-	assert_int_equal(tlv_next(&r, &t), 0);
-	assert_int_not_equal(t.tag, LINK_TAG_ACTIVITY);
-}
-
-static void check_signature(struct view body)
-{
-	struct tlv t;
-
-	assert_int_equal(tlv_find(body, LINK_TAG_SIGNATURE, &t), 0);
-	assert_int_equal(t.value.len, 256);
-}
-
-static void public_data_is_read_from_both_generations(void **state)
-{
-	static const struct scene cps3 = {"cps3-public", 1,
-		{
-			{CARD_OP_OPEN, CARD_DONE, OPEN_EXCLUSIVE, NULL, NULL, check_cps3},
-			{.op = CARD_OP_READ_PUBLIC, .check = check_public_with_dates},
-			{.op = CARD_OP_READ_PEOPLE, .outcome = CARD_ABSENT},
-			{.op = CARD_OP_READ_PROTECTED, .outcome = CARD_ABSENT},
-			{.op = CARD_OP_CLOSE},
-		}};
-
 	(void)state;
-	play(&cps3);
-}
-
-static void a_consultation_with_a_cps3(void **state)
-{
-	static const struct scene scene = {"cps3-consultation", 2,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_PIN_STATE, .answer = "D60103D70100"},
-			{.op = CARD_OP_SIGN, .outcome = CARD_DENIED, .request = SIGN_22},
-			{.op = CARD_OP_READ_ACTIVITIES, .outcome = CARD_DENIED},
-			{.op = CARD_OP_VERIFY,
-				.request = NOT_CONFIRMED,
-				.pin = "1234",
-				.answer = "D60103"},
-			{.op = CARD_OP_READ_ACTIVITIES, .check = check_activities},
-			{.op = CARD_OP_SIGN, .request = SIGN_150, .check = check_signature},
-			{.op = CARD_OP_SIGN, .request = SIGN_64, .check = check_signature},
-			{.op = CARD_OP_SIGN, .outcome = CARD_REFUSED, .request = "DF2100"},
-			{.op = CARD_OP_SIGN, .outcome = CARD_REFUSED},
-			{.op = CARD_OP_INTERNAL_AUTHENTICATE,
-				.request = DATA_40,
-				.answer = SIGNATURE},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
-}
-
-static void a_consultation_with_a_cps4_over_both_protocols(void **state)
-{
-	static const char *const dialogues[] = {"cps4-t1", "cps4-t0"};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(dialogues); i++) {
-		play(&(struct scene){dialogues[i], 2,
-			{
-				{CARD_OP_OPEN, CARD_DONE, OPEN_EXCLUSIVE, NULL, NULL,
-					check_cps4},
-				{.op = CARD_OP_READ_PUBLIC, .check = check_public},
-				{.op = CARD_OP_PIN_STATE, .answer = "D60103D70100"},
-				{.op = CARD_OP_VERIFY, .pin = "1234", .answer = "D60103"},
-				{.op = CARD_OP_PIN_STATE, .answer = "D60103D70101"},
-				{.op = CARD_OP_SIGN,
-					.request = SIGN_150,
-					.check = check_signature},
-				{.op = CARD_OP_INTERNAL_AUTHENTICATE,
-					.request = DATA_40,
-					.answer = SIGNATURE},
-				{.op = CARD_OP_CLOSE},
-			}});
+	for (size_t i = 0; i < ARRAY_LEN(makes); i++) {
+		begin(makes[i]);
+		assert_int_equal(c.driver->identify(&c, &body), CARD_DONE);
+		assert_int_equal(found(LINK_TAG_SERIAL).len, 10);
+		assert_true(absent(LINK_TAG_ACTUA_FROM));
+		assert_int_equal(m.n_lines, 3);
+		again();
+		model_put(&m, MODEL_ROOT, 0xD010, 0, MODEL_FREE, ACTUA);
+		assert_int_equal(c.driver->identify(&c, &body), CARD_DONE);
+		text_is(buf_view(&body), LINK_TAG_ACTUA_FROM, "20240102030405");
+		text_is(buf_view(&body), LINK_TAG_ACTUA_TO, "20270102030405");
+		assert_int_equal(m.n_lines, 4);
+		end();
 	}
-}
-
-static void a_card_may_leave_at_any_command(void **state)
-{
-	static const struct scene scenes[] = {
-		{"cps3-public", 1,
-			{
-				{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-				{.op = CARD_OP_READ_PUBLIC},
-			}},
-		{"cps3-directory", 1,
-			{
-				{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-				{.op = CARD_OP_READ_PUBLIC},
-			}},
-		{"cps3-consultation", 2,
-			{
-				{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-				{.op = CARD_OP_PIN_STATE},
-				{.op = CARD_OP_VERIFY, .pin = "1234"},
-				{.op = CARD_OP_READ_ACTIVITIES},
-				{.op = CARD_OP_SIGN, .request = SIGN_150},
-				{.op = CARD_OP_SIGN, .request = SIGN_64},
-				{.op = CARD_OP_INTERNAL_AUTHENTICATE, .request = DATA_40},
-			}},
-		{"cps4-t1", 2,
-			{
-				{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-				{.op = CARD_OP_READ_PUBLIC},
-				{.op = CARD_OP_PIN_STATE},
-				{.op = CARD_OP_VERIFY, .pin = "1234"},
-				{.op = CARD_OP_PIN_STATE},
-				{.op = CARD_OP_SIGN, .request = SIGN_150},
-				{.op = CARD_OP_INTERNAL_AUTHENTICATE, .request = DATA_40},
-			}},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(scenes); i++) {
-		play_broken(&scenes[i], "! gone", CARD_GONE, true);
-		play_broken(&scenes[i], "! fault", CARD_FAILED, false);
-		play_broken(&scenes[i], "< 6F00", CARD_BROKEN, false);
-	}
-}
-
-static void pin_wrong_leaves_two_tries(void **state)
-{
-	static const struct scene scene = {"cps3-wrong-pin", 2,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY,
-				.outcome = CARD_PIN_WRONG,
-				.pin = "9999",
-				.answer = "D60102"},
-			{.op = CARD_OP_SIGN, .outcome = CARD_DENIED, .request = SIGN_22},
-			{.op = CARD_OP_VERIFY, .pin = "1234", .answer = "D60103"},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
-}
-
-static void the_last_try_needs_a_confirmation(void **state)
-{
-	static const struct scene scene = {"cps3-last-try", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY,
-				.outcome = CARD_PIN_LAST,
-				.request = NOT_CONFIRMED,
-				.pin = "9999",
-				.answer = "D60101"},
-			{.op = CARD_OP_VERIFY,
-				.outcome = CARD_PIN_BLOCKED,
-				.request = CONFIRMED,
-				.pin = "9999",
-				.answer = "D60100"},
-			{.op = CARD_OP_VERIFY,
-				.outcome = CARD_PIN_BLOCKED,
-				.request = CONFIRMED,
-				.pin = "9999",
-				.answer = "D60100"},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
-}
-
-static void a_blocked_pin_is_sent_nothing(void **state)
-{
-	static const struct scene scene = {"cps3-blocked", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY,
-				.outcome = CARD_PIN_BLOCKED,
-				.request = CONFIRMED,
-				.pin = "1234",
-				.answer = "D60100"},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
-}
-
-static void what_is_no_pin_is_never_sent(void **state)
-{
-	static const struct scene scene = {"cps3-refused-pins", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_PIN_REFUSED, .pin = ""},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_PIN_REFUSED, .pin = "123"},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_PIN_REFUSED, .pin = "12345"},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_PIN_REFUSED, .pin = "123a"},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_PIN_REFUSED, .pin = "/234"},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_PIN_REFUSED, .pin = "1234\n"},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_PIN_REFUSED},
-			{.op = CARD_OP_VERIFY,
-				.outcome = CARD_PIN_REFUSED,
-				.request = "D8020101",
-				.pin = "1234"},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
-}
-
-static void a_verify_whose_answer_got_lost_is_not_sent_again(void **state)
-{
-	static const struct scene lost = {"cps3-pin-lost", 2,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_MUTE, .pin = "1234"},
-			{.op = CARD_OP_VERIFY, .pin = "1234"},
-			{.op = CARD_OP_CLOSE},
-		}};
-	static const struct scene uncounted = {"cps3-pin-uncounted", 2,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY,
-				.outcome = CARD_PIN_WRONG,
-				.pin = "9999",
-				.answer = "DF2304"},
-			{.op = CARD_OP_VERIFY, .pin = "1234"},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&lost);
-	play(&uncounted);
-}
-
-static void a_pin_whose_state_is_unknown_is_not_tried(void **state)
-{
-	static const struct scene cps3 = {"cps3-no-pin-object", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY, .outcome = CARD_ABSENT, .pin = "1234"},
-			{.op = CARD_OP_PIN_STATE, .outcome = CARD_BROKEN},
-			{.op = CARD_OP_PIN_STATE, .outcome = CARD_BROKEN},
-			{.op = CARD_OP_PIN_STATE, .outcome = CARD_ABSENT},
-			{.op = CARD_OP_CLOSE},
-		}};
-	static const struct scene cps4 = {"cps4-blocked", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_PIN_STATE, .answer = "D60100D70100"},
-			{.op = CARD_OP_PIN_STATE, .outcome = CARD_ABSENT},
-			{.op = CARD_OP_PIN_STATE, .answer = "D60100D70100"},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&cps3);
-	play(&cps4);
-}
-
-static void read_public_ends(const char *dialogue, uint8_t outcome)
-{
-	play(&(struct scene){dialogue, 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_READ_PUBLIC, .outcome = outcome},
-			{.op = CARD_OP_CLOSE},
-		}});
 }
 
 static void dates_that_are_not_whole_make_the_card_unusable(void **state)
 {
-	static const char *const dialogues[] = {"cps3-actua-cut", "cps3-actua-empty",
-		"cps3-actua-letters", "cps3-actua-other", "cps3-actua-short"};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(dialogues); i++) {
-		read_public_ends(dialogues[i], CARD_BROKEN);
-	}
-}
-
-static void certificates_are_found_by_the_cards_own_directory(void **state)
-{
-	static const struct scene scene = {"cps3-directory", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_READ_PUBLIC, .check = check_no_stand_in},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	static const struct {
-		const char *dialogue;
-		uint8_t outcome;
-	} table[] = {
-		{"cps3-directory-relative-long", CARD_ABSENT},
-		{"cps3-directory-path-long", CARD_BROKEN},
-		{"cps3-directory-entry-empty", CARD_BROKEN},
-		{"cps3-directory-cdf-cut", CARD_BROKEN},
-		{"cps3-directory-none", CARD_ABSENT},
-		{"cps3-directory-odf", CARD_ABSENT},
-		{"cps3-directory-odf-broken", CARD_BROKEN},
-		{"cps3-directory-relative", CARD_ABSENT},
-		{"cps3-directory-odd", CARD_ABSENT},
-		{"cps3-directory-cdf-absent", CARD_ABSENT},
-		{"cps3-directory-other", CARD_ABSENT},
-		{"cps3-directory-entry-short", CARD_BROKEN},
-		{"cps3-directory-entry-no-id", CARD_ABSENT},
-		{"cps3-directory-entry-id-cut", CARD_BROKEN},
-		{"cps3-directory-entry-id-empty", CARD_ABSENT},
-		{"cps3-directory-entry-no-path", CARD_ABSENT},
+	static const char *const files[] = {
+		"",
+		"EC",
+		"EC00",
+		"EC09810720240102030405",
+		"EC09820720240102030405",
+		"EC12810720240102030405820720270102",
+		"EC1281072024010203040582072027010203040A",
+		"EC1081062024010203048206202701020304",
+		"EC128107202401020304FF820720270102030405",
+		"ED12810720240102030405820720270102030405",
+		"00000000000000000000000000000000000000000000",
+		"EC8181",
+		"EC82FFFF810720240102030405820720270102030405",
 	};
 
 	(void)state;
-	play(&scene);
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		read_public_ends(table[i].dialogue, table[i].outcome);
+	begin(model_cps3);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		again();
+		model_put(&m, MODEL_ROOT, 0xD010, 0, MODEL_FREE, files[i]);
+		if (c.driver->identify(&c, &body) != CARD_UNUSABLE) {
+			fail_msg("%s", files[i]);
+		}
 	}
+	end();
+}
+
+static void a_file_of_dates_may_hold_more_than_them(void **state)
+{
+	(void)state;
+	begin(model_cps3);
+	model_put(&m, MODEL_ROOT, 0xD010, 0, MODEL_FREE,
+		"EC158301008107202401020304058207202701020304050000");
+	assert_int_equal(c.driver->identify(&c, &body), CARD_DONE);
+	text_is(buf_view(&body), LINK_TAG_ACTUA_TO, "20270102030405");
+	again();
+	model_put(&m, MODEL_ROOT, 0xD010, 0, MODEL_FREE, ACTUA "0000");
+	assert_int_equal(c.driver->identify(&c, &body), CARD_DONE);
+	end();
+}
+
+static void dates_that_cannot_be_read_make_the_card_unusable(void **state)
+{
+	static const struct {
+		const char *answer;
+		int r;
+	} table[] = {
+		{"6982", CARD_UNUSABLE},
+		{"6A82", CARD_UNUSABLE},
+		{"6985", CARD_UNUSABLE},
+		{"6F00", CARD_BROKEN},
+		{"gone", CARD_GONE},
+		{"mute", CARD_MUTE},
+	};
+
+	(void)state;
+	begin(model_cps3);
+	model_put(&m, MODEL_ROOT, 0xD010, 0, MODEL_FREE, ACTUA);
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		again();
+		model_rule(&m, "00B00000", table[i].answer);
+		assert_int_equal(c.driver->identify(&c, &body), table[i].r);
+	}
+	again();
+	model_rule(&m, "00A4020C02D010", "6982");
+	assert_int_equal(c.driver->identify(&c, &body), CARD_UNUSABLE);
+	end();
+}
+
+static void a_serial_without_a_short_identifier_is_found_by_its_own(void **state)
+{
+	static const char *const refusals[] = {"6A82", "6A86", "6D00", "6700", "6981"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		begin(model_cps3);
+		model_rule(&m, "00B09C", refusals[i]);
+		assert_int_equal(
+			c.driver->identify(&c, &body), i < 4 ? CARD_DONE : CARD_BROKEN);
+		assert_int_equal(model_sent(&m, "00A4020C02D003"), i < 4 ? 1 : 0);
+		end();
+	}
+	begin(model_cps3);
+	model_put(&m, MODEL_ROOT, 0xD003, 0, MODEL_FREE, "5A0A8025000001990001017F");
+	model_put(&m, MODEL_ROOT, 0xD099, 0x1C, MODEL_FREE, "800102"); /* another's number */
+	assert_int_equal(c.driver->identify(&c, &body), CARD_DONE);
+	again();
+	model_put(&m, MODEL_ROOT, 0xD003, 0, MODEL_FREE, "800102");
+	assert_int_equal(c.driver->identify(&c, &body), CARD_BROKEN);
+	model_remove(&m, MODEL_ROOT, 0xD003);
+	assert_int_equal(c.driver->identify(&c, &body), CARD_ABSENT);
+	model_rule(&m, "00A4090C023F00", "6A82");
+	card_forget(&c);
+	assert_int_equal(c.driver->identify(&c, &body), CARD_ABSENT);
+	end();
+}
+
+/* -- public data --------------------------------------------------------------------------- */
+
+static void public_data_is_read_from_both_generations(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(makes); i++) {
+		begin(makes[i]);
+		assert_int_equal(c.driver->read_public(&c, &body), CARD_DONE);
+		assert_int_equal(found(LINK_TAG_CERT_AUT).len, 1619);
+		assert_int_equal(found(LINK_TAG_CERT_SIG).len, 1553);
+		assert_int_equal(found(LINK_TAG_CVC).len, 228);
+		text_is(buf_view(&body), LINK_TAG_SPECIALITY, "SM26");
+		text_is(buf_view(&body), LINK_TAG_DIRECTORY, "\1\3");
+		assert_null(c.driver->read_people);
+		assert_null(c.driver->read_protected);
+		end();
+	}
+}
+
+static void a_card_without_the_stand_in_is_read_by_its_directory(void **state)
+{
+	(void)state;
+	begin(model_cps3);
+	model_put(&m, MODEL_APP, 0xC001, 0, MODEL_FREE, "3003020101");
+	model_put(&m, MODEL_APP, 0x7005, 0, MODEL_FREE,
+		"301F30070C0143030206403003040101A10F300D300B04063F000001C001020100"
+		"301F30070C0143030206403003040120A10F300D300B04063F000001C001020100");
+	model_remove(&m, MODEL_APP, 0xB001);
+	model_remove(&m, MODEL_APP, 0xB002);
+	model_remove(&m, MODEL_APP, 0xB003);
+	model_remove(&m, MODEL_APP, 0xD104);
+	assert_int_equal(c.driver->read_public(&c, &body), CARD_DONE);
+	assert_int_equal(found(LINK_TAG_CERT_AUT).len, 5);
+	assert_int_equal(found(LINK_TAG_CERT_SIG).len, 5);
+	assert_true(absent(LINK_TAG_CVC) && absent(LINK_TAG_SPECIALITY));
+	assert_int_equal(model_sent(&m, "00A4020C025031"), 1); /* kept */
+	again();
+	model_put(&m, MODEL_APP, 0x7005, 0, MODEL_FREE, /* under another folder */
+		"301C30070C0143030206403003040102A10C300A300804063F000002C001");
+	assert_int_equal(c.driver->read_public(&c, &body), CARD_ABSENT);
+	assert_int_equal(model_sent(&m, "00A4090C063F000002C001"), 1);
+	again();
+	model_put(&m, MODEL_APP, 0x7005, 0, MODEL_FREE, "");
+	assert_int_equal(c.driver->read_public(&c, &body), CARD_ABSENT);
+	again();
+	model_remove(&m, MODEL_APP, 0x5031);
+	assert_int_equal(c.driver->read_public(&c, &body), CARD_ABSENT);
+	end();
 }
 
 static void professional_data_may_lack_a_speciality_but_not_be_cut(void **state)
 {
+	static const struct {
+		const char *file;
+		int r;
+	} table[] = {
+		{"EF00", CARD_DONE},
+		{"EF03800101", CARD_DONE},
+		{"EF0287", CARD_BROKEN},
+		{"EF028705", CARD_BROKEN},
+		{"EE00", CARD_BROKEN},
+		{"", CARD_BROKEN},
+	};
+
 	(void)state;
-	play(&(struct scene){"cps3-info-none", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_READ_PUBLIC, .check = check_no_stand_in},
-			{.op = CARD_OP_CLOSE},
-		}});
-	read_public_ends("cps3-info-cut", CARD_BROKEN);
+	begin(model_cps3);
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		again();
+		model_put(&m, MODEL_APP, 0xD104, 0, MODEL_FREE, table[i].file);
+		if (c.driver->read_public(&c, &body) != table[i].r) {
+			fail_msg("%s", table[i].file);
+		}
+		assert_true(absent(LINK_TAG_SPECIALITY));
+	}
+	end();
 }
 
 static void certificates_that_lie_about_their_length_are_broken(void **state)
 {
-	(void)state;
-	read_public_ends("cps3-certificate-cut", CARD_BROKEN);
-	read_public_ends("cps3-certificate-endless", CARD_BROKEN);
-}
-
-static void blocks_of_231_are_learned_once(void **state)
-{
-	static const struct scene scene = {"cps3-blocks-of-231", 2,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_READ_PUBLIC, .check = check_public},
-			{.op = CARD_OP_VERIFY, .pin = "1234"},
-			{.op = CARD_OP_SIGN, .request = SIGN_22, .check = check_signature},
-			{.op = CARD_OP_CLOSE},
-		}};
+	static const char *const files[] = {
+		"30820100", "3082FFFF00", "3080", "3180", "0000", ""};
+	static const uint16_t places[] = {0xB001, 0xB002};
 
 	(void)state;
-	play(&scene);
-}
-
-static void answers_of_another_size_or_shape_are_broken(void **state)
-{
-	static const struct {
-		const char *dialogue;
-		uint8_t op;
-		uint8_t outcome;
-	} table[] = {
-		{"cps3-signature-short", CARD_OP_SIGN, CARD_BROKEN},
-		{"cps3-activity-broken", CARD_OP_READ_ACTIVITIES, CARD_BROKEN},
-		{"cps3-pin-dropped", CARD_OP_READ_ACTIVITIES, CARD_DENIED},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		play(&(struct scene){table[i].dialogue, 2,
-			{
-				{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-				{.op = CARD_OP_VERIFY, .pin = "1234"},
-				{.op = table[i].op,
-					.outcome = table[i].outcome,
-					.request = SIGN_22},
-				{.op = CARD_OP_CLOSE},
-			}});
+	for (size_t k = 0; k < ARRAY_LEN(places); k++) {
+		begin(model_cps3);
+		for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+			again();
+			model_put(&m, MODEL_APP, places[k], 0, MODEL_FREE, files[i]);
+			assert_int_equal(c.driver->read_public(&c, &body), CARD_BROKEN);
+		}
+		end();
 	}
-}
-
-static void a_reset_takes_every_right_away(void **state)
-{
-	static const struct scene scene = {"cps3-reset", 2,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_VERIFY, .pin = "1234"},
-			{.op = CARD_OP_RESET},
-			{.op = CARD_OP_SIGN, .outcome = CARD_DENIED, .request = SIGN_22},
-			{.op = CARD_OP_VERIFY, .pin = "1234"},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
-}
-
-static void a_card_that_is_another_one_after_a_reset_is_gone(void **state)
-{
-	static const struct scene other_kind = {"cps3-reset-other-kind", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-			{.op = CARD_OP_RESET},
-			{.op = CARD_OP_PRESENT, .outcome = CARD_GONE},
-			{.op = CARD_OP_PRESENT, .outcome = CARD_GONE},
-			{.op = CARD_OP_CLOSE},
-		}};
-	static const char *const dialogues[] = {"cps3-reset-gone", "cps3-reset-other"};
-
-	(void)state;
-	play(&other_kind);
-	for (size_t i = 0; i < ARRAY_LEN(dialogues); i++) {
-		play(&(struct scene){dialogues[i], 1,
-			{
-				{.op = CARD_OP_OPEN, .request = OPEN_EXCLUSIVE},
-				{.op = CARD_OP_RESET, .outcome = CARD_GONE},
-				{.op = CARD_OP_PRESENT, .outcome = CARD_GONE},
-				{.op = CARD_OP_CLOSE},
-			}});
-	}
-}
-
-static void on_a_shared_connection_a_signature_ends_the_right(void **state)
-{
-	static const struct scene scene = {"cps4-sharing", 1,
-		{
-			{.op = CARD_OP_OPEN, .request = OPEN_SHARED},
-			{.op = CARD_OP_VERIFY, .pin = "1234"},
-			{.op = CARD_OP_SIGN, .request = SIGN_150, .check = check_signature},
-			{.op = CARD_OP_SIGN, .outcome = CARD_DENIED, .request = SIGN_150},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
-}
-
-static void a_card_of_the_family_that_no_list_has_is_tried(void **state)
-{
-	static const struct scene scene = {"cps-unknown-family", 1,
-		{
-			{CARD_OP_OPEN, CARD_DONE, OPEN_EXCLUSIVE, NULL, NULL, check_cps4},
-			{.op = CARD_OP_CLOSE},
-		}};
-
-	(void)state;
-	play(&scene);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(public_data_is_read_from_both_generations),
-		cmocka_unit_test(a_consultation_with_a_cps3),
-		cmocka_unit_test(a_consultation_with_a_cps4_over_both_protocols),
-		cmocka_unit_test(a_card_may_leave_at_any_command),
-		cmocka_unit_test(pin_wrong_leaves_two_tries),
-		cmocka_unit_test(the_last_try_needs_a_confirmation),
-		cmocka_unit_test(a_blocked_pin_is_sent_nothing),
-		cmocka_unit_test(what_is_no_pin_is_never_sent),
-		cmocka_unit_test(a_verify_whose_answer_got_lost_is_not_sent_again),
-		cmocka_unit_test(a_pin_whose_state_is_unknown_is_not_tried),
+		cmocka_unit_test(a_card_says_its_serial_and_its_stamp),
 		cmocka_unit_test(dates_that_are_not_whole_make_the_card_unusable),
-		cmocka_unit_test(certificates_are_found_by_the_cards_own_directory),
+		cmocka_unit_test(a_file_of_dates_may_hold_more_than_them),
+		cmocka_unit_test(dates_that_cannot_be_read_make_the_card_unusable),
+		cmocka_unit_test(a_serial_without_a_short_identifier_is_found_by_its_own),
+		cmocka_unit_test(public_data_is_read_from_both_generations),
+		cmocka_unit_test(a_card_without_the_stand_in_is_read_by_its_directory),
 		cmocka_unit_test(professional_data_may_lack_a_speciality_but_not_be_cut),
 		cmocka_unit_test(certificates_that_lie_about_their_length_are_broken),
-		cmocka_unit_test(blocks_of_231_are_learned_once),
-		cmocka_unit_test(answers_of_another_size_or_shape_are_broken),
-		cmocka_unit_test(a_reset_takes_every_right_away),
-		cmocka_unit_test(a_card_that_is_another_one_after_a_reset_is_gone),
-		cmocka_unit_test(on_a_shared_connection_a_signature_ends_the_right),
-		cmocka_unit_test(a_card_of_the_family_that_no_list_has_is_tried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

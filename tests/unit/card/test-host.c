@@ -10,8 +10,10 @@
 /* clang-format on */
 #include <PCSC/winscard.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdnoreturn.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +26,38 @@ noreturn int host_main(void);
 static LONG establish;
 
 LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret);
+LONG __wrap_SCardConnect(SCARDCONTEXT c, LPCSTR name, DWORD share, DWORD protocols,
+	LPSCARDHANDLE ret, LPDWORD ret_protocol);
+int __wrap_setitimer(__itimer_which_t which, const struct itimerval *t, struct itimerval *old);
+int __real_setitimer(__itimer_which_t which, const struct itimerval *t, struct itimerval *old);
+
+/* Another program is in a transaction, and pcscd holds us back: it does not come back. */
+LONG __wrap_SCardConnect(SCARDCONTEXT c, LPCSTR name, DWORD share, DWORD protocols,
+	LPSCARDHANDLE ret, LPDWORD ret_protocol)
+{
+	struct pollfd nothing = {.fd = -1};
+
+	(void)c;
+	(void)name;
+	(void)share;
+	(void)protocols;
+	(void)ret;
+	(void)ret_protocol;
+	while (poll(&nothing, 1, -1) <= 0) {
+	}
+	return SCARD_S_SUCCESS;
+}
+
+/* Time runs fifty times as fast. */
+int __wrap_setitimer(__itimer_which_t which, const struct itimerval *t, struct itimerval *old)
+{
+	struct itimerval fast = *t;
+
+	fast.it_value.tv_usec = (t->it_value.tv_sec * 1000000 + t->it_value.tv_usec) / 50;
+	fast.it_value.tv_sec = fast.it_value.tv_usec / 1000000;
+	fast.it_value.tv_usec %= 1000000;
+	return __real_setitimer(which, &fast, old);
+}
 
 LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret)
 {
@@ -117,6 +151,26 @@ static void without_a_service_every_request_has_its_answer(void **state)
 	close(fd);
 }
 
+static void fill_an_opening(int fd)
+{
+	send_op(fd, CARD_OP_OPEN, -1);
+}
+
+/* Under the filter: the clock answers, and the process is gone. */
+static void a_reader_that_does_not_come_back_is_answered_for(void **state)
+{
+	int status;
+	int fd;
+
+	(void)state;
+	establish = SCARD_S_SUCCESS;
+	status = run(fill_an_opening, &fd);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 4);
+	expect(fd, CARD_OP_OPEN, CARD_BUSY);
+	close(fd);
+}
+
 static void the_exit_status_says_how_it_ended(void **state)
 {
 	static const struct {
@@ -146,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_service_every_request_has_its_answer),
+		cmocka_unit_test(a_reader_that_does_not_come_back_is_answered_for),
 		cmocka_unit_test(the_exit_status_says_how_it_ended),
 	};
 

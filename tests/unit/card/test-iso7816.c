@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "drivers/card/iso7816.h"
+#include "drivers/card/sw.h"
 
 static struct transport *card_of(const char *dialogue, struct apdu *a)
 {
@@ -29,7 +30,7 @@ struct file {
 	const char *content; /* hex */
 };
 
-static void read_one(const struct file *f, bool many)
+static void read_one(const struct file *f, bool many, uint32_t tag)
 {
 	_cleanup_(buf_done) struct buf out = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
 	_cleanup_(buf_done) struct buf hex = BUF_NULL(4096);
@@ -37,8 +38,10 @@ static void read_one(const struct file *f, bool many)
 	struct transport *card = card_of(f->dialogue, &a);
 	int r;
 
-	r = many ? iso7816_read_objects(&a, 0x00, 0, &out)
-		 : iso7816_read_object(&a, 0x00, f->guess, &out);
+	struct iso7816_file how = {.guess = f->guess, .tag = tag};
+
+	r = many ? iso7816_read_objects(&a, 0x00, &how, &out)
+		 : iso7816_read_object(&a, 0x00, &how, &out);
 	if (r != f->r) {
 		fail_msg("%s: %d", f->dialogue, r);
 	}
@@ -84,7 +87,29 @@ static void an_object_is_read_to_its_own_length(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		read_one(&table[i], false);
+		read_one(&table[i], false, 0);
+	}
+}
+
+static void a_file_that_must_begin_with_something_is_another_when_it_does_not(void **state)
+{
+	static const struct {
+		struct file file;
+		uint32_t tag;
+	} table[] = {
+		{{"> 00B0000004\n< 5A020102 9000\n", 4, 0, "5a020102"}, 0x5A},
+		{{"> 00B0000004\n< 5B020102 9000\n", 4, CARD_ABSENT, ""}, 0x5A},
+		{{"> 00B0000004\n< 7F210201 9000\n> 00B0000401\n< 9000\n", 4, CARD_BROKEN, ""},
+			0x7F21},
+		{{"> 00B0000004\n< 7F210101 9000\n", 4, 0, "7f210101"}, 0x7F21},
+		{{"> 00B0000004\n< 7F 6282\n", 4, CARD_ABSENT, ""}, 0x7F21},
+		{{"> 00B0000004\n< 7F22 6282\n", 4, CARD_ABSENT, ""}, 0x7F21},
+		{{"> 00B0000004\n< 6B00\n", 4, CARD_ABSENT, ""}, 0x5A},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		read_one(&table[i].file, false, table[i].tag);
 	}
 }
 
@@ -99,11 +124,19 @@ static void a_file_of_objects_is_read_to_its_end(void **state)
 		{"> 00B0000000\n< 6502 9000\n", 0, CARD_BROKEN, ""},
 		{"> 00B0000000\n< 6982\n", 0, CARD_DENIED, ""},
 		{"> 00B0000000\n! mute\n", 0, CARD_MUTE, ""},
+		/* a size that was learned before: whole objects of it are the file */
+		{"> 00B0000004\n< 65006500 9000\n", 4, 0, "65006500"},
+		{"> 00B0000004\n< 65006504 9000\n> 00B0000400\n< 01020304 9000\n", 4, 0,
+			"6500650401020304"},
+		{"> 00B0000004\n< 6C02\n> 00B0000002\n< 6500 9000\n", 4, 0, "6500"},
+		{"> 00B0000004\n< 6502 6282\n", 4, CARD_BROKEN, ""},
+		{"> 00B0000000\n< 6500 6282\n", 300, 0,
+			"6500"}, /* more than one command takes */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		read_one(&table[i], true);
+		read_one(&table[i], true, 0);
 	}
 }
 
@@ -127,7 +160,8 @@ static void a_file_without_end_is_broken(void **state)
 		script_new_answers(buf_view(&bytes), VIEW_NULL, TRANSPORT_T0, &card), 0);
 	apdu_init(&a, card);
 	apdu_begin(&a, clock_monotonic() + USEC_PER_SEC);
-	assert_int_equal(iso7816_read_objects(&a, 0, 2, &out), CARD_BROKEN);
+	assert_int_equal(iso7816_read_objects(&a, 0, &(struct iso7816_file){.sfi = 2}, &out),
+		CARD_BROKEN);
 	assert_int_equal(a.tpdus, ISO7816_FILE_MAX / 256 + 1);
 	transport_free(card);
 }
@@ -153,7 +187,8 @@ static void blocks_that_shrink_again_are_broken(void **state)
 		script_new_answers(buf_view(&bytes), VIEW_NULL, TRANSPORT_T1, &card), 0);
 	apdu_init(&a, card);
 	apdu_begin(&a, clock_monotonic() + USEC_PER_SEC);
-	assert_int_equal(iso7816_read_object(&a, 0, 0, &out), CARD_BROKEN);
+	assert_int_equal(iso7816_read_object(&a, 0, &(struct iso7816_file){.sfi = 0}, &out),
+		CARD_BROKEN);
 	assert_int_equal(a.tpdus, 3);
 	transport_free(card);
 }
@@ -175,6 +210,25 @@ static void offsets_that_cannot_be_said_are_broken(void **state)
 	transport_free(card);
 }
 
+static void an_old_card_answers_in_its_own_words(void **state)
+{
+	struct apdu a;
+	struct transport *card = card_of("> A0A40000023F00\n< 9F17\n> A0A40000023F00\n< 9404\n"
+					 "> A0A40000023F00\n< 6E00\n> A0A40000023F00\n< 9000\n"
+					 "> 002C0381 00\n< 9000\n> 002C038100\n< 6982\n",
+		&a);
+
+	(void)state;
+	assert_int_equal(iso7816_select_old_root(&a), CARD_DONE);
+	assert_int_equal(iso7816_select_old_root(&a), CARD_ABSENT);
+	assert_int_equal(iso7816_select_old_root(&a), CARD_ABSENT);
+	assert_int_equal(iso7816_select_old_root(&a), CARD_DONE);
+	assert_int_equal(iso7816_plain(&a, 0, 0x2C, 0x03, 0x81), CARD_DONE);
+	assert_int_equal(iso7816_plain(&a, 0, 0x2C, 0x03, 0x81), CARD_DENIED);
+	assert_true(script_finished(card));
+	transport_free(card);
+}
+
 static void faults_of_the_transport_stay_faults(void **state)
 {
 	_cleanup_(buf_done) struct buf out = BUF_NULL(600);
@@ -189,8 +243,12 @@ static void faults_of_the_transport_stay_faults(void **state)
 	assert_true(iso7816_select_name(&a, 0, VIEW_TEXT("A")) < 0);
 	assert_int_equal(iso7816_select_path(&a, 0, VIEW_TEXT("A")), 0);
 	assert_true(iso7816_verify_state(&a, 0, 1, &tries) < 0);
-	assert_true(iso7816_verify_once(&a, VIEW_TEXT("\0\x20\0\1\1"), &tries) < 0);
-	assert_true(iso7816_read_object(&a, 0, 1, &out) < 0); /* not what the script expects */
+	assert_true(iso7816_code_once(&a,
+			    &(struct iso7816_code){.command = VIEW_TEXT("\0\x20\0\1\1"),
+				    .outcome_of = sw_outcome_verify},
+			    &tries) < 0);
+	assert_true(iso7816_read_object(&a, 0, &(struct iso7816_file){.guess = 1}, &out) <
+		    0); /* not what the script expects */
 	transport_free(card);
 }
 
@@ -198,10 +256,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_object_is_read_to_its_own_length),
+		cmocka_unit_test(
+			a_file_that_must_begin_with_something_is_another_when_it_does_not),
 		cmocka_unit_test(a_file_of_objects_is_read_to_its_end),
 		cmocka_unit_test(a_file_without_end_is_broken),
 		cmocka_unit_test(blocks_that_shrink_again_are_broken),
 		cmocka_unit_test(offsets_that_cannot_be_said_are_broken),
+		cmocka_unit_test(an_old_card_answers_in_its_own_words),
 		cmocka_unit_test(faults_of_the_transport_stay_faults),
 	};
 

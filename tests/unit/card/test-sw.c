@@ -94,11 +94,61 @@ static void verify_says_how_many_tries_are_left(void **state)
 	}
 }
 
+static void a_new_code_is_taken_or_refused(void **state)
+{
+	static const struct {
+		uint16_t sw;
+		int outcome;
+	} table[] = {
+		{0x9000, CARD_DONE},
+		{0x6A80, CARD_PIN_REFUSED},
+		{0x6700, CARD_PIN_REFUSED},
+		{0x6985, CARD_PIN_REFUSED},
+		{0x63C2, CARD_PIN_REFUSED},
+		{0x6300, CARD_PIN_REFUSED},
+		{0x6982, CARD_DENIED},
+		{0x6983, CARD_PIN_BLOCKED},
+		{0x6D00, CARD_ABSENT},
+		{0x6F00, CARD_BROKEN},
+	};
+
+	uint8_t tries;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		assert_int_equal(sw_outcome_code(table[i].sw, &tries), table[i].outcome);
+	}
+}
+
+static void an_old_card_has_words_of_its_own(void **state)
+{
+	static const struct {
+		uint16_t sw;
+		int outcome;
+	} table[] = {
+		{0x9F17, CARD_DONE},
+		{0x9F00, CARD_DONE},
+		{0x9000, CARD_DONE},
+		{0x9404, CARD_ABSENT},
+		{0x9402, CARD_ABSENT},
+		{0x9804, CARD_BROKEN},
+		{0x6E00, CARD_ABSENT},
+		{0x6F00, CARD_BROKEN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		assert_int_equal(sw_outcome_old(table[i].sw), table[i].outcome);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_status_word_has_an_outcome),
 		cmocka_unit_test(verify_says_how_many_tries_are_left),
+		cmocka_unit_test(a_new_code_is_taken_or_refused),
+		cmocka_unit_test(an_old_card_has_words_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

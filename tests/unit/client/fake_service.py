@@ -4,7 +4,9 @@
 doc/dbus-api as far as a client sees them, one session at a time, no card and no record.
 
 usage: fake_service.py [OPTION...]  with options pin=1234, people=2, stranger (asks the agent from
-another connection first), spoil (contents are not what their facts say), refuse=NAME."""
+another connection first), spoil (contents are not what their facts say), refuse=NAME, queue (a session
+waits its turn first), keypad (PINs are typed on the reader), puk=12345678, tries=3, short (a lease ends
+at once by itself), lend=NAME (Lend fails so)."""
 import fcntl
 import hashlib
 import json
@@ -82,9 +84,22 @@ class Session(dbus.service.Object):
         self.bus, self.manager, self.owner, self.options = bus, manager, owner, options
         self.props = {"State": "waiting-for-cards", "Reason": "", "Mode": options.get("mode", "normal"),
                       "Proof": "none", "PinTriesLeft": dbus.Byte(255),
-                      "Progress": dbus.Struct([dbus.UInt32(0), dbus.UInt32(9)])}
+                      "Progress": dbus.Struct([dbus.UInt32(0), dbus.UInt32(9)]),
+                      "Queue": dbus.Struct([dbus.UInt32(0), dbus.UInt32(0)])}
         self.documents, self.tries = {}, 3
-        GLib.timeout_add(20, self.read_cards)
+        if "queue" in OPTIONS:
+            self.props.update(State="queued", Queue=dbus.Struct([dbus.UInt32(2), dbus.UInt32(0)]))
+            GLib.timeout_add(400, self.next_in_queue)
+        else:
+            GLib.timeout_add(20, self.read_cards)
+
+    def next_in_queue(self):
+        self.set(Queue=dbus.Struct([dbus.UInt32(1), dbus.UInt32(1)]))
+        GLib.timeout_add(400, self.leave_queue)
+
+    def leave_queue(self):
+        self.set(Queue=dbus.Struct([dbus.UInt32(0), dbus.UInt32(0)]))
+        self.read_cards()
 
     def agent(self):
         if not self.manager.agents:
@@ -116,10 +131,19 @@ class Session(dbus.service.Object):
         if not self.agent():
             return self.end("failed", "no-agent")
         self.set(State="waiting-for-pin", PinTriesLeft=dbus.Byte(self.tries))
+        if "keypad" in OPTIONS:
+            use_pinpad(self.agent(), self.path, ["pin"])
+            GLib.timeout_add(50, self.typed)
+            return
         self.agent().RequestPin(
             self.path, dbus.Dictionary({"tries-left": dbus.Byte(self.tries), "again": self.tries < 3},
                                        signature="sv"),
             signature="oa{sv}", reply_handler=self.on_pin, error_handler=self.failed)
+
+    def typed(self):
+        self.agent().Cancel(self.path, "answered", signature="os", ignore_reply=True)
+        self.set(State="authenticating")
+        self.choose()
 
     def on_pin(self, fd):
         if read_all(fd) != OPTIONS.get("pin", "1234").encode():
@@ -199,7 +223,7 @@ class Session(dbus.service.Object):
 
     @dbus.service.method(NAME + ".Session", "", "a{sv}")
     def GetProfessional(self):
-        return {"surname": "DOC0001", "profession": dbus.Byte(10)}
+        return {"surname": "DOC0001", "profession": dbus.Byte(10), "revocation": "good"}
 
     @dbus.service.method(NAME + ".Session", "s", "h")
     def GetReceipt(self, kind):
@@ -265,14 +289,133 @@ class Session(dbus.service.Object):
         return memfd([{"time": 1, "event": "document-read"}] * int(filters.get("limit", 2)))
 
 
+def use_pinpad(agent, path, codes):
+    agent.Inform(path, "use-pinpad", dbus.Dictionary(
+        {"codes": dbus.Array(codes, signature="s"), "tries-left": dbus.Byte(3), "again": False},
+        signature="sv"), signature="osa{sv}", ignore_reply=True)
+
+
+class Lease(dbus.service.Object):
+    """Ends by Return, by its owner's leaving, or (option short) by itself."""
+    number = 0
+
+    def __init__(self, bus, manager, owner, reader):
+        Lease.number += 1
+        self.path, self.manager, self.owner = f"{ROOT}/lease/{Lease.number}", manager, owner
+        super().__init__(bus, self.path)
+        self.props = {"Reader": dbus.ObjectPath(reader), "Until": dbus.UInt64(1700000000000000)}
+        manager.leases.append(self)
+        if "short" in OPTIONS:
+            GLib.timeout_add(200, self.end)
+
+    def end(self):
+        if self in self.manager.leases:
+            self.manager.leases.remove(self)
+            print("lease ends", flush=True)
+            self.manager.InterfacesRemoved(dbus.ObjectPath(self.path), [NAME + ".Lease"])
+            self.remove_from_connection()
+
+    @dbus.service.method(dbus.PROPERTIES_IFACE, "s", "a{sv}")
+    def GetAll(self, interface):
+        return self.props
+
+    @dbus.service.method(NAME + ".Lease", "", "", sender_keyword="sender")
+    def Return(self, sender):
+        assert sender == self.owner
+        print("returned", flush=True)
+        GLib.idle_add(self.end)
+
+
+class Reader(dbus.service.Object):
+    def __init__(self, bus, manager):
+        super().__init__(bus, ROOT + "/reader/1")
+        self.bus, self.manager = bus, manager
+
+    @dbus.service.method(NAME + ".Reader", "u", "o", sender_keyword="sender")
+    def Lend(self, seconds, sender):
+        if not 1 <= seconds <= 120:
+            raise Failure("InvalidArgument", "invalid-argument: seconds")
+        if "lend" in OPTIONS:
+            raise Failure(OPTIONS["lend"])
+        print("lent", int(seconds), flush=True)
+        return dbus.ObjectPath(Lease(self.bus, self.manager, sender, ROOT + "/reader/1").path)
+
+
+class Card(dbus.service.Object):
+    """A CPS whose PIN and PUK are known; one job at a time."""
+
+    def __init__(self, bus, manager, number):
+        self.path, self.bus, self.manager = f"{ROOT}/card/{number}", bus, manager
+        super().__init__(bus, self.path)
+        self.tries, self.old = int(OPTIONS.get("tries", "3")), None
+
+    def agent(self):
+        name, path = self.manager.agents[-1]
+        return dbus.Interface(self.bus.get_object(name, path, introspect=False), NAME + ".Agent")
+
+    def start(self, first, right, done, fail):
+        self.first, self.right, self.done, self.fail = first, right, done, fail
+        if not self.manager.agents:
+            return self.fail(Failure("NoAgent", "no-agent"))
+        if "keypad" in OPTIONS:
+            use_pinpad(self.agent(), self.path, [first, "new-pin"])
+            GLib.timeout_add(50, self.keyed)
+            return
+        if self.tries == 1:
+            return self.agent().Confirm(
+                self.path, "last-try", memfd({"tries-left": 1, "code": first}), signature="osh",
+                reply_handler=lambda yes: self.ask() if yes else self.fail(Failure("PinRefused")),
+                error_handler=self.failed)
+        self.ask()
+
+    def ask(self):
+        self.agent().RequestCode(
+            self.path, self.first, dbus.Dictionary({"tries-left": dbus.Byte(self.tries), "job": "change"},
+                                                   signature="sv"),
+            signature="osa{sv}", reply_handler=self.on_old, error_handler=self.failed)
+
+    def keyed(self):
+        self.agent().Cancel(self.path, "answered", signature="os", ignore_reply=True)
+        self.done()
+
+    def failed(self, error):
+        name = error.get_dbus_name()
+        self.fail(Failure("Cancelled" if name.endswith("Cancelled") else "Failed", name))
+
+    def on_old(self, fd):
+        self.old = read_all(fd)
+        self.agent().RequestCode(
+            self.path, "new-pin", dbus.Dictionary({"job": "change"}, signature="sv"),
+            signature="osa{sv}", reply_handler=self.on_new, error_handler=self.failed)
+
+    def on_new(self, fd):
+        new = read_all(fd)
+        if self.old != self.right.encode():
+            self.tries -= 1
+            return self.fail(Failure("PinWrong", f"pin-wrong: tries-left {self.tries}"))
+        print("new", new.decode(), flush=True)
+        self.done()
+
+    @dbus.service.method(NAME + ".Card", "", "", async_callbacks=("done", "fail"))
+    def ChangePin(self, done, fail):
+        self.start("pin", OPTIONS.get("pin", "1234"), done, fail)
+
+    @dbus.service.method(NAME + ".Card", "", "", async_callbacks=("done", "fail"))
+    def UnblockPin(self, done, fail):
+        self.start("puk", OPTIONS.get("puk", "12345678"), done, fail)
+
+
 class Manager(dbus.service.Object):
     def __init__(self, bus):
         super().__init__(bus, ROOT)
-        self.bus, self.agents, self.sessions = bus, [], []
+        self.bus, self.agents, self.sessions, self.leases = bus, [], [], []
+        self.reader, self.card = Reader(bus, self), Card(bus, self, 2)
         bus.add_signal_receiver(self.on_owner, "NameOwnerChanged", "org.freedesktop.DBus")
 
     def on_owner(self, name, _old, new):
         if not new:
+            for lease in [x for x in self.leases if x.owner == name]:
+                lease.end()
             self.agents = [a for a in self.agents if a[0] != name]
 
     @dbus.service.method(NAME + ".Manager", "a{sv}", "o", sender_keyword="sender")
@@ -323,15 +466,23 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method("org.freedesktop.DBus.ObjectManager", "", "a{oa{sa{sv}}}")
     def GetManagedObjects(self):
-        reader = {"Name": "Reader \x1b[2J", "Driver": "simulated", "Role": "any"}
+        reader = {"Name": "Reader \x1b[2J", "Driver": "simulated", "Role": "any", "Pinpad": True,
+                  "Lent": bool(self.leases)}
         card = {"Kind": "vitale", "Generation": "2", "Nature": "simulated",
                 "Reader": dbus.ObjectPath(ROOT + "/reader/1"),
                 "Atr": dbus.Array([dbus.Byte(0x3B)], signature="y"), "Advice": ""}
         return {dbus.ObjectPath(ROOT + "/reader/1"): {NAME + ".Reader": reader},
-                dbus.ObjectPath(ROOT + "/card/1"): {NAME + ".Card": card}}
+                dbus.ObjectPath(ROOT + "/card/1"): {NAME + ".Card": card},
+                dbus.ObjectPath(ROOT + "/card/2"): {NAME + ".Card": dict(
+                    card, Kind="cps", Generation="cps3", PinVerifiedUntil=dbus.UInt64(1700000000000000))},
+                **{dbus.ObjectPath(x.path): {NAME + ".Lease": x.props} for x in self.leases}}
 
     @dbus.service.signal("org.freedesktop.DBus.ObjectManager", "oa{sa{sv}}")
     def InterfacesAdded(self, path, interfaces):
+        pass
+
+    @dbus.service.signal("org.freedesktop.DBus.ObjectManager", "oas")
+    def InterfacesRemoved(self, path, interfaces):
         pass
 
 

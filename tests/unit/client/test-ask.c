@@ -67,10 +67,68 @@ static void a_pin_is_four_to_twelve_digits_and_nothing_else(void **state _unused
 		assert_int_equal(take(&q, bad[i], &a), ASK_AGAIN);
 		assert_int_equal(a.index, 9); /* untouched */
 	}
-	q.kind = ASK_KIND_CODE;
-	assert_true(ask_secret(&q));
-	assert_int_equal(take(&q, "12345678", &a), 0);
+	assert_false(ask_twice(&q));
 	ask_done(&q);
+}
+
+static void a_code_has_the_digits_of_its_kind(void **state _unused_)
+{
+	static const struct {
+		const char *kind;
+		const char *line;
+		int r;
+	} rows[] = {
+		{"pin", "1234", 0},
+		{"pin", "12345", ASK_AGAIN},
+		{"new-pin", "0000", 0},
+		{"new-pin", "123", ASK_AGAIN},
+		{"new-pin", "12a4", ASK_AGAIN},
+		{"puk", "12345678", 0},
+		{"puk", "1234567", ASK_AGAIN},
+		{"puk", "123456789", ASK_AGAIN},
+		{"puk", "1234", ASK_AGAIN},
+		{"another", "12345678", 0},
+		{"another", "123", ASK_AGAIN},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ask q = question(ASK_KIND_CODE, rows[i].kind, json_object());
+		struct ask_answer a = {0};
+
+		assert_true(ask_secret(&q));
+		assert_int_equal(ask_twice(&q), strcmp(rows[i].kind, "new-pin") == 0);
+		assert_int_equal(take(&q, rows[i].line, &a), rows[i].r);
+		ask_done(&q);
+	}
+}
+
+static void the_keypad_is_told_what_to_type(void **state _unused_)
+{
+	static const struct {
+		const char *first;
+		const char *second;
+		const char *shown;
+	} rows[] = {
+		{"pin", NULL, "Type the PIN on the reader's keypad."},
+		{"pin", "new-pin", "the present PIN, then the new PIN twice."},
+		{"puk", "new-pin", "the PUK, then the new PIN twice."},
+		{NULL, NULL, "Type the PIN on the reader's keypad."},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_(buf_done) struct buf text = BUF_NULL(4096);
+		_cleanup_json_ json_t *facts = json_pack("{s:i, s:[s*, s*]}", "tries-left", 2,
+			"codes", rows[i].first, rows[i].second);
+		char *s;
+
+		ask_keypad(facts, &text);
+		s = buf_take_str(&text);
+		assert_non_null(strstr(s, rows[i].shown));
+		assert_non_null(strstr(s, "2 tries are left."));
+		free(s);
+	}
+	assert_string_equal(ask_object("/org/vitaled1/card/3"), "card");
+	assert_string_equal(ask_object("/org/vitaled1/session/3"), "session");
 }
 
 static void a_choice_is_a_number_of_the_list_from_one(void **state _unused_)
@@ -206,7 +264,13 @@ static void questions_show_what_they_are_about(void **state _unused_)
 		{ASK_KIND_PIN, "", json_pack("{s:i}", "tries-left", 1), {"1 try", "PIN", NULL}},
 		{ASK_KIND_PIN, "", json_pack("{s:i}", "tries-left", 3), {"3 tries", NULL}},
 		{ASK_KIND_PIN, "", json_object(), {"PIN", NULL}},
-		{ASK_KIND_CODE, "puk", json_object(), {"puk", NULL}},
+		{ASK_KIND_CODE, "puk", json_pack("{s:i}", "tries-left", 2),
+			{"2 tries", "PUK", "8 digits", NULL}},
+		{ASK_KIND_CODE, "pin", json_object(), {"Present PIN", NULL}},
+		{ASK_KIND_CODE, "new-pin", json_object(), {"New PIN", NULL}},
+		{ASK_KIND_CODE, "other", json_object(), {"Code (other): ", NULL}},
+		{ASK_KIND_CONFIRM, "last-try", json_pack("{s:s}", "code", "puk"),
+			{"PUK", "useless", NULL}},
 		{ASK_KIND_CHOICE, "beneficiary", people(),
 			{"1. NESSI, JEAN, 1970-01-02", "2. NESSI, ZO\xC3\x89", NULL}},
 		{ASK_KIND_CHOICE, "structure", people(), {"practice", NULL}},
@@ -277,6 +341,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pin_is_four_to_twelve_digits_and_nothing_else),
+		cmocka_unit_test(a_code_has_the_digits_of_its_kind),
+		cmocka_unit_test(the_keypad_is_told_what_to_type),
 		cmocka_unit_test(a_choice_is_a_number_of_the_list_from_one),
 		cmocka_unit_test(consent_is_yes_no_or_impossible),
 		cmocka_unit_test(a_confirmation_is_yes_or_no),

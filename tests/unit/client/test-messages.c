@@ -150,7 +150,8 @@ static void words_that_are_not_known_are_shown_as_they_came(void **state _unused
 static void findings_have_their_sentences(void **state)
 {
 	static const char *const names[] = {"bus", "service", "activation", "pcscd", "library",
-		"program", "anchors", "no-anchors", "proof-locked", "filter-logs"};
+		"program", "anchors", "no-anchors", "proof-locked", "crl-missing",
+		"crl-expired", "crl-rejected", "crl-failed", "filter-logs"};
 	bool french = *state != NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -158,6 +158,13 @@ class Open(Bed):
                           for p in e["result"]], [1, 2])
         self.assertEqual([e["result"]["given"] for e in out if e.get("command") == "patient"], ["ZOÉ"])
 
+    def test_the_place_in_the_queue_is_shown(self):
+        self.service("queue")
+        out = self.run_ctl("open", "--wait", "--mode", "identity", "choose 1", "lock").stderr
+        self.assertIn("* waiting for another session to end, place 2\n", out)
+        self.assertIn("* waiting for another session to end, place 1\n", out)
+        self.assertIn("* unlocked", out)
+
     def test_identity_mode_needs_no_agent(self):
         self.service()
         out = self.lines("open", "--mode=identity", "choose 1", "patient")
@@ -308,6 +315,29 @@ class Agent(Bed):
         self.assertNotIn("1234", shown)
         self.assertNotIn("? pin", shown)
 
+    def test_a_new_pin_is_typed_twice_and_not_shown(self):
+        service = self.service()
+        _agent, screen = self.terminal("agent")
+        self.see(screen, "Ready")
+        _change, shell = self.terminal("pin", "change")
+        shown = self.see(screen, "(4 digits): ")
+        os.write(screen, b"1234\n")
+        shown += self.see(screen, "New PIN of the card (4 digits): ")
+        os.write(screen, b"4321\n")
+        shown += self.see(screen, "once more: ")
+        os.write(screen, b"4312\n")
+        again = self.see(screen, "New PIN of the card (4 digits): ")
+        self.assertIn("not the same", again)
+        os.write(screen, b"4321\n")
+        shown += self.see(screen, "once more: ")
+        os.write(screen, b"43\n")
+        shown += self.see(screen, "once more: ")
+        os.write(screen, b"4321\n")
+        self.see(shell, "The PIN is changed.")
+        self.assertEqual(service.stdout.readline(), "new 4321\n")
+        for secret in ("1234", "4321", "4312"):
+            self.assertNotIn(secret, shown + again)
+
     def test_an_empty_line_and_the_end_of_input_answer_nothing(self):
         self.service()
         agent = self.agent("\n")
@@ -337,6 +367,155 @@ class Agent(Bed):
     def test_an_unknown_capability_is_refused(self):
         self.service()
         self.run_ctl("agent", "--capability", "all", code=2)
+
+
+class Pin(Bed):
+    def test_status_shows_the_card_and_no_counter(self):
+        self.service()
+        out = self.run_ctl("pin", "status").stdout
+        self.assertIn("card 2: health professional's card (CPS) cps3, reader 1, keypad", out)
+        self.assertIn("verified until 2023-11-14T", out)
+        self.assertNotIn("card 1", out)
+        self.assertNotIn("tries", out)
+        out = self.lines("pin", "status")[0]["cards"]
+        self.assertEqual([(c["card"], c["keypad"]) for c in out], [("/org/vitaled1/card/2", True)])
+        self.assertEqual(self.lines("pin", "status", "--card", "9"), [{"cards": []}])
+
+    def test_the_codes_go_to_the_card_by_the_agent(self):
+        service = self.service()
+        agent = self.agent("123\n1234\n4321\n")
+        self.assertIn("The PIN is changed.", self.run_ctl("pin", "change").stdout)
+        self.assertEqual(service.stdout.readline(), "new 4321\n")
+        first = self.line(agent)
+        self.assertEqual((first["request"], first["kind"], first["card"]),
+                         ("code", "pin", "/org/vitaled1/card/2"))
+        self.assertEqual(first["facts"]["tries-left"], 3)
+        self.assertEqual(self.line(agent)["kind"], "pin")  # 123 was none
+        self.assertEqual(self.line(agent)["kind"], "new-pin")
+        agent.stdin.write("1234567\n12345678\n1111\n")
+        agent.stdin.flush()
+        self.assertEqual(self.lines("pin", "unblock", "--card", "2")[0],
+                         {"command": "pin unblock", "card": "/org/vitaled1/card/2", "result": True})
+        self.assertEqual(service.stdout.readline(), "new 1111\n")
+
+    def test_a_wrong_code_tells_what_the_card_told(self):
+        self.service("tries=2")
+        self.agent("0000\n4321\n")
+        out = self.run_ctl("pin", "change", code=6)
+        self.assertIn("The PIN is wrong.", out.stderr)
+        self.assertIn("1 try is left.", out.stderr)
+
+    def test_the_last_try_is_confirmed_first(self):
+        self.service("tries=1")
+        agent = self.agent("no\n")
+        self.run_ctl("pin", "unblock", code=6)
+        line = self.line(agent)
+        self.assertEqual((line["request"], line["kind"], line["facts"]["code"]),
+                         ("confirm", "last-try", "puk"))
+
+    def test_without_agent_or_card_the_exit_code_says_so(self):
+        self.service()
+        self.run_ctl("pin", "change", code=9)
+        self.run_ctl("pin", "change", "--card", "7", code=5)
+        self.agent("\n")
+        self.run_ctl("pin", "change", code=9)
+        self.run_ctl("pin", code=2)
+        self.run_ctl("pin", "forget", code=2)
+        self.run_ctl("pin", "change", "now", code=2)
+
+    def test_on_the_keypad_the_agent_says_what_to_type(self):
+        self.service("keypad")
+        agent = self.agent()
+        words = subprocess.Popen([VITALECTL, "agent"], env=self.env, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, words)
+        self.assertIn("Ready", words.stderr.readline())
+        self.run_ctl("pin", "unblock")
+        self.assertEqual(words.stdout.readline(), "! 3 tries are left.\n")
+        self.assertEqual(words.stdout.readline(),
+                         "On the reader's keypad: the PUK, then the new PIN twice.\n")
+        self.assertEqual(words.stdout.readline(), "! The keypad is no longer needed.\n")
+        self.run_ctl("pin", "change")
+        words.stdout.readline()
+        self.assertIn("present PIN", words.stdout.readline())
+        words.terminate()
+        words.wait(SECONDS)
+        agent.stdin.write("1\nyes\n")
+        agent.stdin.flush()
+        self.run_ctl("open", "summary")
+        first, second = self.line(agent), self.line(agent)
+        self.assertEqual((first["inform"], first["facts"]["codes"]), ("use-pinpad", ["pin"]))
+        self.assertEqual(second, {"cancelled": "answered", "session": first["session"]})
+
+
+class Lend(Bed):
+    def test_a_command_runs_while_the_reader_is_lent(self):
+        service = self.service()
+        out = self.run_ctl("lend", "1", "30", "--", "sh", "-c", "echo --json; exit 7", code=7)
+        self.assertEqual(out.stdout, "--json\n")
+        self.assertIn("given back", out.stderr)
+        self.assertEqual([service.stdout.readline() for _ in range(3)],
+                         ["lent 30\n", "returned\n", "lease ends\n"])
+
+    def test_json_tells_lease_and_end(self):
+        self.service()
+        out = self.lines("lend", "Reader \x1b[2J", "--", "true")
+        self.assertEqual([(e["lease"], e.get("ended"), e.get("exit")) for e in out],
+                         [("/org/vitaled1/lease/1", None, None), ("/org/vitaled1/lease/1", "returned", 0)])
+        self.assertEqual(out[0]["reader"], "/org/vitaled1/reader/1")
+        self.assertEqual(out[0]["until"], 1700000000000000)
+
+    def test_a_command_that_dies_or_is_not_there(self):
+        self.service()
+        self.run_ctl("lend", "1", "--", "sh", "-c", "kill -9 $$", code=137)
+        self.run_ctl("lend", "1", "--", "/nowhere/at/all", code=2)
+
+    def test_without_a_command_it_is_held_until_a_signal(self):
+        service = self.service()
+        process = subprocess.Popen([VITALECTL, "lend", "1"], env=self.env, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        self.assertIn("60 s", process.stderr.readline())
+        self.assertIn("reader 1: Reader \ufffd[2J (simulated, any, keypad, lent)",
+                      self.run_ctl("status").stdout)
+        self.assertIn("lease 1: reader 1", self.run_ctl("status").stdout)
+        process.terminate()
+        self.assertEqual(process.wait(SECONDS), 0)
+        self.assertEqual(service.stdout.readline(), "lent 60\n")
+        self.assertIn(service.stdout.readline(), ("returned\n", "lease ends\n"))
+
+    def test_a_lease_may_end_before_the_command(self):
+        self.service("short")
+        out = self.run_ctl("lend", "1", "1", "--", "sleep", "1")
+        self.assertIn("over before the command ended", out.stderr)
+        out = self.lines("lend", "1", "1")
+        self.assertEqual(out[-1]["ended"], "over")
+
+    def test_a_service_that_dies_does_not_end_the_command(self):
+        service = self.service()
+        process = subprocess.Popen([VITALECTL, "lend", "1", "--", "sh", "-c", "sleep 1; exit 3"],
+                                   env=self.env, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        self.assertIn("lent", process.stderr.readline())
+        service.kill()
+        self.assertEqual(process.wait(SECONDS), 3)
+
+    def test_a_signal_ends_the_command_too(self):
+        self.service()
+        process = subprocess.Popen([VITALECTL, "lend", "1", "--", "sleep", "1000"], env=self.env,
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        self.assertIn("lent", process.stderr.readline())
+        process.terminate()
+        self.assertEqual(process.wait(SECONDS), 143)
+
+    def test_what_is_refused_has_its_exit_code(self):
+        self.service("lend=Busy")
+        self.run_ctl("lend", "1", "--", "true", code=9)
+        self.run_ctl("lend", "1", "4000000000", "--", "true", code=2)
+        self.run_ctl("lend", "1", "soon", code=2)
+        self.run_ctl("lend", "9", code=5)
+        self.run_ctl("lend", code=2)
+        self.run_ctl("lend", "1", "2", "3", code=2)
 
 
 class Others(Bed):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* The PC/SC transport against a libpcsclite of ours that says what a test wants (linker wrap). */
+/* The PC/SC transport: connecting, commands, result codes. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,174 +7,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 /* clang-format on */
-#include <PCSC/winscard.h>
 #include <errno.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "drivers/reader/reader.h"
-
-/* What the next calls return; a queue, its last entry stays. */
-static struct {
-	LONG establish;
-	LONG connect[8];
-	unsigned connects;
-	LONG status;
-	DWORD state;
-	DWORD protocol;
-	DWORD atr_len;
-	LONG transmit[8];
-	unsigned transmits;
-	DWORD answer_len;
-	const SCARD_IO_REQUEST *pci;
-	LONG reconnect;
-	unsigned reconnects;
-	LONG begin;
-	LONG end;
-	DWORD share;
-	DWORD disposition; /* of the last disconnect; 99: none */
-	unsigned released;
-} fake;
+#include "tests/unit/reader/fake-pcsc.h"
 
 static const LONG good = SCARD_S_SUCCESS;
-
-static void fake_reset(void)
-{
-	memset(&fake, 0, sizeof(fake));
-	fake.state = SCARD_PRESENT;
-	fake.protocol = SCARD_PROTOCOL_T0;
-	fake.atr_len = 4;
-	fake.answer_len = 2;
-	fake.disposition = 99;
-}
-
-LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret);
-LONG __wrap_SCardReleaseContext(SCARDCONTEXT c);
-LONG __wrap_SCardConnect(SCARDCONTEXT c, LPCSTR name, DWORD share, DWORD protocols,
-	LPSCARDHANDLE ret, LPDWORD ret_protocol);
-LONG __wrap_SCardStatus(SCARDHANDLE h, LPSTR name, LPDWORD name_len, LPDWORD state,
-	LPDWORD protocol, LPBYTE atr, LPDWORD atr_len);
-LONG __wrap_SCardTransmit(SCARDHANDLE h, const SCARD_IO_REQUEST *pci, LPCBYTE data, DWORD len,
-	SCARD_IO_REQUEST *ret_pci, LPBYTE answer, LPDWORD answer_len);
-LONG __wrap_SCardReconnect(
-	SCARDHANDLE h, DWORD share, DWORD protocols, DWORD how, LPDWORD ret_protocol);
-LONG __wrap_SCardBeginTransaction(SCARDHANDLE h);
-LONG __wrap_SCardEndTransaction(SCARDHANDLE h, DWORD disposition);
-LONG __wrap_SCardDisconnect(SCARDHANDLE h, DWORD disposition);
-
-LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret)
-{
-	(void)a;
-	(void)b;
-	assert_int_equal(scope, SCARD_SCOPE_SYSTEM);
-	*ret = 1;
-	return fake.establish;
-}
-
-LONG __wrap_SCardReleaseContext(SCARDCONTEXT c)
-{
-	assert_int_equal(c, 1);
-	fake.released++;
-	return good;
-}
-
-LONG __wrap_SCardConnect(SCARDCONTEXT c, LPCSTR name, DWORD share, DWORD protocols,
-	LPSCARDHANDLE ret, LPDWORD ret_protocol)
-{
-	assert_int_equal(c, 1);
-	assert_string_equal(name, "Reader 00 00");
-	assert_int_equal(protocols, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1);
-	fake.share = share;
-	*ret = 2;
-	*ret_protocol = fake.protocol;
-	return fake.connect[fake.connects < 7 ? fake.connects++ : 7];
-}
-
-LONG __wrap_SCardStatus(SCARDHANDLE h, LPSTR name, LPDWORD name_len, LPDWORD state,
-	LPDWORD protocol, LPBYTE atr, LPDWORD atr_len)
-{
-	assert_int_equal(h, 2);
-	assert_null(name);
-	*name_len = 13;
-	*state = fake.state;
-	*protocol = fake.protocol;
-	memset(atr, 0x3B, *atr_len);
-	*atr_len = fake.atr_len;
-	return fake.status;
-}
-
-LONG __wrap_SCardTransmit(SCARDHANDLE h, const SCARD_IO_REQUEST *pci, LPCBYTE data, DWORD len,
-	SCARD_IO_REQUEST *ret_pci, LPBYTE answer, LPDWORD answer_len)
-{
-	assert_int_equal(h, 2);
-	assert_null(ret_pci);
-	assert_int_equal(len, 5);
-	assert_int_equal(data[1], 0xB0);
-	fake.pci = pci;
-	memset(answer, 0x90, fake.answer_len);
-	assert_true(*answer_len >= TRANSPORT_ANSWER_MAX);
-	*answer_len = fake.answer_len;
-	return fake.transmit[fake.transmits < 7 ? fake.transmits++ : 7];
-}
-
-LONG __wrap_SCardReconnect(
-	SCARDHANDLE h, DWORD share, DWORD protocols, DWORD how, LPDWORD ret_protocol)
-{
-	(void)protocols;
-	assert_int_equal(h, 2);
-	assert_int_equal(share, fake.share);
-	assert_int_equal(how, SCARD_RESET_CARD);
-	*ret_protocol = fake.protocol;
-	fake.reconnects++;
-	return fake.reconnect;
-}
-
-LONG __wrap_SCardBeginTransaction(SCARDHANDLE h)
-{
-	assert_int_equal(h, 2);
-	return fake.begin;
-}
-
-LONG __wrap_SCardEndTransaction(SCARDHANDLE h, DWORD disposition)
-{
-	assert_int_equal(h, 2);
-	assert_int_equal(disposition, SCARD_LEAVE_CARD);
-	return fake.end;
-}
-
-LONG __wrap_SCardDisconnect(SCARDHANDLE h, DWORD disposition)
-{
-	assert_int_equal(h, 2);
-	fake.disposition = disposition;
-	return good;
-}
-
-static uint64_t soon(void)
-{
-	return clock_monotonic() + 10 * USEC_PER_SEC;
-}
-
-static struct transport *new_transport(void)
-{
-	struct transport *t = NULL;
-	int fd = 99;
-
-	assert_int_equal(pcsc_new(&t, &fd), 0);
-	assert_int_equal(fd, -1); /* ours opens no socket */
-	return t;
-}
-
-static struct transport *open_transport(void)
-{
-	struct transport *t;
-
-	fake_reset();
-	t = new_transport();
-	assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), 0);
-	return t;
-}
-
-/* -- tests ------------------------------------------------------------------------------------------- */
 
 static void every_code_has_its_outcome(void **state)
 {
@@ -197,7 +35,9 @@ static void every_code_has_its_outcome(void **state)
 		{SCARD_E_READER_UNAVAILABLE, TRANSPORT_NO_READER},
 		{SCARD_E_NO_READERS_AVAILABLE, TRANSPORT_NO_READER},
 		{SCARD_E_INSUFFICIENT_BUFFER, TRANSPORT_BROKEN},
-		{SCARD_E_INVALID_HANDLE, -EIO},
+		{SCARD_E_INVALID_HANDLE, TRANSPORT_GONE},
+		{SCARD_E_INVALID_VALUE, TRANSPORT_GONE},
+		{SCARD_E_UNSUPPORTED_FEATURE, TRANSPORT_NO_PINPAD},
 		{SCARD_F_INTERNAL_ERROR, -EIO},
 		{0x12345678, -EIO},
 	};
@@ -224,6 +64,9 @@ static void without_a_service_there_is_a_transport_that_says_so(void **state)
 	assert_int_equal(t->ops->lock(t, soon()), TRANSPORT_GONE);
 	assert_int_equal(t->ops->unlock(t), TRANSPORT_GONE);
 	assert_int_equal(t->ops->status(t), TRANSPORT_GONE);
+	assert_int_equal(
+		t->ops->secure(t, &(struct transport_pin){.digits = 4}, soon(), &answer),
+		TRANSPORT_GONE);
 	t->ops->close(t, true);
 	transport_free(t);
 	assert_int_equal(fake.released, 0);
@@ -272,7 +115,7 @@ static void a_card_without_atr_or_protocol_is_mute(void **state)
 		fake_reset();
 		fake.protocol = table[i].protocol;
 		fake.atr_len = table[i].atr_len;
-		fake.status = table[i].status;
+		fake.status[0] = table[i].status;
 		t = new_transport();
 		assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), table[i].r);
 		assert_int_equal(fake.disposition, SCARD_LEAVE_CARD);
@@ -280,16 +123,21 @@ static void a_card_without_atr_or_protocol_is_mute(void **state)
 	}
 }
 
-static void a_busy_reader_is_asked_a_few_times(void **state)
+static void a_busy_reader_is_asked_until_the_deadline(void **state)
 {
 	struct transport *t;
+	uint64_t started;
 
 	(void)state;
 	fake_reset();
 	fake.connect[0] = fake.connect[1] = SCARD_E_SHARING_VIOLATION;
+	fake.status[0] = SCARD_E_SHARING_VIOLATION; /* a transaction began just behind us */
 	t = new_transport();
-	assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), 0);
+	started = clock_monotonic();
+	assert_int_equal(t->ops->open(t, "Reader 00 00", false, soon()), 0);
 	assert_int_equal(fake.connects, 3);
+	assert_int_equal(fake.looks, 2);
+	assert_true(clock_monotonic() - started >= 40 * USEC_PER_MS);
 	transport_free(t);
 
 	fake_reset();
@@ -297,13 +145,62 @@ static void a_busy_reader_is_asked_a_few_times(void **state)
 		fake.connect[i] = SCARD_E_SHARING_VIOLATION;
 	}
 	t = new_transport();
-	assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), TRANSPORT_BUSY);
-	assert_int_equal(fake.connects, 5);
+	started = clock_monotonic();
+	/* after 0, 10, 30, 70 and, at the deadline, 100 ms */
+	assert_int_equal(t->ops->open(t, "Reader 00 00", true, started + 100 * USEC_PER_MS),
+		TRANSPORT_BUSY);
+	assert_in_range(fake.connects, 2, 5);
+	assert_true(clock_monotonic() - started >= 100 * USEC_PER_MS);
 	/* and not at all behind our deadline */
+	fake.connects = 0;
 	assert_int_equal(
 		t->ops->open(t, "Reader 00 00", true, clock_monotonic()), TRANSPORT_BUSY);
-	assert_int_equal(fake.connects, 6);
+	assert_int_equal(fake.connects, 1);
 	transport_free(t);
+}
+
+static void a_card_that_stays_silent_at_first_is_asked_again(void **state)
+{
+	struct transport *t;
+
+	(void)state;
+	fake_reset();
+	fake.connect[0] = SCARD_W_UNRESPONSIVE_CARD;
+	fake.connect[1] = SCARD_W_UNPOWERED_CARD;
+	fake.connect[2] = SCARD_E_SHARING_VIOLATION;
+	t = new_transport();
+	assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), 0);
+	assert_int_equal(fake.connects, 4);
+	transport_free(t);
+
+	fake_reset();
+	for (size_t i = 0; i < ARRAY_LEN(fake.connect); i++) {
+		fake.connect[i] = SCARD_W_UNPOWERED_CARD;
+	}
+	t = new_transport();
+	assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), TRANSPORT_MUTE);
+	assert_int_equal(fake.connects, 5); /* a card upside down */
+	transport_free(t);
+}
+
+/* The context of a process that waited for its first card longer than pcscd lived. */
+static void a_context_that_died_is_no_service(void **state)
+{
+	static const LONG codes[] = {
+		SCARD_E_NO_SERVICE, SCARD_E_SERVICE_STOPPED, SCARD_E_INVALID_HANDLE};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		struct transport *t;
+
+		fake_reset();
+		fake.connect[0] = codes[i];
+		t = new_transport();
+		assert_int_equal(
+			t->ops->open(t, "Reader 00 00", true, soon()), TRANSPORT_NO_SERVICE);
+		assert_int_equal(fake.disposition, 99);
+		transport_free(t);
+	}
 }
 
 static void a_command_travels_with_its_protocol(void **state)
@@ -345,7 +242,8 @@ static void a_failed_command_leaves_nothing_behind(void **state)
 			1},
 		{SCARD_E_NO_SERVICE, good, SCARD_PRESENT, TRANSPORT_NO_SERVICE, 1},
 		{SCARD_E_INSUFFICIENT_BUFFER, good, SCARD_PRESENT, TRANSPORT_BROKEN, 1},
-		{SCARD_E_SHARING_VIOLATION, good, SCARD_PRESENT, TRANSPORT_BUSY, 5},
+		{SCARD_E_INVALID_VALUE, good, SCARD_PRESENT, TRANSPORT_GONE, 1},
+		{SCARD_E_SHARING_VIOLATION, good, SCARD_PRESENT, TRANSPORT_BUSY, 2},
 		{SCARD_F_UNKNOWN_ERROR, good, SCARD_PRESENT, -EIO, 1},
 	};
 	_cleanup_(buf_done) struct buf answer = BUF_NULL(600);
@@ -357,53 +255,15 @@ static void a_failed_command_leaves_nothing_behind(void **state)
 		for (size_t k = 0; k < ARRAY_LEN(fake.transmit); k++) {
 			fake.transmit[k] = table[i].code;
 		}
-		fake.status = table[i].status;
-		fake.state = table[i].state;
-		assert_int_equal(t->ops->transmit(t, VIEW(read), soon(), &answer), table[i].r);
+		fake.status[fake.looks] = table[i].status;
+		fake.state = table[i].state | 7U << 16;
+		assert_int_equal(t->ops->transmit(t, VIEW(read),
+					 clock_monotonic() + 5 * USEC_PER_MS, &answer),
+			table[i].r);
 		assert_int_equal(answer.len, 0);
 		assert_int_equal(fake.transmits, table[i].transmits);
 		transport_free(t);
 	}
-}
-
-static void a_reset_learns_the_card_anew(void **state)
-{
-	struct transport *t = open_transport();
-
-	(void)state;
-	fake.atr_len = 7;
-	fake.protocol = SCARD_PROTOCOL_T1;
-	assert_int_equal(t->ops->reset(t, soon()), 0);
-	assert_int_equal(t->atr_len, 7);
-	assert_int_equal(t->protocol, TRANSPORT_T1);
-	fake.reconnect = SCARD_W_REMOVED_CARD;
-	assert_int_equal(t->ops->reset(t, soon()), TRANSPORT_GONE);
-	fake.reconnect = SCARD_E_SHARING_VIOLATION;
-	assert_int_equal(t->ops->reset(t, soon()), TRANSPORT_BUSY);
-	assert_int_equal(fake.reconnects, 2 + 5);
-	transport_free(t);
-}
-
-static void a_lock_keeps_others_out_until_unlock(void **state)
-{
-	struct transport *t = open_transport();
-
-	(void)state;
-	assert_int_equal(t->ops->lock(t, soon()), 0);
-	assert_int_equal(t->ops->unlock(t), 0);
-	fake.begin = SCARD_E_SHARING_VIOLATION;
-	assert_int_equal(t->ops->lock(t, clock_monotonic()), TRANSPORT_BUSY);
-	fake.begin = good;
-	fake.status = SCARD_E_SHARING_VIOLATION; /* another program is in a transaction */
-	assert_int_equal(t->ops->lock(t, clock_monotonic()), TRANSPORT_BUSY);
-	fake.status = good;
-	fake.end = SCARD_W_RESET_CARD;
-	assert_int_equal(t->ops->unlock(t), TRANSPORT_GONE);
-	fake.status = SCARD_W_RESET_CARD;
-	assert_int_equal(t->ops->status(t), TRANSPORT_GONE);
-	fake.status = good;
-	assert_int_equal(t->ops->status(t), 0);
-	transport_free(t);
 }
 
 int main(void)
@@ -413,11 +273,11 @@ int main(void)
 		cmocka_unit_test(without_a_service_there_is_a_transport_that_says_so),
 		cmocka_unit_test(connecting_learns_protocol_and_atr),
 		cmocka_unit_test(a_card_without_atr_or_protocol_is_mute),
-		cmocka_unit_test(a_busy_reader_is_asked_a_few_times),
+		cmocka_unit_test(a_busy_reader_is_asked_until_the_deadline),
+		cmocka_unit_test(a_card_that_stays_silent_at_first_is_asked_again),
+		cmocka_unit_test(a_context_that_died_is_no_service),
 		cmocka_unit_test(a_command_travels_with_its_protocol),
 		cmocka_unit_test(a_failed_command_leaves_nothing_behind),
-		cmocka_unit_test(a_reset_learns_the_card_anew),
-		cmocka_unit_test(a_lock_keeps_others_out_until_unlock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,10 @@ static void texts_that_are_no_dialogue_are_refused(void **state)
 		"protocol 2",
 		"protocol",
 		"! never",
+		"pinpad verify x",
+		"keys 0G",
+		"status never",
+		"lock",
 		"hello",
 		"< 90 00\n- x",
 	};
@@ -137,6 +141,62 @@ static void an_atr_is_bounded(void **state)
 	transport_free(t);
 }
 
+static void a_keypad_line_is_answered_through_the_keypad_alone(void **state)
+{
+	static const struct transport_pin pin = {.command = {(const uint8_t *)"\x01\x02", 2}};
+	static const struct transport_pin change = {
+		.command = {(const uint8_t *)"\x01", 1}, .new_digits = 4};
+	_cleanup_(buf_done) struct buf answer = BUF_NULL(300);
+	struct transport *t = NULL;
+
+	(void)state;
+	assert_int_equal(script_new(view_str("atr 3B\npinpad verify\n"
+					     "keys 01 ??\n< 9000\nkeys 0102\n! cancelled\n"
+					     "keys 0102\n! late\nkeys 0102\n! refused\n"
+					     "keys 0102\n! no-pinpad\nkeys 0102\n< 90"),
+				 &t),
+		0);
+	assert_int_equal(t->ops->open(t, "any", true, 0), 0);
+	assert_int_equal(t->pinpad, TRANSPORT_PINPAD_VERIFY);
+	assert_int_equal(t->ops->secure(t, &change, 0, &answer), TRANSPORT_NO_PINPAD);
+	assert_int_equal(t->ops->secure(t, &pin, 0, &answer), 0);
+	assert_true(view_equal(buf_view(&answer), VIEW_TEXT("\x90\0")));
+	assert_int_equal(t->ops->secure(t, &pin, 0, &answer), TRANSPORT_CANCELLED);
+	assert_int_equal(t->ops->secure(t, &pin, 0, &answer), TRANSPORT_LATE);
+	assert_int_equal(t->ops->secure(t, &pin, 0, &answer), TRANSPORT_REFUSED);
+	assert_int_equal(t->ops->secure(t, &pin, 0, &answer), TRANSPORT_NO_PINPAD);
+	/* the same bytes sent as a command are another thing */
+	assert_int_equal(t->ops->transmit(t, VIEW_TEXT("\x01\x02"), 0, &answer), -EPROTO);
+	transport_free(t);
+	assert_int_equal(script_new(view_str("pinpad modify verify\nkeys 01\n< 6983"), &t), 0);
+	assert_int_equal(t->ops->open(t, "any", true, 0), 0);
+	assert_int_equal(t->pinpad, TRANSPORT_PINPAD_VERIFY | TRANSPORT_PINPAD_MODIFY);
+	assert_int_equal(t->ops->secure(t, &change, 0, &answer), 0);
+	assert_true(script_finished(t));
+	transport_free(t);
+}
+
+static void what_others_did_is_told_when_somebody_asks(void **state)
+{
+	struct transport *t = NULL;
+
+	(void)state;
+	assert_int_equal(script_new(view_str("atr 3B\nlock touched\nlock busy\nstatus gone\n"
+					     "status fault"),
+				 &t),
+		0);
+	assert_int_equal(t->ops->open(t, "any", false, 0), 0);
+	assert_int_equal(t->ops->status(t), 0); /* it is not asked for that yet */
+	assert_int_equal(t->ops->lock(t, 0), TRANSPORT_TOUCHED);
+	assert_int_equal(t->ops->lock(t, 0), TRANSPORT_BUSY);
+	assert_int_equal(t->ops->lock(t, 0), 0);
+	assert_int_equal(t->ops->status(t), TRANSPORT_GONE);
+	assert_int_equal(t->ops->status(t), -EIO);
+	assert_int_equal(t->ops->status(t), 0);
+	assert_true(script_finished(t));
+	transport_free(t);
+}
+
 static void answers_from_bytes_come_whatever_is_asked(void **state)
 {
 	static const uint8_t bytes[] = {2, 0x90, 0, 0, 0xFF, 0, 3, 1, 2, 3, 9, 1, 2};
@@ -177,6 +237,8 @@ int main(void)
 		cmocka_unit_test(a_step_from_the_path_fails_for_good),
 		cmocka_unit_test(open_and_reset_end_as_the_script_says),
 		cmocka_unit_test(an_atr_is_bounded),
+		cmocka_unit_test(a_keypad_line_is_answered_through_the_keypad_alone),
+		cmocka_unit_test(what_others_did_is_told_when_somebody_asks),
 		cmocka_unit_test(answers_from_bytes_come_whatever_is_asked),
 	};
 

@@ -4,7 +4,8 @@
  * 1 echo · 2 silence · 3 exit 7 · 4 malformed bytes · 5 SIGSYS · 6 another seq · 7 event, then echo ·
  * 8 its environment · 9 content of the descriptor passed · 10 closes the link and lives on ·
  * 11 echo, then exit · 12 a request of its own · 13 another op · 14 an empty frame ·
- * 15 two answers · 16 open descriptors · 17 its signal mask
+ * 15 two answers · 16 open descriptors · 17 its signal mask · 18 echo ·
+ * 19 ten events, one every 30 ms, then echo · 20 events for ever
  */
 #include <signal.h>
 #include <stdio.h>
@@ -103,6 +104,15 @@ static void tell(const struct link_frame *f)
 	}
 }
 
+static void work(const struct link_frame *f, unsigned int events)
+{
+	for (unsigned int i = 0; i < events; i++) {
+		(void)usleep(30000);
+		send_frame(LINK_KIND_EVENT, 77, 0, VIEW_TEXT("event"));
+	}
+	tell(f);
+}
+
 static void misbehave(const struct link_frame *f)
 {
 	switch (f->op) {
@@ -140,6 +150,12 @@ static void misbehave(const struct link_frame *f)
 	case 15:
 		tell(f);
 		tell(f);
+		return;
+	case 19:
+		work(f, 10);
+		return;
+	case 20:
+		work(f, UINT32_MAX);
 		return;
 	default:
 		tell(f);

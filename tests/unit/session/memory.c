@@ -12,6 +12,7 @@
 #include <systemd/sd-event.h>
 
 uint64_t world_hurry = 1;
+uint64_t world_hurry_requests = 1;
 uint64_t world_slept;
 clockid_t world_clock_at;
 clockid_t world_clock_long;
@@ -84,7 +85,7 @@ WRAP(int, sd_event_add_defer, -ENOMEM,
 	(sd_event * ev, sd_event_source **ret, sd_event_handler_t fn, void *user),
 	(ev, ret, fn, user))
 WRAP(int, sd_event_source_set_time_relative, -ENOMEM, (sd_event_source * s, uint64_t usec),
-	(s, usec))
+	(s, usec / world_hurry_requests))
 WRAP(int, rng_fill, -EIO, (void *data, size_t len), (data, len))
 WRAP(int, rng_uuid7, -EIO, (char *ret_id), (ret_id))
 WRAP(int, clock_boot_id, -EIO, (char *ret_id), (ret_id))

@@ -31,6 +31,7 @@ struct authority {
 static struct {
 	struct authority authorities[4];
 	EVP_PKEY *professional; /* RSA of all professionals: made once, it is slow */
+	EVP_PKEY *renewed;	/* ... of a card that got another one */
 	struct forged_card cards[CARDS_MAX];
 	size_t n_cards;
 } pki = {.authorities = {
@@ -121,7 +122,9 @@ void pki_close(void)
 		X509_free(pki.authorities[i].root);
 	}
 	EVP_PKEY_free(pki.professional);
+	EVP_PKEY_free(pki.renewed);
 	pki.professional = NULL;
+	pki.renewed = NULL;
 }
 
 static void make_role(struct forged_card *c, const struct authority *a, char letter,
@@ -167,7 +170,7 @@ static void card_number(unsigned int chip, char ret_hex[64])
 }
 
 static void make_x509(const struct authority *a, const char *cn, const char *usage,
-	enum forged_fault fault, unsigned int chip, struct buf *out)
+	EVP_PKEY *key, enum forged_fault fault, unsigned int chip, struct buf *out)
 {
 	char number[64];
 	const struct forged_extension profile[] = {
@@ -189,7 +192,7 @@ static void make_x509(const struct authority *a, const char *cn, const char *usa
 		.usage = usage,
 		.from = time(NULL) - YEAR,
 		.until = fault == FORGED_X509_EXPIRED ? time(NULL) - 86400 : time(NULL) + YEAR,
-		.key = pki.professional,
+		.key = key,
 		.issuer = issuer->root,
 		.issuer_key = issuer->rsa,
 		.extensions = profile,
@@ -202,13 +205,14 @@ static void make_x509(const struct authority *a, const char *cn, const char *usa
 	X509_free(cert);
 }
 
-struct forged_card *pki_card(const char *nature, char letter, enum forged_fault fault)
+static struct forged_card *make_card(
+	const char *nature, char letter, enum forged_fault fault, uint8_t number, EVP_PKEY *rsa)
 {
 	static const uint8_t head[] = {0x80, 0x25, 0x00, 0x00, 0x01};
+	static const char somebody[] = "899700000456";
 	struct authority *a = authority_of(nature);
 	struct forged_card *c = &pki.cards[pki.n_cards++];
 	char digits[9];
-	uint8_t number = (uint8_t)pki.n_cards;
 	unsigned int sig = fault == FORGED_OTHER_CARD ? number + 1U : number;
 	unsigned int aut = fault == FORGED_TWO_CARDS ? number + 1U : sig;
 
@@ -223,10 +227,39 @@ struct forged_card *pki_card(const char *nature, char letter, enum forged_fault 
 	assert_int_equal(snprintf(digits, sizeof(digits), "%08u", (unsigned int)number), 8);
 	make_role(c, a, letter, digits, fault);
 	if (letter == 'P') {
-		c->rsa = pki.professional;
-		make_x509(a, "899700000123", "critical,nonRepudiation", fault, sig, &c->sig);
-		make_x509(a, fault == FORGED_TWO_PEOPLE ? "899700000456" : "899700000123",
-			"critical,digitalSignature", FORGED_GOOD, aut, &c->aut);
+		c->rsa = rsa;
+		make_x509(a, fault == FORGED_SOMEBODY ? somebody : "899700000123",
+			"critical,nonRepudiation", rsa, fault, sig, &c->sig);
+		make_x509(a,
+			fault == FORGED_TWO_PEOPLE || fault == FORGED_SOMEBODY ? somebody
+									       : "899700000123",
+			"critical,digitalSignature", rsa, FORGED_GOOD, aut, &c->aut);
 	}
+	return c;
+}
+
+struct forged_card *pki_card(const char *nature, char letter, enum forged_fault fault)
+{
+	return make_card(nature, letter, fault, (uint8_t)(pki.n_cards + 1), pki.professional);
+}
+
+struct forged_card *pki_renew(
+	const struct forged_card *old, const char *nature, enum forged_fault fault, bool signs)
+{
+	uint8_t number = (uint8_t)(old->serial[8] * 10 + (old->serial[9] >> 4));
+	struct forged_card *c;
+
+	if (!signs) {
+		return make_card(nature, 'P', fault, number, old->rsa);
+	}
+	if (!pki.renewed) {
+		pki.renewed = forge_rsa(2048);
+	}
+	c = make_card(nature, 'P', fault, number, pki.renewed);
+	EVP_PKEY_free(c->key);
+	EVP_PKEY_up_ref(old->key);
+	c->key = old->key;
+	buf_reset(&c->cvc);
+	buf_put_view(&c->cvc, buf_view(&old->cvc));
 	return c;
 }

@@ -25,6 +25,7 @@ enum forged_fault {
 	FORGED_TWO_CARDS,     /* SIG and AUT of two cards of one person */
 	FORGED_OTHER_CARD,    /* SIG and AUT of another card than this chip */
 	FORGED_NO_SPECIALITY, /* in the certificates */
+	FORGED_SOMEBODY,      /* SIG and AUT of one other person */
 };
 
 /** pki_open() - roots of the natures "simulated" and "test" below @folder/anchors. */
@@ -33,3 +34,7 @@ void pki_close(void);
 void pki_forget_cards(void); /* room for others */
 /** pki_card() - a card of @nature ("simulated", "test"); @letter V or P; borrowed. */
 struct forged_card *pki_card(const char *nature, char letter, enum forged_fault fault);
+/** pki_renew() - the professional's card @old with another role key (@signs: another signature key)
+ *  and certificates of it; borrowed. */
+struct forged_card *pki_renew(
+	const struct forged_card *old, const char *nature, enum forged_fault fault, bool signs);

@@ -41,13 +41,26 @@ static uint8_t do_open(struct played *p, struct view in, struct buf *out)
 	if (p->advice) {
 		tlv_put_str(out, LINK_TAG_ADVICE, p->advice);
 	}
+	if (p->pinpad) {
+		tlv_put_u8(out, LINK_TAG_PINPAD, CARD_PINPAD_VERIFY);
+	}
 	return p->open_outcome;
+}
+
+static uint8_t do_identify(struct played *p, struct view in, struct buf *out)
+{
+	(void)in;
+	tlv_put(out, LINK_TAG_SERIAL, VIEW(p->card->serial));
+	buf_put_view(out, buf_view(&p->actua));
+	return CARD_DONE;
 }
 
 static uint8_t do_public(struct played *p, struct view in, struct buf *out)
 {
 	(void)in;
-	tlv_put(out, LINK_TAG_SERIAL, VIEW(p->card->serial));
+	if (!p->card->rsa) {
+		tlv_put(out, LINK_TAG_SERIAL, VIEW(p->card->serial));
+	}
 	if (!p->no_certificate) {
 		tlv_put(out, LINK_TAG_CVC, buf_view(&p->card->cvc));
 	}
@@ -76,9 +89,16 @@ static uint8_t do_pin_state(struct played *p, struct view in, struct buf *out)
 
 static uint8_t verify(struct played *p, const struct link_frame *f, struct buf *out)
 {
+	bool keys = view_equal(find(f->body, LINK_TAG_PINPAD), VIEW_TEXT("\1"));
 	char pin[16] = "";
-	ssize_t n = f->n_fds == 1 ? read(f->fds[0], pin, sizeof(pin) - 1) : -1;
+	ssize_t n = f->n_fds == 1 && !keys ? read(f->fds[0], pin, sizeof(pin) - 1) : -1;
 
+	if (keys && f->n_fds == 0 && p->pinpad) {
+		if (p->keypad != CARD_DONE) {
+			return p->keypad;
+		}
+		n = snprintf(pin, sizeof(pin), "%s", p->typed ? p->typed : p->pin);
+	}
 	if (n != 4) {
 		return CARD_PIN_REFUSED;
 	}
@@ -97,9 +117,20 @@ static uint8_t verify(struct played *p, const struct link_frame *f, struct buf *
 	return CARD_DONE;
 }
 
-static uint8_t do_activities(struct played *p, struct view in, struct buf *out)
+/* The people stay where they are; only since when the card is valid is told. */
+static uint8_t do_keep(struct played *p, struct view in, struct buf *out)
 {
 	(void)in;
+	if (p->valid_from) {
+		tlv_put_str(out, LINK_TAG_VALID_FROM, p->valid_from);
+	}
+	return CARD_DONE;
+}
+
+static uint8_t do_activities(struct played *p, struct view in, struct buf *out)
+{
+	buf_reset(&p->directory);
+	buf_put_view(&p->directory, find(in, LINK_TAG_DIRECTORY));
 	if (!p->verified) {
 		return CARD_DENIED;
 	}
@@ -197,7 +228,9 @@ static uint8_t do_reset(struct played *p, struct view in, struct buf *out)
 
 static uint8_t (*const good[PLAYED_OPS + 1])(struct played *, struct view, struct buf *) = {
 	[CARD_OP_OPEN] = do_open,
+	[CARD_OP_IDENTIFY] = do_identify,
 	[CARD_OP_READ_PUBLIC] = do_public,
+	[CARD_OP_KEEP_PEOPLE] = do_keep,
 	[CARD_OP_READ_PEOPLE] = do_people,
 	[CARD_OP_PIN_STATE] = do_pin_state,
 	[CARD_OP_READ_ACTIVITIES] = do_activities,
@@ -291,6 +324,7 @@ enum misdeed played_answer(struct played **card, const struct link_frame *f,
 		return PLAY_WELL;
 	}
 	p->asked[op]++;
+	buf_put_u8(&p->order, op);
 	*ret_outcome = CARD_DONE;
 	if (op == CARD_OP_VERIFY) {
 		*ret_outcome = verify(p, f, body);
@@ -328,6 +362,9 @@ static struct played *play(
 		.activities = BUF_NULL(32768),
 		.coverage = BUF_NULL(4096),
 		.extra = BUF_NULL(4096),
+		.actua = BUF_NULL(4096),
+		.order = BUF_NULL(65536),
+		.directory = BUF_NULL(64),
 	};
 	for (size_t i = 0; i < ARRAY_LEN(p->recorded); i++) {
 		p->recorded[i][0] = BUF_NULL(LINK_MAX_FRAME);
@@ -353,6 +390,9 @@ void played_done(struct played *p)
 	buf_done(&p->activities);
 	buf_done(&p->coverage);
 	buf_done(&p->extra);
+	buf_done(&p->actua);
+	buf_done(&p->order);
+	buf_done(&p->directory);
 	for (size_t i = 0; i < ARRAY_LEN(p->recorded); i++) {
 		buf_done(&p->recorded[i][0]);
 		buf_done(&p->recorded[i][1]);

@@ -30,6 +30,7 @@ struct relay {
 	int fd;
 	bool watch;
 	struct played *card; /* that it opened */
+	bool opened;
 };
 
 struct played played[PLAYED_MAX];
@@ -57,7 +58,7 @@ static void relay_free(struct relay *r)
 		at = &(*at)->next;
 	}
 	*at = r->next;
-	played_processes -= r->watch ? 0 : 1;
+	played_processes -= r->opened ? 1 : 0;
 	sd_event_source_disable_unref(r->io);
 	close(r->fd);
 	free(r);
@@ -97,6 +98,10 @@ static void on_request(struct relay *r, struct link_frame *f)
 	uint8_t outcome = CARD_DONE;
 
 	m = played_answer(&r->card, f, &outcome, &body);
+	if (!r->opened) {
+		r->opened = true;
+		played_processes++;
+	}
 	if (m == PLAY_EXIT || m == PLAY_CRASH || m == PLAY_MALFORMED) {
 		misbehave(r, m);
 	} else if (m != PLAY_SILENT) {
@@ -169,7 +174,6 @@ static int do_hello(sd_event_source *source, int fd, uint32_t events, void *user
 	r->io = NULL;
 	assert_true(sd_event_add_io(server.ev, &r->io, fd, EPOLLIN, on_frame, r) >= 0);
 	if (r->watch) {
-		played_processes--;
 		played_watches++;
 		watch_hello();
 	}
@@ -190,7 +194,6 @@ static int do_accept(sd_event_source *source, int fd, uint32_t events, void *use
 	assert_true(r->fd >= 0);
 	r->next = server.relays;
 	server.relays = r;
-	played_processes++;
 	assert_true(sd_event_add_io(server.ev, &r->io, r->fd, EPOLLIN, on_hello, r) >= 0);
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "tests/unit/session/pki.h"
 
 #define PLAYED_MAX 6U
-#define PLAYED_OPS 16U
+#define PLAYED_OPS ((unsigned int)CARD_OP_COUNT - 1U)
 
 enum misdeed {
 	PLAY_WELL = 0,
@@ -40,7 +40,12 @@ struct played { /* a card */
 	struct buf people;   /* answers */
 	struct buf activities;
 	struct buf coverage;
-	struct buf extra; /* more of READ_PUBLIC */
+	const char *valid_from; /* of the patient's card, 8 digits; NULL: not told */
+	struct buf extra;	/* more of READ_PUBLIC */
+	struct buf actua;	/* more of IDENTIFY */
+	bool pinpad; /* the reader has keys; @pin is typed on them unless @keypad says else */
+	const char *typed;
+	uint8_t keypad; /* outcome instead of an entry */
 	const char *pin;
 	uint8_t tries;
 	bool verified;
@@ -54,12 +59,14 @@ struct played { /* a card */
 	unsigned int n_recorded[PLAYED_OPS + 1];
 	unsigned int n_replayed[PLAYED_OPS + 1];
 	unsigned int asked[PLAYED_OPS + 1];
+	struct buf order;     /* operations asked, a byte each */
+	struct buf directory; /* that came with READ_ACTIVITIES */
 };
 
 extern struct played played[PLAYED_MAX];
 extern size_t n_played;
 extern unsigned int played_watches;   /* how often a watch came */
-extern unsigned int played_processes; /* card processes there now */
+extern unsigned int played_processes; /* card processes there now that were asked something */
 extern uint8_t played_service;	      /* WATCH_SERVICE_* that a new watch tells */
 extern bool played_readers;	      /* whether it tells readers */
 extern bool played_quiet;	      /* a new watch tells nothing at all */

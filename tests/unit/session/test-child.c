@@ -35,6 +35,12 @@ static struct {
 	bool free_in_answer;
 	bool free_in_end;
 	bool ask_in_answer;
+	struct child *other; /* gets what the first one was asked */
+	unsigned int offered;
+	const char *offered_why;
+	int moved;
+	unsigned int wire_taken;
+	unsigned int wire_free;
 } t;
 
 static void on_event(void *user, struct link_frame *event)
@@ -77,8 +83,38 @@ static void on_answer(void *user, struct link_frame *f)
 	}
 }
 
+/* As who wants the first answer of a child to be asked of another one. */
+static bool on_offer(void *user, uint8_t op, struct link_frame *answer, const char *why)
+{
+	assert_ptr_equal(user, &t);
+	assert_true(op > 0);
+	assert_true(!answer == (why != NULL));
+	t.offered++;
+	t.offered_why = why;
+	if (!t.other) {
+		return true;
+	}
+	t.moved = child_move(t.c, t.other);
+	if (t.moved != 0) {
+		return true;
+	}
+	child_free(t.c);
+	t.c = t.other;
+	t.other = NULL;
+	return false;
+}
+
+static void on_wire(void *user, bool taken)
+{
+	assert_ptr_equal(user, &t);
+	t.wire_taken += taken ? 1 : 0;
+	t.wire_free += taken ? 0 : 1;
+}
+
 static const struct child_ops ops = {.event = on_event, .ended = on_ended};
 static const struct child_ops ops_no_events = {.ended = on_ended};
+static const struct child_ops ops_offer = {
+	.event = on_event, .answer = on_offer, .wire = on_wire, .ended = on_ended};
 static char *const env[] = {(char[]){"ONLY=this"}, NULL};
 
 static int setup(void **state)
@@ -101,6 +137,7 @@ static int teardown(void **state)
 
 	(void)state;
 	t.c = child_free(t.c);
+	t.other = child_free(t.other);
 	t.ev = sd_event_unref(t.ev);
 	buf_done(&t.last);
 	assert_int_equal(waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT), -1);
@@ -363,6 +400,151 @@ static void a_frozen_child_that_does_not_read_misses_its_deadline(void **state)
 	assert_int_equal(t.nulls, 3);
 }
 
+static void ask_silence(uint8_t op, uint64_t timeout, uint64_t silence)
+{
+	child_set_silence(t.c, silence);
+	ask(op, timeout);
+	child_set_silence(t.c, 0); /* of those to come */
+}
+
+static void a_sign_of_life_renews_the_silence_and_not_the_whole(void **state)
+{
+	(void)state;
+	ask_silence(19, LONG_WAIT, 200 * USEC_PER_MS); /* takes 300 ms and more */
+	turn(1, 0);
+	assert_int_equal(t.events, 10);
+	assert_true(last_is("body"));
+	ask_silence(20, 200 * USEC_PER_MS, 150 * USEC_PER_MS);
+	turn(2, 1);
+	assert_string_equal(t.why, "deadline");
+	assert_true(t.events < 10 + 12);
+	assert_int_equal(teardown(state), 0);
+	assert_int_equal(setup(state), 0);
+	ask_silence(2, LONG_WAIT, 50 * USEC_PER_MS);
+	turn(1, 1);
+	assert_string_equal(t.why, "deadline");
+}
+
+static bool lives_for(unsigned int ms)
+{
+	uint64_t until = clock_monotonic() + ms * USEC_PER_MS;
+
+	while (clock_monotonic() < until) {
+		assert_true(sd_event_run(t.ev, 10000) >= 0);
+	}
+	return child_alive(t.c) && t.ends == 0;
+}
+
+static void the_time_of_a_held_child_stands_still(void **state)
+{
+	static const uint64_t silences[] = {0, 50 * USEC_PER_MS};
+
+	for (size_t i = 0; i < ARRAY_LEN(silences); i++) {
+		ask_silence(2, 60 * USEC_PER_MS, silences[i]);
+		child_hold(t.c, true);
+		child_hold(t.c, true);
+		assert_true(lives_for(150));
+		child_hold(t.c, false);
+		child_hold(t.c, false);
+		turn(1, 1);
+		assert_string_equal(t.why, "deadline");
+		child_hold(t.c, true); /* it is over */
+		assert_false(child_alive(t.c));
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
+	/* a request that is made while it is held, and signs of life meanwhile */
+	child_hold(t.c, true);
+	ask_silence(19, 100 * USEC_PER_MS, 60 * USEC_PER_MS);
+	turn(1, 0);
+	assert_int_equal(t.events, 10);
+	ask(2, 50 * USEC_PER_MS);
+	assert_true(lives_for(100));
+	child_hold(t.c, false);
+	turn(2, 1);
+}
+
+static void a_condemned_child_is_killed(void **state)
+{
+	(void)state;
+	assert_true(child_alive(t.c));
+	ask(2, LONG_WAIT);
+	child_condemn(t.c, "malformed");
+	child_condemn(t.c, "else");
+	assert_false(child_alive(t.c));
+	turn(1, 1);
+	assert_string_equal(t.why, "malformed");
+	assert_int_equal(t.nulls, 1);
+}
+
+static void an_answer_may_be_given_back_and_asked_of_another_child(void **state)
+{
+	static const struct {
+		uint8_t op;
+		const char *why; /* NULL: it answered */
+	} rows[] = {{1, NULL}, {3, "exited"}, {5, "killed"}, {4, "malformed"}, {2, "deadline"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		t.c = child_free(t.c);
+		assert_int_equal(child_start(t.ev, TEST_CHILD, env, &ops_offer, &t, &t.c), 0);
+		assert_int_equal(
+			child_start(t.ev, TEST_CHILD, env, &ops_offer, &t, &t.other), 0);
+		ask(rows[i].op, 100 * USEC_PER_MS);
+		ask(1, LONG_WAIT); /* moves along */
+		if (rows[i].why) {
+			turn(2, 1); /* the other one fares no better */
+			assert_int_equal(t.nulls, 2);
+			assert_string_equal(t.offered_why, rows[i].why);
+			assert_int_equal(t.offered, 2);
+		} else {
+			turn(2, 0);
+			assert_int_equal(t.answers, 2);
+			assert_true(last_is("body")); /* asked in full */
+			assert_int_equal(t.offered, 3);
+		}
+		assert_int_equal(t.moved, 0);
+		assert_int_equal(t.wire_taken, t.wire_free);
+		assert_int_equal(t.ends, rows[i].why ? 1 : 0);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
+static void descriptors_that_were_handed_on_cannot_be_asked_again(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	t.c = child_free(t.c);
+	assert_int_equal(child_start(t.ev, TEST_CHILD, env, &ops_offer, &t, &t.c), 0);
+	assert_int_equal(child_start(t.ev, TEST_CHILD, env, &ops_offer, &t, &t.other), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(
+		child_request(t.c, 3, VIEW_NULL, ends, 1, LONG_WAIT, on_answer, &t), 0);
+	close(ends[0]);
+	close(ends[1]);
+	turn(1, 1);
+	assert_int_equal(t.moved, CHILD_GONE);
+	assert_int_equal(t.nulls, 1);
+	assert_non_null(t.other);
+}
+
+static void a_child_may_get_another_owner(void **state)
+{
+	static const struct child_ops first = {.ended = on_ended};
+	int other;
+
+	(void)state;
+	t.c = child_free(t.c);
+	assert_int_equal(child_start(t.ev, TEST_CHILD, env, &first, &other, &t.c), 0);
+	child_adopt(t.c, &ops_offer, &t);
+	ask(7, LONG_WAIT);
+	turn(1, 0);
+	assert_int_equal(t.events, 1);
+	assert_int_equal(t.wire_taken, 1);
+	assert_int_equal(t.wire_free, 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -383,6 +565,12 @@ int main(void)
 		T(forgotten_requests_are_not_answered),
 		T(a_program_that_is_not_there_is_a_fault),
 		T(a_frozen_child_that_does_not_read_misses_its_deadline),
+		T(a_sign_of_life_renews_the_silence_and_not_the_whole),
+		T(the_time_of_a_held_child_stands_still),
+		T(a_condemned_child_is_killed),
+		T(an_answer_may_be_given_back_and_asked_of_another_child),
+		T(descriptors_that_were_handed_on_cannot_be_asked_again),
+		T(a_child_may_get_another_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,9 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(c.n_pairs, 0);
 	assert_int_equal(c.n_agents, 0);
 	assert_string_equal(c.pcsc_socket, "");
+	assert_true(c.professional_cache);
+	assert_string_equal(c.crl, "/var/lib/vitaled/crl");
+	assert_int_equal(c.n_readers, 0);
 }
 
 static void the_shipped_file_says_the_defaults(void **state)
@@ -76,6 +79,9 @@ static void every_key_is_taken(void **state)
 			      "workstation = desk 1\n[proof]\nreal = read\ntest = active\n"
 			      "simulated = locked\n[pin]\nlifetime = 0\nidle = 90 s\n"
 			      "[consent]\nlanguage = en\n"
+			      "[cards]\nprofessional-cache = no\ncrl = /l\n"
+			      "[reader A]\nrole = patient\nsharing = transactions\n"
+			      "[reader B*]\nrole = professional\n"
 			      "[pair counter 1]\npatient-reader = A\nprofessional-reader = B\n"
 			      "[pair counter 2]\npatient-reader = C\n"
 			      "[agent x]\ncapability = patient-display\npair = counter 1\n"
@@ -101,6 +107,15 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(c.pairs[0].professional_reader, "B");
 	assert_string_equal(c.pairs[1].patient_reader, "C");
 	assert_string_equal(c.pairs[1].professional_reader, "");
+	assert_false(c.professional_cache);
+	assert_string_equal(c.crl, "/l");
+	assert_int_equal(c.n_readers, 2);
+	assert_string_equal(c.readers[0].name, "A");
+	assert_int_equal(c.readers[0].role, CONFIG_ROLE_PATIENT);
+	assert_int_equal(c.readers[0].sharing, CARD_SHARE_TRANSACTIONS);
+	assert_string_equal(c.readers[1].name, "B*");
+	assert_int_equal(c.readers[1].role, CONFIG_ROLE_PROFESSIONAL);
+	assert_int_equal(c.readers[1].sharing, CARD_SHARE_EXCLUSIVE);
 	assert_int_equal(c.n_agents, 2);
 	assert_string_equal(c.agents[0].capability, "patient-display");
 	assert_string_equal(c.agents[0].pair, "counter 1");
@@ -125,6 +140,47 @@ static void times_have_units(void **state)
 		assert_int_equal(load(text, &where), 0);
 		assert_int_equal(c.pin_idle, rows[i].seconds);
 	}
+}
+
+static void the_section_that_fits_best_counts_for_a_reader(void **state)
+{
+	static const struct {
+		const char *name;
+		enum config_role role;
+		enum card_share sharing;
+	} rows[] = {
+		{"PC Twin [CCID Interface] (AB) 00 00", CONFIG_ROLE_PATIENT,
+			CARD_SHARE_EXCLUSIVE},
+		{"PC Twin [CCID Interface] (AB) 00 01", CONFIG_ROLE_PROFESSIONAL,
+			CARD_SHARE_TRANSACTIONS},
+		{"PC Twin", CONFIG_ROLE_PROFESSIONAL, CARD_SHARE_TRANSACTIONS},
+		{"PC Twi", CONFIG_ROLE_ANY, CARD_SHARE_TRANSACTIONS},
+		{"Q", CONFIG_ROLE_ANY, CARD_SHARE_EXCLUSIVE},
+		{"", CONFIG_ROLE_ANY, CARD_SHARE_EXCLUSIVE},
+		{"PC Twin [CCID Interface] (AB) 00 00 and a name that is longer than fifty",
+			CONFIG_ROLE_PATIENT, CARD_SHARE_TRANSACTIONS},
+	};
+
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(load("\xEF\xBB\xBF [reader P*]\nsharing = transactions\n"
+			      "[reader PC Twin [CCID Interface] (AB) 00 00] ; left\n"
+			      "role = patient\n"
+			      "[reader PC Twin*]\nrole = professional\nsharing = transactions\n"
+			      "[reader PC Twin [CCID Interface] (AB) 00 00 and a name that is "
+			      "longer than fifty]\r\nrole = patient\r\nsharing = "
+			      "transactions\n",
+				 &where),
+		0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct config_reader *r = config_reader(&c, rows[i].name);
+
+		assert_int_equal(r->role, rows[i].role);
+		assert_int_equal(r->sharing, rows[i].sharing);
+	}
+	assert_int_equal(load("[reader *]\nrole = patient\n", &where), 0);
+	assert_int_equal(config_reader(&c, "any one")->role, CONFIG_ROLE_PATIENT);
 }
 
 /* One long text behind a key. */
@@ -165,6 +221,26 @@ static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 		{"[agent 0123456789012345678901234567890123]\nuser = 1\n",
 			":2: [agent 0123456789012345678901234567890123] user"},
 		{"[paths\n", ":1: not understood"},
+		{"[reader A [CCID] 00\nrole = any\n", ":1: not understood"},
+		{"[]\n[paths]\nstate\n", ":3: not understood"},
+		{"[reader A]\nrole = both\n", ":2: [reader A] role"},
+		{"[reader A]\nsharing = shared\n", ":2: [reader A] sharing"},
+		{"[reader A]\nname = B\n", ":2: [reader A] name"},
+		{"[reader A*B]\nrole = any\n", ":2: [reader A*B] role"},
+		{"[cards]\nprofessional-cache = maybe\n", ":2: [cards] professional-cache"},
+		{"[cards]\nprofessional-cache = 1\n", ":2: [cards] professional-cache"},
+		{"[cards]\ncrl = here\n", ":2: [cards] crl"},
+		{"[pair x]\n", ":1: [pair x] is not known or has no key"},
+		{"[pair x]\n[paths]\n\n[agent y]\n", ":2: [pair x] is not known or"},
+		{"[reader x]\n# role = any\n", ":2: [reader x] is not known or"},
+		{"[agent x]\n", ":1: [agent x] is not known or has no key"},
+		{"[pathz]\n[paths]\n", ":2: [pathz] is not known"},
+		{"[pair x]\npatient-reader = A\nprofessional-reader = A\n",
+			":0: [pair x] names one reader twice"},
+		{"[reader A]\nrole = professional\n[pair x]\npatient-reader = A\n",
+			":0: [pair x] has a patient-reader that is for professionals"},
+		{"[reader A*]\nrole = patient\n[pair x]\nprofessional-reader = AB\n",
+			":0: [pair x] has a professional-reader that is for patients"},
 	};
 
 	char *where = NULL;
@@ -183,6 +259,12 @@ static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 	where = NULL;
 	assert_int_equal(load(long_line("[record]\nworkstation = "), &where), CONFIG_INVALID);
 	free(where);
+	where = NULL;
+	assert_int_equal(
+		load(long_line("[reader 0123456789 0123456789 0123456789 0123456789"), &where),
+		CONFIG_INVALID);
+	assert_non_null(strstr(where, ":1: [] has a line that is too long"));
+	free(where);
 }
 
 static void too_many_sections_stop_the_start(void **state)
@@ -194,6 +276,14 @@ static void too_many_sections_stop_the_start(void **state)
 	(void)state;
 	for (unsigned int i = 0; i <= CONFIG_PAIRS_MAX; i++) {
 		buf_printf(&text, "[pair p%u]\npatient-reader = A\n", i);
+	}
+	all = buf_take_str(&text);
+	assert_int_equal(load(all, &where), CONFIG_INVALID);
+	free(all);
+	free(where);
+	where = NULL;
+	for (unsigned int i = 0; i <= CONFIG_READERS_MAX; i++) {
+		buf_printf(&text, "[reader r%u]\nrole = any\n", i);
 	}
 	all = buf_take_str(&text);
 	assert_int_equal(load(all, &where), CONFIG_INVALID);
@@ -239,6 +329,7 @@ int main(void)
 		cmocka_unit_test(the_shipped_file_says_the_defaults),
 		cmocka_unit_test(every_key_is_taken),
 		cmocka_unit_test(times_have_units),
+		cmocka_unit_test(the_section_that_fits_best_counts_for_a_reader),
 		cmocka_unit_test(what_is_not_understood_stops_the_start_and_is_named),
 		cmocka_unit_test(too_many_sections_stop_the_start),
 		cmocka_unit_test(a_named_file_must_be_there_and_the_default_one_need_not),

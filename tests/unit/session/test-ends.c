@@ -219,7 +219,7 @@ static void people_and_rooms_that_fail_give_their_reason(void **state)
 
 		world.fail[rows[i].q] = rows[i].r;
 		s = open_normal();
-		world_end(s, state_of_end(SESSION_STEP_PIN, rows[i].r), rows[i].r);
+		world_end(s, state_of_end(SESSION_STEP_TRACKS, rows[i].r), rows[i].r);
 		session_release(s);
 		world.fail[rows[i].q] = R(NONE);
 	}

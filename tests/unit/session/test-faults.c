@@ -119,11 +119,13 @@ static void every_misdeed_of_a_card_at_every_step_has_a_name(void **state)
 	} ops[] = {
 		{false, OP(OPEN)},
 		{true, OP(OPEN)},
+		{true, OP(IDENTIFY)},
 		{true, OP(READ_PUBLIC)},
 		{true, OP(PIN_STATE)},
 		{true, OP(VERIFY)},
 		{true, OP(READ_ACTIVITIES)},
 		{false, OP(READ_PUBLIC)},
+		{false, OP(KEEP_PEOPLE)},
 		{false, OP(CHECK_CERTIFICATE)},
 		{false, OP(CHALLENGE)},
 		{true, OP(INTERNAL_AUTHENTICATE)},
@@ -134,7 +136,6 @@ static void every_misdeed_of_a_card_at_every_step_has_a_name(void **state)
 		{true, OP(EXTERNAL_AUTHENTICATE)},
 		{false, OP(READ_PEOPLE)},
 		{true, OP(SIGN)},
-		{false, OP(READ_PROTECTED)},
 	};
 
 	static const struct {
@@ -149,6 +150,7 @@ static void every_misdeed_of_a_card_at_every_step_has_a_name(void **state)
 			{R(PATIENT_CARD_REMOVED), R(PROFESSIONAL_CARD_REMOVED)}},
 		{PLAY_OUTCOME, CARD_BROKEN, {R(CARD_BROKEN), R(CARD_BROKEN)}},
 		{PLAY_OUTCOME, CARD_MUTE, {R(CARD_BROKEN), R(CARD_BROKEN)}},
+		{PLAY_OUTCOME, CARD_UNUSABLE, {R(CARD_BROKEN), R(CARD_BROKEN)}},
 		{PLAY_OUTCOME, CARD_REFUSED, {R(PROOF_FAILED), R(PROOF_FAILED)}},
 		{PLAY_OUTCOME, CARD_NO_SERVICE, {R(NO_READER_SERVICE), R(NO_READER_SERVICE)}},
 		{PLAY_OUTCOME, CARD_NO_READER, {R(NO_READER), R(NO_READER)}},
@@ -179,6 +181,9 @@ static void every_misdeed_of_a_card_at_every_step_has_a_name(void **state)
 static void answers_that_are_no_answers_are_named(void **state)
 {
 	static const struct row rows[] = {
+		{true, OP(IDENTIFY), PLAY_EMPTY, 0, 0, R(CARD_BROKEN)},
+		{true, OP(IDENTIFY), PLAY_GARBAGE, 0, 0, R(CARD_BROKEN)},
+		{true, OP(IDENTIFY), PLAY_LONG, 0, 0, R(CARD_BROKEN)},
 		{true, OP(READ_PUBLIC), PLAY_EMPTY, 0, 0, R(CARD_BROKEN)},
 		{true, OP(READ_PUBLIC), PLAY_GARBAGE, 0, 0, R(CARD_BROKEN)},
 		{true, OP(READ_PUBLIC), PLAY_LONG, 0, 0, R(CARD_BROKEN)},
@@ -203,8 +208,6 @@ static void answers_that_are_no_answers_are_named(void **state)
 		{false, OP(READ_PEOPLE), PLAY_EMPTY, 0, 0, R(CARD_BROKEN)},
 		{false, OP(READ_PEOPLE), PLAY_GARBAGE, 0, 0, R(CARD_BROKEN)},
 		{false, OP(READ_PEOPLE), PLAY_LONG, 0, 0, R(CARD_BROKEN)},
-		{false, OP(READ_PROTECTED), PLAY_GARBAGE, 0, 0, R(CARD_BROKEN)},
-		{false, OP(READ_PROTECTED), PLAY_LONG, 0, 0, R(CARD_BROKEN)},
 	};
 
 	(void)state;
@@ -328,18 +331,18 @@ static void a_card_outside_its_own_window_is_expired(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		buf_reset(&cps->extra);
+		buf_reset(&cps->actua);
 		if (rows[i].from) {
-			tlv_put_str(&cps->extra, LINK_TAG_ACTUA_FROM, rows[i].from);
+			tlv_put_str(&cps->actua, LINK_TAG_ACTUA_FROM, rows[i].from);
 		}
 		if (rows[i].to) {
-			tlv_put_str(&cps->extra, LINK_TAG_ACTUA_TO, rows[i].to);
+			tlv_put_str(&cps->actua, LINK_TAG_ACTUA_TO, rows[i].to);
 		}
 		fails(rows[i].r);
 	}
-	buf_reset(&cps->extra);
-	tlv_put_str(&cps->extra, LINK_TAG_ACTUA_FROM, "20000101000000");
-	tlv_put_str(&cps->extra, LINK_TAG_ACTUA_TO, "20991231000000");
+	buf_reset(&cps->actua);
+	tlv_put_str(&cps->actua, LINK_TAG_ACTUA_FROM, "20000101000000");
+	tlv_put_str(&cps->actua, LINK_TAG_ACTUA_TO, "20991231000000");
 	world_reach(world_session(SESSION_MODE_NORMAL), SESSION_STATE_UNLOCKED);
 }
 

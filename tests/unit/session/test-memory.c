@@ -90,20 +90,92 @@ static void one_session(enum session_mode mode)
 	json_put(&wanted);
 }
 
+/* -- a slot that is lent ------------------------------------------------------------------------- */
+
+static void count(void *user)
+{
+	++*(unsigned int *)user;
+}
+
+static void told(void *user, struct session *s, enum vitaled_reason r)
+{
+	(void)s;
+	(void)r;
+	count(user);
+}
+
+static bool counted(void *user)
+{
+	return *(unsigned int *)user > 0;
+}
+
+static bool back(void *user)
+{
+	return session_state(user) != SESSION_STATE_SUSPENDED;
+}
+
+static void lend(struct session *s, struct card_reader *r)
+{
+	unsigned int freed = 0;
+
+	if (!r || sessions_reader_lend(world.all, r, 1000, count, &freed) != 0) {
+		return;
+	}
+	(void)world_run(counted, &freed, 1500);
+	assert_int_equal(freed, 1);
+	cards_lend(world.cards, r, true);
+	cards_lend(world.cards, r, false);
+	sessions_reader_returned(world.all, r);
+	(void)world_run(back, s, 1500);
+}
+
+/* A session whose coverage is asked for and whose two slots are lent, one after the other. */
+static void lent_session(void)
+{
+	const struct session_options o = {.mode = SESSION_MODE_NORMAL, .structure = "10000001"};
+	unsigned int answers = 0;
+	struct session *s = NULL;
+
+	if (session_open(world.all, ":1.7", 1000, &o, &s) != 0) {
+		return;
+	}
+	(void)world_run(settled, s, 1500);
+	session_coverage_start(s, told, &answers);
+	(void)world_run(counted, &answers, 1500);
+	lend(s, cards_reader(world.cards, 0));
+	lend(s, cards_reader(world.cards, 1));
+	session_release(s);
+	assert_int_equal(answers, 1); /* at the latest when the object goes */
+}
+
+/* -- the n-th call ------------------------------------------------------------------------------- */
+
+enum story {
+	CONSULTATION = 0,
+	IDENTITY,
+	LENT,
+};
+
 /* The world as in any other test, with the n-th call of the rooms failing. */
-static unsigned int whole(enum session_mode mode, unsigned int nth)
+static unsigned int whole(enum story story, unsigned int nth)
 {
 	unsigned int n;
 
 	memory_pause();
 	assert_int_equal(world_setup(NULL), 0);
 	world.choice = 0;
+	world.config.professional_cache = true;
+	world_restart();
 	put_in();
 	vitale->in = true;
 	cps->in = true;
 	memory_arm(nth);
 	memory_resume();
-	one_session(mode);
+	if (story == LENT) {
+		lent_session();
+	} else {
+		one_session(story == IDENTITY ? SESSION_MODE_IDENTITY : SESSION_MODE_NORMAL);
+	}
 	memory_pause();
 	n = memory_count();
 	memory_arm(0);
@@ -119,29 +191,35 @@ static unsigned int stride(void)
 	return getenv("VITALED_SOAK") ? 1 : 7;
 }
 
-static void every_call_that_fails(enum session_mode mode)
+static void every_call_that_fails(enum story story)
 {
-	unsigned int all = whole(mode, 0);
+	unsigned int all = whole(story, 0);
 	unsigned int step = stride();
 	unsigned int first = 1 + (unsigned int)(clock_wall() / 1000) % step;
 
 	assert_true(all > 100);
 	print_message("%u calls, every %u-th from %u\n", all, step, first);
 	for (unsigned int n = first; n <= all; n += step) {
-		(void)whole(mode, n);
+		(void)whole(story, n);
 	}
 }
 
 static void a_consultation_bears_any_call_that_fails(void **state)
 {
 	(void)state;
-	every_call_that_fails(SESSION_MODE_NORMAL);
+	every_call_that_fails(CONSULTATION);
 }
 
 static void an_identity_bears_any_call_that_fails(void **state)
 {
 	(void)state;
-	every_call_that_fails(SESSION_MODE_IDENTITY);
+	every_call_that_fails(IDENTITY);
+}
+
+static void a_suspension_bears_any_call_that_fails(void **state)
+{
+	(void)state;
+	every_call_that_fails(LENT);
 }
 
 static void the_rooms_open_whole_or_not_at_all(void **state)
@@ -178,6 +256,7 @@ int main(void)
 		cmocka_unit_test(the_rooms_open_whole_or_not_at_all),
 		cmocka_unit_test(an_identity_bears_any_call_that_fails),
 		cmocka_unit_test(a_consultation_bears_any_call_that_fails),
+		cmocka_unit_test(a_suspension_bears_any_call_that_fails),
 	};
 
 	return cmocka_run_group_tests(tests, world_group_setup, world_group_teardown);

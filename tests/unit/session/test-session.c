@@ -104,7 +104,7 @@ static void every_step_stands_in_the_record(void **state)
 	assert_int_equal(world_recorded(AUDIT_EVENT_SESSION_ENDED, "released"), 1);
 }
 
-static void nothing_is_read_from_the_patient_before_admission(void **state)
+static void nobody_learns_of_the_patient_before_admission(void **state)
 {
 	struct session *s;
 
@@ -112,9 +112,9 @@ static void nothing_is_read_from_the_patient_before_admission(void **state)
 	world.admit = VITALED_REASON_FORBIDDEN_SECTOR;
 	s = world_session(SESSION_MODE_NORMAL);
 	world_end(s, SESSION_STATE_REFUSED, VITALED_REASON_FORBIDDEN_SECTOR);
-	assert_int_equal(vitale->asked[CARD_OP_READ_PUBLIC], 0);
 	assert_int_equal(vitale->asked[CARD_OP_READ_PEOPLE], 0);
-	assert_int_equal(vitale->asked[CARD_OP_CHECK_CERTIFICATE], 0);
+	assert_int_equal(vitale->asked[CARD_OP_EXTERNAL_AUTHENTICATE], 0);
+	assert_int_equal(vitale->asked[CARD_OP_READ_PROTECTED], 0);
 	assert_int_equal(world.asked[ASK_CONSENT], 0);
 	assert_int_equal(world_recorded(AUDIT_EVENT_DENIED, "forbidden-sector"), 1);
 }
@@ -196,34 +196,6 @@ static void a_session_says_what_it_was_opened_with(void **state)
 }
 
 /* -- people -------------------------------------------------------------------------------------- */
-
-static void protected_data_are_read_after_proof_and_shown_to_the_owner(void **state)
-{
-	size_t mark = tlv_open(&vitale->coverage, LINK_TAG_COVERAGE);
-	const json_t *cover;
-	json_t *j = NULL;
-	struct session *s;
-
-	(void)state;
-	tlv_put_u8(&vitale->coverage, LINK_TAG_INDEX, 0);
-	tlv_put_str(&vitale->coverage, LINK_TAG_COVER_FROM, "20180101");
-	tlv_put_str(&vitale->coverage, LINK_TAG_ALD, "12");
-	tlv_close(&vitale->coverage, mark);
-	mark = tlv_open(&vitale->coverage, LINK_TAG_COVERAGE);
-	tlv_put_u8(&vitale->coverage, LINK_TAG_INDEX, 1); /* somebody else's */
-	tlv_close(&vitale->coverage, mark);
-	s = unlock();
-	assert_int_equal(session_patient_json(s, &j), 0);
-	assert_string_equal(member(j, "surname"), "DUPONT");
-	assert_string_equal(member(j, "given"), "ALICE");
-	assert_string_equal(member(j, "birth-date"), "1980-07-14");
-	assert_string_equal(member(j, "nir"), NIR_ALICE);
-	cover = json_object_get(j, "coverage");
-	assert_int_equal(json_array_size(cover), 1);
-	assert_string_equal(member(json_array_get(cover, 0), "from"), "20180101");
-	assert_string_equal(member(json_array_get(cover, 0), "ald"), "12");
-	json_decref(j);
-}
 
 static void one_of_several_people_is_chosen_by_the_agent(void **state)
 {
@@ -522,10 +494,9 @@ int main(void)
 		T(a_consultation_goes_from_cards_to_unlocked_and_locks_when_released),
 		T(answers_may_come_later_as_well_as_at_once),
 		T(every_step_stands_in_the_record),
-		T(nothing_is_read_from_the_patient_before_admission),
+		T(nobody_learns_of_the_patient_before_admission),
 		T(what_may_be_seen_grows_with_the_steps),
 		T(a_session_says_what_it_was_opened_with),
-		T(protected_data_are_read_after_proof_and_shown_to_the_owner),
 		T(one_of_several_people_is_chosen_by_the_agent),
 		T(the_owner_may_choose_as_well_and_the_agent_is_stopped),
 		T(a_child_on_a_parents_number_has_no_identity_of_its_own),

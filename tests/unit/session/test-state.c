@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* The table of a consultation, every mode, step and event of it. */
+/* The tables of a consultation: every mode, step and event of them, and every place of the joins. */
 #include "daemon/limits.h"
 #include "daemon/session/state.h"
 
@@ -15,168 +15,360 @@
 
 #define E(name) SESSION_EVENT_##name
 #define S(name) SESSION_STEP_##name
+#define T(name) TRACK_STEP_##name
 
 struct path { /* what may follow, written down a second time by hand */
-	enum session_step from;
+	int from;
 	enum session_event event;
-	enum session_step to;
+	int to;
 };
 
+/* clang-format off */
+#define BEGINNING                                                                              \
+	{S(START), E(GO), S(CARDS)}, {S(CARDS), E(CARDS), S(CARDS)},                           \
+	{S(CARDS), E(MISSING), S(CARDS)}, {S(CARDS), E(SOON), S(CARDS)},                       \
+	{S(CARDS), E(BUSY), S(QUEUED)}, {S(CARDS), E(READY), S(TRACKS)},                       \
+	{S(QUEUED), E(CARDS), S(QUEUED)}, {S(QUEUED), E(MISSING), S(CARDS)},                   \
+	{S(QUEUED), E(SOON), S(QUEUED)}, {S(QUEUED), E(BUSY), S(QUEUED)},                      \
+	{S(QUEUED), E(READY), S(TRACKS)}, {S(TRACKS), E(AGREED), S(PEOPLE)}
+
+#define ENDING                                                                                 \
+	{S(GRANT), E(GO), S(UNLOCKED)}, {S(UNLOCKED), E(LEND), S(LENT)},                       \
+	{S(LENT), E(RETURN), S(BACK)}, {S(BACK), E(CARDS), S(BACK)},                           \
+	{S(BACK), E(READY), S(RESUME)}, {S(RESUME), E(AGREED), S(RESUME)},                     \
+	{S(RESUME), E(GO), S(UNLOCKED)}
+/* clang-format on */
+
 static const struct path normal[] = {
-	{S(START), E(GO), S(CARDS)},
-	{S(CARDS), E(CARDS), S(CARDS)},
-	{S(CARDS), E(MISSING), S(CARDS)},
-	{S(CARDS), E(BUSY), S(QUEUED)},
-	{S(CARDS), E(READY), S(READING)},
-	{S(QUEUED), E(CARDS), S(QUEUED)},
-	{S(QUEUED), E(MISSING), S(CARDS)},
-	{S(QUEUED), E(BUSY), S(QUEUED)},
-	{S(QUEUED), E(READY), S(READING)},
-	{S(READING), E(GO), S(PIN_STATE)},
-	{S(PIN_STATE), E(PIN_HELD), S(ACTIVITIES)},
-	{S(PIN_STATE), E(PIN_NEEDED), S(PIN)},
-	{S(PIN_STATE), E(PIN_LAST), S(LAST_TRY)},
-	{S(LAST_TRY), E(GO), S(PIN)},
-	{S(PIN), E(GO), S(VERIFY)},
-	{S(VERIFY), E(PIN_HELD), S(ACTIVITIES)},
-	{S(VERIFY), E(PIN_NEEDED), S(PIN)},
-	{S(VERIFY), E(PIN_LAST), S(LAST_TRY)},
-	{S(ACTIVITIES), E(GO), S(ADMISSION)},
-	{S(ACTIVITIES), E(ASK), S(STRUCTURE)},
-	{S(STRUCTURE), E(GO), S(ADMISSION)},
-	{S(ADMISSION), E(GO), S(PATIENT)},
-	{S(PATIENT), E(GO), S(EXCHANGE)},
-	{S(PATIENT), E(PLAIN), S(PEOPLE)},
-	{S(EXCHANGE), E(GO), S(PEOPLE)},
+	BEGINNING,
+	{S(TRACKS), E(MET), S(TRACKS)},
+	{S(TRACKS), E(STALE), S(TRACKS)},
 	{S(PEOPLE), E(GO), S(PREPARE)},
 	{S(PEOPLE), E(ASK), S(CHOICE)},
 	{S(CHOICE), E(GO), S(PREPARE)},
 	{S(PREPARE), E(GO), S(CONSENT)},
 	{S(CONSENT), E(GO), S(SIGN)},
-	{S(SIGN), E(GO), S(COVERAGE)},
-	{S(COVERAGE), E(GO), S(GRANT)},
-	{S(GRANT), E(GO), S(UNLOCKED)},
+	{S(SIGN), E(STALE), S(REREAD)},
+	{S(REREAD), E(GO), S(CONSENT)},
+	{S(SIGN), E(GO), S(GRANT)},
+	{S(SIGN), E(READ), S(PRESENT)},
+	{S(PRESENT), E(GO), S(GRANT)},
+	ENDING,
 };
 
 static const struct path identity[] = {
-	{S(START), E(GO), S(CARDS)},
-	{S(CARDS), E(CARDS), S(CARDS)},
-	{S(CARDS), E(MISSING), S(CARDS)},
-	{S(CARDS), E(BUSY), S(QUEUED)},
-	{S(CARDS), E(READY), S(READING)},
-	{S(QUEUED), E(CARDS), S(QUEUED)},
-	{S(QUEUED), E(MISSING), S(CARDS)},
-	{S(QUEUED), E(BUSY), S(QUEUED)},
-	{S(QUEUED), E(READY), S(READING)},
-	{S(READING), E(GO), S(ACTIVE)},
-	{S(READING), E(PLAIN), S(PEOPLE)},
-	{S(ACTIVE), E(GO), S(PEOPLE)},
+	BEGINNING,
 	{S(PEOPLE), E(GO), S(GRANT)},
+	{S(PEOPLE), E(READ), S(PRESENT)},
 	{S(PEOPLE), E(ASK), S(CHOICE)},
 	{S(CHOICE), E(GO), S(GRANT)},
-	{S(GRANT), E(GO), S(UNLOCKED)},
+	{S(CHOICE), E(READ), S(PRESENT)},
+	{S(PRESENT), E(GO), S(GRANT)},
+	ENDING,
 };
 
-static const struct path *find(
-	enum session_mode mode, enum session_step step, enum session_event event)
+static const struct path *find(const struct path *all, size_t n, int step, int event)
 {
-	const struct path *all = mode == SESSION_MODE_IDENTITY ? identity : normal;
-	size_t n = mode == SESSION_MODE_IDENTITY ? ARRAY_LEN(identity) : ARRAY_LEN(normal);
-
 	for (size_t i = 0; i < n; i++) {
-		if (all[i].from == step && all[i].event == event) {
+		if (all[i].from == step && all[i].event == (enum session_event)event) {
 			return &all[i];
 		}
 	}
 	return NULL;
 }
 
+/* -- the session --------------------------------------------------------------------------------- */
+
 static void nothing_happens_that_is_not_in_the_table(void **state)
 {
-	static const enum session_mode modes[] = {SESSION_MODE_NORMAL, SESSION_MODE_IDENTITY};
+	static const struct {
+		enum session_mode mode;
+		const struct path *all;
+		size_t n;
+	} modes[] = {
+		{SESSION_MODE_NORMAL, normal, ARRAY_LEN(normal)},
+		{SESSION_MODE_IDENTITY, identity, ARRAY_LEN(identity)},
+	};
 
 	(void)state;
 	for (size_t m = 0; m < ARRAY_LEN(modes); m++) {
-		for (int step = 0; step < SESSION_STEP_COUNT; step++) {
-			for (int event = 0; event < SESSION_EVENT_COUNT; event++) {
-				struct state_next next = {.step = SESSION_STEP_COUNT};
-				const struct path *p = find(modes[m], (enum session_step)step,
-					(enum session_event)event);
+		for (int i = 0; i < SESSION_STEP_COUNT * SESSION_EVENT_COUNT; i++) {
+			int step = i / SESSION_EVENT_COUNT;
+			int event = i % SESSION_EVENT_COUNT;
+			struct state_next next = {.step = SESSION_STEP_COUNT};
+			const struct path *p = find(modes[m].all, modes[m].n, step, event);
 
-				assert_int_equal(state_next(modes[m], (enum session_step)step,
-							 (enum session_event)event, &next),
-					p != NULL);
-				assert_int_equal(next.step, p ? p->to : SESSION_STEP_COUNT);
-				assert_true(!p || next.action < SESSION_ACTION_COUNT);
-			}
+			assert_int_equal(state_next(modes[m].mode, (enum session_step)step,
+						 (enum session_event)event, &next),
+				p != NULL);
+			assert_int_equal(next.step, p ? p->to : SESSION_STEP_COUNT);
+			assert_true(!p || next.action < SESSION_ACTION_COUNT);
 		}
 	}
 }
 
-/* Everything that is read of the patient, asked of people or released comes behind its gate. */
-static void the_patient_is_read_only_after_admission(void **state)
+/* Whether @to can only be come to from @from. */
+static void only_from(int to, int from)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(normal); i++) {
-		if (normal[i].to == S(PATIENT)) {
-			assert_int_equal(normal[i].from, S(ADMISSION));
-		}
-		if (normal[i].to == S(UNLOCKED)) {
-			assert_int_equal(normal[i].from, S(GRANT));
-		}
-		if (normal[i].to == S(GRANT)) {
-			assert_int_equal(normal[i].from, S(COVERAGE));
-		}
-		if (normal[i].to == S(COVERAGE)) {
-			assert_int_equal(normal[i].from, S(SIGN));
-		}
-		if (normal[i].to == S(SIGN)) {
-			assert_int_equal(normal[i].from, S(CONSENT));
+		if (normal[i].to == to && normal[i].from != to) {
+			assert_int_equal(normal[i].from, from);
 		}
 	}
+}
+
+static void what_is_released_comes_behind_its_gate(void **state)
+{
+	(void)state;
+	only_from(S(PEOPLE), S(TRACKS));
+	only_from(S(SIGN), S(CONSENT));
+	only_from(S(PRESENT), S(SIGN));
+	only_from(S(RESUME), S(BACK));
+	for (size_t i = 0; i < ARRAY_LEN(normal); i++) {
+		if (normal[i].to == S(GRANT)) {
+			assert_true(normal[i].from == S(SIGN) || normal[i].from == S(PRESENT));
+		}
+		if (normal[i].to == S(UNLOCKED)) {
+			assert_true(normal[i].from == S(GRANT) || normal[i].from == S(RESUME));
+		}
+	}
+}
+
+/* -- the tracks ---------------------------------------------------------------------------------- */
+
+static const struct path patient_consult[] = {
+	{T(IDLE), E(NEW), T(OPEN)},
+	{T(OPEN), E(GO), T(READ)},
+	{T(READ), E(GO), T(READY)},
+};
+
+static const struct path patient_identity[] = {
+	{T(IDLE), E(NEW), T(OPEN)},
+	{T(OPEN), E(GO), T(READ)},
+	{T(READ), E(GO), T(PROVE)},
+	{T(PROVE), E(GO), T(READY)},
+};
+
+static const struct path patient_resume[] = {
+	{T(IDLE), E(NEW), T(OPEN)},
+	{T(OPEN), E(GO), T(IDENTIFY)},
+	{T(IDENTIFY), E(GO), T(PROVE)},
+	{T(PROVE), E(GO), T(READY)},
+};
+
+/* clang-format off */
+#define PIN                                                                                    \
+	{T(IDLE), E(NEW), T(OPEN)}, {T(OPEN), E(GO), T(IDENTIFY)},                             \
+	{T(PIN_STATE), E(PIN_NEEDED), T(PIN)}, {T(PIN_STATE), E(PIN_LAST), T(LAST_TRY)},       \
+	{T(LAST_TRY), E(GO), T(PIN)}, {T(PIN), E(GO), T(VERIFY)},                              \
+	{T(VERIFY), E(PIN_NEEDED), T(PIN)}, {T(VERIFY), E(PIN_LAST), T(LAST_TRY)}
+/* clang-format on */
+
+static const struct path professional_consult[] = {
+	PIN,
+	{T(IDLE), E(HELD), T(IDENTIFY)},
+	{T(IDLE), E(KNOWN), T(PIN_STATE)},
+	{T(IDENTIFY), E(GO), T(READ)},
+	{T(IDENTIFY), E(KNOWN), T(PIN_STATE)},
+	{T(READ), E(GO), T(PIN_STATE)},
+	{T(PIN_STATE), E(PIN_HELD), T(ACTIVITIES)},
+	{T(VERIFY), E(PIN_HELD), T(ACTIVITIES)},
+	{T(ACTIVITIES), E(GO), T(ADMISSION)},
+	{T(ACTIVITIES), E(ASK), T(STRUCTURE)},
+	{T(STRUCTURE), E(GO), T(ADMISSION)},
+	{T(ADMISSION), E(GO), T(READY)},
+};
+
+/* A PIN that the card still holds does not count: another program had the card. */
+static const struct path professional_resume[] = {
+	PIN,
+	{T(IDENTIFY), E(GO), T(PIN_STATE)},
+	{T(VERIFY), E(PIN_HELD), T(PROVE)},
+	{T(PROVE), E(GO), T(READY)},
+};
+
+static const struct {
+	enum state_purpose purpose;
+	bool professional;
+	const struct path *all;
+	size_t n;
+} tracks[] = {
+	{STATE_PURPOSE_CONSULT, false, patient_consult, ARRAY_LEN(patient_consult)},
+	{STATE_PURPOSE_IDENTITY, false, patient_identity, ARRAY_LEN(patient_identity)},
+	{STATE_PURPOSE_RESUME, false, patient_resume, ARRAY_LEN(patient_resume)},
+	{STATE_PURPOSE_CONSULT, true, professional_consult, ARRAY_LEN(professional_consult)},
+	{STATE_PURPOSE_IDENTITY, true, NULL, 0},
+	{STATE_PURPOSE_RESUME, true, professional_resume, ARRAY_LEN(professional_resume)},
+};
+
+static void no_track_takes_a_way_that_is_not_in_its_table(void **state)
+{
+	(void)state;
+	for (size_t t = 0; t < ARRAY_LEN(tracks); t++) {
+		for (int i = 0; i < TRACK_STEP_COUNT * SESSION_EVENT_COUNT; i++) {
+			int step = i / SESSION_EVENT_COUNT;
+			int event = i % SESSION_EVENT_COUNT;
+			struct track_next next = {.step = TRACK_STEP_COUNT};
+			const struct path *p = find(tracks[t].all, tracks[t].n, step, event);
+
+			assert_int_equal(track_next(tracks[t].purpose, tracks[t].professional,
+						 (enum track_step)step,
+						 (enum session_event)event, &next),
+				p != NULL);
+			assert_int_equal(next.step, p ? p->to : TRACK_STEP_COUNT);
+			assert_true(!p || next.action < TRACK_ACTION_COUNT);
+		}
+	}
+}
+
+/* -- the joins ----------------------------------------------------------------------------------- */
+
+/* What must follow where, said in another way than the table does. */
+static int joined(enum state_purpose purpose, int patient, int professional, int meeting)
+{
+	bool ends = patient == T(READY) && professional == T(READY);
+
+	switch (purpose) {
+	case STATE_PURPOSE_CONSULT:
+		if (patient == T(READY) && professional > T(READ) &&
+			meeting == STATE_MEETING_NONE) {
+			return E(MET);
+		}
+		return ends && meeting == STATE_MEETING_DONE ? E(AGREED) : -1;
+	case STATE_PURPOSE_IDENTITY:
+		return patient == T(READY) && meeting == STATE_MEETING_NONE ? E(AGREED) : -1;
+	case STATE_PURPOSE_RESUME:
+		break;
+	}
+	return ends && meeting != STATE_MEETING_RUNS ? E(AGREED) : -1;
+}
+
+static void the_tracks_join_at_two_places_and_nowhere_else(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3 * 3 * TRACK_STEP_COUNT * TRACK_STEP_COUNT; i++) {
+		enum state_purpose purpose = (enum state_purpose)(i % 3);
+		int meeting = i / 3 % 3;
+		int patient = i / 9 % TRACK_STEP_COUNT;
+		int professional = i / 9 / TRACK_STEP_COUNT;
+		enum session_event e = SESSION_EVENT_COUNT;
+		int expected = joined(purpose, patient, professional, meeting);
+
+		assert_int_equal(
+			state_join(purpose, (enum track_step)patient,
+				(enum track_step)professional, (enum state_meeting)meeting, &e),
+			expected >= 0);
+		assert_int_equal(e, expected >= 0 ? expected : SESSION_EVENT_COUNT);
+	}
+}
+
+/* -- what clients see ---------------------------------------------------------------------------- */
+
+static struct state_where at(enum session_step step)
+{
+	return (struct state_where){.step = step};
+}
+
+static struct state_where on(enum track_step patient, enum track_step professional)
+{
+	return (struct state_where){
+		.step = S(TRACKS), .patient = patient, .professional = professional};
 }
 
 static void every_wait_for_people_has_a_limit_and_a_reason(void **state)
 {
-	static const enum session_step people[] = {S(CARDS), S(LAST_TRY), S(PIN), S(STRUCTURE),
-		S(CHOICE), S(CONSENT), S(PREPARE), S(SIGN), S(GRANT), S(QUEUED)};
+	static const enum session_step people[] = {S(CARDS), S(CHOICE), S(CONSENT), S(PREPARE),
+		S(SIGN), S(GRANT), S(QUEUED), S(LENT)};
+
+	static const enum track_step entries[] = {T(LAST_TRY), T(PIN), T(STRUCTURE)};
 	enum vitaled_reason late;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(people); i++) {
-		assert_true(state_limit(people[i], &late) > 0);
+		assert_true(state_limit(at(people[i]), &late) > 0);
 		assert_int_not_equal(late, VITALED_REASON_NONE);
 	}
-	assert_int_equal(state_limit(S(PIN), &late), LIMIT_PERSON_STEP);
-	assert_int_equal(late, VITALED_REASON_TIMEOUT);
-	assert_int_equal(state_limit(S(CARDS), &late), LIMIT_CARDS_WAIT);
+	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+		assert_int_equal(
+			state_limit(on(T(READY), entries[i]), &late), LIMIT_PERSON_STEP);
+		assert_int_equal(late, VITALED_REASON_TIMEOUT);
+	}
+	assert_int_equal(state_limit(at(S(CARDS)), &late), LIMIT_CARDS_WAIT);
 	assert_int_equal(late, VITALED_REASON_NO_CARD);
-	assert_int_equal(state_limit(S(UNLOCKED), &late), 0);
-	assert_int_equal(late, VITALED_REASON_EXPIRED);
+	assert_int_equal(state_limit(at(S(UNLOCKED)), &late), 0);
+	assert_int_equal(state_limit(on(T(READ), T(VERIFY)), &late), 0);
+}
+
+static void a_suspended_session_has_one_limit_from_the_lend_to_the_proof(void **state)
+{
+	static const enum session_step rest[] = {S(BACK), S(RESUME)};
+	enum vitaled_reason late;
+
+	(void)state;
+	assert_int_equal(state_limit(at(S(LENT)), &late), LIMIT_LEASE);
+	assert_int_equal(late, VITALED_REASON_CARD_LENT);
+	for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
+		assert_true(state_limit(at(rest[i]), &late) == STATE_LIMIT_KEEP);
+		assert_int_equal(late, VITALED_REASON_CARD_LENT);
+	}
 }
 
 static void every_step_has_a_state_with_a_word(void **state)
 {
 	(void)state;
 	for (int step = 0; step < SESSION_STEP_ENDED; step++) {
-		enum session_state st = state_of((enum session_step)step);
+		enum session_state st = state_of(at((enum session_step)step));
 
 		assert_false(session_state_ended(st));
 		assert_true(strlen(session_state_word(st)) > 0);
 	}
-	assert_string_equal(session_state_word(state_of(S(PIN))), "waiting-for-pin");
-	assert_string_equal(session_state_word(state_of(S(UNLOCKED))), "unlocked");
-	assert_string_equal(session_state_word(SESSION_STATE_SUSPENDED), "suspended");
+	assert_string_equal(session_state_word(state_of(at(S(UNLOCKED)))), "unlocked");
+	assert_string_equal(session_state_word(state_of(at(S(RESUME)))), "suspended");
 	assert_string_equal(session_state_word((enum session_state)99), "failed");
-	assert_true(session_state_ended(state_of(S(ENDED))));
+	assert_true(session_state_ended(state_of(at(S(ENDED)))));
 }
 
-static void an_unlocked_session_locks_whatever_the_reason(void **state)
+static void on_the_tracks_the_professionals_is_seen_and_alone_the_patients(void **state)
 {
+	static const struct {
+		enum track_step patient;
+		enum track_step professional;
+		enum session_state seen;
+	} rows[] = {
+		{T(IDLE), T(IDLE), SESSION_STATE_READING},
+		{T(READ), T(IDLE), SESSION_STATE_READING},
+		{T(PROVE), T(IDLE), SESSION_STATE_AUTHENTICATING},
+		{T(READY), T(OPEN), SESSION_STATE_READING},
+		{T(READY), T(PIN_STATE), SESSION_STATE_READING},
+		{T(OPEN), T(PIN), SESSION_STATE_WAITING_FOR_PIN},
+		{T(READY), T(LAST_TRY), SESSION_STATE_WAITING_FOR_PIN},
+		{T(READY), T(VERIFY), SESSION_STATE_WAITING_FOR_PIN},
+		{T(READ), T(STRUCTURE), SESSION_STATE_WAITING_FOR_CHOICE},
+		{T(READY), T(ADMISSION), SESSION_STATE_READING},
+		{T(READ), T(READY), SESSION_STATE_READING},
+		{T(READY), T(READY), SESSION_STATE_AUTHENTICATING},
+	};
+
 	(void)state;
-	for (int r = 0; r < VITALED_REASON_COUNT; r++) {
-		assert_int_equal(state_of_end(S(UNLOCKED), (enum vitaled_reason)r),
-			SESSION_STATE_LOCKED);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(
+			state_of(on(rows[i].patient, rows[i].professional)), rows[i].seen);
+	}
+	for (int i = 0; i < TRACK_STEP_COUNT; i++) {
+		assert_false(session_state_ended(state_of(on(T(READ), (enum track_step)i))));
+	}
+}
+
+static void an_unlocked_or_suspended_session_locks_whatever_the_reason(void **state)
+{
+	static const enum session_step open[] = {S(UNLOCKED), S(LENT), S(BACK), S(RESUME)};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(open); i++) {
+		for (int r = 0; r < VITALED_REASON_COUNT; r++) {
+			assert_int_equal(state_of_end(open[i], (enum vitaled_reason)r),
+				SESSION_STATE_LOCKED);
+		}
 	}
 }
 
@@ -200,10 +392,10 @@ static void an_end_before_is_refused_locked_or_failed_by_its_reason(void **state
 		assert_int_equal(state_of_end(S(CONSENT), refused[i]), SESSION_STATE_REFUSED);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(locked); i++) {
-		assert_int_equal(state_of_end(S(PIN), locked[i]), SESSION_STATE_LOCKED);
+		assert_int_equal(state_of_end(S(TRACKS), locked[i]), SESSION_STATE_LOCKED);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(failed); i++) {
-		assert_int_equal(state_of_end(S(PIN), failed[i]), SESSION_STATE_FAILED);
+		assert_int_equal(state_of_end(S(TRACKS), failed[i]), SESSION_STATE_FAILED);
 	}
 }
 
@@ -211,10 +403,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_happens_that_is_not_in_the_table),
-		cmocka_unit_test(the_patient_is_read_only_after_admission),
+		cmocka_unit_test(what_is_released_comes_behind_its_gate),
+		cmocka_unit_test(no_track_takes_a_way_that_is_not_in_its_table),
+		cmocka_unit_test(the_tracks_join_at_two_places_and_nowhere_else),
 		cmocka_unit_test(every_wait_for_people_has_a_limit_and_a_reason),
+		cmocka_unit_test(a_suspended_session_has_one_limit_from_the_lend_to_the_proof),
 		cmocka_unit_test(every_step_has_a_state_with_a_word),
-		cmocka_unit_test(an_unlocked_session_locks_whatever_the_reason),
+		cmocka_unit_test(
+			on_the_tracks_the_professionals_is_seen_and_alone_the_patients),
+		cmocka_unit_test(an_unlocked_or_suspended_session_locks_whatever_the_reason),
 		cmocka_unit_test(an_end_before_is_refused_locked_or_failed_by_its_reason),
 	};
 

@@ -31,6 +31,8 @@
 struct world world;
 unsigned int world_audit_fails;
 
+enum trust_revocation world_revocation;
+
 static char pki_folder[32];
 
 /* -- wrapped ------------------------------------------------------------------------------------- */
@@ -45,6 +47,17 @@ int __wrap_audit_append(struct audit *a, const struct audit_entry *e, uint64_t *
 	}
 	world_audit_fails -= world_audit_fails > 0 ? 1 : 0;
 	return __real_audit_append(a, e, ret_index);
+}
+
+enum trust_revocation __wrap_trust_revocation(
+	const struct trust *t, struct view der, uint64_t now);
+
+enum trust_revocation __wrap_trust_revocation(
+	const struct trust *t, struct view der, uint64_t now)
+{
+	assert_non_null(t);
+	assert_true(der.len > 100 && now > 0);
+	return world_revocation;
 }
 
 /* -- people and upper rooms ---------------------------------------------------------------------- */
@@ -162,6 +175,7 @@ static void on_changed(void *user, struct session *s)
 	static char word[40];
 
 	(void)user;
+	world.changes++;
 	assert_true(
 		snprintf(word, sizeof(word), " %s", session_state_word(session_state(s))) > 0);
 	memory_pause();
@@ -201,6 +215,15 @@ static void ask_choice(
 	world.choices = json_deep_copy(choices);
 	memory_resume();
 	ask(s, kind == SESSION_CHOICE_STRUCTURE ? ASK_STRUCTURE : ASK_PERSON);
+}
+
+static void tell_keypad(void *user, struct session *s, unsigned int tries, bool again)
+{
+	(void)user;
+	(void)s;
+	world.tries_told = tries;
+	world.again_told = again;
+	world.keypads++;
 }
 
 static void stop_asking(void *user, struct session *s, enum vitaled_reason why)
@@ -293,6 +316,7 @@ static const struct session_ops session_ops = {
 	.ask_pin = ask_pin,
 	.ask_last_try = ask_last_try,
 	.ask_choice = ask_choice,
+	.tell_keypad = tell_keypad,
 	.stop_asking = stop_asking,
 	.admit = admit,
 	.pseudonym = pseudonym,
@@ -404,6 +428,7 @@ int world_setup(void **state)
 	world_hurry = 1;
 	world_slept = 0;
 	world_audit_fails = 0;
+	world_revocation = TRUST_REVOCATION_UNKNOWN;
 	text(world.folder, sizeof(world.folder), "/tmp/world-XXXXXX");
 	assert_non_null(mkdtemp(world.folder));
 	configure(&world.config);
@@ -498,7 +523,10 @@ void world_reach(struct session *s, enum session_state state)
 {
 	struct waiting w = {.s = s, .state = state};
 
-	assert_true(world_run(reached, &w, 20000));
+	if (!world_run(reached, &w, 20000)) {
+		fail_msg("still %s instead of %s", session_state_word(session_state(s)),
+			session_state_word(state));
+	}
 	if (session_state(s) != state) {
 		fail_msg("%s: %s instead of %s", session_state_word(session_state(s)),
 			vitaled_reason_word(session_reason(s)), session_state_word(state));

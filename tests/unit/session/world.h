@@ -57,6 +57,8 @@ struct world {
 	unsigned int removed;
 	unsigned int tries_told; /* with the last PIN question */
 	bool again_told;
+	unsigned int keypads; /* how often the keypad was told of */
+	unsigned int changes;
 	json_t *choices;   /* of the last question */
 	json_t *request;   /* for consent */
 	struct buf states; /* "waiting-for-cards reading ..." */
@@ -65,6 +67,8 @@ struct world {
 extern struct world world;
 extern unsigned int
 	world_audit_fails; /* the n-th append from now fails, and all after; 0: none */
+
+extern enum trust_revocation world_revocation; /* what the lists say of every certificate */
 
 int world_group_setup(void **state); /* keys: slow, once a program */
 int world_group_teardown(void **state);

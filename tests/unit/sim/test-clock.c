@@ -62,12 +62,33 @@ static void characters_of_blocks_are_counted(void **state)
 	transport_done(&t);
 }
 
+static void answers_that_went_out_late_are_made_up_for(void **state)
+{
+	uint64_t late = 0, now = 1000, due = 0;
+
+	(void)state;
+	/* a hundred commands of 100 us; each wake-up is 7 us late, one of them 450 us */
+	for (int i = 0; i < 100; i++) {
+		due = clock_due(&late, now, 100);
+		now = (due > now ? due : now) + (i == 50 ? 450 : 7);
+		clock_sent(&late, due, now);
+	}
+	assert_int_equal(now, 1000 + 100 * 100 + 7);
+	/* who comes later than the answer to the one before is not hurried beyond what was owed */
+	now += 5000;
+	assert_int_equal(clock_due(&late, now, 100), now + 93);
+	clock_sent(&late, now + 93, now + 90);
+	assert_int_equal(late, 0);
+	assert_int_equal(clock_due(&late, now, 100), now + 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(line_times_are_those_of_the_cards),
 		cmocka_unit_test(silence_lasts_the_waiting_time),
 		cmocka_unit_test(characters_of_blocks_are_counted),
+		cmocka_unit_test(answers_that_went_out_late_are_made_up_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

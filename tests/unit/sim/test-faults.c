@@ -280,11 +280,40 @@ WRAPPED(int, ECDSA_SIG_set0, (ECDSA_SIG * s, BIGNUM *r, BIGNUM *v))
 	return refuse(OPENSSL) ? 0 : __real_ECDSA_SIG_set0(s, r, v);
 }
 
+WRAPPED(X509_CRL *, X509_CRL_new, (void))
+{
+	return refuse(OPENSSL) ? NULL : __real_X509_CRL_new();
+}
+
+WRAPPED(X509_REVOKED *, X509_REVOKED_new, (void))
+{
+	return refuse(OPENSSL) ? NULL : __real_X509_REVOKED_new();
+}
+
+WRAPPED(X509_REVOKED *, X509_REVOKED_dup, (const X509_REVOKED *r))
+{
+	return refuse(OPENSSL) ? NULL : __real_X509_REVOKED_dup(r);
+}
+
+#define REFUSED(name, params, args)                                                            \
+	WRAPPED(int, name, params)                                                             \
+	{                                                                                      \
+		return refuse(OPENSSL) ? 0 : __real_##name args;                               \
+	}
+
+REFUSED(X509_CRL_add0_revoked, (X509_CRL * l, X509_REVOKED *r), (l, r))
+REFUSED(X509_CRL_add1_ext_i2d, (X509_CRL * l, int nid, void *v, int crit, unsigned long f),
+	(l, nid, v, crit, f))
+REFUSED(X509_CRL_add_ext, (X509_CRL * l, const X509_EXTENSION *e, int loc), (l, e, loc))
+REFUSED(X509_CRL_sign, (X509_CRL * l, EVP_PKEY *k, const EVP_MD *m), (l, k, m))
+REFUSED(i2d_X509_CRL, (const X509_CRL *l, unsigned char **out), (l, out))
+
 static struct scene scene;
 
 static int make(void **state)
 {
-	static const char *const names[] = {"vitale-family", "cps3-gp", "cps4-gp", NULL};
+	static const char *const names[] = {
+		"vitale-family", "cps3-gp", "cps4-gp", "cps3-contactless", NULL};
 
 	(void)state;
 	assert_int_equal(__real_crypto_new_rsa(&spare_key), 0);
@@ -366,6 +395,11 @@ static int build_cps3(void)
 	return build("cps3-gp");
 }
 
+static int build_contactless(void)
+{
+	return build("cps3-contactless");
+}
+
 static int build_cps4(void)
 {
 	return build("cps4-gp");
@@ -377,6 +411,7 @@ static void a_card_is_built_whole_or_not(void **state)
 	refuse_each(OURS, build_vitale);
 	refuse_each(OURS, build_cps3);
 	refuse_each(OURS, build_cps4);
+	refuse_each(OURS, build_contactless);
 }
 
 static int personalise_new(void)
@@ -439,6 +474,40 @@ static void certificates_are_issued_whole_or_not(void **state)
 	(void)state;
 	refuse_each(OURS, issue);
 	refuse_each(OPENSSL, issue);
+}
+
+/* Two cards one after another, so that the second list goes on from the first. */
+static int revoke_two(void)
+{
+	static const struct certificate_times times = {.from = 1000000000, .until = 2000000000};
+	struct authority *a = NULL;
+	struct state *s = NULL;
+	enum domain d = armed;
+	struct scene fresh;
+	int r;
+
+	armed = NOBODY;
+	snprintf(fresh.dir, sizeof(fresh.dir), "/tmp/vitaled-sim.XXXXXX");
+	assert_non_null(mkdtemp(fresh.dir));
+	assert_int_equal(authority_open(scene.dir, "simulated", &a), 0);
+	assert_int_equal(state_load(scene.dir, "cps3-gp", &s), 0);
+	armed = d;
+	r = authority_revoke(a, fresh.dir, buf_view(&s->signature_certificate), &times);
+	if (r == 0)
+		r = authority_revoke(
+			a, fresh.dir, buf_view(&s->authentication_certificate), &times);
+	armed = NOBODY;
+	scene_done(&fresh);
+	authority_free(a);
+	state_free(s);
+	return r;
+}
+
+static void a_list_is_written_whole_or_not(void **state)
+{
+	(void)state;
+	refuse_each(OURS, revoke_two);
+	refuse_each(OPENSSL, revoke_two);
 }
 
 /* Everything that a card computes, on keys that are there. */
@@ -514,6 +583,7 @@ int main(void)
 		cmocka_unit_test(a_card_is_built_whole_or_not),
 		cmocka_unit_test(an_authority_and_a_card_are_made_or_the_reason_is_told),
 		cmocka_unit_test(certificates_are_issued_whole_or_not),
+		cmocka_unit_test(a_list_is_written_whole_or_not),
 		cmocka_unit_test(computing_without_memory_is_told),
 		cmocka_unit_test(a_server_listens_or_not),
 	};

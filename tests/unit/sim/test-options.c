@@ -46,6 +46,24 @@ static void both_forms_are_understood(void **state)
 	assert_string_equal(o.job.profiles, "p");
 }
 
+static void readers_and_keypads_are_understood(void **state)
+{
+	static const char *const some[] = {"vitale-sim", "--socket", "r", "--state", "s",
+		"--readers", "2,1+1", "--keypad", "3", "--keypad", "0", "--slot3", "x", NULL};
+	static const char *const all[] = {"vitale-sim", "--socket", "r", "--state", "s",
+		"--keypad", "all", "--readers", "2,2,2,2", "--slot7", "y", NULL};
+	struct options o;
+
+	(void)state;
+	assert_int_equal(parse(some, &o), 0);
+	assert_string_equal(o.server.readers, "2,1+1");
+	assert_int_equal(o.server.keypads, 0x9);
+	assert_string_equal(o.slots[3], "x");
+	assert_int_equal(parse(all, &o), 0);
+	assert_int_equal(o.server.keypads, 0xFF);
+	assert_string_equal(o.slots[7], "y");
+}
+
 static void what_is_wrong_is_said(void **state)
 {
 	static const char *const rows[][8] = {
@@ -57,6 +75,11 @@ static void what_is_wrong_is_said(void **state)
 		{"vitale-sim", "--socket", "r", "--state", "s", "--ready-fd", ""},
 		{"vitale-sim", "--socket", "r", "--state", "s", "--ready-fd", "777"},
 		{"vitale-sim", "--socket", "r", "--state", "s", "--trace", "/nonexistent/t"},
+		{"vitale-sim", "--socket", "r", "--state", "s", "--slot2", "x"},
+		{"vitale-sim", "--socket", "r", "--state", "s", "--keypad", "2"},
+		{"vitale-sim", "--socket", "r", "--state", "s", "--keypad", "9"},
+		{"vitale-sim", "--socket", "r", "--state", "s", "--keypad", "some"},
+		{"vitale-sim", "--socket", "r", "--state", "s", "--readers", "3"},
 		{"vitale-sim", "--fly"},
 		{"vitale-sim", "personalise"},
 		{"vitale-sim", "personalise", "--out", "o"},
@@ -139,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_forms_are_understood),
+		cmocka_unit_test(readers_and_keypads_are_understood),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(help_and_version_are_printed),
 		cmocka_unit_test(personalising_reports_each_kind_of_trouble),

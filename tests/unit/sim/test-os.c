@@ -107,10 +107,10 @@ static void security_commands_refuse_with_the_right_words(void **state)
 		{"00A4040C0BD25000000256495441"
 		 "4C45",
 			0x9000},
-		{"002241A403840105", 0x6A88}, /* the key lies in the MF */
+		{"002241A403840105", 0x9000}, /* a global reference: in every DF */
 		{"002281B6128310"
 		 "4652564453494D524F4F543030303031",
-			0x6A88},
+			0x9000},
 	};
 
 	(void)state;

@@ -25,7 +25,7 @@ static struct scene scene;
 
 static int make(void **state)
 {
-	static const char *const names[] = {"cps3-gp", "cps4-gp", NULL};
+	static const char *const names[] = {"cps3-gp", "cps4-gp", "cps3-actua", NULL};
 
 	(void)state;
 	scene_make(&scene, names);
@@ -172,15 +172,98 @@ static void a_cps4_is_unblocked_in_two_steps(void **state)
 		play_send(&p, "0120000104"
 			      "39393939");
 	assert_int_equal(play_send(&p, "01200001"), 0x6983);
+	assert_int_equal(play_send(&p, "012C0381"), 0x6982); /* no PUK yet */
 	assert_int_equal(play_send(&p, "0120000208"
 				       "3132333435363738"),
 		0x9000);
+	assert_int_equal(play_send(&p, "0124018104"
+				       "31323334"),
+		0x6983); /* a new code does not unblock */
+	assert_int_equal(play_send(&p, "012C028104"
+				       "31323334"),
+		0x6A86); /* a CPS3's way */
 	assert_int_equal(play_send(&p, "012C0381"), 0x9000);
 	assert_int_equal(play_send(&p, "01200001"), 0x63C3); /* unblocked is not verified */
 	assert_int_equal(play_send(&p, "0124018104"
 				       "31323334"),
 		0x9000);
 	assert_int_equal(play_send(&p, "0120000104"
+				       "31323334"),
+		0x9000);
+	play_done(&p);
+}
+
+static void a_cps4_is_changed_in_two_steps(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_start(&p, &scene, "cps4-gp", 1);
+	assert_int_equal(play_send(&p, "01A4040C088025000001FF0100"), 0x9000);
+	assert_int_equal(play_send(&p, "0124000108"
+				       "3132333431313131"),
+		0x6A86); /* a CPS3's way: nothing is compared */
+	assert_int_equal(play_send(&p, "01200001"), 0x63C3);
+	assert_int_equal(play_send(&p, "0124010104"
+				       "31313131"),
+		0x6982);
+	assert_int_equal(play_send(&p, "0120000104"
+				       "31323334"),
+		0x9000);
+	assert_int_equal(play_send(&p, "0124010104"
+				       "3131313A"),
+		0x6A80);
+	assert_int_equal(play_send(&p, "0124010104"
+				       "31313131"),
+		0x9000);
+	play_done(&p);
+	play_start(&p, &scene, "cps4-gp", 1);
+	assert_int_equal(play_send(&p, "01A4040C088025000001FF0100"), 0x9000);
+	assert_int_equal(play_send(&p, "0120000104"
+				       "31323334"),
+		0x63C2);
+	assert_int_equal(play_send(&p, "0120000104"
+				       "31313131"),
+		0x9000);
+	assert_int_equal(play_send(&p, "0124010104"
+				       "31323334"),
+		0x9000);
+	play_done(&p);
+}
+
+/* The unblocking code has ten tries; each costs one of its hundred uses, right or wrong. */
+static void a_puk_has_ten_tries_and_a_hundred_uses(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_start(&p, &scene, "cps3-actua", 0);
+	for (unsigned left = 9;; left--) {
+		assert_int_equal(play_send(&p, NOPUK), 0x63C0 | left);
+		if (left == 0)
+			break;
+	}
+	assert_int_equal(play_send(&p, PUK), 0x6983);
+	assert_int_equal(play_send(&p, "0020000200"), 0x6983);
+	assert_int_equal(p.card->state->puk.uses, 90);
+	play_done(&p);
+	play_start(&p, &scene, "cps3-actua", 0);
+	assert_int_equal(play_send(&p, PUK), 0x6983);  /* after a restart too */
+	assert_int_equal(play_send(&p, GOOD), 0x9000); /* the PIN does not need it */
+	play_done(&p);
+}
+
+static void a_cps3_changes_with_the_puk_by_unblocking_only(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_start(&p, &scene, "cps3-gp", 0);
+	assert_int_equal(play_send(&p, PUK), 0x9000);
+	assert_int_equal(play_send(&p, "0024010104"
+				       "31323334"),
+		0x6982);
+	assert_int_equal(play_send(&p, "002C020104"
 				       "31323334"),
 		0x9000);
 	play_done(&p);
@@ -216,10 +299,17 @@ static void what_cannot_be_counted_is_not_compared(void **state)
 	assert_false(p.card->rights.pin);
 	p.card->rights.pin = true;
 	assert_int_equal(play_send(&p, "0024010104"
-				       "31323334"),
+				       "34333231"),
 		0x6581);
+	assert_string_equal(p.card->state->pin.value, "1234"); /* not changed in memory alone */
 	p.card->rights.puk = true;
+	p.card->state->pin.tries = 1;
 	assert_int_equal(play_send(&p, "002C0301"), 0x6581);
+	assert_int_equal(p.card->state->pin.tries, 1);
+	assert_int_equal(play_send(&p, "002C020104"
+				       "34333231"),
+		0x6581);
+	assert_string_equal(p.card->state->pin.value, "1234");
 	play_done(&p);
 }
 
@@ -248,6 +338,9 @@ int main(void)
 		cmocka_unit_test(a_blocked_pin_opens_with_the_puk_only),
 		cmocka_unit_test(changing_asks_for_the_old_pin),
 		cmocka_unit_test(a_cps4_is_unblocked_in_two_steps),
+		cmocka_unit_test(a_cps4_is_changed_in_two_steps),
+		cmocka_unit_test(a_puk_has_ten_tries_and_a_hundred_uses),
+		cmocka_unit_test(a_cps3_changes_with_the_puk_by_unblocking_only),
 		cmocka_unit_test(a_puk_wears_out),
 		cmocka_unit_test(what_cannot_be_counted_is_not_compared),
 		cmocka_unit_test(the_state_file_is_private),

@@ -2,7 +2,6 @@
 /* drivers/sim/server.h, control.c, reader-port.c and the IFD handler: the simulator in a process of
  * its own, seen through both of its sockets, and through the functions that pcscd calls. */
 #include <errno.h>
-#include <ifdhandler.h>
 #include <poll.h>
 #include <reader.h>
 #include <signal.h>
@@ -16,47 +15,16 @@
 #include "base/hex.h"
 #include "drivers/sim/reader-link.h"
 #include "drivers/sim/server.h"
-#include "tests/unit/sim/scene.h"
+#include "tests/unit/sim/process.h"
 
 static struct scene scene;
-static char reader_path[128], control_path[128];
-static pid_t simulator;
-
-static _Noreturn void play_simulator(bool clocked)
-{
-	struct server_options o = {.reader_socket = reader_path,
-		.control_socket = control_path,
-		.state_dir = scene.dir,
-		.clocked = clocked};
-	struct server *s = NULL;
-	int r;
-
-	r = server_new(&o, &s);
-	if (r == 0)
-		r = slot_insert(&s->slots[0], "vitale-family");
-	if (r == 0)
-		r = server_run(s);
-	server_free(s);
-	exit(r ? 1 : 0);
-}
+static struct process simulator;
 
 static void start_simulator(bool clocked)
 {
-	unlink(control_path);
-	simulator = fork();
-	assert_true(simulator >= 0);
-	if (simulator == 0)
-		play_simulator(clocked);
-	while (access(control_path, F_OK) < 0)
-		poll(NULL, 0, 5);
-}
+	static const char *const cards[] = {"vitale-family", NULL};
 
-static void end_simulator(void)
-{
-	int status = 0;
-
-	assert_int_equal(waitpid(simulator, &status, 0), simulator);
-	assert_int_equal(status, 0);
+	process_start(&simulator, &scene, (struct server_options){.clocked = clocked}, cards);
 }
 
 static int make(void **state)
@@ -65,147 +33,153 @@ static int make(void **state)
 
 	(void)state;
 	scene_make(&scene, names);
-	snprintf(reader_path, sizeof(reader_path), "%s/reader", scene.dir);
-	snprintf(control_path, sizeof(control_path), "%s/control", scene.dir);
 	start_simulator(false);
 	return 0;
 }
 
-static int connect_to(const char *path, int type)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-
-	snprintf(a.sun_path, sizeof(a.sun_path), "%.100s", path);
-	for (int tries = 0; connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0; tries++) {
-		assert_true(tries < 400);
-		poll(NULL, 0, 5);
-	}
-	return fd;
-}
-
-/* Send @line to a control connection and take one answer line into a static text. */
-static const char *ask(int fd, const char *line)
-{
-	static char answer[8192];
-	size_t n = 0;
-
-	assert_int_equal(send(fd, line, strlen(line), MSG_NOSIGNAL), strlen(line));
-	while (n + 1 < sizeof(answer)) {
-		if (recv(fd, answer + n, 1, 0) != 1 || answer[n] == '\n')
-			break;
-		n++;
-	}
-	answer[n] = '\0';
-	return answer;
-}
-
 static const char *control(const char *line)
 {
-	int fd = connect_to(control_path, SOCK_STREAM);
-	const char *answer = ask(fd, line);
-
-	close(fd);
-	return answer;
+	return process_control(&simulator, line);
 }
 
 static int unmake(void **state)
 {
 	(void)state;
 	assert_string_equal(control("quit\n"), "ok");
-	end_simulator();
+	process_end(&simulator);
 	scene_done(&scene);
 	return 0;
 }
 
+static const struct {
+	const char *line, *answer;
+} dialogue[] = {
+	{"list\n", "ok 0=vitale-family 1=-"},
+	{"insert 1 cps4-gp\n", "ok"},
+	{"insert 1 cps4-gp\n", "error a card is in"},
+	{"insert 1 nobody\n", "error a card is in"},
+	{"replace 1 nobody\n", "error no such card or file"},
+	{"insert 1\n", "error usage: insert SLOT NAME"},
+	{"insert 2 cps4-gp\n", "error usage: insert SLOT NAME"},
+	{"insert x cps4-gp\n", "error usage: insert SLOT NAME"},
+	{"replace 1 cps4-gp\n", "ok"},
+	{"list\n", "ok 0=vitale-family 1=cps4-gp"},
+	{"counters 1\n", "ok pin 3 puk 10 100"},
+	{"counters 0\n", "error no card with codes is in"},
+	{"count 0\n", "ok 0 0 0"},
+	{"count-reset 0\n", "ok"},
+	{"tear 0 x\n", "error a number of commands is needed"},
+	{"tear 0 0\n", "error a number of commands is needed"},
+	{"tear 0 5 more\n", "error usage: tear SLOT N"},
+	{"tear-insert 0 5 ../x\n", "error no such card or file"},
+	{"tear-insert 0 5 vitale-single\n", "ok"},
+	{"mute 0 maybe\n", "error on or off"},
+	{"mute 0 on\n", "ok"},
+	{"mute 0 off\n", "ok"},
+	{"mute-atr 0 on\n", "ok"},
+	{"hang 0 on\n", "ok"},
+	{"hang 0 off\n", "ok"},
+	{"yes 0 on\n", "ok"},
+	{"loop61 0\n", "ok"},
+	{"loop61 0 off\n", "ok"},
+	{"loop61 0 perhaps\n", "error on or off"},
+	{"record 0 off\n", "ok"},
+	{"record 0 /nonexistent/x\n", "error failed"},
+	{"replay 0 /nonexistent/x\n", "error no such card or file"},
+	{"truncate 0 3\n", "ok"},
+	{"truncate 0 off\n", "ok"},
+	{"truncate 0 -1\n", "error a number of bytes is needed, or off"},
+	{"overlong 0 70000\n", "error a number of bytes up to 65000 is needed, or off"},
+	{"overlong 0 4\n", "ok"},
+	{"overlong 0 off\n", "ok"},
+	{"delay 0 x\n", "error a number of milliseconds is needed"},
+	{"delay 0 7\n", "ok"},
+	{"delay 0 1234567890\n", "error a number of milliseconds is needed"},
+	{"faults 0\n", "ok mute-atr yes delay=7 tear=5"},
+	{"normal 0\n", "ok"},
+	{"faults 0\n", "ok none"},
+	{"loop6c 0\n", "ok"},
+	{"loop6c 0 off\n", "ok"},
+	{"procedure 0 two\n", "error one, sw1, empty or off"},
+	{"procedure 0 one\n", "ok"},
+	{"procedure 0 off\n", "ok"},
+	{"glitch 0 x\n", "error a number of power-ups is needed, or off"},
+	{"glitch 0 2\n", "ok"},
+	{"stuck 0 x\n", "error a number of seconds is needed, or off"},
+	{"stuck 0 2\n", "ok"},
+	{"garbage 0 x\n", "error a seed is needed, or off"},
+	{"garbage 0 7\n", "ok"},
+	{"flip 0 x\n", "error a number of answers is needed, or off"},
+	{"flip 0 1 x\n", "error a number of bits is needed"},
+	{"flip 0 3 9\n", "ok"},
+	{"wtx 0 on\n", "ok"},
+	{"faults 0\n", "ok wtx garbage stuck=2 glitch=2 flip=3"},
+	{"normal 0\n", "ok"},
+	{"tear-insert 0 5 vitale-single x\n", "error a number of milliseconds is needed"},
+	{"swap 0 vitale-single loud\n", "error seen, quiet or live"},
+	{"swap 0 nobody\n", "error no such card or file"},
+	{"swap 0 vitale-family seen\n", "ok"},
+	{"upside-down 0 nobody\n", "error no such card or file"},
+	{"upside-down 0 vitale-family\n", "ok"},
+	{"faults 0\n", "ok upside-down"},
+	{"replace 0 vitale-family\n", "ok"},
+	{"unplug 1\n", "error usage: unplug READER [N]"},
+	{"plug x\n", "error usage: plug READER"},
+	{"readers\n", "ok 0=0:2:plugged"},
+	{"keypad 0\n", "error no keypad"},
+	{"\n", "error unknown command"},
+	{"fly 0\n", "error unknown command"},
+	{"a b c d e f\n", "error unknown command"},
+	{"list now\n", "error usage: list"},
+	{"remove 1\r\n", "ok"},
+	{"remove 1\n", "ok"},
+};
+
 static void control_answers_every_command(void **state)
 {
-	static const struct {
-		const char *line, *answer;
-	} rows[] = {
-		{"list\n", "ok 0=vitale-family 1=-"},
-		{"insert 1 cps4-gp\n", "ok"},
-		{"insert 1 cps4-gp\n", "error a card is in"},
-		{"insert 1 nobody\n", "error a card is in"},
-		{"replace 1 nobody\n", "error no such card or file"},
-		{"insert 1\n", "error usage: insert SLOT NAME"},
-		{"insert 2 cps4-gp\n", "error usage: insert SLOT NAME"},
-		{"insert x cps4-gp\n", "error usage: insert SLOT NAME"},
-		{"replace 1 cps4-gp\n", "ok"},
-		{"list\n", "ok 0=vitale-family 1=cps4-gp"},
-		{"counters 1\n", "ok pin 3 puk 10 100"},
-		{"counters 0\n", "error no card with codes is in"},
-		{"count 0\n", "ok 0 0"},
-		{"count-reset 0\n", "ok"},
-		{"tear 0 x\n", "error a number of commands is needed"},
-		{"tear 0 0\n", "error a number of commands is needed"},
-		{"tear 0 5 more\n", "error usage: tear SLOT N"},
-		{"tear-insert 0 5 ../x\n", "error no such card or file"},
-		{"tear-insert 0 5 vitale-single\n", "ok"},
-		{"mute 0 maybe\n", "error on or off"},
-		{"mute 0 on\n", "ok"},
-		{"mute 0 off\n", "ok"},
-		{"mute-atr 0 on\n", "ok"},
-		{"hang 0 on\n", "ok"},
-		{"hang 0 off\n", "ok"},
-		{"yes 0 on\n", "ok"},
-		{"loop61 0\n", "ok"},
-		{"loop61 0 off\n", "ok"},
-		{"loop61 0 perhaps\n", "error on or off"},
-		{"record 0 off\n", "ok"},
-		{"record 0 /nonexistent/x\n", "error failed"},
-		{"replay 0 /nonexistent/x\n", "error no such card or file"},
-		{"truncate 0 3\n", "ok"},
-		{"truncate 0 off\n", "ok"},
-		{"truncate 0 -1\n", "error a number of bytes is needed, or off"},
-		{"overlong 0 70000\n", "error a number of bytes up to 65000 is needed, or off"},
-		{"overlong 0 4\n", "ok"},
-		{"overlong 0 off\n", "ok"},
-		{"delay 0 x\n", "error a number of milliseconds is needed"},
-		{"delay 0 7\n", "ok"},
-		{"delay 0 1234567890\n", "error a number of milliseconds is needed"},
-		{"normal 0\n", "ok"},
-		{"\n", "error unknown command"},
-		{"fly 0\n", "error unknown command"},
-		{"a b c d e f\n", "error unknown command"},
-		{"list now\n", "error usage: list"},
-		{"remove 1\r\n", "ok"},
-		{"remove 1\n", "ok"},
-	};
-
 	int one, two;
 
 	(void)state;
-	one = connect_to(control_path, SOCK_STREAM);
-	two = connect_to(control_path, SOCK_STREAM);
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *answer = ask(i % 2 ? one : two, rows[i].line);
+	one = process_connect(simulator.control, SOCK_STREAM);
+	two = process_connect(simulator.control, SOCK_STREAM);
+	for (size_t i = 0; i < ARRAY_LEN(dialogue); i++) {
+		const char *answer = process_ask(i % 2 ? one : two, dialogue[i].line);
 
-		if (strcmp(answer, rows[i].answer) != 0)
-			fail_msg("%s -> %s", rows[i].line, answer);
+		if (strcmp(answer, dialogue[i].answer) != 0)
+			fail_msg("%s -> %s", dialogue[i].line, answer);
 	}
 	close(one);
 	close(two);
 }
 
+static void control_tells_its_commands(void **state)
+{
+	const char *help = control("help\n");
+
+	(void)state;
+	assert_non_null(strstr(help, "ok insert SLOT NAME; remove SLOT; "));
+	assert_non_null(strstr(help, "; unplug READER [N]; "));
+	assert_non_null(strstr(help, "; quit"));
+}
+
 static void control_takes_lines_in_pieces_and_in_heaps(void **state)
 {
 	char line[1200], rest[64] = {0};
-	int fd = connect_to(control_path, SOCK_STREAM);
+	int fd = process_connect(simulator.control, SOCK_STREAM);
 
 	(void)state;
 	assert_int_equal(send(fd, "li", 2, 0), 2);
 	poll(NULL, 0, 20);
-	assert_string_equal(ask(fd, "st\nlist\n"), "ok 0=vitale-family 1=-");
+	assert_string_equal(process_ask(fd, "st\nlist\n"), "ok 0=vitale-family 1=-");
 	assert_true(recv(fd, rest, 23, MSG_WAITALL) == 23);
 	assert_string_equal(rest, "ok 0=vitale-family 1=-\n");
 	memset(line, 'x', sizeof(line));
 	line[sizeof(line) - 2] = '\n';
 	line[sizeof(line) - 1] = '\0';
-	assert_string_equal(ask(fd, line), "error too long");
+	assert_string_equal(process_ask(fd, line), "error too long");
 	close(fd);
 	/* who sends no end of line at all is hung up */
-	fd = connect_to(control_path, SOCK_STREAM);
+	fd = process_connect(simulator.control, SOCK_STREAM);
 	for (int i = 0; i < 8; i++)
 		if (send(fd, line, sizeof(line) - 2, MSG_NOSIGNAL) < 0)
 			break;
@@ -227,14 +201,14 @@ static void strange_datagrams_are_hung_up(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		int fd = connect_to(reader_path, SOCK_SEQPACKET);
+		int fd = process_connect(simulator.reader, SOCK_SEQPACKET);
 
 		assert_int_equal(send(fd, rows[i].bytes, rows[i].len, 0), rows[i].len);
 		assert_int_equal(recv(fd, answer, sizeof(answer), 0), 0);
 		close(fd);
 	}
 	for (int i = 0; i < 2; i++) {
-		int fd = connect_to(reader_path, SOCK_SEQPACKET);
+		int fd = process_connect(simulator.reader, SOCK_SEQPACKET);
 
 		if (i == 0) {
 			send(fd, big, sizeof(big), 0);
@@ -251,7 +225,7 @@ static void strange_datagrams_are_hung_up(void **state)
 static void presence_can_be_asked(void **state)
 {
 	uint8_t answer[16];
-	int fd = connect_to(reader_path, SOCK_SEQPACKET);
+	int fd = process_connect(simulator.reader, SOCK_SEQPACKET);
 
 	(void)state;
 	assert_int_equal(send(fd, "\x06\x01", 2, 0), 2);
@@ -267,7 +241,7 @@ static void too_many_peers_are_turned_away(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-		fds[i] = connect_to(control_path, SOCK_STREAM);
+		fds[i] = process_connect(simulator.control, SOCK_STREAM);
 	assert_int_equal(recv(fds[ARRAY_LEN(fds) - 1], &byte, 1, 0), 0);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
@@ -276,38 +250,10 @@ static void too_many_peers_are_turned_away(void **state)
 
 /* -- what pcscd does ------------------------------------------------------------------------------ */
 
-typedef RESPONSECODE (*poll_fn)(DWORD, int);
-
-static poll_fn poll_function(DWORD lun)
-{
-	poll_fn f = NULL;
-	DWORD len = sizeof(f);
-
-	assert_int_equal(
-		IFDHGetCapabilities(lun, TAG_IFD_POLLING_THREAD_WITH_TIMEOUT, &len, (PUCHAR)&f),
-		IFD_SUCCESS);
-	return f;
-}
-
-static RESPONSECODE ifd_send(DWORD lun, const char *hex, const char *want)
-{
-	_cleanup_(buf_done) struct buf c = BUF_NULL(512);
-	SCARD_IO_HEADER pci = {0};
-	UCHAR rx[300];
-	DWORD len = sizeof(rx);
-	RESPONSECODE code;
-
-	assert_int_equal(hex_decode(&c, view_str(hex)), 0);
-	code = IFDHTransmitToICC(lun, pci, c.data, c.len, rx, &len, &pci);
-	if (code == IFD_SUCCESS)
-		assert_view_hex(view_of(rx, len), want);
-	return code;
-}
-
 static void open_reader(void)
 {
 	for (DWORD slot = 0; slot < 2; slot++)
-		assert_int_equal(IFDHCreateChannelByName(slot, reader_path), IFD_SUCCESS);
+		assert_int_equal(IFDHCreateChannelByName(slot, simulator.reader), IFD_SUCCESS);
 }
 
 static void close_reader(void)
@@ -410,7 +356,7 @@ static void channels_that_are_not_ours_are_refused(void **state)
 	assert_int_equal(IFDHTransmitToICC(0, pci, bytes, 5, bytes, &len, NULL),
 		IFD_COMMUNICATION_ERROR);
 	open_reader();
-	assert_int_equal(IFDHCreateChannelByName(0, reader_path), IFD_COMMUNICATION_ERROR);
+	assert_int_equal(IFDHCreateChannelByName(0, simulator.reader), IFD_COMMUNICATION_ERROR);
 	close_reader();
 }
 
@@ -421,7 +367,7 @@ static void a_replaced_card_is_seen_leaving_and_coming(void **state)
 
 	(void)state;
 	open_reader();
-	wait = poll_function(1);
+	wait = ifd_poll(1);
 	assert_int_equal(wait(1, 1), IFD_SUCCESS); /* nothing happened */
 	control("insert 1 cps4-gp\n");
 	before = clock_monotonic();
@@ -468,19 +414,6 @@ static void faults_reach_the_handler(void **state)
 	close_reader();
 }
 
-/* A child sends the command that frees us while we wait in the handler. */
-static void free_by(const char *line)
-{
-	pid_t child = fork();
-
-	assert_true(child >= 0);
-	if (child == 0) {
-		poll(NULL, 0, 100);
-		control(line);
-		_exit(0);
-	}
-}
-
 static void one_who_waits_is_freed_by_removal_or_release(void **state)
 {
 	UCHAR atr[MAX_ATR_SIZE];
@@ -491,13 +424,12 @@ static void one_who_waits_is_freed_by_removal_or_release(void **state)
 	control("insert 1 vitale-single\n");
 	assert_int_equal(IFDHPowerICC(1, IFD_POWER_UP, atr, &len), IFD_SUCCESS);
 	control("hang 1 on\n");
-	free_by("hang 1 off\n");
+	process_free_by(&simulator, "hang 1 off\n");
 	assert_int_equal(ifd_send(1, "00A4000C023F00", ""), IFD_COMMUNICATION_ERROR);
 	control("hang 1 on\n");
-	free_by("remove 1\n");
+	process_free_by(&simulator, "remove 1\n");
 	assert_int_equal(ifd_send(1, "00A4000C023F00", ""), IFD_ICC_NOT_PRESENT);
-	while (waitpid(-1, NULL, WNOHANG) > 0) {
-	}
+	process_reap();
 	control("normal 1\n");
 	close_reader();
 }
@@ -510,10 +442,10 @@ static void the_handler_outlives_the_simulator(void **state)
 
 	(void)state;
 	open_reader();
-	wait = poll_function(0);
+	wait = ifd_poll(0);
 	assert_int_equal(IFDHPowerICC(0, IFD_POWER_UP, atr, &len), IFD_SUCCESS);
 	assert_string_equal(control("quit\n"), "ok");
-	end_simulator();
+	process_end(&simulator);
 	assert_int_equal(wait(0, 5000), IFD_SUCCESS);
 	assert_int_equal(IFDHICCPresence(0), IFD_ICC_NOT_PRESENT);
 	assert_int_equal(ifd_send(0, "00A4000C023F00", ""), IFD_COMMUNICATION_ERROR);
@@ -560,6 +492,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_answers_every_command),
+		cmocka_unit_test(control_tells_its_commands),
 		cmocka_unit_test(control_takes_lines_in_pieces_and_in_heaps),
 		cmocka_unit_test(strange_datagrams_are_hung_up),
 		cmocka_unit_test(presence_can_be_asked),

@@ -336,6 +336,110 @@ static void the_trace_has_one_line_a_command(void **state)
 	stop(&b);
 }
 
+static void a_swap_may_be_seen_quiet_or_live(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b, "vitale-family", false);
+	assert_int_equal(slot_swap(&b.slot, "vitale-single", SLOT_SWAP_SEEN), 0);
+	assert_string_equal(b.changes, "+-+");
+	assert_int_equal(sends(&b, "00A4000C023F00"), SLOT_UNPOWERED);
+	assert_int_equal(slot_power(&b.slot), 0);
+	assert_int_equal(slot_swap(&b.slot, "cps4-gp", SLOT_SWAP_LIVE), 0);
+	assert_string_equal(b.slot.name, "cps4-gp");
+	assert_bench(&b, "01A4040C088025000001FF0100", "9000");
+	assert_bench(&b, "012000010431323334", "9000");
+	assert_int_equal(slot_swap(&b.slot, "cps4-gp", SLOT_SWAP_LIVE), 0);
+	assert_bench(&b, "01A4040C088025000001FF0100", "9000");
+	assert_bench(&b, "0120000100", "63C3"); /* the same card anew has no rights */
+	assert_int_equal(slot_swap(&b.slot, "cps4-gp", SLOT_SWAP_QUIET), 0);
+	assert_int_equal(sends(&b, "00A4000C023F00"), SLOT_UNPOWERED);
+	assert_int_equal(
+		slot_swap(&b.slot, "cps4-gp", SLOT_SWAP_LIVE), 0); /* no power to keep */
+	assert_int_equal(sends(&b, "00A4000C023F00"), SLOT_UNPOWERED);
+	assert_string_equal(b.changes, "+-+");
+	assert_int_equal(slot_swap(&b.slot, "nobody", SLOT_SWAP_QUIET), SLOT_ABSENT);
+	assert_string_equal(b.changes, "+-+-");
+	assert_int_equal(
+		slot_swap(&b.slot, "cps4-gp", SLOT_SWAP_QUIET), 0); /* into an empty one */
+	assert_string_equal(b.changes, "+-+-+");
+	stop(&b);
+}
+
+static void a_card_upside_down_is_mute_until_it_is_taken_out(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b, NULL, false);
+	assert_int_equal(slot_insert(&b.slot, "vitale-family"), 0);
+	b.slot.faults.upside_down = true;
+	b.slot.faults.glitch = 1;
+	assert_int_equal(slot_power(&b.slot), SLOT_MUTE);
+	assert_int_equal(slot_power(&b.slot), SLOT_MUTE);
+	slot_remove(&b.slot);
+	assert_int_equal(slot_insert(&b.slot, "vitale-family"), 0);
+	assert_int_equal(slot_power(&b.slot), 0);
+	stop(&b);
+}
+
+static void a_bounced_card_waits_for_its_time(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b, "vitale-family", false);
+	assert_int_equal(slot_bounce(&b.slot, 1000000), 0);
+	assert_string_equal(b.changes, "+-");
+	assert_string_equal(b.slot.back, "vitale-family");
+	assert_int_equal(slot_bounce(&b.slot, 1000000), SLOT_NO_CARD);
+	assert_int_equal(slot_come_back(&b.slot), 0);
+	assert_string_equal(b.changes, "+-+");
+	assert_string_equal(b.slot.back, "");
+	assert_int_equal(slot_bounce(&b.slot, 1000000), 0);
+	slot_remove(&b.slot); /* somebody else's hand is quicker */
+	assert_string_equal(b.slot.back, "");
+	stop(&b);
+}
+
+static void a_stuck_command_delays_itself_alone_and_wtx_all(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	start(&b, "vitale-family", false);
+	b.slot.faults = (struct slot_faults){.stuck_us = 5000000, .delay_us = 7};
+	assert_bench(&b, "00A4000C023F00", "9000");
+	assert_int_equal(b.delay, 5000007);
+	assert_bench(&b, "00A4000C023F00", "9000");
+	assert_int_equal(b.delay, 7);
+	b.slot.faults = (struct slot_faults){.wtx = true};
+	assert_int_equal(sends(&b, "00A4000C023F00"), SLOT_WTX);
+	assert_view_hex(buf_view(&b.answer), "9000"); /* what it will be */
+	b.slot.faults = (struct slot_faults){.mute = true};
+	assert_int_equal(sends(&b, "00A4000C023F00"), SLOT_MUTE);
+	assert_int_equal(b.delay, 892800);
+	b.slot.faults = (struct slot_faults){.hang = true};
+	assert_int_equal(sends(&b, "00A4000C023F00"), SLOT_HANG);
+	stop(&b);
+}
+
+static void the_time_on_the_link_is_counted_with_and_without_clock(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	for (int clocked = 0; clocked < 2; clocked++) {
+		start(&b, "vitale-family", clocked);
+		assert_bench(&b, "00A4000C023F00", "9000");
+		assert_bench(&b, "00A4000C023F00", "9000");
+		assert_int_equal(b.slot.link_us, 2 * 10 * 279);
+		assert_int_equal(b.delay, clocked ? 10 * 279 : 0);
+		stop(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +454,11 @@ int main(void)
 		cmocka_unit_test(a_recorded_dialogue_is_replayed_in_order),
 		cmocka_unit_test(transcripts_that_are_none_are_refused),
 		cmocka_unit_test(the_trace_has_one_line_a_command),
+		cmocka_unit_test(a_swap_may_be_seen_quiet_or_live),
+		cmocka_unit_test(a_card_upside_down_is_mute_until_it_is_taken_out),
+		cmocka_unit_test(a_bounced_card_waits_for_its_time),
+		cmocka_unit_test(a_stuck_command_delays_itself_alone_and_wtx_all),
+		cmocka_unit_test(the_time_on_the_link_is_counted_with_and_without_clock),
 	};
 
 	return cmocka_run_group_tests(tests, make, unmake);

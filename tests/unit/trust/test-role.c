@@ -96,7 +96,10 @@ static void a_certificate_matches_the_serial_of_its_card(void **state)
 			'V', 0x0a, false},
 		{"80250000011234567"
 		 "8ff",
-			'P', 0x00, false}, /* a patient's role */
+			'P', CVC_ROLE_PATIENT, false},
+		{"12345678", 'P', CVC_ROLE_ROOT, false},
+		{"12345678", 'P', CVC_ROLE_STAFF, true},
+		{"12345678", 'V', CVC_ROLE_STAFF, false},
 		{"80250000011234567"
 		 "9ff",
 			'P', 0x0a, false},

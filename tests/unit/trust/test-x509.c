@@ -65,7 +65,7 @@ static void a_card_without_a_name_is_read(void **state)
 	static const struct forged_extension few[] = {
 		{"1.2.250.1.71.1.2.2", "020102", false},
 		{"1.2.250.1.71.1.2.3", "0c03782f31", false},
-		{"1.2.250.1.71.1.2.5", "040182", false},
+		{"1.2.250.1.71.1.2.5", "040180", false},
 		{NULL, NULL, false},
 	};
 	struct forged_x509 f = pki_doctor();
@@ -85,6 +85,73 @@ static void a_card_without_a_name_is_read(void **state)
 	assert_int_equal(p.card_type, 2);
 	assert_int_equal(p.profession, 0);
 	assert_string_equal(p.card_number, "x/1");
+}
+
+/* What trust_x509() reads of a card with these extensions besides category and number. */
+static struct trust_person read_with(const struct forged_extension *own, size_t n)
+{
+	struct forged_extension all[8] = {
+		{"1.2.250.1.71.1.2.3", "0c03782f31", false},
+		{"1.2.250.1.71.1.2.5", "040180", false},
+	};
+	struct forged_x509 f = pki_doctor();
+	struct trust_person p;
+
+	assert_true(n <= 5);
+	for (size_t i = 0; i < n; i++)
+		all[2 + i] = own[i];
+	f.surname = NULL;
+	f.given = NULL;
+	f.extensions = all;
+	assert_int_equal(pki_judge_at(&f, NOW, true, &p), 0);
+	return p;
+}
+
+static void every_member_of_the_family_is_read(void **state)
+{
+	static const struct {
+		struct forged_extension own[3];
+		uint8_t type, profession, future, responsibility, role;
+	} cases[] = {
+		/* a director: CDE, head of the structure */
+		{{{"1.2.250.1.71.1.2.2", "020102", false},
+			 {"1.2.250.1.71.1.2.12", "020101", false}},
+			2, 0, 0, 1, CVC_ROLE_STAFF},
+		/* a deputy, in the other form of a byte */
+		{{{"1.2.250.1.71.1.2.2", "020102", false},
+			 {"1.2.250.1.71.1.2.12", "040102", false}},
+			2, 0, 0, 2, CVC_ROLE_STAFF},
+		/* an agent of a health-insurance fund: CPA */
+		{{{"1.2.250.1.71.1.2.2", "020103", false}}, 3, 0, 0, 0, CVC_ROLE_STAFF},
+		/* a student of medicine: CPF */
+		{{{"1.2.250.1.71.1.2.2", "020101", false},
+			 {"1.2.250.1.71.1.2.8", "02010a", false}},
+			1, 0, 10, 0, CVC_ROLE_STAFF},
+		/* an employed nurse on a CPE */
+		{{{"1.2.250.1.71.1.2.2", "020102", false},
+			 {"1.2.250.1.71.1.2.7", "02013c", false}},
+			2, 60, 0, 0, 60},
+		/* no type: CPX */
+		{{{"1.2.250.1.71.1.2.7", "02010a", false}}, TRUST_CARD_TYPE_NONE, 10, 0, 0, 10},
+		/* a type that no table knows, and forms that nobody has seen: not guessed */
+		{{{"1.2.250.1.71.1.2.2", "020107", false},
+			 {"1.2.250.1.71.1.2.8", "13023130", false},
+			 {"1.2.250.1.71.1.2.12", "0402ffff", false}},
+			7, 0, 0, 0, CVC_ROLE_STAFF},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct trust_person p = read_with(cases[i].own, ARRAY_LEN(cases[i].own));
+
+		assert_int_equal(p.card_type, cases[i].type);
+		assert_int_equal(p.category, 0x80);
+		assert_int_equal(p.profession, cases[i].profession);
+		assert_int_equal(p.future_profession, cases[i].future);
+		assert_int_equal(p.responsibility, cases[i].responsibility);
+		assert_int_equal(trust_role(&p), cases[i].role);
+		assert_string_equal(p.surname, "");
+	}
 }
 
 static void an_expired_card_is_known_all_the_same(void **state)
@@ -272,7 +339,7 @@ static void extensions_are_read_by_the_letter(void **state)
 		const char *hex;
 		int outcome;
 	} cases[] = {
-		{"1.2.250.1.71.1.2.2", NULL, TRUST_MALFORMED}, /* required */
+		{"1.2.250.1.71.1.2.2", NULL, 0}, /* an old card */
 		{"1.2.250.1.71.1.2.2", "020103", 0},
 		{"1.2.250.1.71.1.2.2", "02020080", 0},
 		{"1.2.250.1.71.1.2.2", "020200ff", 0},
@@ -286,10 +353,16 @@ static void extensions_are_read_by_the_letter(void **state)
 		{"1.2.250.1.71.1.2.2", "02010300", TRUST_MALFORMED}, /* more after it */
 		{"1.2.250.1.71.1.2.2", "", TRUST_MALFORMED},
 		{"1.2.250.1.71.1.2.5", NULL, TRUST_MALFORMED},
-		{"1.2.250.1.71.1.2.5", "0401ff", 0},
+		{"1.2.250.1.71.1.2.5", "040100", 0},
+		{"1.2.250.1.71.1.2.5", "040182", TRUST_MALFORMED}, /* a security module */
+		{"1.2.250.1.71.1.2.5", "040183", TRUST_MALFORMED}, /* a software certificate */
+		{"1.2.250.1.71.1.2.5", "040102", TRUST_MALFORMED},
+		{"1.2.250.1.71.1.2.5", "040103", TRUST_MALFORMED},
+		{"1.2.250.1.71.1.2.5", "0401ff", TRUST_MALFORMED},
 		{"1.2.250.1.71.1.2.5", "04020080", TRUST_MALFORMED},
 		{"1.2.250.1.71.1.2.5", "020100", TRUST_MALFORMED},
-		{"1.2.250.1.71.1.2.7", NULL, 0}, /* optional */
+		{"1.2.250.1.71.1.2.7", NULL, 0},     /* optional */
+		{"1.2.250.1.71.1.2.7", "020163", 0}, /* in no table */
 		{"1.2.250.1.71.1.2.7", "0400", TRUST_MALFORMED},
 		{"1.2.250.1.71.1.2.3", NULL, TRUST_MALFORMED},
 		{"1.2.250.1.71.1.2.3", "1300", TRUST_MALFORMED},
@@ -419,6 +492,7 @@ int main(void)
 		cmocka_unit_test(a_professional_is_read_with_a_multi_valued_name),
 		cmocka_unit_test(the_sha256_is_that_of_the_der),
 		cmocka_unit_test(a_card_without_a_name_is_read),
+		cmocka_unit_test(every_member_of_the_family_is_read),
 		cmocka_unit_test(an_expired_card_is_known_all_the_same),
 		cmocka_unit_test(a_stranger_and_a_forger_are_told_apart),
 		cmocka_unit_test(the_nature_is_that_of_the_anchor),

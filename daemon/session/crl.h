@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The folder of revocation lists ([paths] crl, /var/lib/vitaled/crl): every *.crl and *.pem in it is
+ * read by vitaled-crl, at the start and when the folder changes, and put into struct trust
+ * (daemon/trust/revocation.h). Lists are handed in by the administrator; nothing is fetched. Without
+ * a list, or without the folder, the state of a certificate is unknown.
+ */
+#include "daemon/config.h"
+#include "daemon/session/child.h"
+
+struct crls;
+
+/** crls_new() - reading begins when the loop runs.
+ *  @changed: after each reading that had news: ask trust_revocation() and crls_state() again. It
+ *  must not free the struct crls. Return: 0 or a fault. */
+int crls_new(sd_event *ev, const struct config *config, struct trust *t,
+	void (*changed)(void *user), void *user, struct crls **ret) _must_check_;
+struct crls *crls_free(struct crls *c); /* takes NULL */
+
+/** crls_reading() - whether a reading is under way or due, so that findings may be about to change. */
+bool crls_reading(const struct crls *c);
+
+/* One finding for Diagnose. Texts are UTF-8, borrowed during the call; NULL: does not apply. */
+struct crl_finding {
+	const char *name;      /* crl-missing, crl-expired, crl-rejected, crl-failed */
+	const char *nature;    /* missing, expired: word of the anchor's nature */
+	const char *authority; /* missing, expired: its CN */
+	const char *file;      /* rejected: without the folder */
+	const char *reason;    /* rejected, failed: one of the words in crl.c */
+};
+
+typedef void (*crl_found_fn)(void *user, const struct crl_finding *f);
+
+/** crls_state() - what is wrong now, nothing when all is well.
+ *  crl-missing: no list of an authority that issues cards; crl-expired: all of its lists are past
+ *  nextUpdate; crl-rejected: a file that was not taken; crl-failed: the folder, or all of it, could
+ *  not be looked at (unreadable, too-many, fault). */
+void crls_state(const struct crls *c, uint64_t now, crl_found_fn found, void *user);

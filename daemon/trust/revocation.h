@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * The revocation lists handed in, as vitaled-crl has read and verified them: per authority (and
+ * distribution point) a sorted table of serial numbers. Bounded by LIMIT_CRL_FILES and
+ * LIMIT_CRL_ENTRIES in all. A list that was taken stays until a newer one or the end of the service:
+ * what once was known to be revoked is not forgotten because a file went away.
+ */
+#include "daemon/trust/issuer.h"
+#include "daemon/trust/trust.h"
+
+#define REVOCATION_POINT 256U /* bytes of a distribution point's URI and its NUL */
+
+struct revocation; /* a list that is being filled, or held by struct trust */
+
+struct revocation_head {
+	uint8_t issuer[ISSUER_ID];
+	uint64_t this_update; /* wall clock, microseconds */
+	uint64_t next_update; /* 0: the list does not say, and never tells GOOD */
+	bool numbered;
+	uint8_t number[ISSUER_SERIAL]; /* CRL number */
+	char point
+		[REVOCATION_POINT]; /* it is for certificates that name this one; "": for all */
+	uint32_t count;		    /* serial numbers that follow */
+};
+
+enum revocation_outcome {
+	REVOCATION_OLDER = 1, /* than the one that is held: by CRL number or thisUpdate */
+	REVOCATION_EARLY,     /* thisUpdate lies in the future: not taken yet */
+	REVOCATION_FULL,      /* one of the limits */
+	REVOCATION_STRANGER,  /* no anchor is this authority */
+	REVOCATION_BROKEN,    /* unsorted, doubled, more or fewer numbers than announced */
+};
+
+/** revocation_authorities() - the DER of every X.509 anchor, one after the other: whose signature
+ *  on a list is believed. Return: 0 or a fault. */
+int revocation_authorities(const struct trust *t, struct buf *out) _must_check_;
+
+/** revocation_begin() - a new, empty list that the caller fills.
+ *  Return: 0, a fault, OLDER, EARLY, FULL or STRANGER. */
+int revocation_begin(const struct trust *t, const struct revocation_head *head, uint64_t now,
+	struct revocation **ret) _must_check_;
+/** revocation_add() - more numbers, ISSUER_SERIAL bytes each, strictly ascending over all calls.
+ *  Return: 0 or BROKEN. */
+int revocation_add(struct revocation *l, struct view serials) _must_check_;
+bool revocation_complete(const struct revocation *l); /* as many as announced */
+/** revocation_put() - @l (stolen in any case) from now on answers for its authority.
+ *  Return: 0, a fault, OLDER, FULL or BROKEN (not complete). */
+int revocation_put(struct trust *t, struct revocation *l) _must_check_;
+struct revocation *revocation_free(struct revocation *l); /* takes NULL */
+
+enum revocation_lists {
+	REVOCATION_LISTS_NONE = 0,
+	REVOCATION_LISTS_EXPIRED, /* all are past their nextUpdate */
+	REVOCATION_LISTS_CURRENT,
+};
+
+struct revocation_state {
+	enum nature nature;
+	const char *authority; /* CN, else the whole name; borrowed during the call */
+	enum revocation_lists lists;
+};
+
+typedef void (*revocation_state_fn)(void *user, const struct revocation_state *s);
+
+/** revocation_each() - every anchor that issues cards: one that no other anchor of its nature was
+ *  issued by. Return: 0 or a fault. */
+int revocation_each(const struct trust *t, uint64_t now, revocation_state_fn found,
+	void *user) _must_check_;

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Faults of the physical world on one pair of readers while another session works on a second pair:
+each ends in its named reason, in its time, and leaves neither process nor descriptor."""
+import os
+import threading
+import time
+
+import pytest
+
+from bed import wait_for
+from conftest import card_at, nothing_behind, pids, shown
+from test_consultation import add
+
+PAIRS = "".join(f"[pair {name}]\nprofessional-reader = Vitale Sim 0{n} 00\npatient-reader = Vitale Sim 0{n} 01\n"
+                for n, name in enumerate(("counter", "office")))
+CARDS = ("cps4-gp", "vitale-family", "cps3-nurse", "vitale-single")
+REMOVED = ("professional-card-removed", "patient-card-removed")
+
+
+class Office:
+    """Somebody whose dossier is open at the other pair of readers, and who works in it all the time."""
+
+    def __init__(self, actor, session):
+        self.actor, self.session, self.calls, self.slowest, self.over = actor, session, 0, 0.0, False
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self):
+        while not self.over:
+            before = time.monotonic()
+            self.actor.call("List", {"a{sv}": {}}, path=self.session, interface="Dossier")
+            self.slowest = max(self.slowest, time.monotonic() - before)
+            self.calls += 1
+            time.sleep(0.02)
+
+    def undisturbed(self):
+        self.over = True
+        self.thread.join()
+        assert self.calls > 0 and self.actor.state(self.session) == "unlocked"
+        assert self.slowest < 1.5, self.slowest
+
+
+class World:
+    def __init__(self, bed, people):
+        self.bed = bed
+        self.app, self.agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+        other = people.actor(bed, "vdother")
+        for name in ("00 00", "00 01", "01 00", "01 01"):
+            card_at(self.app, name)
+        session = other.open(intent=["consult", "feed", "create"], pair="office")
+        other.until(session, "unlocked")
+        other.call("Create", {"a{sv}": {}}, path=session, interface="Dossier")
+        add(other, session)
+        self.quiet()
+        self.descriptors = descriptors()
+        self.office = Office(other, session)
+
+    def quiet(self):
+        """What runs while the office works: its two cards and its dossier, besides the usual."""
+        wait_for(lambda: (len(pids("vitaled-card")), len(pids("vitaled-dossier"))) in ((4, 1), (5, 1)), 10)
+
+    def open(self, **options):
+        return self.app.open(intent=["create"], pair="counter", **options)
+
+    def unlock(self):
+        session = self.open()
+        self.app.until(session, "unlocked")
+        return session
+
+    def leaves_nothing(self):
+        """No process and no descriptor more than before; the office did not notice."""
+        self.office.undisturbed()
+        self.app.call("Release", path=self.session, interface="Session")
+        for slot in (0, 1):
+            self.bed.sim(f"normal {slot}")
+            self.bed.sim(f"remove {slot}")
+        wait_for(lambda: (len(pids("vitaled-card")), len(pids("vitaled-dossier"))) == (4, 1), 10)
+        wait_for(lambda: descriptors() <= self.descriptors, 10)
+
+
+def descriptors():
+    """Those of the broker."""
+    broker, = pids("vitaled")
+    return len(os.listdir(f"/proc/{broker}/fd"))
+
+
+@pytest.fixture
+def world(make_bed, people):
+    return World(make_bed(*CARDS, readers="2,2", hotplug=True, config=PAIRS), people)
+
+
+@pytest.fixture
+def told(capsys, request):
+    """told(seconds): print how long it took; nothing is asserted about it."""
+    def tell(before):
+        with capsys.disabled():
+            print(f"\n{request.node.name}: {time.monotonic() - before:.2f} s", end="")
+    return tell
+
+
+def fails(world, told, reasons, before_open=None):
+    before = time.monotonic()
+    world.session = world.open()
+    if before_open:
+        before_open()
+    state, reason = world.app.ended(world.session, seconds=60)
+    told(before)
+    assert (state, reason) in [("failed", r) for r in reasons], (state, reason)
+    world.leaves_nothing()
+
+
+# -- cards that do not behave --------------------------------------------------------------------------------
+
+BROKEN = ("card-broken",)
+ODD = ("card-broken", "card-unknown", "not-trusted", "proof-failed", "card-removed", *REMOVED)
+FAULTS = [
+    ("mute {slot} on", BROKEN), ("loop61 {slot}", BROKEN), ("loop6c {slot}", BROKEN),
+    ("overlong {slot} 1", ODD), ("overlong {slot} 300", BROKEN), ("overlong {slot} 60000", BROKEN),
+    ("truncate {slot} 1", BROKEN), ("procedure {slot} one", BROKEN), ("procedure {slot} sw1", BROKEN),
+    ("procedure {slot} empty", BROKEN), ("garbage {slot} 7", ODD), ("wtx {slot} on", BROKEN),
+    ("stuck {slot} 900", BROKEN), ("hang {slot} on", BROKEN), ("yes {slot} on", ODD),
+]
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+@pytest.mark.parametrize("fault,reasons", FAULTS, ids=["-".join(f.split()[::2] if len(f.split()) > 2 else f.split()[:1])
+                                                        for f, _ in FAULTS])
+def test_a_card_that_does_not_behave_is_named(world, told, slot, fault, reasons):
+    world.bed.sim(fault.format(slot=slot))
+    fails(world, told, reasons)
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_one_false_bit_in_the_nth_answer_unlocks_nothing_wrong(world, told, slot, nth):
+    """Either the fault is found and named, or it met nothing that matters."""
+    world.bed.sim(f"flip {slot} {nth} {nth * 37}")
+    before = time.monotonic()
+    world.session = world.open()
+    state, reason = world.app.until(world.session, "unlocked", "failed", "refused", "locked", seconds=60)
+    told(before)
+    if state == "unlocked":
+        who = world.app.call("GetPatient", path=world.session, interface="Session")
+        assert who["birth-date"].startswith("19") and len(who.get("nir", "1" * 15)) == 15
+    else:
+        assert (state, reason) in [("failed", r) for r in (*ODD, "card-expired", "nature-mixed", "pin-blocked",
+                                                           "pin-wrong", "card-unsupported", "proof-too-weak")] + \
+            [("refused", "no-own-identity"), ("refused", "role-forbidden"), ("refused", "forbidden-sector"),
+             ("failed", "cancelled")]
+    assert world.bed.sim("counters 0").startswith("pin 3 ")  # one VERIFY, with the right PIN
+    world.leaves_nothing()
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_quiet_swap_is_found_before_anything_is_released(world, told, slot):
+    """The reader saw nothing: no event, and the next command reaches another card."""
+    world.agent.answers(consent=["never"])
+    world.session = world.open()
+    world.app.until(world.session, "waiting-for-consent")
+    world.bed.sim(f"swap {slot} {('cps4-pharmacist', 'vitale-nineteen')[slot]} live")
+    before = time.monotonic()
+    world.agent.answers(consent=["given"])
+    world.app.call("Lock", path=world.session, interface="Session")
+    world.agent.answers(consent=["given"])
+    again = world.open()
+    world.app.call("Release", path=world.session, interface="Session")
+    world.session = again
+    state, reason = world.app.until(again, "unlocked", "failed", "refused", "locked")
+    told(before)
+    if state == "unlocked":
+        call = ("GetProfessional", "GetPatient")[slot]
+        assert world.app.call(call, path=again, interface="Session")["surname"] == ("PETIT", "NOM")[slot]
+    else:
+        assert reason in (*REMOVED, "proof-failed", "card-broken", "not-trusted")
+    world.leaves_nothing()
+
+
+@pytest.mark.parametrize("how", ["quiet", "live"])
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_card_swapped_unseen_while_consent_is_asked_signs_nothing(world, told, slot, how):
+    world.agent.answers(consent=[{"later": 700, "answer": "given"}])
+    world.session = world.open()
+    world.app.until(world.session, "waiting-for-consent")
+    world.bed.sim(f"swap {slot} {('cps4-pharmacist', 'vitale-nineteen')[slot]} {how}")
+    before = time.monotonic()
+    assert world.app.ended(world.session) in [("failed", r) for r in (*REMOVED, "proof-failed", "card-broken")]
+    told(before)
+    world.leaves_nothing()
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+@pytest.mark.parametrize("ms", [1, 30, 120, 300])
+def test_a_card_that_bounces_locks(world, told, slot, ms):
+    world.session = world.unlock()
+    before = time.monotonic()
+    world.bed.sim(f"bounce {slot} {ms}")
+    assert world.app.ended(world.session) in [("locked", REMOVED[slot]), ("locked", "card-replaced")]
+    told(before)
+    wait_for(lambda: world.bed.sim("list").split()[slot] == f"{slot}={CARDS[slot]}")
+    world.app.call("Release", path=world.session, interface="Session")
+    world.session = world.unlock()  # it is in again
+    world.leaves_nothing()
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_card_upside_down_is_mute_until_it_is_turned(world, told, slot):
+    world.bed.sim(f"upside-down {slot} {CARDS[slot]}")
+    name = f"00 0{slot}"
+    path = card_at(world.app, name)
+    assert shown(world.app, "Card")[path]["Kind"] == "mute"
+    before = time.monotonic()
+    world.session = world.open()
+    assert world.app.ended(world.session) == ("failed", "card-broken")
+    told(before)
+    world.app.call("Release", path=world.session, interface="Session")
+    world.bed.sim(f"replace {slot} {CARDS[slot]}")
+    world.session = world.unlock()
+    world.leaves_nothing()
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+@pytest.mark.parametrize("glitches", [1, 2])
+def test_a_glitch_at_power_up_is_tried_again(world, told, slot, glitches):
+    world.bed.sim(f"remove {slot}")
+    wait_for(lambda: len(shown(world.app, "Card")) == 3)
+    world.bed.sim(f"glitch {slot} {glitches}")
+    before = time.monotonic()
+    world.bed.sim(f"insert {slot} {CARDS[slot]}")
+    world.session = world.unlock()
+    told(before)
+    world.leaves_nothing()
+
+
+# -- a reader that hangs --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("fault", ["wtx 1 on", "stuck 1 900", "hang 1 on"])
+def test_a_stuck_card_in_an_unlocked_session_ends_when_it_is_used(world, told, fault):
+    world.session = world.unlock()
+    world.bed.sim(fault)
+    before = time.monotonic()
+    ident = world.app.start("GetPatient", path=world.session, interface="Session")
+    assert world.app.ended(world.session) == ("locked", "card-broken")
+    told(before)
+    with pytest.raises(Exception):
+        world.app.answer(ident)
+    world.leaves_nothing()
+
+
+# -- a reader that leaves -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("step", ["waiting-for-pin", "waiting-for-consent", "unlocked"])
+def test_an_unplugged_reader_ends_its_sessions_only(world, told, step):
+    if step != "unlocked":
+        world.agent.answers(**{step.removeprefix("waiting-for-"): ["never"]})
+    world.session = world.open()
+    world.app.until(world.session, step)
+    before = time.monotonic()
+    world.bed.sim("unplug 0")
+    state, reason = world.app.ended(world.session)
+    told(before)
+    assert state == ("locked" if step == "unlocked" else "failed") and reason in REMOVED
+    wait_for(lambda: len(shown(world.app, "Reader")) == 2)
+    assert world.app.ended(world.open())[1] == "no-reader"
+    world.bed.sim("plug 0")
+    wait_for(lambda: len(shown(world.app, "Reader")) == 4)
+    world.agent.answers(pin=["1234"], consent=["given"])
+    world.app.call("Release", path=world.session, interface="Session")
+    world.session = world.unlock()
+    world.leaves_nothing()
+
+
+def test_a_reader_unplugged_in_the_nth_command_is_named(world, told, nth):
+    world.bed.sim(f"unplug 0 {nth}")
+    before = time.monotonic()
+    world.session = world.open()
+    state, reason = world.app.until(world.session, "unlocked", "failed", "locked", seconds=30)
+    told(before)
+    if state != "unlocked":
+        assert (state, reason) in [("failed", r) for r in (*REMOVED, "no-reader", "card-broken")]
+    world.bed.sim("normal 0")
+    if "0=0:2:unplugged" in world.bed.sim("readers"):
+        world.bed.sim("plug 0")
+    wait_for(lambda: len(shown(world.app, "Reader")) == 4)
+    world.leaves_nothing()
+
+
+@pytest.mark.parametrize("step", ["waiting-for-pin", "waiting-for-choice", "unlocked"])
+def test_pcscd_killed_and_restarted(make_bed, people, told, step):
+    """kill -9 under two sessions: both end, and both begin anew when it is back."""
+    bed = make_bed(*CARDS, readers="2,2", config=PAIRS)
+    hold = {"waiting-for-pin": {"pin": ["never"]}, "waiting-for-choice": {"choice_beneficiary": ["never"]}}
+    app, agent = people(bed, **({"choice_beneficiary": [0], "choice_structure": [0]} | hold.get(step, {})))
+    other = people.actor(bed, "vdother")
+    session = app.open(intent=["create"], pair="counter")
+    app.until(session, step)
+    apart = None
+    if step == "unlocked":
+        apart = other.open(intent=["create"], pair="office")
+        other.until(apart, step)
+    before = time.monotonic()
+    bed.processes["pcscd"].kill()
+    state, reason = app.ended(session)
+    assert state == ("locked" if step == "unlocked" else "failed")
+    assert reason in ("no-reader-service", *REMOVED)
+    told(before)
+    if apart:
+        assert other.ended(apart)[0] == "locked"
+    nothing_behind(bed, spares=0)
+    bed.end("pcscd")
+    bed.start_pcscd()
+    agent.answers(pin=["1234"], choice_beneficiary=[0])
+    wait_for(lambda: app.get("/org/vitaled1", "Manager", "ReaderService") == "running", 15)
+    for actor, pair in ((app, "counter"), (other, "office")):
+        session = actor.open(intent=["create"], pair=pair)
+        actor.until(session, "unlocked")
