@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bed import wait_for
-from conftest import card_at, nothing_behind, pids, shown
+from conftest import card_at, nothing_behind, pids, profiles, shown
 from test_consultation import add
 
 PAIRS = "".join(f"[pair {name}]\nprofessional-reader = Vitale Sim 0{n} 00\npatient-reader = Vitale Sim 0{n} 01\n"
@@ -168,7 +168,8 @@ def test_a_quiet_swap_is_found_before_anything_is_released(world, told, slot):
     told(before)
     if state == "unlocked":
         call = ("GetProfessional", "GetPatient")[slot]
-        assert world.app.call(call, path=again, interface="Session")["surname"] == ("PETIT", "NOM")[slot]
+        names = (profiles()["cps4-pharmacist"]["professional"], profiles()["vitale-nineteen"]["people"][0])
+        assert world.app.call(call, path=again, interface="Session")["surname"] == names[slot]["surname"]
     else:
         assert reason in (*REMOVED, "proof-failed", "card-broken", "not-trusted")
     world.leaves_nothing()
