@@ -531,7 +531,8 @@ void dossier_lock(struct dossiers *ds, struct session *s)
 {
 	struct dossier *d = session_dossier(s);
 
-	(void)ds; /* it knows the room itself */
+	/* one that nobody took; a session that is on its way starts its own */
+	ds->spare = child_free(ds->spare);
 	if (!d) {
 		return;
 	}

@@ -113,7 +113,8 @@ static void judge_person(struct view person)
 	assert(tlv_find(person, LINK_TAG_SURNAME, &t) == 0);
 	assert(tlv_find(person, LINK_TAG_GIVEN, &t) == 0);
 	assert(tlv_find(person, LINK_TAG_BIRTH, &t) == 0);
-	assert(vitale_digits(t.value, VITALE_DATE_DIGITS));
+	assert(vitale_digits(t.value, VITALE_DATE_DIGITS) ||
+		vitale_digits(t.value, VITALE_SHORT_DATE_DIGITS));
 	if (tlv_find(person, LINK_TAG_NIR, &t) == 0) {
 		assert(nir_valid(t.value));
 	}

@@ -33,7 +33,8 @@ static void check_person(struct view person)
 	assert(tlv_find(person, LINK_TAG_GIVEN, &t) == 0);
 	check_text(t.value);
 	assert(tlv_find(person, LINK_TAG_BIRTH, &t) == 0);
-	assert(vitale_digits(t.value, VITALE_DATE_DIGITS));
+	assert(vitale_digits(t.value, VITALE_DATE_DIGITS) ||
+		vitale_digits(t.value, VITALE_SHORT_DATE_DIGITS));
 	assert(tlv_find(person, LINK_TAG_NIR, &t) != 0 || nir_valid(t.value));
 }
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bed import wait_for
-from conftest import card_at, nothing_behind, pids, profiles, shown
+from conftest import card_at, is_empty, nothing_behind, pids, profiles, running, shown
 from test_consultation import add
 
 PAIRS = "".join(f"[pair {name}]\nprofessional-reader = Vitale Sim 0{n} 00\npatient-reader = Vitale Sim 0{n} 01\n"
@@ -79,9 +79,10 @@ class World:
 
 
 def descriptors():
-    """Those of the broker."""
+    """Those of the broker, without the two that it has for a process that waits for a dossier."""
     broker, = pids("vitaled")
-    return len(os.listdir(f"/proc/{broker}/fd"))
+    waiting = [pid for pid, comm in running() if comm == "vitaled-dossier" and is_empty(pid)]
+    return len(os.listdir(f"/proc/{broker}/fd")) - 2 * len(waiting)
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_a_quiet_swap_is_found_before_anything_is_released(world, told, slot):
     world.agent.answers(consent=["never"])
     world.session = world.open()
     world.app.until(world.session, "waiting-for-consent")
-    world.bed.sim(f"swap {slot} {('cps4-pharmacist', 'vitale-nineteen')[slot]} live")
+    world.bed.sim(f"swap {slot} {('cps4-pharmacist', 'vitale-corsica')[slot]} live")
     before = time.monotonic()
     world.agent.answers(consent=["given"])
     world.app.call("Lock", path=world.session, interface="Session")
@@ -168,7 +169,7 @@ def test_a_quiet_swap_is_found_before_anything_is_released(world, told, slot):
     told(before)
     if state == "unlocked":
         call = ("GetProfessional", "GetPatient")[slot]
-        names = (profiles()["cps4-pharmacist"]["professional"], profiles()["vitale-nineteen"]["people"][0])
+        names = (profiles()["cps4-pharmacist"]["professional"], profiles()["vitale-corsica"]["people"][0])
         assert world.app.call(call, path=again, interface="Session")["surname"] == names[slot]["surname"]
     else:
         assert reason in (*REMOVED, "proof-failed", "card-broken", "not-trusted")
@@ -181,7 +182,7 @@ def test_a_card_swapped_unseen_while_consent_is_asked_signs_nothing(world, told,
     world.agent.answers(consent=[{"later": 700, "answer": "given"}])
     world.session = world.open()
     world.app.until(world.session, "waiting-for-consent")
-    world.bed.sim(f"swap {slot} {('cps4-pharmacist', 'vitale-nineteen')[slot]} {how}")
+    world.bed.sim(f"swap {slot} {('cps4-pharmacist', 'vitale-corsica')[slot]} {how}")
     before = time.monotonic()
     assert world.app.ended(world.session) in [("failed", r) for r in (*REMOVED, "proof-failed", "card-broken")]
     told(before)
@@ -279,6 +280,7 @@ def test_a_reader_unplugged_in_the_nth_command_is_named(world, told, nth):
         assert (state, reason) in [("failed", r) for r in (*REMOVED, "no-reader", "card-broken")]
     world.bed.sim("normal 0")
     if "0=0:2:unplugged" in world.bed.sim("readers"):
+        wait_for(lambda: len(shown(world.app, "Reader")) == 2)  # pcscd takes a second to drop both slots
         world.bed.sim("plug 0")
     wait_for(lambda: len(shown(world.app, "Reader")) == 4)
     world.leaves_nothing()
