@@ -141,9 +141,9 @@ def test_a_vitale_offers_exactly_its_people(desk, name):
         session, state = meet(app, intent=["create"])
         if len(people) > 1:
             assert state == "waiting-for-choice", app.get(session, "Session", "Reason")
+            asked = desk.agent.event("choice", session=session, kind="beneficiary")["choices"]
             offered = app.call("GetBeneficiaries", path=session, interface="Session")
-            assert offered == [public(p) for p in people]
-            assert desk.agent.event("choice", session=session, kind="beneficiary")["choices"] == offered
+            assert offered == [public(p) for p in people] == asked
             app.call("Choose", {"u": index}, path=session, interface="Session")
         end = app.until(session, "unlocked", "refused")
         if index in others:
