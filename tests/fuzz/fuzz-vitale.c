@@ -2,10 +2,13 @@
 /*
  * Fuzzing of the records of a Vitale (drivers/card/vitale/{records,nir}.c): the identities, the
  * numbers and the periods. First byte: what the rest is; of both lists of people the identities
- * come first, in one object FF49 of their own. The body that comes out is what link-ops.h says.
+ * come first, in one object of their own. The body that comes out is what link-ops.h says. With bit
+ * 7 the rest is what a card of a made-up generation answers (script_new_answers() of reader.h) when
+ * its files are looked for in all their places.
  */
 #include <assert.h>
 
+#include "base/clock.h"
 #include "base/tlv.h"
 #include "drivers/card/vitale/vitale.h"
 
@@ -108,6 +111,75 @@ static void nir(struct view number)
 	assert(fits == 1);
 }
 
+/* -- places ---------------------------------------------------------------------------------------- */
+
+/* Every file lacks one of the places that the Vitale 2's have. */
+static const struct vitale_generation made_up = {
+	.driver = {VITALE_FUNCTIONS, .generation = "made-up"},
+	.application = {.data = (const uint8_t *)"APPLI", .len = 5},
+	.root = {.data = (const uint8_t *)"ROOT", .len = 4},
+	.files =
+		{
+			[VITALE_IDENTITIES] = {.df = CARD_DF_ROOT,
+				.fid = 0x2F82,
+				.name = "IDENTITE",
+				.tag = 0x65,
+				.several = true},
+			[VITALE_NUMBERS] = {.df = CARD_DF_APPLICATION,
+				.sfi = 2,
+				.name = "NIR     ",
+				.tag = 0x65,
+				.several = true},
+			[VITALE_SERIAL] =
+				{.df = CARD_DF_ROOT, .sfi = 4, .fid = 0x2F02, .tag = 0x5A},
+			[VITALE_CVC] = {.df = CARD_DF_ROOT, .tag = 0x7F21},
+			[VITALE_VALIDITY] = {.df = CARD_DF_APPLICATION,
+				.name = "VALIDITE",
+				.tag = 0x66},
+			[VITALE_COVERAGE] = {.df = CARD_DF_APPLICATION,
+				.sfi = 4,
+				.tag = 0xA6,
+				.several = true,
+				.guarded = true},
+			[VITALE_POINTERS] = {.df = CARD_DF_APPLICATION, .sfi = 1, .tag = 0xE0},
+		},
+};
+
+static void check_file(enum vitale_file_id id, struct view file)
+{
+	struct reader r = reader_of(file);
+	struct tlv t;
+
+	assert(file.len <= ISO7816_FILE_MAX);
+	if (!made_up.files[id].several) {
+		assert(tlv_next(&r, &t) == 0 && r.left == 0 && t.tag == made_up.files[id].tag);
+	}
+}
+
+static void places(struct view answers)
+{
+	struct transport *t = NULL;
+	struct card c;
+
+	assert(script_new_answers(answers, VIEW_NULL, TRANSPORT_T0, &t) == 0);
+	assert(card_init(&c, t) == 0);
+	c.driver = &made_up.driver;
+	apdu_begin(&c.apdu, clock_monotonic() + 10 * USEC_PER_SEC);
+	for (unsigned id = 0; id < VITALE_FILES; id++) {
+		_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
+		int r = vitale_read(&c, (enum vitale_file_id)id, &file);
+
+		assert(r >= 0);
+		if (r == CARD_DONE) {
+			check_file((enum vitale_file_id)id, buf_view(&file));
+		} else if (id == VITALE_CVC) {
+			assert(r == CARD_ABSENT); /* it has no place at all */
+		}
+	}
+	card_done(&c);
+	transport_free(t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = reader_of(view_of(data, size));
@@ -115,6 +187,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct view rest = reader_rest(&r);
 	struct tlv identities;
 
+	if (what & 0x80) {
+		places(rest);
+		return 0;
+	}
 	switch (what % 4) {
 	case 0:
 		people(rest, VIEW_NULL);
