@@ -101,7 +101,7 @@ static void block_free(uint8_t *data, size_t cap)
 
 static size_t next_cap(const struct buf *b, size_t need)
 {
-	size_t cap = b->cap <= SIZE_MAX / 4 ? b->cap * 2 : b->cap;
+	size_t cap = b->cap * 2; /* no block is longer than PTRDIFF_MAX */
 
 	if (cap < FIRST_CAP) {
 		cap = FIRST_CAP;
@@ -142,12 +142,12 @@ static bool reserve(struct buf *b, size_t extra)
 }
 
 /* Growth frees the old block: what is put must not lie inside it. */
-static bool inside(const struct buf *b, const void *data)
+static void check_outside(const struct buf *b, const void *data)
 {
 	uintptr_t at = (uintptr_t)data;
 	uintptr_t from = (uintptr_t)b->data;
 
-	return b->data && at >= from && at - from <= b->cap;
+	assert(data && (!b->data || at < from || at > from + b->cap));
 }
 
 void buf_done(struct buf *b)
@@ -230,7 +230,7 @@ void buf_insert(struct buf *b, size_t at, const void *data, size_t len)
 	if (len == 0) {
 		return;
 	}
-	assert(data && !inside(b, data));
+	check_outside(b, data);
 	if (!reserve(b, len)) {
 		return;
 	}

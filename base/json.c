@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * JSON. Before jansson sees a foreign byte one scan without recursion refuses what would make it
- * recurse deeply, and reals, and NUL; what jansson frees is wiped (json_setup). The canonical form
+ * recurse deeply, and reals, and NUL; a lack of memory inside it stops it before it trips over that;
+ * what it frees is wiped (json_setup). The canonical form
  * is written by a walk with a stack of its own. Descriptors from outside are believed only when
  * they are memfds that nobody can change any more, and are read by pread: their offset, shared
  * with the other side, is neither used nor moved.
@@ -23,6 +24,8 @@
 #define MAX_TEXT                                                                               \
 	(16U * 1024 * 1024) /* *invented*: more than any text of ours, far below memory */
 
+#define SPARE_MORE 1024U /* a token's buffer is twice its text at most, and 16 bytes at least */
+
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
@@ -41,11 +44,26 @@ static void fd_done(int *fd)
 /* jansson does not tell a lack of memory from an error of the text: what we gave it does. */
 static _Thread_local bool memory_ran_out;
 
+/* Its lexer (2.14, lex_save()) goes on when the buffer of a token cannot grow, and then reads behind
+ * it. Therefore the first allocation that fails while it parses gets this block, which is as large
+ * as that buffer can become, and after that the text ends (next_byte). */
+static _Thread_local struct {
+	void *data;
+	size_t size;
+} spare;
+
 static void *noting_malloc(size_t size)
 {
 	void *data = malloc(size);
 
-	memory_ran_out = memory_ran_out || !data;
+	if (!data) {
+		memory_ran_out = true;
+		if (size <= spare.size) {
+			data = spare.data;
+			spare.data = NULL;
+			spare.size = 0;
+		}
+	}
 	return data;
 }
 
@@ -138,23 +156,50 @@ static bool scan_passes(struct view text)
 	return true;
 }
 
+/* jansson's source: one byte at a time, so that none of them is on its way when memory runs out. */
+static size_t next_byte(void *to, size_t room, void *user)
+{
+	struct reader *r = user;
+	uint8_t c;
+
+	if (memory_ran_out || r->left == 0) {
+		return 0;
+	}
+	c = reader_u8(r);
+	bytes_copy(to, room, &c, sizeof(c));
+	return sizeof(c);
+}
+
 int json_parse(struct view text, json_t **ret)
 {
+	struct reader r = reader_of(text);
 	json_error_t error;
 	json_t *j;
 
 	if (text.len == 0 || text.len > MAX_TEXT || !scan_passes(text)) {
 		return JSON_INVALID;
 	}
-	memory_ran_out = false;
-	j = json_loadb((const char *)text.data, text.len,
-		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	if (j) {
-		*ret = j;
-		return 0;
+	spare.size = 2 * text.len + SPARE_MORE;
+	spare.data = calloc(1, spare.size);
+	if (!spare.data) {
+		spare.size = 0;
+		return fault(-ENOMEM);
 	}
+	memory_ran_out = false;
+	j = json_load_callback(next_byte, &r, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	free(spare.data);
+	spare.data = NULL;
+	spare.size = 0;
 	wipe(&error, sizeof(error)); /* it quotes the text */
-	return memory_ran_out ? fault(-ENOMEM) : JSON_INVALID;
+	if (memory_ran_out) {
+		json_decref(j); /* the text ended too early */
+		return fault(-ENOMEM);
+	}
+	if (!j) {
+		return JSON_INVALID;
+	}
+	*ret = j;
+	return 0;
 }
 
 /* -- canonical form, RFC 8785 ---------------------------------------------------------------- */

@@ -23,7 +23,7 @@ enum link_tag {
 	LINK_TAG_ACTUA_TO = 0xCF,
 	LINK_TAG_SURNAME = 0xD0, /* UTF-8, padding removed */
 	LINK_TAG_GIVEN = 0xD1,
-	LINK_TAG_BIRTH = 0xD2, /* as stored: 8 digits, may be lunar */
+	LINK_TAG_BIRTH = 0xD2, /* as stored: 8 digits, or 6 without a century; may be lunar */
 	LINK_TAG_NIR = 0xD3,   /* 15 characters */
 	LINK_TAG_COUNTRY = 0xD4,
 	LINK_TAG_RANK = 0xD5, /* u8 */

@@ -214,19 +214,20 @@ int tlv_find_str(struct view in, uint32_t tag, char *ret, size_t size)
 
 /* -- building -------------------------------------------------------------------------------- */
 
-static bool tag_valid(uint32_t tag)
+static void check_tag(uint32_t tag)
 {
 	uint8_t bytes[] = {(uint8_t)(tag >> 16), (uint8_t)(tag >> 8), (uint8_t)tag};
 	struct view v = view_last(VIEW(bytes), tag > 0xFFFF ? 3 : tag > 0xFF ? 2 : 1);
 	struct reader r = reader_of(v);
 	uint32_t back = 0;
+	int taken = take_tag(&r, &back);
 
-	return tag <= MAX_LENGTH && take_tag(&r, &back) == 0 && r.left == 0 && back == tag;
+	assert(tag <= MAX_LENGTH && taken == 0 && r.left == 0 && back == tag);
 }
 
 static void put_tag(struct buf *b, uint32_t tag)
 {
-	assert(tag_valid(tag));
+	check_tag(tag);
 	if (tag > 0xFFFF) {
 		buf_put_u8(b, (uint8_t)(tag >> 16));
 	}

@@ -71,6 +71,7 @@ static void put_card(
 	const char *generation = json_get_str(card, "Generation");
 	json_int_t until = json_integer_value(json_object_get(card, "PinVerifiedUntil"));
 	const char *in = json_get_str(card, "Reader");
+	const char *advice = json_get_str(card, "Advice");
 
 	buf_printf(out, "%s %s: %s %s, %s %s%s%s\n", _("card"), conn_number(path),
 		message_kind(kind ? kind : ""), generation ? generation : "", _("reader"),
@@ -84,6 +85,9 @@ static void put_card(
 		buf_printf(out, "  %s %s\n", _("its PIN is verified until"), text);
 	} else {
 		buf_printf(out, "  %s\n", _("no verified PIN is kept for you"));
+	}
+	if (advice && advice[0] != '\0') {
+		buf_printf(out, "  %s [%s]\n", message_advice(advice), advice);
 	}
 }
 
@@ -165,6 +169,40 @@ static void say_tries(const struct ctl *ctl, const struct conn_failure *f)
 	}
 }
 
+static bool is_one_of(const char *name, const char *const *words, size_t n)
+{
+	const char *last = strrchr(name, '.');
+
+	for (size_t i = 0; last && i < n; i++) {
+		if (strcmp(last + 1, words[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What may have been done of a job that ended by @f: codes go to the card before its end is known,
+ * an unblocking in two commands or three (drivers/card/cps/pin.c). */
+static void say_doubt(const struct ctl *ctl, const struct conn_failure *f, bool change)
+{
+	static const char *const lost[] = {"CardRemoved", "CardBroken", "ChildFailed",
+		"NoReader", "NoReaderService", "NoReply", "Failed"};
+	static const char *const between[] = {"Cancelled", "Timeout", "PinRefused"};
+
+	if (change && is_one_of(f->name, lost, ARRAY_LEN(lost))) {
+		ctl_note(ctl, "%s",
+			_("If the codes had already gone to the card, it may have the new "
+			  "PIN."));
+	}
+	if (!change && (is_one_of(f->name, lost, ARRAY_LEN(lost)) ||
+			       is_one_of(f->name, between, ARRAY_LEN(between)))) {
+		ctl_note(ctl, "%s",
+			_("If the PUK had already gone to the card, one of its uses is spent, "
+			  "and the card may be unblocked: with the PIN that it had before (a "
+			  "CPS4), or with the new one."));
+	}
+}
+
 static enum ctl_exit run_job(struct ctl *ctl, const char *path, bool change)
 {
 	struct conn_failure f = {0};
@@ -180,6 +218,7 @@ static enum ctl_exit run_job(struct ctl *ctl, const char *path, bool change)
 		&f);
 	if (code != CTL_OK) {
 		say_tries(ctl, &f);
+		say_doubt(ctl, &f, change);
 		return code;
 	}
 	if (ctl->json) {

@@ -51,7 +51,8 @@ static void put_object(const char *path, const json_t *interfaces, struct buf *o
 			message_nature(text_of(card, "Nature")), _("reader"),
 			conn_number(text_of(card, "Reader")));
 		if (strcmp(text_of(card, "Advice"), "-") != 0) {
-			buf_printf(out, " [%s]", text_of(card, "Advice"));
+			buf_printf(out, "\n  %s [%s]", message_advice(text_of(card, "Advice")),
+				text_of(card, "Advice"));
 		}
 		buf_put_u8(out, '\n');
 	} else if (session) {

@@ -234,7 +234,7 @@ static int wait_reply(
 
 		extra.fd = feed ? feed->fd : -1;
 		r = conn_turn(c, &extra, extra.fd >= 0 ? 1 : 0, deadline);
-		if (r == 0 && extra.revents) {
+		if (r == 0 && feed && extra.revents) {
 			r = feed_some(feed);
 		}
 		if (r != 0) {

@@ -44,6 +44,7 @@ const char *message_state(const char *word);  /* Session.State */
 const char *message_proof(const char *word);  /* Session.Proof */
 const char *message_nature(const char *word); /* Card.Nature */
 const char *message_kind(const char *word);   /* Card.Kind */
+const char *message_advice(const char *word); /* Card.Advice */
 const char *message_act(const char *word);    /* acts of a consent */
 const char *message_inform(const char *what); /* Agent.Inform */
 const char *message_label(const char *name);  /* members of JSON objects: "birth-date" */

@@ -84,6 +84,27 @@ const char *message_kind(const char *word)
 	return look_up(words, ARRAY_LEN(words), word);
 }
 
+const char *message_advice(const char *word)
+{
+	static const struct word words[] = {
+		{"vitale-1",
+			N_("The first Vitale cannot be read: its holder asks for a new card.")},
+		{"cps2ter", N_("A CPS2ter cannot be used: its holder asks for a new card.")},
+		{"cps-contactless", N_("This is the card's contactless side: put it into a "
+				       "reader with contacts.")},
+		{"unknown-card",
+			N_("This card is neither a Vitale nor a professional's card.")},
+		{"card-busy", N_("Another program holds the card; it is tried again.")},
+		{"no-answer", N_("The card did not answer in time; it is tried again.")},
+		{"child-failed", N_("The program that reads the card stopped.")},
+		{"card-update-incomplete",
+			N_("An update of the card was not completed: update it again, else "
+			   "have it replaced.")},
+	};
+
+	return look_up(words, ARRAY_LEN(words), word);
+}
+
 const char *message_act(const char *word)
 {
 	static const struct word words[] = {

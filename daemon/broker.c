@@ -401,12 +401,21 @@ static void log_finding(void *user, const struct crl_finding *f)
 	}
 }
 
+static void on_list(void *user)
+{
+	struct broker *b = user;
+
+	sessions_lists_changed(b->sessions);
+}
+
 static void on_lists(void *user)
 {
 	struct broker *b = user;
 
 	crls_state(b->crls, clock_wall(), log_finding, NULL);
 }
+
+static const struct crls_ops crls_ops = {.taken = on_list, .changed = on_lists};
 
 /* What works on cards beside the sessions. */
 static int build_card_work(struct broker *b, sd_event *ev)
@@ -424,7 +433,7 @@ static int build_upper(struct broker *b, sd_event *ev)
 {
 	int r;
 
-	r = crls_new(ev, b->config, b->trust, on_lists, b, &b->crls);
+	r = crls_new(ev, b->config, b->trust, &crls_ops, b, &b->crls);
 	if (r < 0) {
 		return log_fault(r, "crls");
 	}

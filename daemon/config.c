@@ -9,6 +9,7 @@
  */
 #include "daemon/config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
@@ -49,8 +50,11 @@ static size_t covers(const char *pattern, const char *name)
 	if (strcmp(pattern, name) == 0) {
 		return SIZE_MAX;
 	}
-	return len > 0 && pattern[len - 1] == '*' && strncmp(pattern, name, len - 1) == 0 ? len
-											  : 0;
+	assert(len > 0); /* [reader ] is no reader's */
+	if (pattern[len - 1] != '*') {
+		return 0;
+	}
+	return strncmp(pattern, name, len - 1) == 0 ? len : 0;
 }
 
 const struct config_reader *config_reader(const struct config *c, const char *name)
@@ -300,14 +304,13 @@ static void section_begin(struct parse *parse, const char *at)
 	if (comment && comment < at + len) {
 		len = (size_t)(comment - at);
 	}
-	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t')) {
+	while (at[len - 1] == ' ' || at[len - 1] == '\t') { /* at[0] is the bracket */
 		len--;
 	}
 	section_end(parse);
 	parse->keyed = false;
-	if (len < 2 || at[len - 1] != ']' ||
-		view_copy_str(
-			view_of(at + 1, len - 2), parse->section, sizeof(parse->section)) < 0) {
+	if (at[len - 1] != ']' || view_copy_str(view_of(at + 1, len - 2), parse->section,
+					  sizeof(parse->section)) < 0) {
 		parse->section[0] = '\0';
 		bad(parse, parse->line, "not understood");
 	}

@@ -22,6 +22,8 @@
 #define LIMIT_CARD_READ	     (30ULL * 1000000ULL)
 /* A person at the keypad: the reader's own 30 s, and its answer. */
 #define LIMIT_CARD_KEYPAD    (40ULL * 1000000ULL)
+/* How long a session waits for a card that another program holds; each attempt takes 3.5 s of it. */
+#define LIMIT_CARD_HELD	     (10ULL * 1000000ULL)
 /* A slot lent to another program: what a suspended dossier may wait (design: 120 s at most). */
 #define LIMIT_LEASE	     (120ULL * 1000000ULL)
 /* One dossier operation; content streams have their own progress deadline in the child. */

@@ -146,7 +146,9 @@ bool config_take_yes(void *to, size_t size, const char *value)
 
 bool config_take_capability(void *to, size_t size, const char *value)
 {
-	return (strcmp(value, "pin") == 0 || strcmp(value, "professional") == 0 ||
-		       strcmp(value, "patient-display") == 0) &&
-	       config_take_text(to, size, value);
+	if (strcmp(value, "pin") != 0 && strcmp(value, "professional") != 0 &&
+		strcmp(value, "patient-display") != 0) {
+		return false;
+	}
+	return config_take_text(to, size, value);
 }

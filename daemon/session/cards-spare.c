@@ -112,6 +112,7 @@ int spare_take(struct entry *e, const struct child_ops *ops, struct child **ret_
 
 		if (c && child_alive(c)) {
 			cs->spares[i].child = NULL;
+			cs->spare_backoff = 0; /* they live */
 			child_adopt(c, ops, e);
 			e->spare = true;
 			*ret_c = c;

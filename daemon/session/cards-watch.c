@@ -49,11 +49,26 @@ static void on_listed(struct cards *cs)
 
 static void watch_lost(struct cards *cs);
 
+static bool watches_over_cards(const struct cards *cs)
+{
+	for (size_t i = 0; i < cs->n_readers; i++) {
+		if (cs->readers[i]->card) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Without a card it has nothing to say: the last one has left since. */
 static int on_silence(sd_event_source *source, uint64_t usec, void *user)
 {
+	struct cards *cs = user;
+
 	(void)source;
 	(void)usec;
-	watch_lost(user);
+	if (watches_over_cards(cs)) {
+		watch_lost(cs);
+	}
 	return 0;
 }
 

@@ -37,7 +37,7 @@ struct crls {
 	sd_event *ev;
 	const struct config *config;
 	struct trust *trust;
-	void (*changed)(void *user);
+	struct crls_ops ops;
 	void *user;
 	char program[320];
 	sd_event_source *watch;
@@ -187,6 +187,9 @@ static void advance(struct crls *c)
 		c->list = NULL;
 		r = revocation_put(c->trust, l);
 		conclude(c, r == 0 ? NULL : revocation_word(r));
+		if (r == 0) {
+			c->ops.taken(c->user); /* now: what is still to be read may take long */
+		}
 		next(c);
 		return;
 	}
@@ -314,7 +317,7 @@ static void finish(struct crls *c)
 		arm(c->settle, SETTLE);
 	}
 	if (news) {
-		c->changed(c->user);
+		c->ops.changed(c->user);
 	}
 }
 
@@ -485,7 +488,7 @@ static int add_timer(
 }
 
 int crls_new(sd_event *ev, const struct config *config, struct trust *t,
-	void (*changed)(void *user), void *user, struct crls **ret)
+	const struct crls_ops *ops, void *user, struct crls **ret)
 {
 	_cleanup_(crls_put) struct crls *c = calloc(1, sizeof(*c));
 	int r;
@@ -496,7 +499,7 @@ int crls_new(sd_event *ev, const struct config *config, struct trust *t,
 	*c = (struct crls){.ev = ev,
 		.config = config,
 		.trust = t,
-		.changed = changed,
+		.ops = *ops,
 		.user = user,
 		.news = true,
 		.authorities = -1};

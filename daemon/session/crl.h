@@ -11,11 +11,17 @@
 
 struct crls;
 
-/** crls_new() - reading begins when the loop runs.
- *  @changed: after each reading that had news: ask trust_revocation() and crls_state() again. It
- *  must not free the struct crls. Return: 0 or a fault. */
+/* What is told; neither may free the struct crls. */
+struct crls_ops {
+	/* a list took its place, others may still be read: ask trust_revocation() again */
+	void (*taken)(void *user);
+	/* a reading that had news is over: ask crls_state() again */
+	void (*changed)(void *user);
+};
+
+/** crls_new() - reading begins when the loop runs. @ops: both set, copied. Return: 0 or a fault. */
 int crls_new(sd_event *ev, const struct config *config, struct trust *t,
-	void (*changed)(void *user), void *user, struct crls **ret) _must_check_;
+	const struct crls_ops *ops, void *user, struct crls **ret) _must_check_;
 struct crls *crls_free(struct crls *c); /* takes NULL */
 
 /** crls_reading() - whether a reading is under way or due, so that findings may be about to change. */

@@ -156,8 +156,8 @@ static bool has(unsigned int set, unsigned int needed)
 static bool may_go(
 	const struct exchange *x, enum exchange_card card, const struct command *command)
 {
-	return !has(x->done[card], command->bit) && has(x->done[card], command->own) &&
-	       has(x->done[peer(card)], command->other) && has(x->gates, command->gates[card]);
+	return !has(x->done[card], command->bit) && has(x->done[peer(card)], command->other) &&
+	       has(x->gates, command->gates[card]);
 }
 
 void exchange_init(struct exchange *x, const struct exchange_side *patient,
@@ -185,6 +185,8 @@ int exchange_next(
 		if (!may_go(x, card, &commands[i])) {
 			continue;
 		}
+		assert(has(
+			x->done[card], commands[i].own)); /* it stands above, and goes first */
 		commands[i].build(x, card, body);
 		r = buf_check(body);
 		if (r < 0) {

@@ -62,6 +62,7 @@ struct session {
 	struct exchange exchange;
 	enum state_meeting meeting;
 	bool exchange_runs;
+	bool shared; /* other programs use a card between our commands: rights do not last */
 	struct wire wires[EXCHANGE_CARDS];
 	struct professional *life;
 	int pin;       /* pipe from the agent, on its way */
@@ -77,7 +78,7 @@ struct session {
 	uint8_t nonce[16]; /* of the statement */
 
 	struct session_professional professional;
-	struct buf professional_der;
+	struct buf professional_der; /* signature certificate, then that of authentication */
 	struct session_patient patient;
 	struct patient_data *data;
 	const struct person *chosen; /* in @data */

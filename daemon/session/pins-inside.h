@@ -29,7 +29,9 @@ struct pin_job {
 	bool last_try; /* the person confirmed */
 	uint8_t tries; /* left, of the code that is verified; UINT8_MAX: unknown */
 	unsigned int open_tries;
-	int codes[2]; /* pipes from the agent, unread */
+	uint64_t
+		open_until; /* CLOCK_MONOTONIC: another program has held the card for too long */
+	int codes[2];	    /* pipes from the agent, unread */
 	size_t n_codes;
 	enum vitaled_reason result;
 	sd_event_source *turn;

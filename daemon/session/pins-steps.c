@@ -270,7 +270,8 @@ static void on_open(void *user, struct link_frame *answer)
 {
 	struct pin_job *j = user;
 
-	if (answer && answer->outcome == CARD_BUSY && j->open_tries < OPEN_TRIES) {
+	if (answer && answer->outcome == CARD_BUSY && j->open_tries < OPEN_TRIES &&
+		clock_monotonic() < j->open_until) {
 		if (!pin_job_limit(j, CLOCK_MONOTONIC, OPEN_AGAIN << j->open_tries++)) {
 			fail(j, VITALED_REASON_BUSY);
 		}
@@ -305,6 +306,7 @@ int pin_job_claim(struct pin_job *j)
 	}
 	j->card->job = true;
 	j->stage = PIN_STAGE_OPEN;
+	j->open_until = clock_monotonic() + LIMIT_CARD_HELD;
 	j->timer = sd_event_source_disable_unref(j->timer);
 	pin_job_turn(j);
 	return 0;

@@ -15,7 +15,7 @@
 #include "daemon/session/steps.h"
 
 #define OPEN_TRIES 8U
-#define OPEN_AGAIN (50ULL * USEC_PER_MS)
+#define OPEN_AGAIN (50ULL * USEC_PER_MS) /* doubled every time */
 
 /* -- asking -------------------------------------------------------------------------------------- */
 
@@ -193,7 +193,7 @@ static bool open_again(struct session *s, struct side *side)
 	uint64_t wait = OPEN_AGAIN << side->open_tries;
 
 	side->open_tries++;
-	return side->open_tries < OPEN_TRIES &&
+	return side->open_tries < OPEN_TRIES && clock_monotonic() < side->open_until &&
 	       sd_event_add_time_relative(
 		       s->all->ev, &side->again, CLOCK_MONOTONIC, wait, 0, on_again, s) >= 0;
 }
@@ -260,9 +260,15 @@ int session_start_track(struct session *s, struct side *side, struct card *c)
 	side->reader = c->reader->id;
 	side->track = TRACK_STEP_IDLE;
 	side->open_tries = 0;
+	side->open_until = clock_monotonic() + LIMIT_CARD_HELD;
 	side->before = before;
 	side->characters = 0;
 	return 0;
+}
+
+static bool is_shared(const struct card *c)
+{
+	return c->reader->sharing != CARD_SHARE_EXCLUSIVE;
 }
 
 void session_start_tracks(struct session *s)
@@ -271,6 +277,10 @@ void session_start_tracks(struct session *s)
 	struct card *professional = s->professional_side.card;
 	int r = 0;
 
+	s->shared = professional && (is_shared(professional) || is_shared(patient));
+	if (s->shared) {
+		s->meeting = STATE_MEETING_LATER;
+	}
 	s->patient_side.card = NULL; /* until it is claimed */
 	s->professional_side.card = NULL;
 	if (professional) {

@@ -13,7 +13,7 @@
 struct person { /* one beneficiary, as the card says */
 	char surname[128];
 	char given[128];
-	char birth[9]; /* YYYYMMDD, may be lunar or unknown */
+	char birth[9]; /* YYYYMMDD, or YYMMDD; may be no day of a calendar */
 	char nir[16];  /* 13 characters and key; empty: none */
 	char country[8];
 	unsigned int rank; /* 0: not on the card */
@@ -44,6 +44,8 @@ struct side {		   /* one of the two cards in this session */
 	uint32_t reader;   /* id of the slot that it was claimed in */
 	enum track_step track;
 	unsigned int open_tries;
+	uint64_t
+		open_until; /* CLOCK_MONOTONIC: when another program has held it for too long */
 	sd_event_source *again; /* the card was busy */
 	enum nature nature;
 	struct buf serial;

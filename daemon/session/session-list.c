@@ -241,6 +241,13 @@ void sessions_owner_gone(struct sessions *all, const char *owner)
 	}
 }
 
+void sessions_lists_changed(struct sessions *all)
+{
+	for (struct session *s = all->first; s; s = s->next) {
+		session_judge_again(s);
+	}
+}
+
 void sessions_card_lock(struct sessions *all, struct card *c, enum vitaled_reason r)
 {
 	professional_lock(all, c);

@@ -18,8 +18,7 @@ static void post(struct session *s, enum session_event e)
 
 static bool is_at(const struct session *s, enum track_step at)
 {
-	return (s->step == SESSION_STEP_TRACKS || s->step == SESSION_STEP_RESUME) &&
-	       s->professional_side.track == at;
+	return session_on_tracks(s) && s->professional_side.track == at;
 }
 
 static bool record_pin(struct session *s, enum vitaled_reason outcome)
@@ -72,6 +71,13 @@ static void on_pin_state(void *user, struct link_frame *answer)
 void session_pin_state(struct session *s, struct side *side)
 {
 	session_ask_card(s, side, CARD_OP_PIN_STATE, VIEW_NULL, on_pin_state);
+}
+
+void session_renew(struct session *s)
+{
+	s->pin_asked = 0;
+	s->professional_side.track = TRACK_STEP_IDLE;
+	post(s, SESSION_EVENT_HELD);
 }
 
 void session_ask_last_try(struct session *s, struct side *side)

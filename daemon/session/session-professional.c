@@ -65,10 +65,27 @@ static enum vitaled_reason take_certificates(struct session *s, struct view body
 	}
 	buf_reset(&s->professional_der);
 	buf_put_view(&s->professional_der, sig.value);
-	s->professional.certificate = buf_view(&s->professional_der);
+	buf_put_view(&s->professional_der, aut.value);
+	s->professional.certificate =
+		view_sub(buf_view(&s->professional_der), 0, sig.value.len);
 	s->professional_side.nature = person->nature;
 	return buf_check(&s->professional_der) < 0 ? VITALED_REASON_FAILED
 						   : VITALED_REASON_NONE;
+}
+
+void session_judge_again(struct session *s)
+{
+	struct view sig = s->professional.certificate;
+	struct view both = buf_view(&s->professional_der);
+	enum vitaled_reason r;
+
+	if (session_over(s) || sig.len == 0) {
+		return;
+	}
+	r = check_revocation(s, sig, view_sub(both, sig.len, both.len - sig.len), clock_wall());
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+	}
 }
 
 /*

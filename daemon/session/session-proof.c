@@ -233,6 +233,15 @@ static void send_next(struct session *s, struct wire *w)
 	session_ask_sent(s, r);
 }
 
+/* Between the PIN and the last of its activities the card stands elsewhere than at its key: a command
+ * of the exchange in there would have both named once more. */
+static bool reads_activities(const struct session *s)
+{
+	enum track_step at = s->professional_side.track;
+
+	return at == TRACK_STEP_VERIFY || at == TRACK_STEP_ACTIVITIES;
+}
+
 void session_exchange_on(struct session *s)
 {
 	if (!s->exchange_runs) {
@@ -245,7 +254,9 @@ void session_exchange_on(struct session *s)
 		exchange_allow(&s->exchange, EXCHANGE_MAY_GRANT);
 	}
 	for (size_t i = 0; i < EXCHANGE_CARDS && s->exchange_runs; i++) {
-		send_next(s, &s->wires[i]);
+		if (i != EXCHANGE_PROFESSIONAL || !reads_activities(s)) {
+			send_next(s, &s->wires[i]);
+		}
 	}
 }
 
@@ -270,6 +281,7 @@ void session_meet(struct session *s)
 			.serial = buf_view(&sides[i]->serial),
 		};
 	}
+	s->meeting = STATE_MEETING_RUNS;
 	exchange_init(&s->exchange, &of[0], &of[1], &s->all->seen);
 	s->exchange_runs = true;
 	session_exchange_on(s);

@@ -332,8 +332,13 @@ void session_prepared(struct session *s, enum vitaled_reason r)
 	answered(s, SESSION_STEP_PREPARE, r);
 }
 
+/* The signature needs the PIN, whose right other programs' turns have ended. */
 void session_consented(struct session *s, enum vitaled_reason r)
 {
+	if (s->step == SESSION_STEP_CONSENT && r == VITALED_REASON_NONE && s->shared) {
+		session_post(s, SESSION_EVENT_RENEW);
+		return;
+	}
 	answered(s, SESSION_STEP_CONSENT, r);
 }
 

@@ -24,6 +24,12 @@ bool session_over(const struct session *s)
 	return s->step == SESSION_STEP_ENDED;
 }
 
+bool session_on_tracks(const struct session *s)
+{
+	return s->step == SESSION_STEP_TRACKS || s->step == SESSION_STEP_RESUME ||
+	       state_renews(s->step);
+}
+
 bool session_suspended(const struct session *s)
 {
 	return s->step == SESSION_STEP_LENT || s->step == SESSION_STEP_BACK ||
@@ -197,6 +203,7 @@ static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
 	[SESSION_ACTION_LOOK] = session_look,
 	[SESSION_ACTION_TRACKS] = session_start_tracks,
 	[SESSION_ACTION_MEET] = session_meet,
+	[SESSION_ACTION_RENEW] = session_renew,
 	[SESSION_ACTION_REREAD] = session_reread,
 	[SESSION_ACTION_PEOPLE] = session_people,
 	[SESSION_ACTION_ASK_PERSON] = session_ask_person,
@@ -273,6 +280,9 @@ static enum state_purpose purpose_of(const struct session *s)
 	if (s->step == SESSION_STEP_RESUME) {
 		return STATE_PURPOSE_RESUME;
 	}
+	if (state_renews(s->step)) {
+		return STATE_PURPOSE_RENEW;
+	}
 	return s->mode == SESSION_MODE_IDENTITY ? STATE_PURPOSE_IDENTITY
 						: STATE_PURPOSE_CONSULT;
 }
@@ -295,17 +305,16 @@ static void carry_out_track(struct session *s, struct side *side, enum session_e
 	bool professional = side == &s->professional_side;
 	struct track_next next;
 
-	if ((s->step != SESSION_STEP_TRACKS && s->step != SESSION_STEP_RESUME) ||
+	if (!session_on_tracks(s) ||
 		!track_next(purpose_of(s), professional, side->track, e, &next)) {
 		return;
 	}
 	side->track = next.step;
-	if (s->step == SESSION_STEP_TRACKS && professional) {
+	if (s->step != SESSION_STEP_RESUME && professional) {
 		arm(s);
 	}
 	tell_state(s);
-	/* what the exchange may send now goes before what the track does next: right after the PIN
-	 * the card stands where its key is */
+	/* what the exchange may send now goes before what the track does next */
 	if (!session_over(s)) {
 		session_join(s);
 	}

@@ -69,6 +69,9 @@ int sessions_reader_lend(struct sessions *all, struct card_reader *r, uid_t uid,
  *  120 s since the lend) until the same serial is back, asks a new proof, and resumes; else it locks
  *  with card-lent. */
 void sessions_reader_returned(struct sessions *all, struct card_reader *r);
+/** sessions_lists_changed() - revocation lists were taken: every session whose professional's card is
+ *  revoked by them ends with card-opposed, as it would have ended had they been there before. */
+void sessions_lists_changed(struct sessions *all);
 /** sessions_owner_gone() - lock and remove every session of a unique name, now. */
 void sessions_owner_gone(struct sessions *all, const char *owner);
 

@@ -30,6 +30,7 @@ enum session_event {
 	SESSION_EVENT_BUSY,    /* another session has one, and this one waits */
 	SESSION_EVENT_MET,     /* join: the certificates of both cards are verified */
 	SESSION_EVENT_AGREED, /* join: both tracks are at their end and the exchange is verified */
+	SESSION_EVENT_RENEW, /* a PIN's right may have ended meanwhile: other programs have the card */
 	SESSION_EVENT_STALE, /* a proof failed under a certificate of the cache */
 	SESSION_EVENT_READ,  /* the proof is the reading alone */
 	SESSION_EVENT_ASK,   /* several to choose from */
@@ -65,10 +66,12 @@ enum state_purpose { /* of tracks */
 	STATE_PURPOSE_CONSULT = 0,
 	STATE_PURPOSE_IDENTITY,
 	STATE_PURPOSE_RESUME,
+	STATE_PURPOSE_RENEW, /* the professional's PIN alone */
 };
 
 enum state_meeting { /* the exchange between the cards */
 	STATE_MEETING_NONE = 0,
+	STATE_MEETING_LATER, /* other programs use these cards: not before everybody was asked */
 	STATE_MEETING_RUNS,
 	STATE_MEETING_DONE, /* verified; or the patient's card has nothing to exchange with */
 };

@@ -12,7 +12,9 @@
 #define NORMAL	 1U
 #define IDENTITY 2U
 #define RESUME	 4U
+#define RENEW	 8U
 #define BOTH	 (NORMAL | IDENTITY)
+#define ASKING	 (NORMAL | RESUME | RENEW)
 
 /* -- the session --------------------------------------------------------------------------------- */
 
@@ -48,11 +50,19 @@ static const struct row table[] = {
 	ROW(NORMAL,   TRACKS,     STALE,      TRACKS,     REREAD),
 	ROW(BOTH,     TRACKS,     AGREED,     PEOPLE,     PEOPLE),
 
+	ROW(NORMAL,   TRACKS,     RENEW,      RENEW,      RENEW),
+	ROW(NORMAL,   RENEW,      AGREED,     EXCHANGE,   MEET),
+	ROW(NORMAL,   EXCHANGE,   STALE,      EXCHANGE,   REREAD),
+	ROW(NORMAL,   EXCHANGE,   MET,        EXCHANGE,   MEET),
+	ROW(NORMAL,   EXCHANGE,   AGREED,     PEOPLE,     PEOPLE),
+
 	ROW(BOTH,     PEOPLE,     ASK,        CHOICE,     ASK_PERSON),
 	ROW(NORMAL,   PEOPLE,     GO,         PREPARE,    PREPARE),
 	ROW(NORMAL,   CHOICE,     GO,         PREPARE,    PREPARE),
 	ROW(NORMAL,   PREPARE,    GO,         CONSENT,    ASK_CONSENT),
 	ROW(NORMAL,   CONSENT,    GO,         SIGN,       SIGN),
+	ROW(NORMAL,   CONSENT,    RENEW,      RENEW_SIGN, RENEW),
+	ROW(NORMAL,   RENEW_SIGN, AGREED,     SIGN,       SIGN),
 	ROW(NORMAL,   SIGN,       STALE,      REREAD,     REREAD),
 	ROW(NORMAL,   REREAD,     GO,         CONSENT,    ASK_CONSENT),
 	ROW(NORMAL,   SIGN,       GO,         GRANT,      GRANT),
@@ -123,23 +133,26 @@ static const struct track_row professional_track[] = {
 	TRACK(NORMAL | RESUME, IDLE,       NEW,        OPEN,       OPEN),
 	TRACK(NORMAL,          IDLE,       HELD,       IDENTIFY,   IDENTIFY),
 	TRACK(NORMAL,          IDLE,       KNOWN,      PIN_STATE,  PIN_STATE),
+	TRACK(RENEW,           IDLE,       HELD,       PIN_STATE,  PIN_STATE),
 	TRACK(NORMAL | RESUME, OPEN,       GO,         IDENTIFY,   IDENTIFY),
 	TRACK(NORMAL,          IDENTIFY,   GO,         READ,       READ),
 	TRACK(NORMAL,          IDENTIFY,   KNOWN,      PIN_STATE,  PIN_STATE),
 	TRACK(NORMAL,          READ,       GO,         PIN_STATE,  PIN_STATE),
 	TRACK(RESUME,          IDENTIFY,   GO,         PIN_STATE,  PIN_STATE),
-	TRACK(NORMAL | RESUME, PIN_STATE,  PIN_NEEDED, PIN,        ASK_PIN),
-	TRACK(NORMAL | RESUME, PIN_STATE,  PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
-	TRACK(NORMAL | RESUME, LAST_TRY,   GO,         PIN,        ASK_PIN),
-	TRACK(NORMAL | RESUME, PIN,        GO,         VERIFY,     VERIFY),
-	TRACK(NORMAL | RESUME, VERIFY,     PIN_NEEDED, PIN,        ASK_PIN),
-	TRACK(NORMAL | RESUME, VERIFY,     PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
+	TRACK(ASKING,          PIN_STATE,  PIN_NEEDED, PIN,        ASK_PIN),
+	TRACK(ASKING,          PIN_STATE,  PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
+	TRACK(ASKING,          LAST_TRY,   GO,         PIN,        ASK_PIN),
+	TRACK(ASKING,          PIN,        GO,         VERIFY,     VERIFY),
+	TRACK(ASKING,          VERIFY,     PIN_NEEDED, PIN,        ASK_PIN),
+	TRACK(ASKING,          VERIFY,     PIN_LAST,   LAST_TRY,   ASK_LAST_TRY),
 	TRACK(NORMAL,          PIN_STATE,  PIN_HELD,   ACTIVITIES, ACTIVITIES),
 	TRACK(NORMAL,          VERIFY,     PIN_HELD,   ACTIVITIES, ACTIVITIES),
 	TRACK(NORMAL,          ACTIVITIES, GO,         ADMISSION,  ADMIT),
 	TRACK(NORMAL,          ACTIVITIES, ASK,        STRUCTURE,  ASK_STRUCTURE),
 	TRACK(NORMAL,          STRUCTURE,  GO,         ADMISSION,  ADMIT),
 	TRACK(NORMAL,          ADMISSION,  GO,         READY,      NONE),
+	TRACK(RENEW,           PIN_STATE,  PIN_HELD,   READY,      NONE),
+	TRACK(RENEW,           VERIFY,     PIN_HELD,   READY,      NONE),
 	TRACK(RESUME,          VERIFY,     PIN_HELD,   PROVE,      PROVE),
 	TRACK(RESUME,          PROVE,      GO,         READY,      NONE),
 };
@@ -155,6 +168,8 @@ static unsigned int purpose_bit(enum state_purpose p)
 		return IDENTITY;
 	case STATE_PURPOSE_RESUME:
 		return RESUME;
+	case STATE_PURPOSE_RENEW:
+		return RENEW;
 	}
 	return NORMAL;
 }
@@ -190,6 +205,9 @@ static const struct join {
 	{NORMAL, TRACK_STEP_READY, TRACK_STEP_PIN_STATE, STATE_MEETING_NONE, SESSION_EVENT_MET},
 	/* the professional is admitted and the cards have authenticated each other */
 	{NORMAL, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_DONE, SESSION_EVENT_AGREED},
+	{NORMAL, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_LATER, SESSION_EVENT_RENEW},
+	{RENEW, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_LATER, SESSION_EVENT_AGREED},
+	{RENEW, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_DONE, SESSION_EVENT_AGREED},
 	{IDENTITY, TRACK_STEP_READY, TRACK_STEP_IDLE, STATE_MEETING_NONE, SESSION_EVENT_AGREED},
 	/* the side that was not lent is there already; what they agreed on before stands */
 	{RESUME, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_DONE, SESSION_EVENT_AGREED},
@@ -213,7 +231,8 @@ bool state_join(enum state_purpose purpose, enum track_step patient,
 
 /* -- what clients see ---------------------------------------------------------------------------- */
 
-/* ... of each step, and how long it may wait; ENDED is told by state_of_end(), TRACKS below. */
+/* ... of each step, and how long it may wait; ENDED is told by state_of_end(), TRACKS
+ * and RENEW below. */
 struct seen {
 	enum session_state state;
 	uint64_t limit;
@@ -225,6 +244,7 @@ static const struct seen steps[SESSION_STEP_COUNT] = {
 	[SESSION_STEP_CARDS] = {SESSION_STATE_WAITING_FOR_CARDS, LIMIT_CARDS_WAIT,
 		VITALED_REASON_NO_CARD},
 	[SESSION_STEP_QUEUED] = {SESSION_STATE_QUEUED, LIMIT_SESSION_LIFE, VITALED_REASON_BUSY},
+	[SESSION_STEP_EXCHANGE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 	[SESSION_STEP_PEOPLE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 	[SESSION_STEP_CHOICE] = {SESSION_STATE_WAITING_FOR_CHOICE, LIMIT_PERSON_STEP,
 		VITALED_REASON_TIMEOUT},
@@ -266,13 +286,18 @@ static const struct seen tracks[TRACK_STEP_COUNT] = {
 	[TRACK_STEP_READY] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 };
 
+bool state_renews(enum session_step step)
+{
+	return step == SESSION_STEP_RENEW || step == SESSION_STEP_RENEW_SIGN;
+}
+
 /* On the tracks it is the professional's that people have to do with; alone, or when nothing is
  * left to do there, the patient's. */
 static const struct seen *seen_of(struct state_where w)
 {
 	bool patient = w.professional == TRACK_STEP_IDLE || w.professional == TRACK_STEP_READY;
 
-	if (w.step != SESSION_STEP_TRACKS) {
+	if (w.step != SESSION_STEP_TRACKS && !state_renews(w.step)) {
 		return &steps[w.step];
 	}
 	return &tracks[patient ? w.patient : w.professional];

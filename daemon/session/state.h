@@ -14,10 +14,14 @@ enum session_step {
 	SESSION_STEP_CARDS,  /* waiting for both to be in */
 	SESSION_STEP_QUEUED, /* ... for another session to let them go */
 	SESSION_STEP_TRACKS, /* both cards are worked, each on its track */
-	SESSION_STEP_PEOPLE, /* names leave the patient's card only from here on */
+	/* between other programs' commands: the exchange begins when nobody is asked any more */
+	SESSION_STEP_RENEW,    /* the PIN, where the card has lost its right meanwhile */
+	SESSION_STEP_EXCHANGE, /* both cards, without a pause */
+	SESSION_STEP_PEOPLE,   /* names leave the patient's card only from here on */
 	SESSION_STEP_CHOICE,
 	SESSION_STEP_PREPARE,
 	SESSION_STEP_CONSENT,
+	SESSION_STEP_RENEW_SIGN, /* as RENEW */
 	SESSION_STEP_SIGN,
 	SESSION_STEP_REREAD,  /* the cache was wrong about the professional's certificate */
 	SESSION_STEP_PRESENT, /* the serials once more: for cards that cannot sign our nonce */
@@ -35,6 +39,7 @@ enum session_action {
 	SESSION_ACTION_LOOK,	   /* for the cards: READY, MISSING, SOON, BUSY */
 	SESSION_ACTION_TRACKS,	   /* claim both, start their tracks: MET, AGREED */
 	SESSION_ACTION_MEET,	   /* what both are must fit; the exchange runs */
+	SESSION_ACTION_RENEW,	   /* start the professional's track at its PIN: AGREED */
 	SESSION_ACTION_REREAD,	   /* the professional's public files, from the card: GO, MET */
 	SESSION_ACTION_PEOPLE,	   /* GO, READ (identity), ASK */
 	SESSION_ACTION_ASK_PERSON, /* GO, READ (identity) */
@@ -65,6 +70,8 @@ struct state_next {
 /** state_next() - Return: whether @event means anything at @step in @mode; then @ret. */
 bool state_next(enum session_mode mode, enum session_step step, enum session_event event,
 	struct state_next *ret);
+/** state_renews() - whether the professional's track runs at @step for its PIN alone. */
+bool state_renews(enum session_step step);
 /** state_of() - what clients see of a step that is not the end. */
 enum session_state state_of(struct state_where w);
 /** state_of_end() - what clients see when a session ends at @step because of @r. */

@@ -23,6 +23,8 @@ int session_append(struct session *s, enum audit_event e, const char *outcome, c
 	const json_t *details) _must_check_;
 /** session_over() - whether nothing may go on. */
 bool session_over(const struct session *s);
+/** session_on_tracks() - whether its cards' own tables run. */
+bool session_on_tracks(const struct session *s);
 /** session_suspended() - whether a card of an unlocked session is or was another program's. */
 bool session_suspended(const struct session *s);
 /** session_join() - a track or the exchange has come further: what waited for it goes on. */
@@ -66,6 +68,8 @@ void session_present(struct session *s);
 /* -- session-professional.c -- */
 void session_identify(struct session *s, struct side *side);
 void session_read(struct session *s, struct side *side);
+/** session_judge_again() - what the revocation lists say now; ends the session of a revoked card. */
+void session_judge_again(struct session *s);
 /** session_start_professional() - which event its track starts with; NONE: the session ended. */
 void session_start_professional(struct session *s);
 /** session_stale() - whether a failed proof may be the cache's fault; then it is dropped there. */
@@ -79,6 +83,8 @@ void session_pin_state(struct session *s, struct side *side);
 void session_ask_last_try(struct session *s, struct side *side);
 void session_ask_pin(struct session *s, struct side *side);
 void session_verify(struct session *s, struct side *side);
+/** session_renew() - the PIN once more, unless the card still has its right. */
+void session_renew(struct session *s);
 
 /* -- session-structure.c -- */
 void session_activities(struct session *s, struct side *side);

@@ -6,6 +6,8 @@
  */
 #include "drivers/card/apdu.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 
 #define CLA_CHAIN   0x10U
@@ -83,6 +85,11 @@ uint32_t apdu_characters(size_t data_in, size_t data_out, uint16_t sw)
 	return (uint32_t)(HEADER + 1 + data_in + STATUS);
 }
 
+int apdu_room(const struct buf *b)
+{
+	return b->failed == -EMSGSIZE ? CARD_BROKEN : trace(buf_check(b));
+}
+
 /* -- one command on the line --------------------------------------------------------------------- */
 
 int apdu_from_transport(int r)
@@ -136,8 +143,9 @@ static int take_answer(struct apdu *a, const struct buf *raw, size_t data_in, si
 {
 	int r;
 
-	if (buf_check(raw) < 0) {
-		return CARD_BROKEN;
+	r = apdu_room(raw);
+	if (r != 0) {
+		return trace(r);
 	}
 	r = apdu_parse(buf_view(raw), le, ret_data, ret_sw);
 	if (r != 0) {
@@ -224,7 +232,7 @@ static size_t room(const struct exchange *x, enum transport_protocol protocol)
 /* Whether @le more bytes are within what the caller asked. */
 static bool wants(const struct exchange *x, size_t le)
 {
-	return x->wanted == APDU_LE_MAX || (x->got <= x->wanted && le <= x->wanted - x->got);
+	return x->wanted == APDU_LE_MAX || x->got + le <= x->wanted;
 }
 
 /* Prepare the next round. Return: 0: there is one; 1: the exchange is over; CARD_BROKEN. */
@@ -281,8 +289,9 @@ static int exchange(
 			return trace(r);
 		}
 		buf_put_view(answer, data);
-		if (buf_check(answer) < 0) {
-			return CARD_BROKEN; /* longer than the caller can use */
+		r = apdu_room(answer);
+		if (r != 0) {
+			return trace(r);
 		}
 		x.got += data.len;
 		x.last = data.len;

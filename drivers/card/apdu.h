@@ -93,6 +93,9 @@ int apdu_send_once(struct apdu *a, struct view command, uint16_t *ret_sw) _must_
  */
 int apdu_secure(struct apdu *a, const struct transport_pin *pin, uint16_t *ret_sw) _must_check_;
 
+/** apdu_room() - whether everything went into @b. Return: 0, a fault, or CARD_BROKEN: a card that
+ *  says more than @b may hold. */
+int apdu_room(const struct buf *b) _must_check_;
 /** apdu_from_transport() - what @r of a transport's function means as a card_outcome. */
 int apdu_from_transport(int r) _must_check_;
 

@@ -6,6 +6,7 @@
  */
 #include "drivers/card/atr.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Tables 7 and 8 of ISO/IEC 7816-3:2006; 0 = reserved for future use. */
@@ -40,9 +41,10 @@ static void read_levels(struct reader *r, uint8_t t0, struct atr *a)
 {
 	uint8_t has = t0, protocol = 0;
 
-	while (a->n_levels < ATR_LEVELS_MAX) {
+	for (;;) {
 		struct atr_level l = read_level(r, has, protocol);
 
+		assert(a->n_levels < ATR_LEVELS_MAX);
 		a->level[a->n_levels++] = l;
 		if (!(l.has & ATR_HAS_D) || r->failed)
 			return;
@@ -169,7 +171,7 @@ bool atr_like(const struct atr *a, const char *pattern, bool historical)
 		uint8_t byte = reader_u8(&own);
 
 		same = half_like(byte >> 4, reader_u8(&like));
-		same = half_like(byte, reader_u8(&like)) && same && !like.failed;
+		same = half_like(byte, reader_u8(&like)) && same;
 	}
 	return same;
 }

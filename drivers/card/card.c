@@ -174,7 +174,7 @@ int card_resume(struct card *c, struct view kind, struct view generation, struct
 	if (!c->driver) {
 		return CARD_GONE;
 	}
-	r = c->driver->resume ? c->driver->resume(c) : c->driver->probe(c);
+	r = c->driver->resume(c);
 	c->asleep = r != CARD_DONE;
 	if (r == CARD_DENIED || r == CARD_REFUSED || r == CARD_ABSENT) {
 		r = CARD_GONE; /* it has the ATR, and not the application */
@@ -195,8 +195,9 @@ int card_serial(struct card *c, struct view *ret_serial)
 	if (r != CARD_DONE) {
 		return trace(r);
 	}
-	if (value.len == 0 || buf_check(&value) < 0) {
-		return CARD_BROKEN;
+	r = apdu_room(&value);
+	if (r != 0 || value.len == 0) {
+		return r != 0 ? trace(r) : CARD_BROKEN;
 	}
 	if (known.len > 0 && !view_equal(known, buf_view(&value))) {
 		return CARD_GONE; /* another card answers */

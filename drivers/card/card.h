@@ -97,7 +97,7 @@ struct card_driver {
 	size_t n_atrs;
 	int (*probe)(struct card *c); /* SELECT; anything but CARD_DONE: not this kind */
 	int (*read_serial)(struct card *c, struct buf *value); /* value of 5A */
-	/* CARD_OP_OPEN with a hint: what must be selected again; NULL: probe */
+	/* the application again, after a reset, others, or CARD_OP_OPEN with a hint */
 	int (*resume)(struct card *c);
 	int (*identify)(struct card *c, struct buf *body);
 	int (*read_public)(struct card *c, struct buf *body);

@@ -7,7 +7,8 @@
  */
 #include "drivers/card/iso7816.h"
 
-#include "base/tlv.h"
+#include <assert.h>
+
 #include "drivers/card/sw.h"
 
 #define CLA_OLD	    0xA0U
@@ -214,6 +215,16 @@ static bool complete(struct view v)
 static size_t next_part(const struct apdu *a, size_t guess, size_t got)
 {
 	return guess > got && guess - got < a->block ? guess - got : a->block;
+}
+
+struct tlv iso7816_object(const struct buf *whole)
+{
+	struct reader in = reader_of(buf_view(whole));
+	struct tlv t = {0};
+	int r = tlv_next(&in, &t);
+
+	assert(r == 0);
+	return t;
 }
 
 int iso7816_read_objects(

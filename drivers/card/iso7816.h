@@ -6,6 +6,7 @@
  * apdu_exchange() and what sw.h makes of the status word. No file control information is asked for
  * (P2 = 0C): a file's length is in its first bytes.
  */
+#include "base/tlv.h"
 #include "drivers/card/apdu.h"
 
 #define ISO7816_FILE_MAX 16384U /* bytes: a certificate has about 2000, 19 beneficiaries 1300 */
@@ -47,6 +48,9 @@ struct iso7816_file {
  */
 int iso7816_read_object(struct apdu *a, uint8_t cla, const struct iso7816_file *f,
 	struct buf *out) _must_check_;
+
+/** iso7816_object() - what iso7816_read_object() has put into @whole, which held nothing before. */
+struct tlv iso7816_object(const struct buf *whole);
 
 /**
  * iso7816_read_objects() - a file of several BER-TLV objects, to its end; 00 padding stays in @out

@@ -112,6 +112,7 @@ int role_check_certificate(struct card *c, struct view car, struct view cvc)
 		return trace(r);
 	}
 	environment_forget_one(c, P2_AT); /* the key that it names may be what comes now */
+	c->used = true;			  /* a key comes in: the beginning of a right */
 	return trace(iso7816_pso_verify_certificate(&c->apdu, c->driver->cla, t.value));
 }
 

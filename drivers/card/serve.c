@@ -6,13 +6,14 @@
  *
  * On a shared connection every request runs in a transaction of pcscd. Nobody tells what other
  * programs did in between, so at each new one the application is selected anew; when one of them
- * reset the card, its number is compared too. Once a right may have been obtained (PIN, role) the
- * transaction is kept until a signature has used it, or for SERVE_KEPT_USEC without a request, and
- * ends with a reset: no other program meets our rights, none waits longer than that.
+ * reset the card, its number is compared too. From the first command that leads to a right (PIN, the
+ * other card's certificate) the transaction is kept until a signature has used it, or for
+ * SERVE_KEPT_USEC without a request, and ends with a reset: no other program meets our rights, none
+ * waits longer than that.
  */
 #include "drivers/card/serve.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <poll.h>
 
 #include "base/clock.h"
@@ -52,7 +53,8 @@ static void before_command(void *user)
 	struct link_frame f = LINK_FRAME_NULL;
 	struct serve *s = user;
 
-	if (!s->request || clock_monotonic() - s->heard < SERVE_ALIVE_USEC) {
+	assert(s->request); /* what await() gives back takes no command */
+	if (clock_monotonic() - s->heard < SERVE_ALIVE_USEC) {
 		return;
 	}
 	put_counts(s, &counts);
@@ -88,7 +90,7 @@ static int wake(struct serve *s)
 	if (!s->card.asleep) {
 		return 0;
 	}
-	r = d->resume ? d->resume(&s->card) : d->probe(&s->card);
+	r = d->resume(&s->card);
 	s->card.asleep = r != CARD_DONE;
 	return r == CARD_ABSENT ? CARD_GONE : trace(r);
 }
@@ -248,7 +250,7 @@ static int answer(struct serve *s, const struct link_frame *f)
 
 	if (has_body(outcome) && buf_check(&body) < 0) {
 		/* more than a frame holds: no card of ours says so much */
-		outcome = body.failed == -EMSGSIZE ? CARD_BROKEN : CARD_FAILED;
+		outcome = apdu_room(&body) == CARD_BROKEN ? CARD_BROKEN : CARD_FAILED;
 	}
 	if (!has_body(outcome)) {
 		buf_reset(&body);
@@ -270,7 +272,9 @@ static void await(struct serve *s)
 
 	while (s->locked && poll(&p, 1, clock_timeout_ms(s->kept_until)) == 0) {
 		apdu_begin(&s->card.apdu, clock_monotonic() + APDU_OTHERS_USEC);
-		s->gone = release(s) == CARD_GONE || s->gone;
+		if (release(s) == CARD_GONE) {
+			s->gone = true;
+		}
 	}
 }
 

@@ -27,9 +27,8 @@ extern void __gcov_dump(void) __attribute__((weak));
 
 static noreturn void on_alarm(_unused_ int signal)
 {
-	if (sendto(link_fd, frame, frame_len, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0) < 0) {
-		_exit(STUCK_STATUS); /* the broker does not listen: it has its own clock */
-	}
+	/* a broker that does not listen has its own clock */
+	(void)sendto(link_fd, frame, frame_len, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
 	if (__gcov_dump) {
 		__gcov_dump();
 	}

@@ -31,9 +31,11 @@
 #define GLITCH_FIRST (30 * USEC_PER_MS)
 #define GLITCH_WITHIN                                                                          \
 	(2 * USEC_PER_SEC) /* a reader tries three voltages, 1 s for each, by itself */
-#define FD_SEARCHED 64	   /* a child has descriptors 0..3 when it starts */
-#define SPARE	    6U	   /* over-long answers shall be seen as such, not as a PC/SC error */
-#define CONTROL_MAX 264U   /* bytes of an answer to SCardControl */
+#define GONE_WITHIN (450 * USEC_PER_MS)
+#define GONE_LOOK   (10 * USEC_PER_MS)
+#define FD_SEARCHED 64	 /* a child has descriptors 0..3 when it starts */
+#define SPARE	    6U	 /* over-long answers shall be seen as such, not as a PC/SC error */
+#define CONTROL_MAX 264U /* bytes of an answer to SCardControl */
 #define COUNTER	    0xFFFF0000U
 
 struct pcsc {
@@ -195,6 +197,23 @@ static int pcsc_status(struct transport *t)
 	return trace(judge(p, &l));
 }
 
+/* A card that is silent may have left: pcscd notices that a little after us, and looks at readers that
+ * do not tell only every 400 ms. */
+static bool torn_out(struct transport *t, uint64_t deadline)
+{
+	uint64_t until = clock_monotonic() + GONE_WITHIN;
+
+	while (pcsc_status(t) != TRANSPORT_GONE) {
+		uint64_t next = clock_monotonic() + GONE_LOOK;
+
+		if (next > until || next > deadline) {
+			return false;
+		}
+		pause_for(GONE_LOOK);
+	}
+	return true;
+}
+
 /* -- the keypad --------------------------------------------------------------------------------- */
 
 /* Send @data by control code @code. Return: 0, a fault or an outcome. */
@@ -267,7 +286,7 @@ static int pcsc_secure(struct transport *t, const struct transport_pin *pin, uin
 		pause_for(p->pinpad.quirk->pause_ms * USEC_PER_MS);
 	}
 	r = control(p, code, buf_view(&structure), deadline, &raw);
-	if (r == TRANSPORT_MUTE && pcsc_status(t) == TRANSPORT_GONE) {
+	if (r == TRANSPORT_MUTE && torn_out(t, deadline)) {
 		return TRANSPORT_GONE;
 	}
 	if (r == 0) {
@@ -389,8 +408,8 @@ static int pcsc_transmit(
 	do {
 		r = transmit_once(p, command, answer);
 	} while (again(r, &w)); /* BUSY: pcscd did not send it */
-	if (r == TRANSPORT_MUTE && pcsc_status(t) == TRANSPORT_GONE) {
-		return TRANSPORT_GONE; /* torn out in the middle: the reader only knew silence */
+	if (r == TRANSPORT_MUTE && torn_out(t, deadline)) {
+		return TRANSPORT_GONE; /* in the middle: the reader only knew silence */
 	}
 	return trace(r);
 }

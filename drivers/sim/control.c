@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "drivers/sim/os-card.h"
 #include "drivers/sim/reader-link.h"
 
@@ -255,19 +256,33 @@ static void run_blocking(const struct request *q)
 
 static void run_follow(const struct request *q)
 {
-	q->peer->follows = true;
+	if (q->word[0] && strcmp(q->word[0], "cards") != 0) {
+		control_error(q, "cards, or nothing");
+		return;
+	}
+	q->peer->follows = q->word[0] ? SERVER_FOLLOW_CARDS : SERVER_FOLLOW_READERS;
 	run_readers(q);
 }
 
-void control_follow(struct server *s, const char *line)
+void control_follow(struct server *s, enum server_follow what, const char *line)
 {
 	for (size_t i = 0; i < SERVER_PEERS_MAX; i++) {
 		const struct server_peer *p = &s->peers[i];
 
-		if (p->kind == SERVER_PEER_CONTROL && p->follows &&
+		if (p->kind == SERVER_PEER_CONTROL && p->follows == what &&
 			send(p->fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 			shutdown(p->fd, SHUT_RDWR);
 	}
+}
+
+void control_follow_card(struct server *s, const struct slot *slot)
+{
+	char line[STATE_NAME + 64];
+
+	(void)snprintf(line, sizeof(line), "%s %u %s %llu\n", slot->present ? "in" : "out",
+		slot->index, slot->present ? slot->name : "-",
+		(unsigned long long)clock_monotonic());
+	control_follow(s, SERVER_FOLLOW_CARDS, line);
 }
 
 static void run_quit(const struct request *q)
@@ -329,7 +344,7 @@ static const struct {
 	{"plug", A_READER, 0, 0, run_plug, "plug READER"},
 	{"blocking", A_READER, 1, 0, run_blocking, "blocking READER on|off"},
 	{"readers", NOTHING, 0, 0, run_readers, "readers"},
-	{"follow", NOTHING, 0, 0, run_follow, "follow"},
+	{"follow", NOTHING, 0, 1, run_follow, "follow [cards]"},
 	{"list", NOTHING, 0, 0, run_list, "list"},
 	{"help", NOTHING, 0, 0, run_help, "help"},
 	{"quit", NOTHING, 0, 0, run_quit, "quit"},

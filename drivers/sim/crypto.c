@@ -259,13 +259,6 @@ int crypto_rsa_decipher(EVP_PKEY *key, struct view cryptogram, bool padded, stru
 	return trace(buf_check(out));
 }
 
-int crypto_sha256(struct view data, uint8_t ret_hash[CRYPTO_HASH])
-{
-	if (EVP_Digest(data.data, data.len, ret_hash, NULL, EVP_sha256(), NULL) != 1)
-		return failed();
-	return 0;
-}
-
 int crypto_sha256_last(struct view state, struct view last, uint8_t ret_hash[CRYPTO_HASH])
 {
 	struct reader r = reader_of(state);

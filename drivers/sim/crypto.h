@@ -52,7 +52,6 @@ int crypto_rsa_sign_hash(
 int crypto_rsa_decipher(
 	EVP_PKEY *key, struct view cryptogram, bool padded, struct buf *out) _must_check_;
 
-int crypto_sha256(struct view data, uint8_t ret_hash[CRYPTO_HASH]) _must_check_;
 /**
  * crypto_sha256_last() - finish a hash that somebody else began (FIPS 180-4 §6.2)
  * @state:  32 bytes of intermediate hash value and 8 bytes: bits hashed so far; or empty

@@ -9,15 +9,12 @@
 
 static void load_activities(struct loader *l, const json_t *array)
 {
-	size_t i;
-	json_t *one;
-
 	if (json_array_size(array) > PROFILE_ACTIVITIES_MAX) {
 		load_complain(l, "activities", "are more than 16");
 		return;
 	}
-	json_array_foreach(array, i, one)
-	{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *one = json_array_get(array, i);
 		struct profile_activity *a = &l->p->activities[l->p->n_activities++];
 
 		a->number = (uint8_t)load_int(l, one, "number", 1, PROFILE_ACTIVITIES_MAX, 1);

@@ -118,15 +118,12 @@ static void load_birth(struct loader *l, const json_t *j, char *to, size_t size)
 
 static void load_people(struct loader *l, const json_t *array)
 {
-	size_t i;
-	json_t *one;
-
 	if (json_array_size(array) > PROFILE_PEOPLE_MAX) {
 		load_complain(l, "people", "are more than 19");
 		return;
 	}
-	json_array_foreach(array, i, one)
-	{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *one = json_array_get(array, i);
 		struct profile_person *p = &l->p->people[l->p->n_people++];
 
 		load_text(l, one, "surname", 1, p->surname, sizeof(p->surname));
@@ -140,15 +137,12 @@ static void load_people(struct loader *l, const json_t *array)
 
 static void load_coverages(struct loader *l, const json_t *array)
 {
-	size_t i;
-	json_t *one;
-
 	if (json_array_size(array) > PROFILE_COVERAGES_MAX) {
 		load_complain(l, "coverage", "has too many periods");
 		return;
 	}
-	json_array_foreach(array, i, one)
-	{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *one = json_array_get(array, i);
 		struct profile_coverage *c = &l->p->coverages[l->p->n_coverages++];
 
 		c->index = (uint8_t)load_int(l, one, "index", 0, PROFILE_PEOPLE_MAX - 1, 0);
@@ -161,11 +155,8 @@ static void load_coverages(struct loader *l, const json_t *array)
 
 static void load_absent(struct loader *l, const json_t *array)
 {
-	size_t i;
-	json_t *one;
-
-	json_array_foreach(array, i, one)
-	{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *one = json_array_get(array, i);
 		const char *name = json_string_value(one);
 		uint8_t before = l->p->absent;
 

@@ -107,15 +107,17 @@ static void load_kind(struct loader *l, const json_t *j)
 /* A Vitale 2 may give the one byte that tells its makes apart instead of the whole. */
 static void load_atr(struct loader *l, const json_t *j)
 {
+	static const uint8_t head[] = {0x3B, 0x75, 0x13, 0x00, 0x00};
+	static const uint8_t tail[] = {0x09, 0xEA, 0x90, 0x00};
 	_cleanup_(buf_done) struct buf atr = BUF_NULL(sizeof(l->p->atr));
 	const char *whole = json_get_str(j, "atr"), *one = json_get_str(j, "atr_byte");
 	struct atr parsed;
 
 	if (!whole && one && l->p->kind == PROFILE_KIND_VITALE) {
-		if (hex_decode(&atr, VIEW_TEXT("3B75130000")) ||
-			hex_decode(&atr, view_str(one)) || atr.len != 6 ||
-			hex_decode(&atr, VIEW_TEXT("09EA9000")))
+		buf_put_view(&atr, VIEW(head));
+		if (hex_decode(&atr, view_str(one)) || atr.len != sizeof(head) + 1)
 			load_complain(l, "atr_byte", "must be one byte in hexadecimal");
+		buf_put_view(&atr, VIEW(tail));
 	} else if (hex_decode(&atr, view_str(whole)) || buf_check(&atr) || atr.len < 2) {
 		load_complain(l, "atr", "must be at most 33 bytes in hexadecimal");
 	}

@@ -88,6 +88,7 @@ void reader_port_changed(void *server, unsigned slot, bool present)
 {
 	struct server *s = server;
 
+	control_follow_card(s, &s->slots[slot]); /* before anybody can have noticed */
 	if (!present) {
 		keypad_done(&s->slots[slot].keypad);
 		reader_port_cut(s, slot, READER_STATUS_NO_CARD);

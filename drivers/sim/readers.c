@@ -100,7 +100,7 @@ void readers_set(struct server *s, unsigned reader, bool plugged)
 		if (s->readers[i].device == device)
 			set_reader(s, &s->readers[i], plugged);
 	(void)snprintf(line, sizeof(line), "%s %u\n", plugged ? "plug" : "unplug", device);
-	control_follow(s, line);
+	control_follow(s, SERVER_FOLLOW_READERS, line);
 }
 
 bool readers_count(struct server *s, unsigned slot)

@@ -34,17 +34,24 @@ enum server_wait {
 	SERVER_WAIT_KEYS,  /* a person at the keypad, until due */
 };
 
+/** enum server_follow - what a control peer is told of whenever it happens. */
+enum server_follow {
+	SERVER_FOLLOW_NOTHING,
+	SERVER_FOLLOW_READERS, /* that come and go */
+	SERVER_FOLLOW_CARDS,
+};
+
 struct server_peer {
 	enum server_peer_kind kind;
 	int fd;
 	unsigned slot;
 	enum server_wait wait;
-	uint8_t op;	   /* of the request that is waited for */
-	bool stuck;	   /* SERVER_WAIT_LINE: by a fault that can be taken back */
-	bool follows;	   /* control: is told of readers that come and go */
-	uint64_t due;	   /* CLOCK_MONOTONIC microseconds */
-	struct buf answer; /* the datagram that is due */
-	struct buf line;   /* control: what came of a line */
+	uint8_t op;		    /* of the request that is waited for */
+	bool stuck;		    /* SERVER_WAIT_LINE: by a fault that can be taken back */
+	enum server_follow follows; /* control */
+	uint64_t due;		    /* CLOCK_MONOTONIC microseconds */
+	struct buf answer;	    /* the datagram that is due */
+	struct buf line;	    /* control: what came of a line */
 };
 
 /** struct server_reader - one or two slots; a composite device is two readers of one slot. */
@@ -117,7 +124,9 @@ void reader_port_release(struct server *s, unsigned slot, enum server_wait wait)
 int reader_port_keys(struct server *s, unsigned slot) _must_check_;
 /** control_receive() - bytes of a control peer. Return: 0, a fault, or 1: hang up. */
 int control_receive(struct server *s, struct server_peer *p) _must_check_;
-/** control_follow() - every control peer that follows gets @line. */
-void control_follow(struct server *s, const char *line);
+/** control_follow() - every control peer that follows @what gets @line. */
+void control_follow(struct server *s, enum server_follow what, const char *line);
+/** control_follow_card() - the card of @slot came or left, now. */
+void control_follow_card(struct server *s, const struct slot *slot);
 /** control_usage() - the commands, one a line, after @indent. */
 void control_usage(FILE *to, const char *indent);

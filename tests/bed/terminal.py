@@ -13,7 +13,7 @@ import sys
 import time
 
 ULONG, LONG = ctypes.c_ulong, ctypes.c_long
-T0, T1, RESET, SHARED, LEAVE = 1, 2, 1, 2, 0
+T0, T1, RESET, EXCLUSIVE, SHARED, LEAVE = 1, 2, 1, 1, 2, 0
 EMPTY, PRESENT, MUTE = 0x10, 0x20, 0x200
 
 

@@ -80,9 +80,6 @@ CALL(ECDSA_SIG *, d2i_ECDSA_SIG, (ECDSA_SIG * *s, const unsigned char **p, long 
 	NULL)
 CALL(int, i2d_ECDSA_SIG, (const ECDSA_SIG *s, unsigned char **p), (s, p), -1)
 CALL(EVP_MD_CTX *, EVP_MD_CTX_new, (void), (), NULL)
-CALL(int, EVP_Digest,
-	(const void *p, size_t n, unsigned char *md, unsigned *len, const EVP_MD *m, ENGINE *e),
-	(p, n, md, len, m, e), 0)
 CALL(int, EVP_DigestSignInit,
 	(EVP_MD_CTX * c, EVP_PKEY_CTX **p, const EVP_MD *m, ENGINE *e, EVP_PKEY *k),
 	(c, p, m, e, k), 0)

@@ -41,8 +41,9 @@ static void check_foreign_key(const uint8_t *data, size_t size)
 		return;
 	vkey = strndup((const char *)data, size);
 	assert(vkey);
-	(void)checkpoint_verify(view_of(end + 1, size - (size_t)(end - data) - 1), vkey, &c);
-	(void)checkpoint_vkey_pem(vkey, &pem);
+	assert(checkpoint_verify(view_of(end + 1, size - (size_t)(end - data) - 1), vkey, &c) <=
+		CHECKPOINT_FALSE);
+	assert((checkpoint_vkey_pem(vkey, &pem) == 0) == (pem.len > 0));
 	free(vkey);
 }
 

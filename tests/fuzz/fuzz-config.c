@@ -2,7 +2,8 @@
 /*
  * Fuzzing of daemon/config.h: the input is the file. What is taken keeps its bounds, is terminated,
  * holds the rules that a start relies on (no reader for both sides of a pair, agents complete), and
- * what is refused says where. Calls into the system fail by the seed (harness.c).
+ * what is refused says where. An empty input is the default file, which is not there. Calls into
+ * the system fail by the seed (harness.c).
  */
 #include <assert.h>
 #include <errno.h>
@@ -36,6 +37,10 @@ FILE *__wrap_fopen64(const char *path, const char *mode)
 {
 	if (fail_now()) {
 		errno = EMFILE;
+		return NULL;
+	}
+	if (strncmp(path, "/proc/", strlen("/proc/")) != 0) {
+		errno = ENOENT; /* nothing of this machine's */
 		return NULL;
 	}
 	return __real_fopen64(path, mode);
@@ -101,6 +106,7 @@ static void check(const struct config *c)
 		assert(proof_word(c->required[i])[0] != '\0');
 	}
 	assert(config_required(c, NATURE_UNKNOWN) == c->required[NATURE_REAL]);
+	assert(config_required(c, NATURE_TEST) == c->required[NATURE_TEST]);
 	for (size_t i = 0; i < c->n_agents; i++) {
 		assert(c->agents[i].capability[0] && c->agents[i].uid != (uid_t)-1);
 	}
@@ -119,7 +125,7 @@ void target_run(struct view in)
 	assert(fd >= 0 && in.len <= FILE_MAX_BYTES * 16U);
 	assert(pwrite(fd, in.data, in.len, 0) == (ssize_t)in.len);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	r = config_load(path, &c, &where);
+	r = config_load(in.len > 0 ? path : NULL, &c, &where);
 	assert(r <= CONFIG_INVALID && (r == CONFIG_INVALID) == (where != NULL));
 	if (r == 0) {
 		check(&c);

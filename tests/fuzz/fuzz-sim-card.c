@@ -31,8 +31,8 @@ const size_t record_head = 2;
 
 static struct state *peers[2]; /* a professional's card, a patient's */
 static uint8_t cryptogram[CRYPTO_RSA];
-static struct buf off_curve = BUF_NULL(CVC_MAX);
-static struct buf other_root = BUF_NULL(CVC_MAX);
+static struct buf off_curve = {.max = CVC_MAX};
+static struct buf other_root = {.max = CVC_MAX};
 
 /* A certificate of the professional's with @from in its body replaced by as many bytes of @to, and
  * signed by @key. */

@@ -6,19 +6,16 @@
  *
  * usage: nth-TARGET FOLDER    prints how many runs and how many calls were made to fail
  */
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "tests/fuzz/fail.h"
+#include "tests/fuzz/folder.h"
 
-#define INPUT_MAX (1024U * 1024U)
-#define SEED	  4U
-#define FDS	  64
-#define MOST	  100000UL /* calls of one run */
+#define SEED 4U
+#define FDS  64
+#define MOST 100000UL /* calls of one run */
 
 static unsigned long long runs;
 
@@ -52,39 +49,20 @@ static void run_all(struct view in)
 	}
 }
 
-static void run_file(int folder, const char *name)
+static void run_input(struct view file)
 {
-	static uint8_t bytes[INPUT_MAX];
-	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
-
-	if (fd >= 0) {
-		close(fd);
-	}
-	if (n < 0) {
-		perror(name);
-		exit(1);
-	}
-	run_all(view_of(bytes, (size_t)n < SEED ? (size_t)n : (size_t)n - SEED));
+	run_all(view_sub(file, 0, file.len < SEED ? file.len : file.len - SEED));
 }
 
 int main(int argc, char **argv)
 {
-	DIR *folder = argc > 1 ? opendir(argv[1]) : NULL;
-	struct dirent *e;
-	unsigned files = 0;
+	unsigned files;
 
-	if (!folder) {
+	if (argc != 2) {
 		fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
 		return 2;
 	}
-	while ((e = readdir(folder)) != NULL) {
-		if (e->d_name[0] != '.') {
-			run_file(dirfd(folder), e->d_name);
-			files++;
-		}
-	}
-	closedir(folder);
+	files = folder_each(argv[1], run_input);
 	printf("%u inputs, %llu runs with a failing call\n", files, runs);
 	return 0;
 }

@@ -2,7 +2,6 @@
 """Beds for the integration tests. Cards are personalised once; each bed gets a copy."""
 import concurrent.futures
 import contextlib
-import fnmatch
 import json
 import os
 import random
@@ -13,6 +12,7 @@ import pytest
 
 from actor import Actor
 from bed import ROOT, Bed, personalise, wait_for
+from terminal import EXCLUSIVE, PcscError
 
 SPARES = 2  # processes of vitaled-card that wait for a card while there are readers (daemon/limits.h)
 
@@ -51,11 +51,6 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    with open(os.path.join(os.path.dirname(__file__), "open.txt"), encoding="utf-8") as f:
-        patterns = [line.strip().replace("[", "[[]") for line in f if line.strip() and line[0] != "#"]
-    for item in items:
-        if any(fnmatch.fnmatchcase(item.name, p) for p in patterns):
-            item.add_marker(pytest.mark.xfail(reason="open.txt", strict=False))
     if not config.getoption("--soak"):
         late = [i for i in items if i.get_closest_marker("minutes")]
         config.hook.pytest_deselected(items=late)
@@ -141,6 +136,15 @@ def pids(program):
     are older than the ones that wait for one. A vitaled-dossier that waits is left out."""
     return sorted(pid for pid, comm in running() if comm == program and
                   (comm != "vitaled-dossier" or not is_empty(pid)))
+
+
+def taken(program, reader):
+    """Whether another @program could take the reader for itself alone."""
+    try:
+        program.connect(reader, EXCLUSIVE)
+    except PcscError:
+        return False
+    return True
 
 
 def cards(app):

@@ -123,8 +123,10 @@ def test_a_wrong_pin_after_the_lease_is_one_try(desk):
 
 @pytest.mark.parametrize("other", ["cps4-pharmacist", "cps3-nurse", "vitale-single", "unknown"])
 def test_another_card_in_the_slot_ends_the_session(desk, other):
+    before = card_at(desk.app, CPS)
     lease = desk.lend()
     desk.bed.sim(f"replace 0 {other}")
+    wait_for(lambda: [p for p, c in shown(desk.app, "Card").items() if c["Reader"] == desk.readers[CPS] and p != before])
     assert desk.state() == "suspended"
     desk.give_back(lease)
     assert desk.app.ended(desk.session) == ("locked", "card-lent")

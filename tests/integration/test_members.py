@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Every card that the tree has, put into the reader: what it is said to be, who is on it, how its
 session ends. What is expected is computed here from the profiles' JSON, by the published rules."""
+import base64
+import json
 import os
 import shutil
 
@@ -8,7 +10,7 @@ import pytest
 
 from actor import Actor, BusError
 from bed import Bed, wait_for
-from conftest import card_at, profiles, shown
+from conftest import audit_is_whole, card_at, pids, profiles, reader_at, shown
 
 PROFILES = profiles()
 ADVICE = {"vitale-1": "vitale-1", "cps2ter": "cps2ter", "unknown": "unknown-card",
@@ -265,24 +267,157 @@ def missing(app):
     return [f for f in app.call("Diagnose") if f["name"] == "crl-missing" and f["nature"] == "simulated"]
 
 
-def test_revocation_is_unknown_without_a_list_and_found_when_one_is_handed_in(build, personal, people):
-    with Bed(build, cards=("cps4-revoked", "vitale-single"), personal=personal) as bed:
+class Lists:
+    """A bed with none of its revocation lists; hand_in() gives them back."""
+
+    def __init__(self, build, personal, *cards):
+        self.bed = Bed(build, cards=cards, personal=personal)
+
+    def __enter__(self):
+        bed = self.bed.__enter__()
         bed.end("vitaled")
-        kept = bed.path("kept")
-        shutil.move(bed.path("crl"), kept)
+        self.kept = bed.path("kept")
+        shutil.move(bed.path("crl"), self.kept)
         os.mkdir(bed.path("crl"))
         bed.start_broker()
-        app, agent = people(bed)
+        return self
+
+    def __exit__(self, *unused):
+        self.bed.__exit__()
+
+    def hand_in(self):
+        for name in os.listdir(self.kept):
+            shutil.copy(os.path.join(self.kept, name), self.bed.path("crl", name))
+
+
+def test_revocation_is_unknown_without_a_list_and_found_when_one_is_handed_in(build, personal, people):
+    with Lists(build, personal, "cps4-revoked", "vitale-single") as lists:
+        app, agent = people(lists.bed)
         assert missing(app)
         session = app.open(intent=["create"])
         app.until(session, "unlocked")
         told = app.call("GetProfessional", path=session, interface="Session")
         check_professional(told, PROFILES["cps4-revoked"], "unknown")
         app.call("Release", path=session, interface="Session")
-        for name in os.listdir(kept):
-            shutil.copy(os.path.join(kept, name), bed.path("crl", name))
+        lists.hand_in()
         wait_for(lambda: not missing(app))
         session = app.open(intent=["create"])  # the PIN is verified still, the card is opposed
         assert app.ended(session) == ("failed", "card-opposed")
         with pytest.raises(BusError):
             app.call("GetProfessional", path=session, interface="Session")
+
+
+@pytest.mark.parametrize("card", ["cps3-revoked", "cps4-revoked"])
+def test_a_list_that_revokes_its_card_locks_an_unlocked_session(build, personal, people, card):
+    with Lists(build, personal, card, "vitale-single") as lists:
+        app, agent = people(lists.bed, choice_structure=[0])
+        session = app.open(intent=["create"])
+        app.until(session, "unlocked")
+        app.call("Create", {"a{sv}": {}}, path=session, interface="Dossier")
+        assert pids("vitaled-dossier")
+        lists.hand_in()
+        assert app.ended(session) == ("locked", "card-opposed")
+        told = [e["changed"]["Reason"] for e in app.seen("properties") if "Reason" in e["changed"]]
+        assert told[-1] == "card-opposed"
+        wait_for(lambda: not pids("vitaled-dossier"))
+        with pytest.raises(BusError) as e:
+            app.call("Summary", path=session, interface="Dossier")
+        assert e.value.short == "WrongState"
+        ends = [e for e in audit_is_whole(lists.bed, app) if e["event"] == "session-ended"]
+        assert [(e["outcome"], e["details"]["state"]) for e in ends] == [("card-opposed", "locked")]
+
+
+@pytest.mark.parametrize("step", ["waiting-for-pin", "waiting-for-consent", "suspended"])
+def test_a_list_that_revokes_its_card_ends_a_session_wherever_it_stands(build, personal, people, step):
+    hold = {"waiting-for-pin": {"pin": ["never"]}, "waiting-for-consent": {"consent": ["never"]}}.get(step, {})
+    with Lists(build, personal, "cps4-revoked", "vitale-single") as lists:
+        app, agent = people(lists.bed, choice_structure=[0], **hold)
+        session = app.open(intent=["create"])
+        app.until(session, "unlocked" if step == "suspended" else step)
+        if step == "suspended":
+            reader = reader_at(app, "00 00")
+            app.call("Lend", {"u": 60}, path=reader, interface="Reader")
+            app.until(session, step)
+        lists.hand_in()
+        assert app.ended(session) == ("locked" if step == "suspended" else "failed", "card-opposed")
+        ends = [e["outcome"] for e in audit_is_whole(lists.bed, app) if e["event"] == "session-ended"]
+        assert ends == ["card-opposed"]
+
+
+def test_a_list_that_revokes_others_leaves_a_session_and_what_it_says_is_shown(build, personal, people):
+    with Lists(build, personal, "cps4-gp", "vitale-single") as lists:
+        app, agent = people(lists.bed, choice_structure=[0])
+        session = app.open(intent=["create"])
+        app.until(session, "unlocked")
+        told = app.call("GetProfessional", path=session, interface="Session")
+        check_professional(told, PROFILES["cps4-gp"], "unknown")
+        lists.hand_in()
+        wait_for(lambda: not missing(app))
+        assert app.state(session) == "unlocked"
+        told = app.call("GetProfessional", path=session, interface="Session")
+        check_professional(told, PROFILES["cps4-gp"], "good")
+        app.call("Create", {"a{sv}": {}}, path=session, interface="Dossier")
+
+
+# -- what is not read again -------------------------------------------------------------------------------
+
+class Link:
+    """What went over the wires of both cards while sessions ran, by the simulator's record."""
+
+    def __init__(self, bed, people):
+        self.bed = bed
+        self.app, self.agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+        for slot in (0, 1):
+            card_at(self.app, f"00 0{slot}")
+
+    def unlock(self):
+        """{(slot, "<" or ">"): bytes of all answers, or data of all commands, one after the other}"""
+        files = [self.bed.path("sim", f"{slot}.record") for slot in (0, 1)]
+        for slot, path in enumerate(files):
+            self.bed.sim(f"record {slot} {path}")
+        session = self.app.open(intent=["create"])
+        self.app.until(session, "unlocked")
+        self.app.call("Release", path=session, interface="Session")
+        told = {}
+        for slot, path in enumerate(files):
+            self.bed.sim(f"record {slot} off")
+            with open(path, encoding="utf-8") as f:
+                lines = [line.split() for line in f]
+            for kind, start, end in (("<", 0, -2), (">", 5, None)):  # without status words; without headers
+                rows = [bytes.fromhex(r[1].replace("**", "00"))[start:end] for r in lines if r[0] == kind]
+                told[slot, kind] = b"".join(rows)
+        return told
+
+    def again(self, slot, card):
+        before = card_at(self.app, f"00 0{slot}")
+        self.bed.sim(f"replace {slot} {card}")
+        wait_for(lambda: card_at(self.app, f"00 0{slot}") != before)
+
+
+def windows(data, size=16):
+    return {data[i:i + size] for i in range(len(data) - size + 1)}
+
+
+@pytest.mark.parametrize("card", ["cps3-gp", "cps4-gp"])
+def test_no_byte_of_a_certificate_is_read_again(make_bed, people, card):
+    """By the bytes, not by the commands: on the second use no 16 bytes of any certificate of the professional's
+    card come from it. The card-verifiable one goes to the patient's card all the same, from the cache."""
+    bed = make_bed(card, "vitale-family")
+    with open(bed.path("cards", card + ".json"), encoding="utf-8") as f:
+        certificates = {k: base64.b64decode(c) for k, c in json.load(f)["certificates"].items()}
+    assert sorted(certificates) == ["authentication", "card", "signature"]
+    role = certificates["card"][4:]  # 7F21 81 len: what PSO VERIFY CERTIFICATE takes
+    link = Link(bed, people)
+    first = link.unlock()
+    for name, certificate in certificates.items():  # the answers are all there: nothing is missed below
+        assert len(certificate) > 200 and windows(certificate) <= windows(first[0, "<"]), name
+    assert role in first[1, ">"]
+    link.again(0, card)
+    link.again(1, "vitale-family")
+    cached = link.unlock()
+    link.again(1, "vitale-single")  # the next patient: the professional's card stays
+    held = link.unlock()
+    for use in (cached, held):
+        answers = windows(use[0, "<"])
+        assert answers and not [n for n, c in certificates.items() if windows(c) & answers]
+        assert role in use[1, ">"]

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Faults of the physical world on one pair of readers while another session works on a second pair:
 each ends in its named reason, in its time, and leaves neither process nor descriptor."""
+import contextlib
 import os
 import threading
 import time
 
 import pytest
 
-from bed import wait_for
-from conftest import card_at, is_empty, nothing_behind, pids, profiles, running, shown
+from actor import Actor
+from bed import Bed, wait_for
+from conftest import SPARES, card_at, is_empty, pids, profiles, running, shown, taken
+from terminal import Terminal
 from test_consultation import add
 
 PAIRS = "".join(f"[pair {name}]\nprofessional-reader = Vitale Sim 0{n} 00\npatient-reader = Vitale Sim 0{n} 01\n"
@@ -41,23 +44,34 @@ class Office:
 
 
 class World:
-    def __init__(self, bed, people):
-        self.bed = bed
-        self.app, self.agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
-        other = people.actor(bed, "vdother")
+    """Both pairs of readers, for many tests: each begins with fresh cards at the first."""
+
+    def __init__(self, bed):
+        self.bed, self.office, self.session, self.healthy, self.stuck = bed, None, None, True, None
+        self.agent, self.app, self.other = (Actor(bed, user) for user in ("vdagent", "vdapp", "vdother"))
+        self.agent.agent("pin", "professional", choice_beneficiary=[0], choice_structure=[0])
         for name in ("00 00", "00 01", "01 00", "01 01"):
             card_at(self.app, name)
-        session = other.open(intent=["consult", "feed", "create"], pair="office")
-        other.until(session, "unlocked")
-        other.call("Create", {"a{sv}": {}}, path=session, interface="Dossier")
-        add(other, session)
+        self.away = self.other.open(intent=["consult", "feed", "create"], pair="office")
+        self.other.until(self.away, "unlocked")
+        self.other.call("Create", {"a{sv}": {}}, path=self.away, interface="Dossier")
+        add(self.other, self.away)
         self.quiet()
         self.descriptors = descriptors()
-        self.office = Office(other, session)
 
     def quiet(self):
         """What runs while the office works: its two cards and its dossier, besides the usual."""
-        wait_for(lambda: (len(pids("vitaled-card")), len(pids("vitaled-dossier"))) in ((4, 1), (5, 1)), 10)
+        wait_for(lambda: (len(pids("vitaled-card")), len(pids("vitaled-dossier"))) == (2 + SPARES, 1), 10)
+
+    def begin(self):
+        self.healthy = False  # until this test has left nothing
+        self.agent.answers(pin=["1234"], consent=["given"], choice_beneficiary=[0], choice_structure=[0])
+        for slot in (0, 1):
+            if self.bed.sim("list").split()[slot].endswith("=-"):
+                self.bed.sim(f"insert {slot} {CARDS[slot]}")
+            card_at(self.app, f"00 0{slot}")
+        self.quiet()
+        self.office = Office(self.other, self.away)
 
     def open(self, **options):
         return self.app.open(intent=["create"], pair="counter", **options)
@@ -73,9 +87,25 @@ class World:
         self.app.call("Release", path=self.session, interface="Session")
         for slot in (0, 1):
             self.bed.sim(f"normal {slot}")
+        if self.stuck:
+            # pcscd 1.9.9: a card that leaves while the command of a program that died comes to its end
+            # is called mute, and present, until the next one
+            with Terminal(self.bed) as t:
+                wait_for(lambda: taken(t, f"Vitale Sim 00 0{self.stuck}"))
+                t.disconnect()
+            self.stuck = None
+        for slot in (0, 1):
             self.bed.sim(f"remove {slot}")
-        wait_for(lambda: (len(pids("vitaled-card")), len(pids("vitaled-dossier"))) == (4, 1), 10)
+        wait_for(lambda: len(shown(self.app, "Card")) == 2)
+        self.quiet()
         wait_for(lambda: descriptors() <= self.descriptors, 10)
+        self.healthy = True
+
+    def end(self):
+        if self.office:
+            self.office.over = True
+        for actor in (self.agent, self.app, self.other):
+            actor.__exit__()
 
 
 def descriptors():
@@ -85,9 +115,32 @@ def descriptors():
     return len(os.listdir(f"/proc/{broker}/fd")) - 2 * len(waiting)
 
 
+@pytest.fixture(scope="module")
+def worlds(build, personal):
+    """worlds(): the present world, or a new one when the last test left something behind."""
+    made, stack = [], contextlib.ExitStack()
+
+    def end():
+        if made:
+            made.pop().end()
+        stack.close()
+
+    def get():
+        if made and not made[0].healthy:
+            end()
+        if not made:
+            made.append(World(stack.enter_context(
+                Bed(build, cards=CARDS, personal=personal, readers="2,2", hotplug=True, config=PAIRS))))
+        return made[0]
+    yield get
+    end()
+
+
 @pytest.fixture
-def world(make_bed, people):
-    return World(make_bed(*CARDS, readers="2,2", hotplug=True, config=PAIRS), people)
+def world(worlds):
+    world = worlds()
+    world.begin()
+    return world
 
 
 @pytest.fixture
@@ -128,6 +181,7 @@ FAULTS = [
                                                         for f, _ in FAULTS])
 def test_a_card_that_does_not_behave_is_named(world, told, slot, fault, reasons):
     world.bed.sim(fault.format(slot=slot))
+    world.stuck = str(slot) if reasons is BROKEN else None
     fails(world, told, reasons)
 
 
@@ -238,6 +292,7 @@ def test_a_glitch_at_power_up_is_tried_again(world, told, slot, glitches):
 def test_a_stuck_card_in_an_unlocked_session_ends_when_it_is_used(world, told, fault):
     world.session = world.unlock()
     world.bed.sim(fault)
+    world.stuck = fault.split()[1]
     before = time.monotonic()
     ident = world.app.start("GetPatient", path=world.session, interface="Session")
     assert world.app.ended(world.session) == ("locked", "card-broken")
@@ -268,52 +323,3 @@ def test_an_unplugged_reader_ends_its_sessions_only(world, told, step):
     world.app.call("Release", path=world.session, interface="Session")
     world.session = world.unlock()
     world.leaves_nothing()
-
-
-def test_a_reader_unplugged_in_the_nth_command_is_named(world, told, nth):
-    world.bed.sim(f"unplug 0 {nth}")
-    before = time.monotonic()
-    world.session = world.open()
-    state, reason = world.app.until(world.session, "unlocked", "failed", "locked", seconds=30)
-    told(before)
-    if state != "unlocked":
-        assert (state, reason) in [("failed", r) for r in (*REMOVED, "no-reader", "card-broken")]
-    world.bed.sim("normal 0")
-    if "0=0:2:unplugged" in world.bed.sim("readers"):
-        wait_for(lambda: len(shown(world.app, "Reader")) == 2)  # pcscd takes a second to drop both slots
-        world.bed.sim("plug 0")
-    wait_for(lambda: len(shown(world.app, "Reader")) == 4)
-    world.leaves_nothing()
-
-
-@pytest.mark.parametrize("step", ["waiting-for-pin", "waiting-for-choice", "unlocked"])
-def test_pcscd_killed_and_restarted(make_bed, people, told, step):
-    """kill -9 under two sessions: both end, and both begin anew when it is back."""
-    bed = make_bed(*CARDS, readers="2,2", config=PAIRS)
-    hold = {"waiting-for-pin": {"pin": ["never"]}, "waiting-for-choice": {"choice_beneficiary": ["never"]}}
-    app, agent = people(bed, **({"choice_beneficiary": [0], "choice_structure": [0]} | hold.get(step, {})))
-    other = people.actor(bed, "vdother")
-    session = app.open(intent=["create"], pair="counter")
-    app.until(session, step)
-    if step == "waiting-for-choice":
-        agent.event("choice", kind="beneficiary")  # no card is at work
-    apart = None
-    if step == "unlocked":
-        apart = other.open(intent=["create"], pair="office")
-        other.until(apart, step)
-    before = time.monotonic()
-    bed.processes["pcscd"].kill()
-    state, reason = app.ended(session)
-    assert state == ("locked" if step == "unlocked" else "failed")
-    assert reason in ("no-reader-service", *REMOVED)
-    told(before)
-    if apart:
-        assert other.ended(apart)[0] == "locked"
-    nothing_behind(bed, spares=0)
-    bed.end("pcscd")
-    bed.start_pcscd()
-    agent.answers(pin=["1234"], choice_beneficiary=[0])
-    wait_for(lambda: app.get("/org/vitaled1", "Manager", "ReaderService") == "running", 15)
-    for actor, pair in ((app, "counter"), (other, "office")):
-        session = actor.open(intent=["create"], pair=pair)
-        actor.until(session, "unlocked")

@@ -40,19 +40,13 @@ int cps_resume(struct card *c)
 int cps_read_serial(struct card *c, struct buf *value)
 {
 	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
-	struct reader in;
-	struct tlv t;
 	int r;
 
 	r = cps_read_file(c, CPS_SERIAL, &file);
 	if (r != CARD_DONE) {
 		return trace(r);
 	}
-	in = reader_of(buf_view(&file));
-	if (tlv_next(&in, &t) != 0) {
-		return CARD_BROKEN;
-	}
-	buf_put_view(value, t.value);
+	buf_put_view(value, iso7816_object(&file).value);
 	return 0;
 }
 
@@ -169,7 +163,6 @@ static void put_text(struct buf *body, uint32_t link_tag, struct view latin1)
 static int read_speciality(struct card *c, struct buf *body)
 {
 	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
-	struct reader in;
 	struct tlv t;
 	int q;
 	int r;
@@ -178,11 +171,7 @@ static int read_speciality(struct card *c, struct buf *body)
 	if (r != CARD_DONE) {
 		return r == CARD_ABSENT ? 0 : trace(r);
 	}
-	in = reader_of(buf_view(&file));
-	q = tlv_next(&in, &t);
-	if (q == 0) {
-		q = tlv_find(t.value, TAG_SPECIALITY, &t);
-	}
+	q = tlv_find(iso7816_object(&file).value, TAG_SPECIALITY, &t);
 	if (q == 0) {
 		put_text(body, LINK_TAG_SPECIALITY, t.value);
 	}
@@ -248,7 +237,7 @@ int cps_read_public(struct card *c, struct buf *body)
 
 /* -- activities ---------------------------------------------------------------------------- */
 
-static int put_activity(struct buf *body, uint8_t number, struct view file)
+static int put_activity(struct buf *body, uint8_t number, struct view activity)
 {
 	static const struct {
 		uint32_t tag;
@@ -259,17 +248,12 @@ static int put_activity(struct buf *body, uint8_t number, struct view file)
 		{TAG_SECTOR, LINK_TAG_SECTOR},
 	};
 
-	struct reader in = reader_of(file);
 	size_t mark = tlv_open(body, LINK_TAG_ACTIVITY);
-	struct tlv whole;
 	struct tlv t;
 
-	if (tlv_next(&in, &whole) != 0) {
-		return CARD_BROKEN;
-	}
 	tlv_put_u8(body, LINK_TAG_INDEX, number);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (tlv_find(whole.value, fields[i].tag, &t) != 0) {
+		if (tlv_find(activity, fields[i].tag, &t) != 0) {
 			return CARD_BROKEN;
 		}
 		put_text(body, fields[i].link_tag, t.value);
@@ -289,7 +273,7 @@ static int read_activity(struct card *c, uint8_t number, struct buf *body)
 	if (fid == c->missing) {
 		return 0;
 	}
-	if (fid != c->ef || c->df != f->df) {
+	if (((uint32_t)c->df << 16 | c->ef) != ((uint32_t)f->df << 16 | fid)) {
 		r = cps_select(c, f->df, fid);
 	}
 	if (r == CARD_ABSENT) {
@@ -298,7 +282,10 @@ static int read_activity(struct card *c, uint8_t number, struct buf *body)
 	if (r == CARD_DONE) {
 		r = cps_read_object(c, CPS_ACTIVITY, LESSON + number, &file);
 	}
-	return r == CARD_DONE ? trace(put_activity(body, number, buf_view(&file))) : trace(r);
+	if (r != CARD_DONE) {
+		return trace(r);
+	}
+	return trace(put_activity(body, number, iso7816_object(&file).value));
 }
 
 /* Into c->kept. A number that is none, or stands twice, is passed over. */
@@ -321,7 +308,7 @@ static int keep_activities(struct card *c, struct view directory)
 			return trace(q);
 		}
 	}
-	return buf_check(&c->kept) < 0 ? CARD_BROKEN : 0;
+	return trace(apdu_room(&c->kept));
 }
 
 int cps_read_activities(struct card *c, struct view directory, struct buf *body)

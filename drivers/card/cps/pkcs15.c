@@ -49,7 +49,7 @@ static int absolute(struct view path, struct buf *out)
 	}
 	buf_reset(out);
 	buf_put_view(out, path);
-	return buf_check(out) < 0 ? CARD_BROKEN : 0;
+	return trace(apdu_room(out));
 }
 
 int pkcs15_find_directory(struct view odf, uint32_t tag, struct buf *path)
@@ -168,9 +168,6 @@ static int load(struct card *c)
 		r = iso7816_read_objects(&c->apdu, c->driver->cla,
 			&(struct iso7816_file){.guess = f->size}, &c->places);
 	}
-	if (r == CARD_DONE && buf_check(&c->places) < 0) {
-		r = CARD_BROKEN;
-	}
 	if (r != CARD_DONE) {
 		buf_reset(&c->places);
 	}
@@ -193,9 +190,6 @@ static int read_directory(struct card *c, uint32_t tag, struct buf *out)
 	if (r == CARD_DONE) {
 		r = iso7816_read_objects(&c->apdu, c->driver->cla,
 			&(struct iso7816_file){.guess = ISO7816_WHOLE}, out);
-	}
-	if (r == CARD_DONE && buf_check(out) < 0) {
-		r = CARD_BROKEN;
 	}
 	return trace(r);
 }

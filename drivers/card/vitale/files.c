@@ -143,9 +143,6 @@ static int load_pointers(struct card *c)
 	if (r == CARD_ABSENT) {
 		r = by_identifier(c, VITALE_POINTERS, &c->places);
 	}
-	if (r == CARD_DONE && buf_check(&c->places) < 0) {
-		r = CARD_BROKEN;
-	}
 	if (r != CARD_DONE) {
 		buf_reset(&c->places);
 	}
@@ -210,9 +207,6 @@ int vitale_read(struct card *c, enum vitale_file_id id, struct buf *out)
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		int r = places[i](c, id, out);
 
-		if (r == CARD_DONE && buf_check(out) < 0) {
-			r = CARD_BROKEN;
-		}
 		if (!elsewhere(r, f)) {
 			return trace(r);
 		}

@@ -34,15 +34,14 @@ int vitale_probe(struct card *c)
 static int read_one(
 	struct card *c, enum vitale_file_id id, struct buf *whole, struct tlv *ret_t)
 {
-	struct reader in;
 	int r;
 
 	r = vitale_read(c, id, whole);
 	if (r != CARD_DONE) {
 		return trace(r);
 	}
-	in = reader_of(buf_view(whole));
-	return tlv_next(&in, ret_t) == 0 ? 0 : CARD_BROKEN;
+	*ret_t = iso7816_object(whole);
+	return 0;
 }
 
 /* What an optional file may say without being missed. */
@@ -144,8 +143,8 @@ static int keep(struct card *c, bool validity)
 	if (r == CARD_DONE && validity) {
 		r = read_validity(c, &c->kept);
 	}
-	if (r == CARD_DONE && buf_check(&c->kept) < 0) {
-		r = CARD_BROKEN; /* more than CARD_KEPT_MAX: no card of ours says so much */
+	if (r == CARD_DONE) {
+		r = apdu_room(&c->kept); /* no card of ours says more than CARD_KEPT_MAX */
 	}
 	if (r != CARD_DONE) {
 		buf_reset(&c->kept);

@@ -214,8 +214,47 @@ static void no_memory_is_a_fault_wherever_it_runs_out(void **state)
 	assert_in_range(n, 4, 100);
 }
 
+/* Parses @text while each allocation fails in turn. */
+static void parse_without_memory(struct view text)
+{
+	bool done = false;
+
+	for (unsigned n = 0; !done; n++) {
+		json_t *j = NULL;
+		int r;
+
+		wrap_fail(WRAP_MALLOC, n, ENOMEM);
+		r = json_parse(text, &j);
+		done = wrap_pending(WRAP_MALLOC);
+		assert_true(done ? r == 0 || r == JSON_INVALID : r == -ENOMEM);
+		json_put(&j);
+		wrap_clear();
+	}
+}
+
+/* jansson's own buffer of a token grows at 15, 31, 63 ... bytes, and does not look whether it could:
+ * a string whose end does not fit would end nowhere, a number would lose its digits. */
+static void memory_that_runs_out_within_a_text_of_any_length_is_a_fault(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len < 140; len++) {
+		_cleanup_(buf_done) struct buf string = BUF_NULL(1024);
+		_cleanup_(buf_done) struct buf number = BUF_NULL(1024);
+
+		buf_put_str(&string, "[\"");
+		for (size_t i = 0; i < len; i++) {
+			buf_put_u8(&string, 'x');
+			buf_put_u8(&number, '1');
+		}
+		buf_put_str(&string, "\"]");
+		parse_without_memory(buf_view(&string));
+		parse_without_memory(buf_view(&number));
+	}
+}
+
 static void freed_texts_are_wiped(void **state)
 {
+	json_free_t release = NULL;
 	json_t *j = NULL;
 
 	(void)state;
@@ -226,6 +265,8 @@ static void freed_texts_are_wiped(void **state)
 		json_parse(VIEW_TEXT("{\"nir\":\"255081416802538\""), &j), JSON_INVALID);
 	assert_in_range(wrap_freed, 5, 100);
 	assert_int_equal(wrap_freed_dirty, 0);
+	json_get_alloc_funcs(NULL, &release);
+	release(NULL); /* as any free() */
 }
 
 static void a_kernel_without_randomness_leaves_the_seed_to_jansson(void **state)
@@ -445,6 +486,8 @@ int main(void)
 		cmocka_unit_test(siblings_do_not_count_as_depth),
 		cmocka_unit_test(a_text_beyond_16_mib_is_invalid),
 		cmocka_unit_test_setup(no_memory_is_a_fault_wherever_it_runs_out, clear),
+		cmocka_unit_test_setup(
+			memory_that_runs_out_within_a_text_of_any_length_is_a_fault, clear),
 		cmocka_unit_test_setup(freed_texts_are_wiped, clear),
 		cmocka_unit_test_setup(
 			a_kernel_without_randomness_leaves_the_seed_to_jansson, clear),

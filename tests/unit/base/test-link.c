@@ -341,6 +341,10 @@ static void unknown_control_data_is_malformed(void **state)
 	assert_int_equal(setsockopt(p.b, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)), 0);
 	send_raw(p.a, VIEW_TEXT("VD\x01\x01\x00\x01\x00\x00\x00\x00"), 1);
 	assert_int_equal(link_recv(p.b, &storage, &got, true), LINK_MALFORMED);
+	wrap_cmsg_level = 4711; /* a kernel of other times */
+	send_raw(p.a, VIEW_TEXT("VD\x01\x01\x00\x00\x00\x00\x00\x00"), 0);
+	assert_int_equal(link_recv(p.b, &storage, &got, true), LINK_MALFORMED);
+	wrap_clear();
 }
 
 static void a_hang_up_or_an_empty_frame_is_closed(void **state)

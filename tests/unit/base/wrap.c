@@ -51,6 +51,7 @@ int __wrap_sd_journal_sendv(const struct iovec *iov, int n);
 
 size_t wrap_freed;
 size_t wrap_freed_dirty;
+int wrap_cmsg_level;
 long wrap_wall_seconds;
 char wrap_journal[4096];
 
@@ -82,6 +83,7 @@ void wrap_clear(void)
 	memset(wrap_journal, 0, sizeof(wrap_journal));
 	wrap_freed = 0;
 	wrap_freed_dirty = 0;
+	wrap_cmsg_level = 0;
 	wrap_wall_seconds = 0;
 }
 
@@ -231,7 +233,14 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t v;
 
-	return hit(WRAP_RECVMSG, &v) ? v : __real_recvmsg(fd, msg, flags);
+	if (hit(WRAP_RECVMSG, &v)) {
+		return v;
+	}
+	v = __real_recvmsg(fd, msg, flags);
+	if (v >= 0 && wrap_cmsg_level && CMSG_FIRSTHDR(msg)) {
+		CMSG_FIRSTHDR(msg)->cmsg_level = wrap_cmsg_level;
+	}
+	return v;
 }
 
 int __wrap_memfd_create(const char *name, unsigned flags)

@@ -45,6 +45,9 @@ bool wrap_aborts(void (*fn)(void));
 extern size_t wrap_freed;
 extern size_t wrap_freed_dirty;
 
+/* The level of the control messages that recvmsg() gives; 0: as they are. */
+extern int wrap_cmsg_level;
+
 /* What clock_gettime(CLOCK_REALTIME) says; 0 is the real one. */
 extern long wrap_wall_seconds;
 

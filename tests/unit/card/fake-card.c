@@ -203,6 +203,7 @@ static const struct card_driver drivers[] = {
 	[FAKE_BARE] = {.kind = "fake",
 		.generation = "fake-0",
 		.probe = probe,
+		.resume = probe,
 		.read_serial = read_serial},
 	[FAKE_UNKNOWN] = {.kind = ""},
 	[FAKE_OLD] = {.kind = "unsupported", .generation = "fake-old", .advice = "buy-another"},

@@ -71,11 +71,17 @@ static void a_card_that_was_recognised_before_is_asked_nothing(void **state)
 		.closed = 1,
 		.steps = {A_REQUEST(CARD_OP_OPEN, CARD_DONE, OPEN_EXCLUSIVE "C60466616B65"),
 			{.op = CARD_OP_CLOSE}}};
+	static const struct act without_atr = {.text = OPENED,
+		.closed = 1,
+		.steps = {A_REQUEST(CARD_OP_OPEN, CARD_DONE,
+				  OPEN_EXCLUSIVE "C60466616B65C70666616B652D31"),
+			{.op = CARD_OP_CLOSE}}};
 
 	(void)state;
 	perform(&same);
 	perform(&other);
 	perform(&half);
+	perform(&without_atr);
 }
 
 static void requests_of_the_wrong_shape_send_nothing(void **state)

@@ -12,6 +12,7 @@
 
 #include "base/hex.h"
 #include "drivers/card/cps/sha256.h"
+#include "tests/unit/card/no-memory.h"
 
 static void hash_is(struct view data, const char *hex)
 {
@@ -90,6 +91,23 @@ static void a_hash_that_does_not_fit_is_a_failure(void **state)
 	assert_int_equal(buf_check(&small), -EMSGSIZE);
 }
 
+/* The block that the last bytes wait in is on the heap, too. */
+static void a_hash_without_memory_is_a_failure_and_comes_to_an_end(void **state)
+{
+	static const uint8_t data[SHA256_BLOCK + 1];
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(data); len += SHA256_BLOCK / 2) {
+		_cleanup_(buf_done) struct buf hash = BUF_NULL(SHA256_SIZE);
+
+		no_memory_after(0);
+		sha256_put(view_of(data, len), &hash);
+		assert_true(no_memory_met());
+		assert_int_equal(buf_check(&hash), -ENOMEM);
+		assert_int_equal(hash.len, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +115,7 @@ int main(void)
 		cmocka_unit_test(a_million_letters_hash_right),
 		cmocka_unit_test(the_state_between_blocks_is_the_standards),
 		cmocka_unit_test(a_hash_that_does_not_fit_is_a_failure),
+		cmocka_unit_test(a_hash_without_memory_is_a_failure_and_comes_to_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

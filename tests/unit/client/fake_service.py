@@ -393,6 +393,8 @@ class Card(dbus.service.Object):
         if self.old != self.right.encode():
             self.tries -= 1
             return self.fail(Failure("PinWrong", f"pin-wrong: tries-left {self.tries}"))
+        if "torn" in OPTIONS:
+            return self.fail(Failure(OPTIONS["torn"]))
         print("new", new.decode(), flush=True)
         self.done()
 
@@ -474,7 +476,8 @@ class Manager(dbus.service.Object):
         return {dbus.ObjectPath(ROOT + "/reader/1"): {NAME + ".Reader": reader},
                 dbus.ObjectPath(ROOT + "/card/1"): {NAME + ".Card": card},
                 dbus.ObjectPath(ROOT + "/card/2"): {NAME + ".Card": dict(
-                    card, Kind="cps", Generation="cps3", PinVerifiedUntil=dbus.UInt64(1700000000000000))},
+                    card, Kind="cps", Generation="cps3", PinVerifiedUntil=dbus.UInt64(1700000000000000),
+                    Advice=OPTIONS.get("advice", ""))},
                 **{dbus.ObjectPath(x.path): {NAME + ".Lease": x.props} for x in self.leases}}
 
     @dbus.service.signal("org.freedesktop.DBus.ObjectManager", "oa{sa{sv}}")

@@ -405,6 +405,21 @@ class Pin(Bed):
         self.assertIn("The PIN is wrong.", out.stderr)
         self.assertIn("1 try is left.", out.stderr)
 
+    def test_what_may_have_been_done_in_part_is_said(self):
+        changed, unblocked = "it may have the new PIN", "with the PIN that it had before (a CPS4)"
+        for error, change, unblock in (("CardRemoved", True, True), ("ChildFailed", True, True),
+                                       ("Timeout", False, True), ("PinRefused", False, True), ("Busy", False, False)):
+            service = self.service("torn=" + error)
+            self.agent("1234\n4321\n12345678\n1111\n")
+            code = {"PinRefused": 6, "CardRemoved": 5, "ChildFailed": 1}.get(error, 9)
+            self.assertEqual(changed in self.run_ctl("pin", "change", code=code).stderr, change, error)
+            self.assertEqual(unblocked in self.run_ctl("pin", "unblock", code=code).stderr, unblock, error)
+            self.stop(service)
+        self.service()
+        self.agent("1234\n4321\n00000000\n1111\n")
+        self.assertNotIn(changed, self.run_ctl("pin", "change").stderr)
+        self.assertNotIn(unblocked, self.run_ctl("pin", "unblock", code=6).stderr)  # a wrong PUK: nothing was done
+
     def test_the_last_try_is_confirmed_first(self):
         self.service("tries=1")
         agent = self.agent("no\n")
@@ -536,6 +551,13 @@ class Others(Bed):
         out = self.lines("status")[0]
         self.assertEqual(out["manager"]["ReaderService"], "running")
         self.assertEqual(out["objects"]["/org/vitaled1/card/1"]["org.vitaled1.Card"]["Atr"], "3b")
+
+    def test_an_advice_is_a_sentence_and_its_word(self):
+        self.service("advice=card-update-incomplete")
+        for command in (["status"], ["pin", "status"]):
+            self.assertIn("  An update of the card was not completed: update it again, else have it replaced. "
+                          "[card-update-incomplete]\n", self.run_ctl(*command).stdout)
+        self.assertEqual(self.run_ctl("status").stdout.count("\n  "), 1)
 
     def test_watch_prints_each_change(self):
         watch = subprocess.Popen([VITALECTL, "--json", "watch"], env=self.env, stdout=subprocess.PIPE,

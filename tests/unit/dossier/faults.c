@@ -148,21 +148,6 @@ static void sqlite_shutdown(void *user)
 	(void)user;
 }
 
-/* jansson's lexer does not look whether its buffer could grow: parsing fails whole or not at all. */
-WRAP(json_t *, json_loadb, const char *text, size_t size, size_t flags, json_error_t *error);
-
-json_t *__wrap_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error)
-{
-	bool refuse = due(FAULTS_MEMORY);
-	bool before = faults_pause(!refuse);
-	json_t *j;
-
-	met = met && !refuse; /* its first allocation fails, and that it bears */
-	j = __real_json_loadb(text, size, flags, error);
-	(void)faults_pause(before);
-	return j;
-}
-
 void faults_setup(void)
 {
 	static const sqlite3_mem_methods methods = {

@@ -10,6 +10,7 @@
 #include "tests/unit/reader/fake-pcsc.h"
 
 #include <PCSC/reader.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,6 +18,16 @@
 struct fake_pcsc fake;
 
 static const LONG good = SCARD_S_SUCCESS;
+
+static uint64_t clock_ahead; /* of the real one */
+
+uint64_t __real_clock_monotonic(void);
+uint64_t __wrap_clock_monotonic(void);
+
+uint64_t __wrap_clock_monotonic(void)
+{
+	return __real_clock_monotonic() + clock_ahead;
+}
 
 void fake_reset(void)
 {
@@ -50,6 +61,10 @@ LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONT
 	(void)b;
 	assert_int_equal(scope, SCARD_SCOPE_SYSTEM);
 	*ret = 1;
+	if (fake.has_socket) {
+		fake.socket = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		assert_true(fake.socket >= 0);
+	}
 	return fake.establish;
 }
 
@@ -65,6 +80,7 @@ LONG __wrap_SCardConnect(SCARDCONTEXT c, LPCSTR name, DWORD share, DWORD protoco
 {
 	assert_int_equal(c, 1);
 	assert_string_equal(name, "Reader 00 00");
+	clock_ahead += fake.connect_usec;
 	if (protocols == SCARD_PROTOCOL_T0 && fake.protocol != SCARD_PROTOCOL_T0) {
 		return SCARD_E_PROTO_MISMATCH; /* a card without T=0 is asked for both */
 	}

@@ -10,6 +10,9 @@
 /* What the next calls return; a queue, its last entry stays. */
 struct fake_pcsc {
 	LONG establish;
+	bool has_socket; /* establishing opens a descriptor, as libpcsclite does */
+	int socket;
+	uint64_t connect_usec; /* that every attempt to connect takes */
 	LONG connect[8];
 	unsigned connects;
 	LONG status[8]; /* of the next looks; past them: the last one */

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 /* clang-format on */
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/unit/reader/fake-pcsc.h"
@@ -181,6 +183,45 @@ static void a_card_that_stays_silent_at_first_is_asked_again(void **state)
 	assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), TRANSPORT_MUTE);
 	assert_int_equal(fake.connects, 5); /* a card upside down */
 	transport_free(t);
+
+	/* a reader that takes its time has tried for itself */
+	fake_reset();
+	for (size_t i = 0; i < ARRAY_LEN(fake.connect); i++) {
+		fake.connect[i] = SCARD_W_UNPOWERED_CARD;
+	}
+	fake.connect_usec = 3 * USEC_PER_SEC;
+	t = new_transport();
+	assert_int_equal(t->ops->open(t, "Reader 00 00", true, soon()), TRANSPORT_MUTE);
+	assert_int_equal(fake.connects, 1);
+	transport_free(t);
+}
+
+static void the_socket_of_the_service_is_told(void **state)
+{
+	struct transport *t;
+	int last = 0;
+	int fd = -2;
+	int n = 0;
+	int fds[64];
+
+	(void)state;
+	fake_reset();
+	fake.has_socket = true;
+	assert_int_equal(pcsc_new(&t, &fd), 0);
+	assert_int_equal(fd, fake.socket);
+	transport_free(t);
+	close(fake.socket);
+	/* where so many are open, nobody looks for it */
+	while (last < 63) {
+		last = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		assert_true(last >= 0);
+		fds[n++] = last;
+	}
+	fake_reset();
+	transport_free(new_transport());
+	while (n > 0) {
+		close(fds[--n]);
+	}
 }
 
 /* The context of a process that waited for its first card longer than pcscd lived. */
@@ -275,6 +316,7 @@ int main(void)
 		cmocka_unit_test(a_card_without_atr_or_protocol_is_mute),
 		cmocka_unit_test(a_busy_reader_is_asked_until_the_deadline),
 		cmocka_unit_test(a_card_that_stays_silent_at_first_is_asked_again),
+		cmocka_unit_test(the_socket_of_the_service_is_told),
 		cmocka_unit_test(a_context_that_died_is_no_service),
 		cmocka_unit_test(a_command_travels_with_its_protocol),
 		cmocka_unit_test(a_failed_command_leaves_nothing_behind),

@@ -265,6 +265,28 @@ static void what_nobody_understands_ends_the_program(void **state)
 	}
 }
 
+/* Its socket is then behind the last descriptor that is looked at. */
+static void a_program_that_inherits_many_descriptors_works(void **state)
+{
+	static const struct play play = {.looks = {{.rv = SCARD_E_SERVICE_STOPPED}},
+		.events = {"1  state 1 counter 0 slot 99 atr 99",
+			"1  state 2 counter 0 slot 99 atr 99"}};
+	int fds[64];
+	int last = 0;
+	int n = 0;
+
+	(void)state;
+	while (last < 63) {
+		last = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		assert_true(last >= 0);
+		fds[n++] = last;
+	}
+	check(&play);
+	while (n > 0) {
+		close(fds[--n]);
+	}
+}
+
 static void a_broker_that_hung_up_ends_the_program(void **state)
 {
 	static const struct play plays[] = {
@@ -289,6 +311,7 @@ int main(void)
 		cmocka_unit_test(readers_and_cards_are_reported_until_the_service_goes),
 		cmocka_unit_test(a_service_that_is_not_there_is_waited_for),
 		cmocka_unit_test(what_nobody_understands_ends_the_program),
+		cmocka_unit_test(a_program_that_inherits_many_descriptors_works),
 		cmocka_unit_test(a_broker_that_hung_up_ends_the_program),
 	};
 

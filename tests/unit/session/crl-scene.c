@@ -38,6 +38,13 @@ int __wrap_sd_event_source_set_time_relative(sd_event_source *s, uint64_t usec)
 
 struct scene scene;
 
+static void on_taken(void *user)
+{
+	struct scene *s = user;
+
+	s->taken++;
+}
+
 static void on_changed(void *user)
 {
 	struct scene *s = user;
@@ -73,11 +80,12 @@ int scene_clean(void **state)
 
 void scene_start(const char *children)
 {
+	static const struct crls_ops ops = {.taken = on_taken, .changed = on_changed};
+
 	assert_true(snprintf(scene.config.children, sizeof(scene.config.children), "%s",
 			    children) > 0);
 	assert_int_equal(
-		crls_new(scene.ev, &scene.config, pki.trust, on_changed, &scene, &scene.crls),
-		0);
+		crls_new(scene.ev, &scene.config, pki.trust, &ops, &scene, &scene.crls), 0);
 	assert_true(crls_reading(scene.crls));
 }
 
@@ -93,6 +101,7 @@ int scene_set(void **state)
 	assert_int_equal(mkdir(scene.config.crl, 0700), 0);
 	assert_true(sd_event_default(&scene.ev) >= 0);
 	scene.changes = 0;
+	scene.taken = 0;
 	scene.hourly = 0;
 	return 0;
 }

@@ -12,6 +12,7 @@ struct scene {
 	sd_event *ev;
 	struct crls *crls;
 	unsigned int changes;
+	unsigned int taken;
 	time_t now;
 	X509 *card;
 	struct buf der;

@@ -12,12 +12,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/config/values.h"
+
 static struct config c;
+
+/* inih as it is, as it may fail, and as it may have been built: with room for longer lines */
+static enum {
+	INIH,
+	INIH_FAILS,
+	INIH_LONG,
+} inih;
+
+int __real_ini_parse_stream(ini_reader reader, void *stream, ini_handler handler, void *user);
+int __wrap_ini_parse_stream(ini_reader reader, void *stream, ini_handler handler, void *user);
+
+int __wrap_ini_parse_stream(ini_reader reader, void *stream, ini_handler handler, void *user)
+{
+	char line[1024];
+
+	switch (inih) {
+	case INIH:
+		return __real_ini_parse_stream(reader, stream, handler, user);
+	case INIH_FAILS:
+		return -2;
+	case INIH_LONG:
+		while (reader(line, sizeof(line), stream)) {
+		}
+		return 0;
+	}
+	return -1;
+}
 
 static int load(const char *text, char **where)
 {
@@ -195,6 +225,18 @@ static const char *long_line(const char *head)
 	return text;
 }
 
+static const char *longest_section(void)
+{
+	static char text[600];
+
+	memset(text, 'x', sizeof(text));
+	text[0] = '[';
+	text[sizeof(text) - 3] = ']';
+	text[sizeof(text) - 2] = '\n';
+	text[sizeof(text) - 1] = '\0';
+	return text;
+}
+
 static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 {
 	static const struct {
@@ -311,6 +353,34 @@ static void a_named_file_must_be_there_and_the_default_one_need_not(void **state
 	}
 }
 
+static void an_inih_of_other_limits_is_no_way_in(void **state)
+{
+	char *where = NULL;
+
+	(void)state;
+	inih = INIH_FAILS;
+	assert_int_equal(load("", &where), -EIO);
+	assert_null(where);
+	inih = INIH_LONG;
+	assert_int_equal(load(longest_section(), &where), CONFIG_INVALID);
+	assert_non_null(strstr(where, ":1: not understood"));
+	free(where);
+	inih = INIH;
+}
+
+/* No line of a file is longer than these places are today. */
+static void a_text_longer_than_its_place_is_not_taken(void **state)
+{
+	char place[5];
+
+	(void)state;
+	assert_true(config_take_path(place, sizeof(place), "/abc"));
+	assert_string_equal(place, "/abc");
+	assert_false(config_take_path(place, sizeof(place), "/abcd"));
+	assert_false(config_take_path(place, sizeof(place), "abc"));
+	assert_string_equal(place, "/abc");
+}
+
 static void proofs_have_words(void **state)
 {
 	(void)state;
@@ -333,6 +403,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_understood_stops_the_start_and_is_named),
 		cmocka_unit_test(too_many_sections_stop_the_start),
 		cmocka_unit_test(a_named_file_must_be_there_and_the_default_one_need_not),
+		cmocka_unit_test(an_inih_of_other_limits_is_no_way_in),
+		cmocka_unit_test(a_text_longer_than_its_place_is_not_taken),
 		cmocka_unit_test(proofs_have_words),
 	};
 

@@ -64,6 +64,24 @@ static void a_reading_may_be_given_up_at_any_moment(void **state)
 	assert_null(crls_free(NULL));
 }
 
+static void a_list_counts_before_the_rest_is_read(void **state)
+{
+	(void)state;
+	scene_put_order("a.crl", "hang");
+	scene_put_order("b.crl", "ascend");
+	scene_put_order("c.crl", "hang");
+	scene_start(TEST_FALSE);
+	while (scene.taken == 0 && scene.changes == 0)
+		assert_true(sd_event_run(scene.ev, 20 * USEC_PER_MS) >= 0);
+	assert_int_equal(scene.taken, 1);
+	assert_int_equal(scene.changes, 0);
+	scene_await(1);
+	assert_int_equal(scene.taken, 1); /* those that were not taken tell nothing */
+	scene_finds(NO_TEST_LIST "crl-expired simulated VITALED SIMULATED PERSONS\n"
+				 "crl-rejected a.crl late\n"
+				 "crl-rejected c.crl late\n");
+}
+
 static void changes_during_a_reading_are_read_after_it(void **state)
 {
 	(void)state;
@@ -94,6 +112,8 @@ static void pay_no_heed(void *user)
 	(void)user;
 }
 
+static const struct crls_ops heedless = {.taken = pay_no_heed, .changed = pay_no_heed};
+
 static void memory_that_runs_out_is_said_or_made_good(void **state)
 {
 	struct forged_list f = scene_list_of("7", NULL);
@@ -108,7 +128,7 @@ static void memory_that_runs_out_is_said_or_made_good(void **state)
 		int r;
 
 		failing_arm(n, false);
-		r = crls_new(scene.ev, &scene.config, pki.trust, pay_no_heed, NULL, &c);
+		r = crls_new(scene.ev, &scene.config, pki.trust, &heedless, NULL, &c);
 		met = failing_off();
 		assert_true(r == 0 ? c != NULL : met && !c);
 		crls_free(c);
@@ -121,7 +141,7 @@ static void memory_that_runs_out_is_said_or_made_good(void **state)
 		pki.trust = NULL;
 		assert_int_equal(trust_new(pki.folder, &pki.trust, NULL), 0);
 		assert_int_equal(
-			crls_new(scene.ev, &scene.config, pki.trust, pay_no_heed, NULL, &c), 0);
+			crls_new(scene.ev, &scene.config, pki.trust, &heedless, NULL, &c), 0);
 		failing_arm(n, false);
 		do
 			assert_true(sd_event_run(scene.ev, 20 * USEC_PER_MS) >= 0);
@@ -140,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENE(a_child_that_fails_costs_its_file_and_no_other),
 		SCENE(a_reading_may_be_given_up_at_any_moment),
+		SCENE(a_list_counts_before_the_rest_is_read),
 		SCENE(changes_during_a_reading_are_read_after_it),
 		SCENE(without_the_program_every_file_is_named),
 		SCENE(memory_that_runs_out_is_said_or_made_good),

@@ -43,11 +43,18 @@ static const struct path normal[] = {
 	BEGINNING,
 	{S(TRACKS), E(MET), S(TRACKS)},
 	{S(TRACKS), E(STALE), S(TRACKS)},
+	{S(TRACKS), E(RENEW), S(RENEW)},
+	{S(RENEW), E(AGREED), S(EXCHANGE)},
+	{S(EXCHANGE), E(STALE), S(EXCHANGE)},
+	{S(EXCHANGE), E(MET), S(EXCHANGE)},
+	{S(EXCHANGE), E(AGREED), S(PEOPLE)},
 	{S(PEOPLE), E(GO), S(PREPARE)},
 	{S(PEOPLE), E(ASK), S(CHOICE)},
 	{S(CHOICE), E(GO), S(PREPARE)},
 	{S(PREPARE), E(GO), S(CONSENT)},
 	{S(CONSENT), E(GO), S(SIGN)},
+	{S(CONSENT), E(RENEW), S(RENEW_SIGN)},
+	{S(RENEW_SIGN), E(AGREED), S(SIGN)},
 	{S(SIGN), E(STALE), S(REREAD)},
 	{S(REREAD), E(GO), S(CONSENT)},
 	{S(SIGN), E(GO), S(GRANT)},
@@ -120,11 +127,19 @@ static void only_from(int to, int from)
 static void what_is_released_comes_behind_its_gate(void **state)
 {
 	(void)state;
-	only_from(S(PEOPLE), S(TRACKS));
-	only_from(S(SIGN), S(CONSENT));
+	only_from(S(EXCHANGE), S(RENEW));
+	only_from(S(RENEW_SIGN), S(CONSENT));
 	only_from(S(PRESENT), S(SIGN));
 	only_from(S(RESUME), S(BACK));
 	for (size_t i = 0; i < ARRAY_LEN(normal); i++) {
+		if (normal[i].to == S(PEOPLE)) {
+			assert_true(
+				normal[i].from == S(TRACKS) || normal[i].from == S(EXCHANGE));
+		}
+		if (normal[i].to == S(SIGN)) {
+			assert_true(normal[i].from == S(CONSENT) ||
+				    normal[i].from == S(RENEW_SIGN));
+		}
 		if (normal[i].to == S(GRANT)) {
 			assert_true(normal[i].from == S(SIGN) || normal[i].from == S(PRESENT));
 		}
@@ -187,6 +202,18 @@ static const struct path professional_resume[] = {
 	{T(PROVE), E(GO), T(READY)},
 };
 
+static const struct path professional_renew[] = {
+	{T(IDLE), E(HELD), T(PIN_STATE)},
+	{T(PIN_STATE), E(PIN_NEEDED), T(PIN)},
+	{T(PIN_STATE), E(PIN_LAST), T(LAST_TRY)},
+	{T(PIN_STATE), E(PIN_HELD), T(READY)},
+	{T(LAST_TRY), E(GO), T(PIN)},
+	{T(PIN), E(GO), T(VERIFY)},
+	{T(VERIFY), E(PIN_NEEDED), T(PIN)},
+	{T(VERIFY), E(PIN_LAST), T(LAST_TRY)},
+	{T(VERIFY), E(PIN_HELD), T(READY)},
+};
+
 static const struct {
 	enum state_purpose purpose;
 	bool professional;
@@ -199,6 +226,8 @@ static const struct {
 	{STATE_PURPOSE_CONSULT, true, professional_consult, ARRAY_LEN(professional_consult)},
 	{STATE_PURPOSE_IDENTITY, true, NULL, 0},
 	{STATE_PURPOSE_RESUME, true, professional_resume, ARRAY_LEN(professional_resume)},
+	{STATE_PURPOSE_RENEW, false, NULL, 0},
+	{STATE_PURPOSE_RENEW, true, professional_renew, ARRAY_LEN(professional_renew)},
 };
 
 static void no_track_takes_a_way_that_is_not_in_its_table(void **state)
@@ -234,23 +263,32 @@ static int joined(enum state_purpose purpose, int patient, int professional, int
 			meeting == STATE_MEETING_NONE) {
 			return E(MET);
 		}
+		if (ends && meeting == STATE_MEETING_LATER) {
+			return E(RENEW);
+		}
 		return ends && meeting == STATE_MEETING_DONE ? E(AGREED) : -1;
 	case STATE_PURPOSE_IDENTITY:
 		return patient == T(READY) && meeting == STATE_MEETING_NONE ? E(AGREED) : -1;
 	case STATE_PURPOSE_RESUME:
+		return ends && (meeting == STATE_MEETING_DONE || meeting == STATE_MEETING_NONE)
+			       ? E(AGREED)
+			       : -1;
+	case STATE_PURPOSE_RENEW:
 		break;
 	}
-	return ends && meeting != STATE_MEETING_RUNS ? E(AGREED) : -1;
+	return ends && (meeting == STATE_MEETING_DONE || meeting == STATE_MEETING_LATER)
+		       ? E(AGREED)
+		       : -1;
 }
 
-static void the_tracks_join_at_two_places_and_nowhere_else(void **state)
+static void the_tracks_join_where_they_must_and_nowhere_else(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 3 * 3 * TRACK_STEP_COUNT * TRACK_STEP_COUNT; i++) {
-		enum state_purpose purpose = (enum state_purpose)(i % 3);
-		int meeting = i / 3 % 3;
-		int patient = i / 9 % TRACK_STEP_COUNT;
-		int professional = i / 9 / TRACK_STEP_COUNT;
+	for (int i = 0; i < 4 * 4 * TRACK_STEP_COUNT * TRACK_STEP_COUNT; i++) {
+		enum state_purpose purpose = (enum state_purpose)(i % 4);
+		int meeting = i / 4 % 4;
+		int patient = i / 16 % TRACK_STEP_COUNT;
+		int professional = i / 16 / TRACK_STEP_COUNT;
 		enum session_event e = SESSION_EVENT_COUNT;
 		int expected = joined(purpose, patient, professional, meeting);
 
@@ -292,6 +330,14 @@ static void every_wait_for_people_has_a_limit_and_a_reason(void **state)
 		assert_int_equal(
 			state_limit(on(T(READY), entries[i]), &late), LIMIT_PERSON_STEP);
 		assert_int_equal(late, VITALED_REASON_TIMEOUT);
+	}
+	for (size_t i = 0; i < 2; i++) { /* the PIN that is asked for anew */
+		struct state_where w = on(T(READY), entries[i]);
+
+		w.step = i == 0 ? S(RENEW) : S(RENEW_SIGN);
+		assert_int_equal(state_limit(w, &late), LIMIT_PERSON_STEP);
+		assert_int_equal(late, VITALED_REASON_TIMEOUT);
+		assert_int_equal(state_of(w), SESSION_STATE_WAITING_FOR_PIN);
 	}
 	assert_int_equal(state_limit(at(S(CARDS)), &late), LIMIT_CARDS_WAIT);
 	assert_int_equal(late, VITALED_REASON_NO_CARD);
@@ -405,7 +451,7 @@ int main(void)
 		cmocka_unit_test(nothing_happens_that_is_not_in_the_table),
 		cmocka_unit_test(what_is_released_comes_behind_its_gate),
 		cmocka_unit_test(no_track_takes_a_way_that_is_not_in_its_table),
-		cmocka_unit_test(the_tracks_join_at_two_places_and_nowhere_else),
+		cmocka_unit_test(the_tracks_join_where_they_must_and_nowhere_else),
 		cmocka_unit_test(every_wait_for_people_has_a_limit_and_a_reason),
 		cmocka_unit_test(a_suspended_session_has_one_limit_from_the_lend_to_the_proof),
 		cmocka_unit_test(every_step_has_a_state_with_a_word),

@@ -152,10 +152,10 @@ static void a_card_that_is_not_valid_yet_opens_nothing(void **state)
 	assert_int_equal(vitale->asked[OP(READ_PEOPLE)], 0);
 }
 
-static void right_after_the_pin_the_card_signs(void **state)
+static void nothing_comes_between_the_pin_and_the_activities(void **state)
 {
 	static const uint8_t then[] = {
-		OP(VERIFY), OP(INTERNAL_AUTHENTICATE), OP(READ_ACTIVITIES), OP(SIGN)};
+		OP(VERIFY), OP(READ_ACTIVITIES), OP(INTERNAL_AUTHENTICATE), OP(SIGN)};
 	struct session *s;
 
 	(void)state;
@@ -454,7 +454,7 @@ int main(void)
 		T(the_patients_card_gives_rights_only_after_admission),
 		T(the_people_are_read_ahead_and_stay_where_they_are),
 		T(a_card_that_is_not_valid_yet_opens_nothing),
-		T(right_after_the_pin_the_card_signs),
+		T(nothing_comes_between_the_pin_and_the_activities),
 		T(a_slow_patients_card_does_not_keep_the_pin_waiting),
 		T(a_slow_professionals_card_does_not_keep_the_patients_waiting),
 		T(answers_go_to_the_session_that_asked),

@@ -32,6 +32,7 @@ struct world world;
 unsigned int world_audit_fails;
 
 enum trust_revocation world_revocation;
+struct view world_revoked;
 
 static char pki_folder[32];
 
@@ -57,7 +58,7 @@ enum trust_revocation __wrap_trust_revocation(
 {
 	assert_non_null(t);
 	assert_true(der.len > 100 && now > 0);
-	return world_revocation;
+	return view_equal(der, world_revoked) ? TRUST_REVOCATION_REVOKED : world_revocation;
 }
 
 /* -- people and upper rooms ---------------------------------------------------------------------- */
@@ -429,6 +430,7 @@ int world_setup(void **state)
 	world_slept = 0;
 	world_audit_fails = 0;
 	world_revocation = TRUST_REVOCATION_UNKNOWN;
+	world_revoked = VIEW_NULL;
 	text(world.folder, sizeof(world.folder), "/tmp/world-XXXXXX");
 	assert_non_null(mkdtemp(world.folder));
 	configure(&world.config);

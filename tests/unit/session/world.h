@@ -69,6 +69,7 @@ extern unsigned int
 	world_audit_fails; /* the n-th append from now fails, and all after; 0: none */
 
 extern enum trust_revocation world_revocation; /* what the lists say of every certificate */
+extern struct view world_revoked;	       /* ... but of this one: revoked */
 
 int world_group_setup(void **state); /* keys: slow, once a program */
 int world_group_teardown(void **state);

@@ -227,6 +227,30 @@ static void masks_compare_what_they_cover(void **state)
 	assert_false(atr_matches(&a, VIEW(pattern), VIEW(mask)));
 	assert_int_equal(parse("3B00", &a), 0);
 	assert_false(atr_matches(&a, VIEW(pattern), VIEW(mask)));
+	assert_int_equal(parse("3B751300004309EA9000", &a), 0);
+	assert_false(atr_matches(&a, VIEW(pattern), view_sub(VIEW(mask), 1, sizeof(mask))));
+}
+
+/* ISO/IEC 7816-3:2006 §11.4.2: 00 and FF are reserved */
+static void a_reserved_ifsc_counts_as_default(void **state)
+{
+	static const struct {
+		const char *hex;
+		unsigned ifsc;
+	} rows[] = {
+		{"3B8081111F0F", 31},
+		{"3B8081110010", 32},
+		{"3B808111FFEF", 32},
+		{"3B808111FEEE", 254},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct atr a;
+
+		assert_int_equal(parse(rows[i].hex, &a), 0);
+		assert_int_equal(atr_ifsc(&a), rows[i].ifsc);
+	}
 }
 
 int main(void)
@@ -242,6 +266,7 @@ int main(void)
 		cmocka_unit_test(t1_bytes_change_ifsc_and_waiting),
 		cmocka_unit_test(reserved_speeds_count_as_default),
 		cmocka_unit_test(masks_compare_what_they_cover),
+		cmocka_unit_test(a_reserved_ifsc_counts_as_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

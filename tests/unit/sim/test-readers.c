@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <reader.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -234,6 +235,27 @@ static void an_unplugged_device_is_gone_with_all_its_slots(void **state)
 		ifd_send(LUN_C, SELECT_MF, ""), IFD_COMMUNICATION_ERROR); /* no power */
 	close(fd);
 	close_all();
+}
+
+static void cards_that_come_and_leave_are_told_with_the_time(void **state)
+{
+	char line[128] = {0};
+	unsigned long long at = 0;
+	int fd = process_connect(simulator.control, SOCK_STREAM);
+	uint64_t before = clock_monotonic();
+
+	(void)state;
+	assert_string_equal(process_ask(fd, "follow readers\n"), "error cards, or nothing");
+	process_ask(fd, "follow cards\n");
+	assert_string_equal(control("remove 3\n"), "ok");
+	assert_true(recv(fd, line, sizeof(line) - 1, 0) > 0);
+	assert_int_equal(sscanf(line, "out 3 - %llu\n", &at), 1);
+	assert_true(at >= before && at <= clock_monotonic());
+	assert_string_equal(control("insert 3 vitale-family\n"), "ok");
+	memset(line, 0, sizeof(line));
+	assert_true(recv(fd, line, sizeof(line) - 1, 0) > 0);
+	assert_int_equal(sscanf(line, "in 3 vitale-family %llu\n", &at), 1);
+	close(fd);
 }
 
 static void a_reader_is_lost_in_the_command_that_was_named(void **state)
@@ -547,6 +569,7 @@ int main(void)
 		cmocka_unit_test(slots_are_numbered_through_all_readers),
 		cmocka_unit_test(names_from_the_bus_lead_to_the_same_readers),
 		cmocka_unit_test(an_unplugged_device_is_gone_with_all_its_slots),
+		cmocka_unit_test(cards_that_come_and_leave_are_told_with_the_time),
 		cmocka_unit_test(a_reader_is_lost_in_the_command_that_was_named),
 		cmocka_unit_test(a_command_under_way_ends_when_the_reader_is_unplugged),
 		cmocka_unit_test(slots_of_a_blocking_reader_wait_for_each_other),
