@@ -354,7 +354,8 @@ static void the_own_key_stays_named_between_the_two_proofs(void **state)
 	model_forget_lines(&m);
 	assert_false(card_has_rights(&c));
 	assert_int_equal(role_check_certificate(&c, some(16), VIEW(cvc)), CARD_DONE);
-	assert_true(card_has_rights(&c)); /* a key came in: it goes with a reset when we leave */
+	assert_true(
+		card_has_rights(&c)); /* a key came in: it goes with a reset when we leave */
 	assert_int_equal(role_challenge(&c, some(16), &out), CARD_DONE);
 	assert_int_equal(out.len, 16);
 	assert_int_equal(role_internal_authenticate(&c, some(24), &out), CARD_DONE);
