@@ -5,7 +5,9 @@
  * has the whole only. Slots of one reader share its line, so while several of them work only the time
  * of one runs: of a person at the keypad, else of the one that has been silent longest, which is the
  * one that holds the line. An answer or a sign of life passes the turn on, so some time always runs
- * and everything ends.
+ * and everything ends. A process does not know of the other slot and calls its own card mute after a
+ * while; so before a person is sent to the keypad the other slots finish what they do, and are asked
+ * nothing more until the person is done.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,9 +41,45 @@ static struct entry *working(struct cards *cs, size_t i, const struct card_reade
 	return c && entry_of(c)->busy && same_device(cs->readers[i], r) ? entry_of(c) : NULL;
 }
 
+/* Whether a person completes what it was asked, or will. */
+static bool at_keypad(const struct entry *e)
+{
+	return e->card.child && child_at_leisure(e->card.child);
+}
+
 static bool before(const struct entry *a, const struct entry *b)
 {
-	return a->keypad != b->keypad ? a->keypad : a->sign < b->sign;
+	return at_keypad(a) != at_keypad(b) ? at_keypad(a) : a->sign < b->sign;
+}
+
+void cards_give_way(struct cards *cs, const struct card_reader *r)
+{
+	const struct entry *keypad = NULL;
+	size_t others = 0;
+
+	for (size_t i = 0; i < cs->n_readers; i++) {
+		const struct card *c = cs->readers[i]->card;
+
+		if (c && same_device(cs->readers[i], r) && at_keypad((const struct entry *)c)) {
+			keypad = (const struct entry *)c; /* the card is its first member */
+		}
+	}
+	for (size_t i = 0; i < cs->n_readers; i++) {
+		const struct entry *e = working(cs, i, r);
+
+		others += e && e != keypad ? 1 : 0;
+	}
+	for (size_t i = 0; i < cs->n_readers; i++) {
+		struct card *c = cs->readers[i]->card;
+		struct child *child = NULL;
+
+		if (c && same_device(cs->readers[i], r)) {
+			child = c->child ? c->child : entry_of(c)->recogniser;
+		}
+		if (child) {
+			child_pause(child, keypad && (entry_of(c) != keypad || others > 0));
+		}
+	}
 }
 
 static void pass_turn(struct cards *cs, const struct card_reader *r)
@@ -74,10 +112,10 @@ void cards_wire(struct entry *e, bool taken)
 		return;
 	}
 	e->busy = taken;
-	e->keypad = e->keypad && taken;
 	e->events = 0;
 	e->sign = clock_monotonic();
 	pass_turn(e->cards, e->card.reader);
+	cards_give_way(e->cards, e->card.reader);
 }
 
 /* -- what processes say ----------------------------------------------------------------------------- */
@@ -249,6 +287,7 @@ void cards_release(struct cards *cs, struct card *c)
 	}
 	c->child = child_free(c->child);
 	cards_wire(entry_of(c), false);
+	cards_give_way(cs, c->reader);
 	entry_of(c)->spare = false;
 	c->in_use_uid = (uid_t)-1;
 	c->user = NULL;
@@ -308,14 +347,19 @@ int cards_ask(struct card *c, uint8_t op, struct view body, const int *fds, size
 	child_answer_fn done, void *user)
 {
 	bool keypad = on_keypad(op, body, n_fds);
+	int r;
 
 	if (!c->child) {
 		return CHILD_GONE;
 	}
 	child_set_silence(c->child, keypad ? 0 : LIMIT_CARD_STUCK);
-	entry_of(c)->keypad = keypad; /* one such request at a time, and nothing behind it */
-	return trace(child_request(c->child, op, body, fds, n_fds,
-		keypad ? LIMIT_CARD_KEYPAD : whole_of(op, n_fds), done, user));
+	if (keypad) {
+		child_pause(c->child, true); /* until cards_give_way() lets it */
+	}
+	r = child_request(c->child, op, body, fds, n_fds,
+		keypad ? LIMIT_CARD_KEYPAD : whole_of(op, n_fds), done, user);
+	cards_give_way(entry_of(c)->cards, c->reader);
+	return trace(r);
 }
 
 /* -- lending ----------------------------------------------------------------------------------------- */

@@ -22,7 +22,6 @@ struct entry {		  /* a card with what nobody else sees of it */
 	bool hint;     /* was recognised since it came in or was given back */
 	bool spare;    /* its process was started in advance and has not answered yet */
 	bool busy;     /* a request of its process is on the wire */
-	bool keypad;   /* which a person completes */
 	uint64_t sign; /* of life since then, CLOCK_MONOTONIC */
 	unsigned int events;
 };
@@ -95,6 +94,10 @@ bool cards_answered(struct entry *e, struct child **slot, const struct child_ops
 void cards_event(struct entry *e, struct child *child, const struct link_frame *event);
 /** cards_wire() - child_ops.wire(), and when the process is let go (false). */
 void cards_wire(struct entry *e, bool taken);
+
+/** cards_give_way() - the other slots of @r's device leave the line to a person at the keypad, who waits
+ *  for what they have begun. */
+void cards_give_way(struct cards *cs, const struct card_reader *r);
 
 /** recognise_start() - find out what kind of card this is; tells by card_changed. */
 void recognise_start(struct entry *e);

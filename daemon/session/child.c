@@ -55,7 +55,8 @@ struct child {
 	struct request *first; /* on the wire when @on_wire */
 	size_t n_requests;
 	bool on_wire;
-	uint64_t silence;    /* of the next request */
+	uint64_t silence; /* of the next request */
+	bool paused;
 	uint64_t whole_at;   /* of the one on the wire, CLOCK_MONOTONIC */
 	uint64_t silent_at;  /* 0: none */
 	uint64_t held_since; /* 0: its time runs */
@@ -318,7 +319,7 @@ static void pump(struct child *c)
 	struct link_frame f = LINK_FRAME_NULL;
 	int r;
 
-	if (!q || c->on_wire || c->why || c->dead) {
+	if (!q || c->on_wire || c->paused || c->why || c->dead) {
 		return;
 	}
 	q->seq = ++c->seq;
@@ -531,6 +532,22 @@ void child_hold(struct child *c, bool hold)
 	if (arm(c) < 0) {
 		fail(c, "deadline");
 	}
+}
+
+void child_pause(struct child *c, bool paused)
+{
+	c->paused = paused;
+	pump(c);
+}
+
+bool child_at_leisure(const struct child *c)
+{
+	for (const struct request *q = c->first; q; q = q->next) {
+		if (q->silence == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void child_condemn(struct child *c, const char *why)

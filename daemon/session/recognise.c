@@ -231,6 +231,7 @@ static void attempt(struct entry *e)
 		return;
 	}
 	child_set_silence(e->recogniser, LIMIT_CARD_STUCK);
+	cards_give_way(e->cards, e->card.reader);
 	if (buf_check(&body) < 0 ||
 		child_request(e->recogniser, CARD_OP_OPEN, buf_view(&body), NULL, 0,
 			LIMIT_CHILD_START + LIMIT_CARD_OPERATION, on_open, e) != 0) {

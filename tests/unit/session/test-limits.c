@@ -117,30 +117,63 @@ static void while_one_slot_of_a_reader_hangs_the_time_of_the_other_stands_still(
 	assert_int_equal(desk_seen.nulls, 3);
 }
 
-static void a_slot_that_lets_go_of_its_card_gives_the_line_free(void **state)
+/* The card of @b, which a person is asked for at the keypad and does not type. */
+static void ask_keypad(struct card *keys)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(16);
+
+	tlv_put_u8(&body, LINK_TAG_PINPAD, 1);
+	assert_int_equal(cards_ask(keys, CARD_OP_VERIFY, buf_view(&body), NULL, 0,
+				 desk_on_answer, &desk_seen),
+		0);
+}
+
+static void a_person_at_the_keypad_waits_for_what_the_other_slot_has_begun(void **state)
 {
 	struct desk_card *b = desk_card(DESK_B, "cps", "cps4");
 	struct desk_card *b1 = desk_card(DESK_B1, "vitale", "vitale-2");
 	struct card *keys = desk_opened(b);
-	struct card *waits = desk_opened(b1);
-	struct buf body = BUF_NULL(16);
+	struct card *hung = desk_opened(b1);
 
 	(void)state;
 	world_hurry_requests = HURRY;
 	b->ops[CARD_OP_VERIFY].deed = DEED_SILENT;
 	b1->ops[CARD_OP_PRESENT].deed = DEED_SILENT;
+	desk_ask(hung, CARD_OP_PRESENT);
+	ask_keypad(keys);
+	desk_settle(STUCK_MS / 4);
+	assert_int_equal(b->ops[CARD_OP_VERIFY].asked, 0);
+	desk_forget();
+	desk_hear("failed vitale"); /* it holds the line, so its own time runs */
+	assert_string_equal(desk.why, "deadline");
+	desk_settle(STUCK_MS / 4);
+	assert_int_equal(b->ops[CARD_OP_VERIFY].asked, 1);
+	assert_non_null(keys->child);
+}
+
+static void nothing_is_asked_of_the_other_slot_while_a_person_types(void **state)
+{
+	struct desk_card *b = desk_card(DESK_B, "cps", "cps4");
+	struct desk_card *b1 = desk_card(DESK_B1, "vitale", "vitale-2");
+	struct card *keys = desk_opened(b);
+	struct card *waits = desk_opened(b1);
+
+	(void)state;
+	world_hurry_requests = HURRY;
+	b->ops[CARD_OP_VERIFY].deed = DEED_SILENT;
+	ask_keypad(keys);
+	desk_settle(STUCK_MS / 4);
+	assert_int_equal(b->ops[CARD_OP_VERIFY].asked, 1);
 	desk_ask(waits, CARD_OP_PRESENT);
-	tlv_put_u8(&body, LINK_TAG_PINPAD, 1); /* a person, who has the line however late */
-	assert_int_equal(cards_ask(keys, CARD_OP_VERIFY, buf_view(&body), NULL, 0,
-				 desk_on_answer, &desk_seen),
-		0);
-	buf_done(&body);
 	desk_settle(STUCK_MS + STUCK_MS / 4);
+	assert_int_equal(b1->ops[CARD_OP_PRESENT].asked, 0);
 	assert_non_null(waits->child);
 	desk_forget();
-	desk_out(b);
-	desk_hear("card- failed vitale");
-	assert_string_equal(desk.why, "deadline");
+	desk_out(b); /* the line is free */
+	desk_hear("card-");
+	desk_settle(STUCK_MS / 4);
+	assert_int_equal(b1->ops[CARD_OP_PRESENT].asked, 1);
+	assert_non_null(waits->child);
 }
 
 int main(void)
@@ -150,7 +183,8 @@ int main(void)
 		T(a_process_that_says_it_works_is_told_from_one_that_hangs),
 		T(a_person_at_the_keypad_may_take_longer),
 		T(while_one_slot_of_a_reader_hangs_the_time_of_the_other_stands_still),
-		T(a_slot_that_lets_go_of_its_card_gives_the_line_free),
+		T(a_person_at_the_keypad_waits_for_what_the_other_slot_has_begun),
+		T(nothing_is_asked_of_the_other_slot_while_a_person_types),
 	};
 
 	return cmocka_run_group_tests(tests, desk_group_setup, NULL);
