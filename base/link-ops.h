@@ -59,6 +59,8 @@ enum card_op {
 	CARD_OP_ALIVE, /* event, while a request runs: TPDUS, CHARACTERS; before a command on the line
 	                  when nothing was sent to the broker for a second: a card that is slow is
 	                  told from one that hangs */
+	CARD_OP_READ_ROLE, /* cps: -> (CVC): what the other card waits for; READ_PUBLIC says it again
+	                      without reading it again */
 	CARD_OP_COUNT
 };
 

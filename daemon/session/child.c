@@ -22,26 +22,13 @@
 
 #include "base/clock.h"
 #include "daemon/limits.h"
+#include "daemon/session/child-queued.h"
 #include "daemon/session/child-spawn.h"
 
 /* the child's last words are read before its death is told */
 #define PROC_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
 static const char hangup[] = "hangup";
-
-struct request {
-	struct request *next;
-	uint32_t seq;
-	uint8_t op;
-	struct buf body;
-	int fds[LINK_MAX_FDS];
-	size_t n_fds;
-	uint64_t timeout;
-	uint64_t silence;     /* 0: none */
-	bool passed;	      /* it had descriptors, and they are sent */
-	child_answer_fn done; /* NULL: forgotten */
-	void *user;
-};
 
 struct child {
 	sd_event_source *io;
@@ -52,7 +39,7 @@ struct child {
 	pid_t pid;
 	int fd;
 	uint32_t seq;
-	struct request *first; /* on the wire when @on_wire */
+	struct queued *first; /* on the wire when @on_wire */
 	size_t n_requests;
 	bool on_wire;
 	uint64_t silence; /* of the next request */
@@ -69,59 +56,6 @@ struct child {
 
 /* -- requests -------------------------------------------------------------------------------- */
 
-static void request_close(struct request *q)
-{
-	for (size_t i = 0; i < q->n_fds; i++) {
-		if (q->fds[i] >= 0) {
-			close(q->fds[i]);
-		}
-	}
-	q->n_fds = 0;
-}
-
-static struct request *request_free(struct request *q)
-{
-	if (q) {
-		request_close(q);
-		buf_done(&q->body);
-		free(q);
-	}
-	return NULL;
-}
-
-static void request_put(struct request **q)
-{
-	*q = request_free(*q);
-}
-
-static int request_new(
-	uint8_t op, struct view body, const int *fds, size_t n_fds, struct request **ret)
-{
-	_cleanup_(request_put) struct request *q = calloc(1, sizeof(*q));
-	int r;
-
-	if (!q) {
-		return fault(-ENOMEM);
-	}
-	q->op = op;
-	q->body = BUF_NULL(LINK_MAX_FRAME - LINK_HEADER);
-	buf_put_view(&q->body, body);
-	r = buf_check(&q->body);
-	if (r < 0) {
-		return trace(r);
-	}
-	for (size_t i = 0; i < n_fds; i++) {
-		q->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-		if (q->fds[i] < 0) {
-			return fault(-errno);
-		}
-		q->n_fds++;
-	}
-	*ret = q;
-	q = NULL;
-	return 0;
-}
-
 static void set_wire(struct child *c, bool taken)
 {
 	if (c->on_wire != taken) {
@@ -132,9 +66,9 @@ static void set_wire(struct child *c, bool taken)
 	}
 }
 
-static struct request *request_pop(struct child *c)
+static struct queued *request_pop(struct child *c)
 {
-	struct request *q = c->first;
+	struct queued *q = c->first;
 
 	c->first = q->next;
 	q->next = NULL;
@@ -143,9 +77,9 @@ static struct request *request_pop(struct child *c)
 	return q;
 }
 
-static void request_push(struct child *c, struct request *q)
+static void request_push(struct child *c, struct queued *q)
 {
-	struct request **end = &c->first;
+	struct queued **end = &c->first;
 
 	while (*end) {
 		end = &(*end)->next;
@@ -159,7 +93,7 @@ static void request_push(struct child *c, struct request *q)
 static void destroy(struct child *c)
 {
 	while (c->first) {
-		request_free(request_pop(c));
+		queued_free(request_pop(c));
 	}
 	buf_done(&c->storage);
 	free(c);
@@ -184,13 +118,13 @@ static bool call_end(struct child *c)
 }
 
 /* Give @q its answer (NULL: none will come) and let it go. Return: whether @c is still there. */
-static bool answer(struct child *c, struct request *q, struct link_frame *frame)
+static bool answer(struct child *c, struct queued *q, struct link_frame *frame)
 {
 	call_begin(c);
 	if (q->done) {
 		q->done(q->user, frame);
 	}
-	request_free(q);
+	queued_free(q);
 	return call_end(c);
 }
 
@@ -284,7 +218,7 @@ static int arm(struct child *c)
 	return r < 0 ? r : sd_event_source_set_enabled(c->deadline, SD_EVENT_ONESHOT);
 }
 
-static int arm_new(struct child *c, const struct request *q)
+static int arm_new(struct child *c, const struct queued *q)
 {
 	uint64_t now = clock_monotonic();
 
@@ -315,7 +249,7 @@ static void renew(struct child *c)
 /* Put the first waiting request on the wire when it is free. */
 static void pump(struct child *c)
 {
-	struct request *q = c->first;
+	struct queued *q = c->first;
 	struct link_frame f = LINK_FRAME_NULL;
 	int r;
 
@@ -334,7 +268,7 @@ static void pump(struct child *c)
 	set_wire(c, true);
 	q->passed = q->n_fds > 0;
 	r = link_send(c->fd, &f, true);
-	request_close(q);
+	queued_close(q);
 	if (!c->ops->answer) {
 		buf_done(&q->body);
 	}
@@ -348,7 +282,7 @@ static void pump(struct child *c)
 
 static void on_answer(struct child *c, struct link_frame *f)
 {
-	struct request *q = c->first;
+	struct queued *q = c->first;
 
 	if (!q || !c->on_wire || f->op != q->op || f->seq != q->seq) {
 		fail(c, "malformed");
@@ -490,7 +424,7 @@ pid_t child_pid(const struct child *c)
 int child_request(struct child *c, uint8_t op, struct view body, const int *fds, size_t n_fds,
 	uint64_t timeout, child_answer_fn done, void *user)
 {
-	struct request *q;
+	struct queued *q;
 	int r;
 
 	if (c->ended || c->dead || c->n_requests >= LIMIT_CHILD_QUEUE) {
@@ -499,7 +433,7 @@ int child_request(struct child *c, uint8_t op, struct view body, const int *fds,
 	if (n_fds > LINK_MAX_FDS) {
 		return fault(-EINVAL);
 	}
-	r = request_new(op, body, fds, n_fds, &q);
+	r = queued_new(op, body, fds, n_fds, &q);
 	if (r < 0) {
 		return trace(r);
 	}
@@ -542,7 +476,7 @@ void child_pause(struct child *c, bool paused)
 
 bool child_at_leisure(const struct child *c)
 {
-	for (const struct request *q = c->first; q; q = q->next) {
+	for (const struct queued *q = c->first; q; q = q->next) {
 		if (q->silence == 0) {
 			return true;
 		}
@@ -583,7 +517,7 @@ int child_move(struct child *from, struct child *to)
 
 void child_forget(struct child *c, void *user)
 {
-	struct request **at = &c->first;
+	struct queued **at = &c->first;
 
 	if (c->on_wire && c->first->user == user) {
 		c->first->done = NULL; /* the wire stays taken until it is answered */
@@ -592,12 +526,12 @@ void child_forget(struct child *c, void *user)
 		at = &c->first->next;
 	}
 	while (*at) {
-		struct request *q = *at;
+		struct queued *q = *at;
 
 		if (q->user == user) {
 			*at = q->next;
 			c->n_requests--;
-			request_free(q);
+			queued_free(q);
 		} else {
 			at = &q->next;
 		}

@@ -51,6 +51,7 @@ struct side {		   /* one of the two cards in this session */
 	struct buf serial;
 	struct buf certificate; /* 7F21; empty: has none */
 	struct cvc cvc;		/* of it */
+	bool shown;		/* it was verified alone, before the files that it must fit */
 	uint8_t nonce[16];	/* ours, for a proof without a statement */
 	uint32_t before;	/* characters of its process before this session */
 	uint32_t characters;	/* ... and since */

@@ -341,6 +341,23 @@ static enum vitaled_reason take_public(struct session *s, struct view files)
 	return take_professional(s, files);
 }
 
+/* The other card may begin with it while the files are read that say whether it may go on. */
+static void on_professional_role(void *user, struct link_frame *answer)
+{
+	struct session *s = user;
+	enum vitaled_reason r;
+
+	if (!session_judge(s, &s->professional_side, answer)) {
+		return;
+	}
+	r = session_show_role(s, &s->professional_side, answer->body);
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+	} else if (s->professional_side.certificate.len > 0) {
+		session_post_track(s, &s->professional_side, SESSION_EVENT_GO);
+	}
+}
+
 static void on_professional_public(void *user, struct link_frame *answer)
 {
 	_cleanup_(buf_done) struct buf files = BUF_NULL(CACHE_BODY_MAX);
@@ -354,9 +371,13 @@ static void on_professional_public(void *user, struct link_frame *answer)
 	r = buf_check(&files) < 0 ? VITALED_REASON_FAILED : take_public(s, buf_view(&files));
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
-	} else {
+		return;
+	}
+	s->professional_side.shown = false;
+	if (s->professional_side.track == TRACK_STEP_ROLE) { /* it has none to be shown */
 		session_post_track(s, &s->professional_side, SESSION_EVENT_GO);
 	}
+	session_post_track(s, &s->professional_side, SESSION_EVENT_GO);
 }
 
 /* The day the card is valid from, as stored; text of the same form compares like dates. */
@@ -404,8 +425,15 @@ static void on_patient_public(void *user, struct link_frame *answer)
 
 void session_read(struct session *s, struct side *side)
 {
-	session_ask_card(s, side, CARD_OP_READ_PUBLIC, VIEW_NULL,
-		side == &s->patient_side ? on_patient_public : on_professional_public);
+	if (side == &s->patient_side) {
+		session_ask_card(s, side, CARD_OP_READ_PUBLIC, VIEW_NULL, on_patient_public);
+		return;
+	}
+	session_ask_card(s, side, CARD_OP_READ_ROLE, VIEW_NULL, on_professional_role);
+	if (!session_over(s)) {
+		session_ask_card(
+			s, side, CARD_OP_READ_PUBLIC, VIEW_NULL, on_professional_public);
+	}
 }
 
 /* A life that was kept has read its card already; certificates may have expired since. */

@@ -40,25 +40,52 @@ static bool role_fits(const struct session *s, const struct cvc *c, char letter)
 	       (letter == 'V' ? CVC_ROLE_PATIENT : trust_role(&s->professional.person));
 }
 
+/* A root of ours signed it, for this chip; its nature is the side's now. */
 static enum vitaled_reason take_certificate(struct session *s, struct side *side, char letter)
 {
-	enum nature nature = NATURE_UNKNOWN;
-	int r;
+	int r = trust_cvc(s->all->trust, buf_view(&side->certificate), clock_wall(), &side->cvc,
+		&side->nature);
 
-	r = trust_cvc(
-		s->all->trust, buf_view(&side->certificate), clock_wall(), &side->cvc, &nature);
 	if (r != 0) {
 		return session_trust_reason(r);
 	}
-	if (!trust_cvc_matches(&side->cvc, buf_view(&side->serial), letter) ||
-		!role_fits(s, &side->cvc, letter)) {
+	return trust_cvc_matches(&side->cvc, buf_view(&side->serial), letter)
+		       ? VITALED_REASON_NONE
+		       : VITALED_REASON_NOT_TRUSTED;
+}
+
+/* @nature: what the X.509 certificates of a professional say. */
+static enum vitaled_reason judge_certificate(
+	struct session *s, const struct side *side, char letter, enum nature nature)
+{
+	if (!role_fits(s, &side->cvc, letter)) {
 		return VITALED_REASON_NOT_TRUSTED;
 	}
-	if (letter == 'P' && nature != side->nature) {
-		return VITALED_REASON_NATURE_MIXED; /* X.509 and role of two natures */
+	return letter == 'P' && nature != side->nature ? VITALED_REASON_NATURE_MIXED
+						       : VITALED_REASON_NONE;
+}
+
+/* One that was taken before stays where it is: the exchange looks at it. Another one now is none. */
+static enum vitaled_reason keep_certificate(struct side *side, struct view body)
+{
+	struct view value = VIEW_NULL;
+	struct tlv t;
+	int r = tlv_find(body, LINK_TAG_CVC, &t);
+
+	if (r == TLV_BROKEN || (r == 0 && t.value.len > CVC_MAX)) {
+		return VITALED_REASON_CARD_BROKEN;
 	}
-	side->nature = nature;
-	return VITALED_REASON_NONE;
+	if (r == 0) {
+		value = t.value;
+	}
+	if (side->shown) {
+		return view_equal(value, buf_view(&side->certificate))
+			       ? VITALED_REASON_NONE
+			       : VITALED_REASON_CARD_BROKEN;
+	}
+	buf_reset(&side->certificate);
+	buf_put_view(&side->certificate, value);
+	return buf_check(&side->certificate) < 0 ? VITALED_REASON_FAILED : VITALED_REASON_NONE;
 }
 
 enum vitaled_reason session_take_serial(
@@ -79,26 +106,34 @@ enum vitaled_reason session_take_serial(
 enum vitaled_reason session_take_role(
 	struct session *s, struct side *side, struct view body, char letter)
 {
-	struct tlv t;
-	int r;
+	enum nature nature = side->nature;
+	enum vitaled_reason r = keep_certificate(side, body);
 
-	buf_reset(&side->certificate);
-	r = tlv_find(body, LINK_TAG_CVC, &t);
-	if (r == TLV_BROKEN || (r == 0 && t.value.len > CVC_MAX)) {
-		return VITALED_REASON_CARD_BROKEN;
+	if (r == VITALED_REASON_NONE && side->certificate.len > 0) {
+		r = take_certificate(s, side, letter);
 	}
-	if (r == 0) {
-		buf_put_view(&side->certificate, t.value);
+	if (r == VITALED_REASON_NONE && side->certificate.len > 0) {
+		r = judge_certificate(s, side, letter, nature);
 	}
-	if (buf_check(&side->certificate) < 0) {
-		return VITALED_REASON_FAILED;
-	}
-	if (side->certificate.len > 0) {
-		return take_certificate(s, side, letter);
+	if (r != VITALED_REASON_NONE || side->certificate.len > 0) {
+		return r;
 	}
 	/* real cards have no certificate of the stand-in; any other must */
 	return letter == 'V' || side->nature == NATURE_REAL ? VITALED_REASON_NONE
 							    : VITALED_REASON_NOT_TRUSTED;
+}
+
+enum vitaled_reason session_show_role(struct session *s, struct side *side, struct view body)
+{
+	enum vitaled_reason r;
+
+	side->shown = false;
+	r = keep_certificate(side, body);
+	if (r == VITALED_REASON_NONE && side->certificate.len > 0) {
+		r = take_certificate(s, side, 'P');
+	}
+	side->shown = side->certificate.len > 0;
+	return r;
 }
 
 /* -- the patient's card -------------------------------------------------------------------------- */
@@ -233,13 +268,14 @@ static void send_next(struct session *s, struct wire *w)
 	session_ask_sent(s, r);
 }
 
-/* Between the PIN and the last of its activities the card stands elsewhere than at its key: a command
- * of the exchange in there would have both named once more. */
-static bool reads_activities(const struct session *s)
+/* The professional's card, for the exchange: not before its public files are verified, which are on the
+ * line until then; and not between the PIN and the last of its activities, where it stands elsewhere
+ * than at its key: both would have to be named once more. */
+static bool is_free(const struct session *s)
 {
 	enum track_step at = s->professional_side.track;
 
-	return at == TRACK_STEP_VERIFY || at == TRACK_STEP_ACTIVITIES;
+	return at > TRACK_STEP_READ && at != TRACK_STEP_VERIFY && at != TRACK_STEP_ACTIVITIES;
 }
 
 void session_exchange_on(struct session *s)
@@ -254,7 +290,7 @@ void session_exchange_on(struct session *s)
 		exchange_allow(&s->exchange, EXCHANGE_MAY_GRANT);
 	}
 	for (size_t i = 0; i < EXCHANGE_CARDS && s->exchange_runs; i++) {
-		if (i != EXCHANGE_PROFESSIONAL || !reads_activities(s)) {
+		if (i != EXCHANGE_PROFESSIONAL || is_free(s)) {
 			send_next(s, &s->wires[i]);
 		}
 	}

@@ -398,6 +398,7 @@ static void wipe_side(struct side *side)
 	buf_done(&side->serial);
 	buf_done(&side->certificate);
 	wipe(&side->cvc, sizeof(side->cvc));
+	side->shown = false;
 	side->card = NULL;
 	side->lent = false;
 	side->away = false;

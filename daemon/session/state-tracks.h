@@ -8,6 +8,7 @@ enum track_step {
 	TRACK_STEP_IDLE = 0,
 	TRACK_STEP_OPEN,
 	TRACK_STEP_IDENTIFY,
+	TRACK_STEP_ROLE, /* its role certificate, which the other card waits for */
 	TRACK_STEP_READ, /* its public files; people stay in the card's process */
 	TRACK_STEP_PIN_STATE,
 	TRACK_STEP_LAST_TRY,

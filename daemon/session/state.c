@@ -135,7 +135,8 @@ static const struct track_row professional_track[] = {
 	TRACK(NORMAL,          IDLE,       KNOWN,      PIN_STATE,  PIN_STATE),
 	TRACK(RENEW,           IDLE,       HELD,       PIN_STATE,  PIN_STATE),
 	TRACK(NORMAL | RESUME, OPEN,       GO,         IDENTIFY,   IDENTIFY),
-	TRACK(NORMAL,          IDENTIFY,   GO,         READ,       READ),
+	TRACK(NORMAL,          IDENTIFY,   GO,         ROLE,       READ),
+	TRACK(NORMAL,          ROLE,       GO,         READ,       NONE),
 	TRACK(NORMAL,          IDENTIFY,   KNOWN,      PIN_STATE,  PIN_STATE),
 	TRACK(NORMAL,          READ,       GO,         PIN_STATE,  PIN_STATE),
 	TRACK(RESUME,          IDENTIFY,   GO,         PIN_STATE,  PIN_STATE),
@@ -201,8 +202,8 @@ static const struct join {
 	enum state_meeting meeting;
 	enum session_event event;
 } joins[] = {
-	/* whose cards they are is known of both: they may talk to each other, PIN or not */
-	{NORMAL, TRACK_STEP_READY, TRACK_STEP_PIN_STATE, STATE_MEETING_NONE, SESSION_EVENT_MET},
+	/* the role certificates of both are verified: they may be shown to each other, PIN or not */
+	{NORMAL, TRACK_STEP_READY, TRACK_STEP_READ, STATE_MEETING_NONE, SESSION_EVENT_MET},
 	/* the professional is admitted and the cards have authenticated each other */
 	{NORMAL, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_DONE, SESSION_EVENT_AGREED},
 	{NORMAL, TRACK_STEP_READY, TRACK_STEP_READY, STATE_MEETING_LATER, SESSION_EVENT_RENEW},
@@ -271,6 +272,7 @@ static const struct seen tracks[TRACK_STEP_COUNT] = {
 	[TRACK_STEP_IDLE] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
 	[TRACK_STEP_OPEN] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
 	[TRACK_STEP_IDENTIFY] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	[TRACK_STEP_ROLE] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
 	[TRACK_STEP_READ] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
 	[TRACK_STEP_PIN_STATE] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
 	[TRACK_STEP_LAST_TRY] = {SESSION_STATE_WAITING_FOR_PIN, LIMIT_PERSON_STEP,

@@ -102,6 +102,9 @@ enum vitaled_reason session_take_serial(
 /** session_take_role() - the certificate of @side: letter V or P. Return: NONE, or why not. */
 enum vitaled_reason session_take_role(
 	struct session *s, struct side *side, struct view body, char letter);
+/** session_show_role() - the professional's, before the public files: what the other card may be shown.
+ *  Return: NONE, or why not; side->certificate is empty when it has none. */
+enum vitaled_reason session_show_role(struct session *s, struct side *side, struct view body);
 /** session_take_patient() - read and verify what READ_PUBLIC gave. Return: NONE, or why not. */
 enum vitaled_reason session_take_patient(struct session *s, struct view body);
 void session_meet(struct session *s);

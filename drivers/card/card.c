@@ -26,6 +26,7 @@ int card_init(struct card *c, struct transport *t)
 		.drivers = card_drivers,
 		.n_drivers = ARRAY_LEN(card_drivers),
 		.kept = BUF_NULL(CARD_KEPT_MAX),
+		.role = BUF_NULL(CARD_ROLE_MAX),
 		.places = BUF_NULL(CARD_PLACES_MAX)};
 	apdu_init(&c->apdu, t);
 	return trace(secret_new(&c->command, COMMAND_ROOM));
@@ -35,6 +36,7 @@ void card_done(struct card *c)
 {
 	secret_done(&c->command);
 	buf_done(&c->kept);
+	buf_done(&c->role);
 	buf_done(&c->places);
 	wipe(c, sizeof(*c));
 }
@@ -57,6 +59,8 @@ void card_forget(struct card *c)
 	c->challenged = false;
 	buf_reset(&c->kept);
 	c->kept_valid = false;
+	buf_reset(&c->role);
+	c->role_known = false;
 	buf_reset(&c->places);
 }
 

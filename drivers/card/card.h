@@ -15,6 +15,7 @@
 #define CARD_SERIAL_MAX 16U		 /* bytes of tag 5A; known cards have 10 */
 #define CARD_PIN_USEC	3000000U	 /* how long a PIN may take to come through its pipe */
 #define CARD_KEPT_MAX	16384U /* bytes of answers kept in the process: people, activities */
+#define CARD_ROLE_MAX	4096U  /* bytes of a role certificate: 228 */
 #define CARD_PLACES_MAX 4096U  /* bytes of the card's own list of files: POINTERS, EF.ODF */
 #define CARD_LESSONS	8U     /* files whose size we remember */
 
@@ -58,6 +59,8 @@ struct card {
 	 * card alone, wiped by card_forget() when the card may have changed, and with the process */
 	struct buf kept;
 	bool kept_valid;
+	struct buf role;   /* the role certificate of a cps, empty when it has none or */
+	bool role_known;   /* ... when this is false */
 	struct buf places; /* the card's own list of its files, empty until it was needed */
 	struct card_lesson lessons[CARD_LESSONS];
 	size_t next_lesson;
@@ -100,6 +103,7 @@ struct card_driver {
 	/* the application again, after a reset, others, or CARD_OP_OPEN with a hint */
 	int (*resume)(struct card *c);
 	int (*identify)(struct card *c, struct buf *body);
+	int (*read_role)(struct card *c, struct buf *body);
 	int (*read_public)(struct card *c, struct buf *body);
 	int (*keep_people)(struct card *c, struct buf *body);
 	int (*read_people)(struct card *c, struct buf *body);

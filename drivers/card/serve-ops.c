@@ -132,6 +132,11 @@ static int run_identify(struct serve *s, _unused_ const struct link_frame *f, st
 	return trace(run_read(s, s->card.driver->identify, body));
 }
 
+static int run_read_role(struct serve *s, _unused_ const struct link_frame *f, struct buf *body)
+{
+	return trace(run_read(s, s->card.driver->read_role, body));
+}
+
 static int run_read_public(
 	struct serve *s, _unused_ const struct link_frame *f, struct buf *body)
 {
@@ -338,6 +343,7 @@ static const struct serve_op operations[CARD_OP_COUNT] = {
 	[CARD_OP_CHANGE_PIN] = {run_change_pin, true},
 	[CARD_OP_UNBLOCK_PIN] = {run_unblock_pin, true},
 	[CARD_OP_KEEP_PEOPLE] = {run_keep_people, true},
+	[CARD_OP_READ_ROLE] = {run_read_role, true},
 };
 
 const struct serve_op *serve_op(uint8_t number)

@@ -122,13 +122,13 @@ def cps(s, kind, use):
         add("READ SFI 1C", "serial: which card", out(s.serial))
         add("SELECT D010", "EF_ACTUA, absent: stamp of the public files", into(2))
     if use == "first":
+        add("SELECT B003", "role certificate", into(6))
+        add("READ B003", "", out(s.cps_cvc))
         for name, size in zip(("AUT", "SIG"), s.certificates):
-            add(f"SELECT {name}", "certificate", into(6 if name == "AUT" else 2))
+            add(f"SELECT {name}", "certificate", into(2))
             add(f"READ {name}", "first 256 bytes hold its length, then exactly",
                 sum(out(n) for n in blocks(size)), len(blocks(size)))
         read_file(add, "D104", "speciality", s.info)
-        add("SELECT B003", "role certificate", into(2))
-        add("READ B003", "", out(s.cps_cvc))
         read_file(add, "5031", "EF.ODF: where the directories are", s.odf)
         read_file(add, "7006", "EF.DODF: which activities there are", s.dodf)
     if use != "next":

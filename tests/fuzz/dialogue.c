@@ -185,6 +185,7 @@ static void judge(uint8_t op, struct view body)
 	case CARD_OP_CHANGE_PIN:
 	case CARD_OP_UNBLOCK_PIN:
 	case CARD_OP_KEEP_PEOPLE:
+	case CARD_OP_READ_ROLE:
 		break;
 	case CARD_OP_ALIVE:
 	case CARD_OP_COUNT:

@@ -140,16 +140,34 @@ static int read_certificates(struct card *c, struct buf *body)
 }
 
 /* A card without the stand-in has none: that is no mistake of the card's. */
-static int read_cvc(struct card *c, struct buf *body)
+static int keep_role(struct card *c)
 {
 	_cleanup_(buf_done) struct buf file = BUF_NULL(ISO7816_FILE_MAX + APDU_LE_MAX);
 	int r;
 
 	r = cps_read_file(c, CPS_CVC, &file);
 	if (r == CARD_DONE) {
-		tlv_put(body, LINK_TAG_CVC, buf_view(&file));
+		buf_put_view(&c->role, buf_view(&file));
+		r = apdu_room(&c->role);
 	}
-	return r == CARD_ABSENT ? 0 : trace(r);
+	if (r == CARD_ABSENT) {
+		r = CARD_DONE;
+	}
+	c->role_known = r == CARD_DONE;
+	if (r != CARD_DONE) {
+		buf_reset(&c->role);
+	}
+	return trace(r);
+}
+
+int cps_read_role(struct card *c, struct buf *body)
+{
+	int r = c->role_known ? CARD_DONE : keep_role(c);
+
+	if (r == CARD_DONE && c->role.len > 0) {
+		tlv_put(body, LINK_TAG_CVC, buf_view(&c->role));
+	}
+	return trace(r);
 }
 
 static void put_text(struct buf *body, uint32_t link_tag, struct view latin1)
@@ -224,7 +242,7 @@ int cps_read_public(struct card *c, struct buf *body)
 		r = read_speciality(c, body);
 	}
 	if (r == CARD_DONE) {
-		r = read_cvc(c, body);
+		r = cps_read_role(c, body);
 	}
 	if (r == CARD_DONE) {
 		r = list_activities(c, &numbers);

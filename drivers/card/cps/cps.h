@@ -96,10 +96,10 @@ struct cps_generation {
 /* What every table of the family puts into its driver. */
 #define CPS_FUNCTIONS                                                                          \
 	.kind = "cps", .probe = cps_probe, .resume = cps_resume, .identify = cps_identify,     \
-	.read_serial = cps_read_serial, .read_public = cps_read_public,                        \
-	.pin_state = cps_pin_state, .verify = cps_verify, .change_pin = cps_change_pin,        \
-	.unblock_pin = cps_unblock_pin, .read_activities = cps_read_activities,                \
-	.enter_role = cps_enter_role, .sign = cps_sign
+	.read_serial = cps_read_serial, .read_role = cps_read_role,                            \
+	.read_public = cps_read_public, .pin_state = cps_pin_state, .verify = cps_verify,      \
+	.change_pin = cps_change_pin, .unblock_pin = cps_unblock_pin,                          \
+	.read_activities = cps_read_activities, .enter_role = cps_enter_role, .sign = cps_sign
 
 extern const struct cps_generation cps_3;
 extern const struct cps_generation cps_4;

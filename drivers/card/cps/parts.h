@@ -9,6 +9,7 @@ int cps_probe(struct card *c) _must_check_;
 int cps_resume(struct card *c) _must_check_;
 int cps_read_serial(struct card *c, struct buf *value) _must_check_;
 int cps_identify(struct card *c, struct buf *body) _must_check_;
+int cps_read_role(struct card *c, struct buf *body) _must_check_;
 int cps_read_public(struct card *c, struct buf *body) _must_check_;
 int cps_read_activities(struct card *c, struct view directory, struct buf *body) _must_check_;
 int cps_enter_role(struct card *c) _must_check_;

@@ -79,6 +79,11 @@ static int identify(struct card *c, struct buf *body)
 	return r == CARD_REFUSED ? CARD_UNUSABLE : r;
 }
 
+static int read_role(struct card *c, struct buf *body)
+{
+	return read_byte(c, 7, LINK_TAG_CVC, body);
+}
+
 static int read_public(struct card *c, struct buf *body)
 {
 	return read_byte(c, 2, LINK_TAG_CERT_AUT, body);
@@ -190,6 +195,7 @@ static const struct card_driver drivers[] = {
 		.resume = resume,
 		.read_serial = read_serial,
 		.identify = identify,
+		.read_role = read_role,
 		.read_public = read_public,
 		.keep_people = keep_people,
 		.read_people = read_people,

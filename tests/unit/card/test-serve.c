@@ -127,7 +127,7 @@ static void what_a_kind_does_not_have_is_absent(void **state)
 	static const uint8_t ops[] = {CARD_OP_IDENTIFY, CARD_OP_READ_PUBLIC,
 		CARD_OP_READ_PEOPLE, CARD_OP_PIN_STATE, CARD_OP_VERIFY, CARD_OP_READ_ACTIVITIES,
 		CARD_OP_READ_PROTECTED, CARD_OP_SIGN, CARD_OP_CHANGE_PIN, CARD_OP_UNBLOCK_PIN,
-		CARD_OP_KEEP_PEOPLE};
+		CARD_OP_KEEP_PEOPLE, CARD_OP_READ_ROLE};
 	struct act scene = {.text = OPENED, .closed = 1, .steps = {OPEN_FIRST}};
 
 	(void)state;
@@ -147,6 +147,7 @@ static void every_request_is_handed_to_the_kind_and_answered(void **state)
 {
 	static const struct act scene = {
 		.text = OPENED "> 00CA000101\n< 01 9000\n"
+			       "> 00CA000701\n< 08 9000\n"
 			       "> 00CA000201\n< 02 9000\n"
 			       "> 00CA000601\n< 07 9000\n"
 			       "> 00CA000301\n< 03 9000\n"
@@ -161,6 +162,7 @@ static void every_request_is_handed_to_the_kind_and_answered(void **state)
 				       "1111") "reset\n" AGAIN SERIAL_IS("1111"),
 		.closed = 1,
 		.steps = {OPEN_FIRST, {.op = CARD_OP_IDENTIFY, .answer = "C90101"},
+			{.op = CARD_OP_READ_ROLE, .answer = "CB0108"},
 			{.op = CARD_OP_READ_PUBLIC, .answer = "CC0102"},
 			{.op = CARD_OP_KEEP_PEOPLE, .answer = "CA0107"},
 			{.op = CARD_OP_READ_PEOPLE, .answer = "D00103"},

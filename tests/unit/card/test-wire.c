@@ -125,6 +125,7 @@ static void cps_unlock(struct play *p, void (*make)(struct model *m), bool first
 	recognise_and_open(p, make == model_cps4);
 	done(p, "identify", p->c.driver->identify(&p->c, &p->body));
 	if (first) {
+		done(p, "role", p->c.driver->read_role(&p->c, &p->body));
 		done(p, "public", p->c.driver->read_public(&p->c, &p->body));
 	}
 	enter_pin(p);

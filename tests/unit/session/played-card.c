@@ -72,6 +72,15 @@ static uint8_t do_public(struct played *p, struct view in, struct buf *out)
 	return CARD_DONE;
 }
 
+static uint8_t do_role(struct played *p, struct view in, struct buf *out)
+{
+	(void)in;
+	if (!p->no_certificate) {
+		tlv_put(out, LINK_TAG_CVC, buf_view(&(p->shows ? p->shows : p->card)->cvc));
+	}
+	return CARD_DONE;
+}
+
 static uint8_t do_people(struct played *p, struct view in, struct buf *out)
 {
 	(void)in;
@@ -231,6 +240,7 @@ static uint8_t (*const good[PLAYED_OPS + 1])(struct played *, struct view, struc
 	[CARD_OP_IDENTIFY] = do_identify,
 	[CARD_OP_READ_PUBLIC] = do_public,
 	[CARD_OP_KEEP_PEOPLE] = do_keep,
+	[CARD_OP_READ_ROLE] = do_role,
 	[CARD_OP_READ_PEOPLE] = do_people,
 	[CARD_OP_PIN_STATE] = do_pin_state,
 	[CARD_OP_READ_ACTIVITIES] = do_activities,

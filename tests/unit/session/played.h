@@ -40,9 +40,10 @@ struct played { /* a card */
 	struct buf people;   /* answers */
 	struct buf activities;
 	struct buf coverage;
-	const char *valid_from; /* of the patient's card, 8 digits; NULL: not told */
-	struct buf extra;	/* more of READ_PUBLIC */
-	struct buf actua;	/* more of IDENTIFY */
+	const char *valid_from;		 /* of the patient's card, 8 digits; NULL: not told */
+	struct buf extra;		 /* more of READ_PUBLIC */
+	const struct forged_card *shows; /* READ_ROLE tells of this card; NULL: of itself */
+	struct buf actua;		 /* more of IDENTIFY */
 	bool pinpad; /* the reader has keys; @pin is typed on them unless @keypad says else */
 	const char *typed;
 	uint8_t keypad; /* outcome instead of an entry */

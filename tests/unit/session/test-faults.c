@@ -120,6 +120,7 @@ static void every_misdeed_of_a_card_at_every_step_has_a_name(void **state)
 		{false, OP(OPEN)},
 		{true, OP(OPEN)},
 		{true, OP(IDENTIFY)},
+		{true, OP(READ_ROLE)},
 		{true, OP(READ_PUBLIC)},
 		{true, OP(PIN_STATE)},
 		{true, OP(VERIFY)},
@@ -184,6 +185,8 @@ static void answers_that_are_no_answers_are_named(void **state)
 		{true, OP(IDENTIFY), PLAY_EMPTY, 0, 0, R(CARD_BROKEN)},
 		{true, OP(IDENTIFY), PLAY_GARBAGE, 0, 0, R(CARD_BROKEN)},
 		{true, OP(IDENTIFY), PLAY_LONG, 0, 0, R(CARD_BROKEN)},
+		{true, OP(READ_ROLE), PLAY_GARBAGE, 0, 0, R(CARD_BROKEN)},
+		{true, OP(READ_ROLE), PLAY_LONG, 0, 0, R(CARD_BROKEN)},
 		{true, OP(READ_PUBLIC), PLAY_EMPTY, 0, 0, R(CARD_BROKEN)},
 		{true, OP(READ_PUBLIC), PLAY_GARBAGE, 0, 0, R(CARD_BROKEN)},
 		{true, OP(READ_PUBLIC), PLAY_LONG, 0, 0, R(CARD_BROKEN)},
@@ -296,6 +299,9 @@ static void certificates_of_strangers_expired_and_mixed_are_named(void **state)
 			pki_card(rows[i].nature, rows[i].letter, rows[i].fault);
 
 		vitale->card = rows[i].letter == 'V' ? bad : good[0];
+		if (rows[i].fault == FORGED_OTHER_CARD) { /* of one nature */
+			vitale->card = pki_card(rows[i].nature, 'V', FORGED_GOOD);
+		}
 		cps->card = rows[i].letter == 'P' ? bad : good[1];
 		fails(rows[i].r);
 	}

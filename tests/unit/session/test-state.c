@@ -183,7 +183,8 @@ static const struct path professional_consult[] = {
 	PIN,
 	{T(IDLE), E(HELD), T(IDENTIFY)},
 	{T(IDLE), E(KNOWN), T(PIN_STATE)},
-	{T(IDENTIFY), E(GO), T(READ)},
+	{T(IDENTIFY), E(GO), T(ROLE)},
+	{T(ROLE), E(GO), T(READ)},
 	{T(IDENTIFY), E(KNOWN), T(PIN_STATE)},
 	{T(READ), E(GO), T(PIN_STATE)},
 	{T(PIN_STATE), E(PIN_HELD), T(ACTIVITIES)},
@@ -259,7 +260,7 @@ static int joined(enum state_purpose purpose, int patient, int professional, int
 
 	switch (purpose) {
 	case STATE_PURPOSE_CONSULT:
-		if (patient == T(READY) && professional > T(READ) &&
+		if (patient == T(READY) && professional > T(ROLE) &&
 			meeting == STATE_MEETING_NONE) {
 			return E(MET);
 		}

@@ -182,6 +182,43 @@ static void a_slow_patients_card_does_not_keep_the_pin_waiting(void **state)
 	assert_int_equal(session_state(s), ST(READING));
 }
 
+static void the_patients_card_begins_while_the_professionals_files_are_read(void **state)
+{
+	struct session *s;
+
+	(void)state;
+	cps->misdeed[OP(READ_PUBLIC)] = PLAY_SILENT;
+	s = open_normal();
+	world_reach(s, ST(READING));
+	run_quiet();
+	assert_int_equal(session_state(s), ST(READING));
+	assert_int_equal(vitale->asked[OP(CHECK_CERTIFICATE)], 1);
+	assert_int_equal(vitale->asked[OP(CHALLENGE)], 1);
+	assert_int_equal(vitale->asked[OP(EXTERNAL_AUTHENTICATE)], 0);
+	assert_int_equal(cps->asked[OP(CHECK_CERTIFICATE)], 0); /* its line is taken */
+	assert_int_equal(world.asked[ASK_PIN], 0);
+}
+
+static void a_role_certificate_of_another_card_is_none(void **state)
+{
+	static const enum forged_fault faults[] = {
+		FORGED_EXPIRED, FORGED_STRANGER, FORGED_OTHER_CHR};
+
+	static const enum vitaled_reason reasons[] = {
+		R(CARD_EXPIRED), R(NOT_TRUSTED), R(NOT_TRUSTED)};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) { /* before its files are believed */
+		cps->shows = pki_card("simulated", 'P', faults[i]);
+		world_end(open_normal(), ST(FAILED), reasons[i]);
+	}
+	/* good for this chip, and not the one that is read with its files */
+	cps->shows = pki_renew(cps->card, "simulated", FORGED_GOOD, false);
+	world_end(open_normal(), ST(FAILED), R(CARD_BROKEN));
+	assert_int_equal(world.asked[ASK_PIN], 0);
+	assert_int_equal(vitale->asked[OP(EXTERNAL_AUTHENTICATE)], 0);
+}
+
 static void a_slow_professionals_card_does_not_keep_the_patients_waiting(void **state)
 {
 	struct session *s;
@@ -456,6 +493,8 @@ int main(void)
 		T(a_card_that_is_not_valid_yet_opens_nothing),
 		T(nothing_comes_between_the_pin_and_the_activities),
 		T(a_slow_patients_card_does_not_keep_the_pin_waiting),
+		T(the_patients_card_begins_while_the_professionals_files_are_read),
+		T(a_role_certificate_of_another_card_is_none),
 		T(a_slow_professionals_card_does_not_keep_the_patients_waiting),
 		T(answers_go_to_the_session_that_asked),
 		T(progress_counts_what_this_session_sent),
