@@ -41,15 +41,17 @@ static struct entry *working(struct cards *cs, size_t i, const struct card_reade
 	return c && entry_of(c)->busy && same_device(cs->readers[i], r) ? entry_of(c) : NULL;
 }
 
-/* Whether a person completes what it was asked, or will. */
-static bool at_keypad(const struct entry *e)
+/* Whether a person completes what it was asked (@now), or will. */
+static bool at_keypad(const struct entry *e, bool now)
 {
-	return e->card.child && child_at_leisure(e->card.child);
+	return e->card.child && child_at_leisure(e->card.child, now);
 }
 
 static bool before(const struct entry *a, const struct entry *b)
 {
-	return at_keypad(a) != at_keypad(b) ? at_keypad(a) : a->sign < b->sign;
+	bool person = at_keypad(a, true);
+
+	return person != at_keypad(b, true) ? person : a->sign < b->sign;
 }
 
 void cards_give_way(struct cards *cs, const struct card_reader *r)
@@ -60,7 +62,8 @@ void cards_give_way(struct cards *cs, const struct card_reader *r)
 	for (size_t i = 0; i < cs->n_readers; i++) {
 		const struct card *c = cs->readers[i]->card;
 
-		if (c && same_device(cs->readers[i], r) && at_keypad((const struct entry *)c)) {
+		if (c && same_device(cs->readers[i], r) &&
+			at_keypad((const struct entry *)c, false)) {
 			keypad = (const struct entry *)c; /* the card is its first member */
 		}
 	}
@@ -151,6 +154,7 @@ static bool renew(struct entry *e, struct child **slot, const struct child_ops *
 		return false;
 	}
 	*slot = fresh;
+	cards_give_way(cs, e->card.reader);
 	if (child_move(old, fresh) != 0) {
 		*slot = old;
 		child_free(fresh);
@@ -197,6 +201,7 @@ bool cards_answered(struct entry *e, struct child **slot, const struct child_ops
 	if (answer) {
 		take_characters(&e->card, answer->body);
 	}
+	e->last_breath = answer && op == CARD_OP_OPEN && answer->outcome == CARD_BUSY;
 	if (answer && op == CARD_OP_OPEN && answer->outcome == CARD_DONE) {
 		take_pinpad(e, answer->body);
 	}
@@ -250,8 +255,10 @@ static void on_ended(void *user, const char *why)
 {
 	struct entry *e = user;
 
-	if (e->spare) { /* before anything was asked of it */
+	/* before anything was asked of it; or pcscd kept it waiting and it could say no more than that */
+	if (e->spare || e->last_breath) {
 		e->spare = false;
+		e->last_breath = false;
 		if (renew(e, &e->card.child, &claimed_ops)) {
 			return;
 		}
@@ -289,6 +296,7 @@ void cards_release(struct cards *cs, struct card *c)
 	cards_wire(entry_of(c), false);
 	cards_give_way(cs, c->reader);
 	entry_of(c)->spare = false;
+	entry_of(c)->last_breath = false;
 	c->in_use_uid = (uid_t)-1;
 	c->user = NULL;
 	c->job = false;
@@ -355,6 +363,8 @@ int cards_ask(struct card *c, uint8_t op, struct view body, const int *fds, size
 	child_set_silence(c->child, keypad ? 0 : LIMIT_CARD_STUCK);
 	if (keypad) {
 		child_pause(c->child, true); /* until cards_give_way() lets it */
+	} else {
+		cards_give_way(entry_of(c)->cards, c->reader); /* a new process too */
 	}
 	r = child_request(c->child, op, body, fds, n_fds,
 		keypad ? LIMIT_CARD_KEYPAD : whole_of(op, n_fds), done, user);

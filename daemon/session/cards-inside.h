@@ -18,10 +18,11 @@ struct entry {		  /* a card with what nobody else sees of it */
 	sd_event_source *retry;
 	unsigned int tries;
 	unsigned int mutes;
-	bool leaving;  /* card_removed is running */
-	bool hint;     /* was recognised since it came in or was given back */
-	bool spare;    /* its process was started in advance and has not answered yet */
-	bool busy;     /* a request of its process is on the wire */
+	bool leaving; /* card_removed is running */
+	bool hint;    /* was recognised since it came in or was given back */
+	bool last_breath; /* it answered that the reader is busy: perhaps the last that it can say */
+	bool spare;	  /* its process was started in advance and has not answered yet */
+	bool busy;	  /* a request of its process is on the wire */
 	uint64_t sign; /* of life since then, CLOCK_MONOTONIC */
 	unsigned int events;
 };

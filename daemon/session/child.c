@@ -470,12 +470,17 @@ void child_hold(struct child *c, bool hold)
 
 void child_pause(struct child *c, bool paused)
 {
-	c->paused = paused;
-	pump(c);
+	if (c->paused != paused) {
+		c->paused = paused;
+		pump(c);
+	}
 }
 
-bool child_at_leisure(const struct child *c)
+bool child_at_leisure(const struct child *c, bool now)
 {
+	if (now) {
+		return c->on_wire && c->first->silence == 0;
+	}
 	for (const struct queued *q = c->first; q; q = q->next) {
 		if (q->silence == 0) {
 			return true;

@@ -60,8 +60,9 @@ void child_set_silence(struct child *c, uint64_t usec);
 void child_hold(struct child *c, bool hold);
 /** child_pause() - while @paused, no further request goes on the wire. */
 void child_pause(struct child *c, bool paused);
-/** child_at_leisure() - whether a request of its queue, or on the wire, may be silent. */
-bool child_at_leisure(const struct child *c);
+/** child_at_leisure() - whether a request on the wire (@now: that one alone) or of its queue may be
+ *  silent. */
+bool child_at_leisure(const struct child *c, bool now);
 /** child_condemn() - as if it had missed a deadline: it is killed, and @why (static) is told. */
 void child_condemn(struct child *c, const char *why);
 /** child_alive() - nothing is known against it. */

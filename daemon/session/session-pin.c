@@ -60,8 +60,9 @@ static void on_pin_state(void *user, struct link_frame *answer)
 	}
 	right = read_u8_or(answer->body, LINK_TAG_VERIFIED, 0) == 1;
 	set_tries(s, read_u8_or(answer->body, LINK_TAG_TRIES, TRIES_UNKNOWN));
-	/* a right that somebody else obtained before we held the card is none of ours */
-	if (right && s->life && professional_pin_held(s->life)) {
+	/* a right that somebody else obtained before we held the card is none of ours; one that this
+	 * session obtained serves it to its end, however short a PIN may live */
+	if (right && s->life && (professional_pin_held(s->life) || state_renews(s->step))) {
 		post(s, SESSION_EVENT_PIN_HELD);
 	} else {
 		need_pin(s);

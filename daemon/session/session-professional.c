@@ -354,6 +354,8 @@ static void on_professional_role(void *user, struct link_frame *answer)
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
 	} else if (s->professional_side.certificate.len > 0) {
+		s->professional_side.card->nature = s->professional_side.nature;
+		cards_touch(s->all->cards, s->professional_side.card);
 		session_post_track(s, &s->professional_side, SESSION_EVENT_GO);
 	}
 }

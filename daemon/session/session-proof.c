@@ -2,8 +2,8 @@
 /*
  * Certificates of the cards, the exchange between them, and what the broker's own nonce proves.
  * The exchange has one request on each link at a time (exchange.c says which); it starts when the
- * certificates of both are verified, while the PIN is still being typed, and the patient's card
- * gives the professional's rights only after admission. The proof word rises only here and only
+ * role certificates of both are verified, while the professional's X.509 certificates are read and
+ * the PIN is typed, and the patient's card gives the professional's rights only after admission. The proof word rises only here and only
  * after a signature over 16 random bytes of the broker was verified; until then whatever a card
  * says is "read".
  */

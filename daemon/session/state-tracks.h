@@ -29,7 +29,7 @@ enum session_event {
 	SESSION_EVENT_MISSING, /* one is not in yet */
 	SESSION_EVENT_SOON,    /* one is being let go by nobody's session */
 	SESSION_EVENT_BUSY,    /* another session has one, and this one waits */
-	SESSION_EVENT_MET,     /* join: the certificates of both cards are verified */
+	SESSION_EVENT_MET,     /* join: the role certificates of both are verified */
 	SESSION_EVENT_AGREED, /* join: both tracks are at their end and the exchange is verified */
 	SESSION_EVENT_RENEW, /* a PIN's right may have ended meanwhile: other programs have the card */
 	SESSION_EVENT_STALE, /* a proof failed under a certificate of the cache */
@@ -86,6 +86,6 @@ struct track_next {
 bool track_next(enum state_purpose purpose, bool professional, enum track_step step,
 	enum session_event event, struct track_next *ret);
 /** state_join() - whether the session goes on, now that the tracks stand where they stand; then
- *  @ret: MET or AGREED. */
+ *  @ret: MET, AGREED or RENEW. */
 bool state_join(enum state_purpose purpose, enum track_step patient,
 	enum track_step professional, enum state_meeting meeting, enum session_event *ret);

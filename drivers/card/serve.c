@@ -7,7 +7,7 @@
  * On a shared connection every request runs in a transaction of pcscd. Nobody tells what other
  * programs did in between, so at each new one the application is selected anew; when one of them
  * reset the card, its number is compared too. From the first command that leads to a right (PIN, the
- * other card's certificate) the transaction is kept until a signature has used it, or for
+ * other card's certificate) the transaction is kept until SIGN has used it, or for
  * SERVE_KEPT_USEC without a request, and ends with a reset: no other program meets our rights, none
  * waits longer than that.
  */

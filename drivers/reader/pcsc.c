@@ -414,13 +414,18 @@ static int pcsc_transmit(
 	return trace(r);
 }
 
-static LONG reconnect(const struct pcsc *p, DWORD how)
+static LONG reconnect(const struct pcsc *p, DWORD protocols, DWORD how)
 {
 	DWORD protocol;
 
-	return SCardReconnect(p->card, p->share,
-		p->base.protocol == TRANSPORT_T1 ? SCARD_PROTOCOL_T1 : SCARD_PROTOCOL_T0, how,
-		&protocol);
+	return SCardReconnect(p->card, p->share, protocols, how, &protocol);
+}
+
+static LONG reset_card(const struct pcsc *p)
+{
+	return reconnect(p,
+		p->base.protocol == TRANSPORT_T1 ? SCARD_PROTOCOL_T1 : SCARD_PROTOCOL_T0,
+		SCARD_RESET_CARD);
 }
 
 static int pcsc_reset(struct transport *t, uint64_t deadline)
@@ -438,7 +443,7 @@ static int pcsc_reset(struct transport *t, uint64_t deadline)
 		return r; /* SCardReconnect would take what is in the reader now for the same */
 	}
 	do {
-		r = pcsc_outcome(reconnect(p, SCARD_RESET_CARD));
+		r = pcsc_outcome(reset_card(p));
 	} while (again(r, &w));
 	if (r == 0) {
 		r = learn(p);
@@ -454,13 +459,14 @@ static int renew(struct pcsc *p)
 	struct look l;
 	int r;
 
-	r = pcsc_outcome(reconnect(p, SCARD_LEAVE_CARD));
+	/* the protocol is the one that the other program has chosen with its reset */
+	r = pcsc_outcome(reconnect(p, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD));
 	if (r != 0) {
 		return trace(r);
 	}
 	l = look_at(p);
 	if (l.code == SCARD_S_SUCCESS && !(l.state & SCARD_POWERED)) {
-		r = pcsc_outcome(reconnect(p, SCARD_RESET_CARD));
+		r = pcsc_outcome(reset_card(p));
 	}
 	if (r == 0) {
 		r = learn(p);

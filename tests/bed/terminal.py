@@ -60,6 +60,12 @@ class Client:
     def disconnect(self, disposition=LEAVE):
         check(self.lib.SCardDisconnect(self.handle, disposition))
 
+    def begin(self):
+        check(self.lib.SCardBeginTransaction(self.handle))
+
+    def end(self):
+        check(self.lib.SCardEndTransaction(self.handle, LEAVE))
+
     def send(self, command):
         answer, length = (ctypes.c_ubyte * 300)(), ULONG(300)
         data = bytes.fromhex(command)

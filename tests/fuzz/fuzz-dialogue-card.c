@@ -174,6 +174,7 @@ static const struct request requests[] = {
 	CODES(CARD_OP_UNBLOCK_PIN, "1234567", "1234"),
 	CODES(CARD_OP_READ_PUBLIC, "1234", "1234"),
 	PLAIN(CARD_OP_KEEP_PEOPLE),
+	PLAIN(CARD_OP_READ_ROLE),
 };
 
 /* clang-format on */

@@ -270,8 +270,9 @@ REPLAYS = [("no", False, "proof-failed"), ("no", True, "proof-failed"), ("yes", 
 
 @pytest.mark.parametrize("cache,restart,reason", REPLAYS, ids=["no-restart", "restart", "cache"])
 def test_two_emulators_that_replay_a_whole_exchange_get_nothing(make_bed, people, cache, restart, reason):
-    bed = make_bed(config=f"[cards]\nprofessional-cache = {cache}\n")
-    typed = {"later": 500, "answer": "1234"}  # the cards get their commands in the same order each time
+    bed = make_bed(config=f"[cards]\nprofessional-cache = {cache}\n", clock=True)
+    # with the links' own times, and a person's, the cards get their commands in the same order each time
+    typed = {"later": 500, "answer": "1234"}
     app, agent = people(bed, pin=[typed], choice_beneficiary=[0], choice_structure=[0])
     names = ("cps4-gp", "vitale-family")
     files = [bed.path("sim", f"slot{n}.record") for n in (0, 1)]

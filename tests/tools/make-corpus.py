@@ -27,6 +27,7 @@ END = b"\xfe\xe0"
 
 (OPEN, IDENTIFY, READ_PUBLIC, READ_PEOPLE, PIN_STATE, VERIFY_OP, ACTIVITIES, CHECK, CHALLENGE, INTERNAL,
  EXTERNAL, PROTECTED, SIGN, RESET, PRESENT, CLOSE, CHANGE, UNBLOCK, KEEP) = range(1, 20)
+ROLE = 21
 READER, ATR, SHARE, KIND, GENERATION, SERIAL, CVC, LAST_TRY = 0xC0, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCB, 0xD8
 CAR, CHR, DATA, SIGNATURE, PINPAD = 0xDD, 0xDE, 0xDF21, 0xDF22, 0xDF2A
 
@@ -70,10 +71,11 @@ REQUESTS = {
     19: (CHANGE, tlv(LAST_TRY, b"\1"), (b"1234", b"4321")),
     20: (UNBLOCK, tlv(LAST_TRY, b"\1"), (b"12345678", b"1234")),
     31: (INTERNAL, tlv(DATA, zeros(40)), ()), 33: (SIGN, tlv(DATA, zeros(64)), ()),
-    63: (KEEP, b"", ()),
+    63: (KEEP, b"", ()), 64: (ROLE, b"", ()),
 }
 CONSULTATION = (1, 63, 2, 4, 5, 6, 7, 8, 9, 10, 3, 11, 12, 14, 19, 20, 13, 3, 6, 15)
 # three wrong codes first: the counters of a blocked card
+FIRST_USE = (1, 64, 2, 15)
 BLOCKED = (4, 19, 19, 19, 19, 4, 20, 4, 18, 12, 33, 31, 15)
 
 
@@ -224,7 +226,7 @@ class Cards(bed.Bed):
 def single(build, out, profile):
     with Cards(build, cards=(profile, "vitale-family")) as b:  # never alone: it needs an authority
         for name, how, steps in (("plain", 0, CONSULTATION), ("shared", SHARED | HINT, CONSULTATION),
-                                 ("blocked", 0, BLOCKED)):
+                                 ("first", 0, FIRST_USE), ("blocked", 0, BLOCKED)):
             save(os.path.join(out, "dialogue-card"), f"{profile}-{name}", one_card(b, 0, how, steps))
 
 

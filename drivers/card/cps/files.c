@@ -89,7 +89,9 @@ static int read_object(
 		how.guess = card_lesson(c, lesson);
 	}
 	r = iso7816_read_object(&c->apdu, c->driver->cla, &how, whole);
-	if (r == CARD_DONE && lesson != 0) {
+	if (r != CARD_DONE) {
+		buf_truncate(whole, start); /* a part that was read belongs to nothing */
+	} else if (lesson != 0) {
 		card_learn(c, lesson, whole->len - start);
 	}
 	return trace(r);

@@ -174,6 +174,13 @@ static void a_serial_without_a_short_identifier_is_found_by_its_own(void **state
 		assert_int_equal(model_sent(&m, "00A4020C02D003"), i < 4 ? 1 : 0);
 		end();
 	}
+	begin(model_cps3); /* begun, and then refused: none of it stays */
+	model_rule(&m, "00B09C", "5A82010000000000000000009000");
+	model_rule(&m, "00B0000C", "6A82");
+	assert_int_equal(c.driver->identify(&c, &body), CARD_DONE);
+	assert_int_equal(c.serial_len, 10);
+	assert_int_equal(c.serial[0], 0x80);
+	end();
 	begin(model_cps3);
 	model_put(&m, MODEL_ROOT, 0xD003, 0, MODEL_FREE, "5A0A8025000001990001017F");
 	model_put(&m, MODEL_ROOT, 0xD099, 0x1C, MODEL_FREE, "800102"); /* another's number */
