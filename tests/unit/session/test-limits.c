@@ -176,6 +176,33 @@ static void nothing_is_asked_of_the_other_slot_while_a_person_types(void **state
 	assert_non_null(waits->child);
 }
 
+static void a_new_process_waits_too(void **state)
+{
+	struct desk_card *b = desk_card(DESK_B, "cps", "cps4");
+	struct desk_card *b1 = desk_card(DESK_B1, "vitale", "vitale-2");
+	struct card *keys = desk_opened(b);
+	struct card *late = desk_claimed(b1);
+	unsigned int before = b1->ops[CARD_OP_OPEN].asked; /* it was recognised */
+	_cleanup_(buf_done) struct buf body = BUF_NULL(512);
+
+	(void)state;
+	cards_put_open(late, &body);
+	world_hurry_requests = HURRY;
+	b->ops[CARD_OP_VERIFY].deed = DEED_SILENT;
+	ask_keypad(keys);
+	desk_settle(STUCK_MS / 4);
+	assert_int_equal(cards_ask(late, CARD_OP_OPEN, buf_view(&body), NULL, 0, desk_on_answer,
+				 &desk_seen),
+		0); /* the first that it is asked */
+	desk_settle(STUCK_MS + STUCK_MS / 4);
+	assert_int_equal(b1->ops[CARD_OP_OPEN].asked, before);
+	desk_forget();
+	desk_out(b);
+	desk_hear("card-");
+	desk_settle(STUCK_MS / 4);
+	assert_int_equal(b1->ops[CARD_OP_OPEN].asked, before + 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, desk_ask_setup, desk_teardown)
@@ -185,6 +212,7 @@ int main(void)
 		T(while_one_slot_of_a_reader_hangs_the_time_of_the_other_stands_still),
 		T(a_person_at_the_keypad_waits_for_what_the_other_slot_has_begun),
 		T(nothing_is_asked_of_the_other_slot_while_a_person_types),
+		T(a_new_process_waits_too),
 	};
 
 	return cmocka_run_group_tests(tests, desk_group_setup, NULL);

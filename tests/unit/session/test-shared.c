@@ -76,17 +76,27 @@ static void the_cards_meet_when_nobody_is_asked_any_more(void **state)
 	assert_int_equal(cps->asked[OP(READ_ACTIVITIES)], 1);
 }
 
-static void a_right_that_stands_is_not_asked_for_again(void **state)
+static void one_pin_is_enough(void)
 {
-	struct session *s;
+	struct session *s = world_session(SESSION_MODE_NORMAL);
 
-	(void)state;
-	s = world_session(SESSION_MODE_NORMAL);
 	world_reach(s, ST(UNLOCKED));
 	assert_int_equal(world.asked[ASK_PIN], 1);
 	assert_int_equal(cps->asked[OP(VERIFY)], 1);
-	assert_int_equal(
-		cps->asked[OP(PIN_STATE)], 3); /* at first, for the exchange, to sign */
+	assert_int_equal(cps->asked[OP(PIN_STATE)], 3); /* first, to meet, to sign */
+}
+
+static void a_right_that_stands_is_not_asked_for_again(void **state)
+{
+	(void)state;
+	one_pin_is_enough();
+}
+
+static void also_where_a_pin_serves_one_patient_only(void **state)
+{
+	(void)state;
+	world.config.pin_lifetime = 0;
+	one_pin_is_enough();
 }
 
 static struct session *lapsed_at_consent(void)
@@ -155,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_cards_meet_when_nobody_is_asked_any_more),
 		T(a_right_that_stands_is_not_asked_for_again),
+		T(also_where_a_pin_serves_one_patient_only),
 		T(the_signature_of_the_consent_costs_a_pin),
 		T(who_does_not_type_it_again_signs_nothing),
 		T(the_last_try_is_asked_for_here_too),
