@@ -181,7 +181,7 @@ static void a_new_process_waits_too(void **state)
 	struct desk_card *b = desk_card(DESK_B, "cps", "cps4");
 	struct desk_card *b1 = desk_card(DESK_B1, "vitale", "vitale-2");
 	struct card *keys = desk_opened(b);
-	struct card *late = desk_claimed(b1);
+	struct card *late = desk_present(b1);
 	unsigned int before = b1->ops[CARD_OP_OPEN].asked; /* it was recognised */
 	_cleanup_(buf_done) struct buf body = BUF_NULL(512);
 
@@ -191,6 +191,7 @@ static void a_new_process_waits_too(void **state)
 	b->ops[CARD_OP_VERIFY].deed = DEED_SILENT;
 	ask_keypad(keys);
 	desk_settle(STUCK_MS / 4);
+	assert_int_equal(cards_claim(desk.cards, late, 1000, &desk_seen), 0);
 	assert_int_equal(cards_ask(late, CARD_OP_OPEN, buf_view(&body), NULL, 0, desk_on_answer,
 				 &desk_seen),
 		0); /* the first that it is asked */
