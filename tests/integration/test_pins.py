@@ -262,6 +262,7 @@ def test_a_session_asks_at_the_keypad(make_bed, people, card):
     assert desk.presented() == 2 and desk.counters()[0] == 3
     assert shown(desk.app, "Reader")[shown(desk.app, "Card")[desk.path()]["Reader"]]["Pinpad"]
     desk.bed.sim("replace 0 " + card)
+    desk.app.ended(session)
     session = desk.app.open(intent=["create"])
     hands = Hands(desk.bed, ["cancel"])
     assert desk.app.ended(session) == ("failed", "cancelled")
