@@ -6,8 +6,7 @@
 #include "base/clock.h"
 #include "daemon/limits.h"
 #include "daemon/session/state.h"
-#include "tests/unit/session/played.h"
-#include "tests/unit/session/world.h"
+#include "tests/unit/session/usual.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -111,15 +110,7 @@ static void many(void)
 /* The reader's own event may come after the card's process has told. */
 static bool is_out(void *user)
 {
-	const struct played *p = user;
-	const struct card_reader *r;
-
-	for (size_t i = 0; (r = cards_reader(world.cards, i)) != NULL; i++) {
-		if (strcmp(r->name, p->reader) == 0) {
-			return !r->card;
-		}
-	}
-	return false;
+	return !usual_slot(user)->card;
 }
 
 static void either_card_leaving_at_any_step_ends_the_session_at_once(void **state)

@@ -5,8 +5,7 @@
  */
 #include "base/clock.h"
 #include "daemon/limits.h"
-#include "tests/unit/session/played.h"
-#include "tests/unit/session/world.h"
+#include "tests/unit/session/usual.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -29,10 +28,7 @@ static int setup(void **state)
 {
 	int r = world_setup(state);
 
-	vitale = play_vitale(READER_A, pki_card("simulated", 'V', FORGED_GOOD));
-	play_person(vitale, "DUPONT", "ALICE", "19800714", "280075632100123", 1);
-	cps = play_cps(READER_B, pki_card("simulated", 'P', FORGED_GOOD));
-	play_activity(cps, 1, "CABINET A", "10000001", "SA07");
+	usual_cards(&vitale, &cps);
 	vitale->in = true;
 	cps->in = true;
 	return r;
@@ -51,18 +47,6 @@ static struct session *unlock(void)
 	return s;
 }
 
-static struct card_reader *slot(const struct played *p)
-{
-	struct card_reader *r;
-
-	for (size_t i = 0; (r = cards_reader(world.cards, i)) != NULL; i++) {
-		if (strcmp(r->name, p->reader) == 0) {
-			return r;
-		}
-	}
-	return NULL;
-}
-
 /* -- a lease, as lease.c does it ------------------------------------------------------------------- */
 
 static void freed(void *user)
@@ -77,7 +61,7 @@ static bool is_freed(void *user)
 
 static void lend_as(const struct played *p, uid_t uid)
 {
-	struct card_reader *r = slot(p);
+	struct card_reader *r = usual_slot(p);
 	unsigned int n = 0;
 
 	assert_int_equal(sessions_reader_lend(world.all, r, uid, freed, &n), 0);
@@ -96,7 +80,7 @@ static void lend(const struct played *p)
 
 static void give_back(const struct played *p)
 {
-	struct card_reader *r = slot(p);
+	struct card_reader *r = usual_slot(p);
 
 	cards_lend(world.cards, r, false);
 	sessions_reader_returned(world.all, r);
@@ -105,7 +89,7 @@ static void give_back(const struct played *p)
 static int refused(const struct played *p, uid_t uid)
 {
 	unsigned int n = 0;
-	int r = sessions_reader_lend(world.all, slot(p), uid, freed, &n);
+	int r = sessions_reader_lend(world.all, usual_slot(p), uid, freed, &n);
 
 	world_settle(20);
 	assert_int_equal(n, 0);
@@ -221,11 +205,11 @@ static void an_answer_without_sense_or_a_false_proof_locks(void **state)
 		struct session *s = unlock();
 
 		lend(vitale);
-		cards_lend(world.cards, slot(vitale), false);
+		cards_lend(world.cards, usual_slot(vitale), false);
 		world_settle(30); /* recognised */
 		vitale->misdeed[rows[i].op] = rows[i].misdeed;
 		vitale->value[rows[i].op] = rows[i].outcome;
-		sessions_reader_returned(world.all, slot(vitale));
+		sessions_reader_returned(world.all, usual_slot(vitale));
 		world_end(s, ST(LOCKED), rows[i].r);
 		session_release(s);
 		vitale->misdeed[rows[i].op] = PLAY_WELL;
@@ -279,11 +263,12 @@ static void an_owner_that_leaves_meanwhile_ends_it(void **state)
 	unsigned int n = 0;
 
 	(void)state;
-	assert_int_equal(sessions_reader_lend(world.all, slot(vitale), 1000, freed, &n), 0);
+	assert_int_equal(
+		sessions_reader_lend(world.all, usual_slot(vitale), 1000, freed, &n), 0);
 	sessions_owner_gone(world.all, session_owner(s)); /* before the card is closed */
 	assert_null(sessions_next(world.all, NULL));
 	assert_true(world_run(is_freed, &n, 10000)); /* the slot is free all the same */
-	assert_null(slot(vitale)->card->child);
+	assert_null(usual_slot(vitale)->card->child);
 }
 
 static void cards_without_our_certificates_have_their_serial(void **state)
@@ -314,10 +299,10 @@ static void without_the_record_it_is_not_suspended_and_not_resumed(void **state)
 
 	(void)state;
 	world_audit_fails = 1;
-	assert_int_equal(sessions_reader_lend(world.all, slot(cps), 1000, freed, &n), 0);
+	assert_int_equal(sessions_reader_lend(world.all, usual_slot(cps), 1000, freed, &n), 0);
 	world_end(s, ST(LOCKED), R(AUDIT_UNAVAILABLE));
 	assert_true(world_run(is_freed, &n, 10000));
-	assert_null(slot(cps)->card->child); /* not left idle with its PIN */
+	assert_null(usual_slot(cps)->card->child); /* not left idle with its PIN */
 	world_audit_fails = 0;
 	s = unlock();
 	lend(vitale);
@@ -487,8 +472,8 @@ static void what_is_asked_of_a_slot_that_is_not_lent_is_nothing(void **state)
 	struct session *s = unlock();
 
 	(void)state;
-	sessions_reader_returned(world.all, slot(vitale));
-	sessions_reader_returned(world.all, slot(cps));
+	sessions_reader_returned(world.all, usual_slot(vitale));
+	sessions_reader_returned(world.all, usual_slot(cps));
 	world_settle(20);
 	assert_int_equal(session_state(s), ST(UNLOCKED));
 }
@@ -499,7 +484,8 @@ static void the_broker_may_end_while_a_slot_is_being_freed(void **state)
 
 	(void)state;
 	(void)unlock();
-	assert_int_equal(sessions_reader_lend(world.all, slot(vitale), 1000, freed, &n), 0);
+	assert_int_equal(
+		sessions_reader_lend(world.all, usual_slot(vitale), 1000, freed, &n), 0);
 	world_restart();
 	world_settle(20);
 	assert_int_equal(n, 0); /* nobody is there to be told */

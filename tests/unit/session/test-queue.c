@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /* Who gets the cards first, what those that wait are told, and which slots they look at. */
 #include "daemon/limits.h"
-#include "tests/unit/session/played.h"
-#include "tests/unit/session/world.h"
+#include "tests/unit/session/usual.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -24,10 +23,7 @@ static int setup(void **state)
 {
 	int r = world_setup(state);
 
-	vitale = play_vitale(READER_A, pki_card("simulated", 'V', FORGED_GOOD));
-	play_person(vitale, "DUPONT", "ALICE", "19800714", "280075632100123", 1);
-	cps = play_cps(READER_B, pki_card("simulated", 'P', FORGED_GOOD));
-	play_activity(cps, 1, "CABINET A", "10000001", "SA07");
+	usual_cards(&vitale, &cps);
 	vitale->in = true;
 	cps->in = true;
 	return r;

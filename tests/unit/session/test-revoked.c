@@ -3,8 +3,7 @@
  * Revocation lists that come while sessions run: the session of a card that they revoke ends at
  * once, wherever it stands and whichever of the two certificates it is; all others go on.
  */
-#include "tests/unit/session/played.h"
-#include "tests/unit/session/world.h"
+#include "tests/unit/session/usual.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -27,10 +26,7 @@ static int setup(void **state)
 {
 	int r = world_setup(state);
 
-	vitale = play_vitale(READER_A, pki_card("simulated", 'V', FORGED_GOOD));
-	play_person(vitale, "DUPONT", "ALICE", "19800714", "280075632100123", 1);
-	cps = play_cps(READER_B, pki_card("simulated", 'P', FORGED_GOOD));
-	play_activity(cps, 1, "CABINET A", "10000001", "SA07");
+	usual_cards(&vitale, &cps);
 	other = pki_card("simulated", 'P', FORGED_SOMEBODY);
 	vitale->in = true;
 	cps->in = true;
@@ -161,18 +157,6 @@ static void sessions_without_a_professional_are_not_judged(void **state)
 
 /* -- suspended ------------------------------------------------------------------------------------- */
 
-static struct card_reader *slot(const struct played *p)
-{
-	struct card_reader *r;
-
-	for (size_t i = 0; (r = cards_reader(world.cards, i)) != NULL; i++) {
-		if (strcmp(r->name, p->reader) == 0) {
-			return r;
-		}
-	}
-	return NULL;
-}
-
 static void freed(void *user)
 {
 	*(bool *)user = true;
@@ -198,7 +182,7 @@ static void a_suspended_session_locks_although_its_card_is_lent(void **state)
 	struct session *s = reach(ST(UNLOCKED));
 
 	(void)state;
-	lend(slot(cps));
+	lend(usual_slot(cps));
 	assert_int_equal(session_state(s), ST(SUSPENDED));
 	hand_in(&cps->card->aut);
 	opposed(s, ST(LOCKED));
@@ -209,9 +193,9 @@ static void a_session_that_came_back_is_still_judged_by_both_certificates(void *
 	struct session *s = reach(ST(UNLOCKED));
 
 	(void)state;
-	lend(slot(cps));
-	cards_lend(world.cards, slot(cps), false);
-	sessions_reader_returned(world.all, slot(cps));
+	lend(usual_slot(cps));
+	cards_lend(world.cards, usual_slot(cps), false);
+	sessions_reader_returned(world.all, usual_slot(cps));
 	world_reach(s, ST(UNLOCKED));
 	hand_in(&other->aut);
 	assert_int_equal(session_state(s), ST(UNLOCKED));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /* sharing = transactions: no right outlives a question; the PIN comes again where it must. */
-#include "tests/unit/session/played.h"
-#include "tests/unit/session/world.h"
+#include "tests/unit/session/usual.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -30,10 +29,7 @@ static int setup(void **state)
 {
 	int r = world_setup(state);
 
-	vitale = play_vitale(READER_A, pki_card("simulated", 'V', FORGED_GOOD));
-	play_person(vitale, "DUPONT", "ALICE", "19800714", "280075632100123", 1);
-	cps = play_cps(READER_B, pki_card("simulated", 'P', FORGED_GOOD));
-	play_activity(cps, 1, "CABINET A", "10000001", "SA07");
+	usual_cards(&vitale, &cps);
 	share(READER_A);
 	share(READER_B);
 	vitale->in = true;
