@@ -476,9 +476,8 @@ static bool sealed_size(int fd, size_t max, size_t *ret_size)
 	return true;
 }
 
-int json_read_fd(int fd, size_t max, json_t **ret)
+int json_read_text(int fd, size_t max, struct buf *out)
 {
-	_cleanup_(buf_done) struct buf text = BUF_NULL(max);
 	size_t size;
 	size_t done = 0;
 	uint8_t *to;
@@ -486,9 +485,9 @@ int json_read_fd(int fd, size_t max, json_t **ret)
 	if (!sealed_size(fd, max, &size)) {
 		return JSON_INVALID;
 	}
-	to = buf_extend(&text, size);
+	to = buf_extend(out, size);
 	if (!to) {
-		return trace(buf_check(&text));
+		return trace(buf_check(out));
 	}
 	while (done < size) {
 		ssize_t n = pread(fd, to + done, size - done, (off_t)done);
@@ -501,7 +500,15 @@ int json_read_fd(int fd, size_t max, json_t **ret)
 		}
 		done += (size_t)n;
 	}
-	return trace(json_parse(buf_view(&text), ret));
+	return 0;
+}
+
+int json_read_fd(int fd, size_t max, json_t **ret)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(max);
+	int r = json_read_text(fd, max, &text);
+
+	return r != 0 ? trace(r) : trace(json_parse(buf_view(&text), ret));
 }
 
 static int memfd_new(const char *name)
@@ -534,21 +541,15 @@ static int write_all(int fd, struct view v)
 	return 0;
 }
 
-int json_memfd(const json_t *j, const char *name, int *ret_fd)
+int json_memfd_text(struct view text, const char *name, int *ret_fd)
 {
-	_cleanup_(buf_done) struct buf text = BUF_NULL(MAX_TEXT);
-	_cleanup_(fd_done) int fd = -1;
+	_cleanup_(fd_done) int fd = memfd_new(name);
 	int r;
 
-	r = json_canonical(j, &text);
-	if (r != 0) {
-		return trace(r);
-	}
-	fd = memfd_new(name);
 	if (fd < 0) {
 		return trace(fd);
 	}
-	r = write_all(fd, buf_view(&text));
+	r = write_all(fd, text);
 	if (r < 0) {
 		return trace(r);
 	}
@@ -558,4 +559,12 @@ int json_memfd(const json_t *j, const char *name, int *ret_fd)
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
+}
+
+int json_memfd(const json_t *j, const char *name, int *ret_fd)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(MAX_TEXT);
+	int r = json_canonical(j, &text);
+
+	return r != 0 ? trace(r) : trace(json_memfd_text(buf_view(&text), name, ret_fd));
 }

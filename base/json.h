@@ -42,5 +42,9 @@ int json_set(json_t *object, const char *name, json_t *value) _must_check_;
 /** json_read_fd() - a sealed memfd of at most @max bytes (SHRINK, GROW and WRITE sealed) as JSON.
  *  Return: 0, a fault, or JSON_INVALID for any other kind of descriptor or content. */
 int json_read_fd(int fd, size_t max, json_t **ret) _must_check_;
+/** json_read_text() - the same descriptor, whatever bytes it holds, appended to @out. */
+int json_read_text(int fd, size_t max, struct buf *out) _must_check_;
+/** json_memfd_text() - @text as it is in a new sealed memfd (CLOEXEC) that the caller owns. */
+int json_memfd_text(struct view text, const char *name, int *ret_fd) _must_check_;
 /** json_memfd() - the canonical text of @j in a new sealed memfd (CLOEXEC) that the caller owns. */
 int json_memfd(const json_t *j, const char *name, int *ret_fd) _must_check_;

@@ -15,8 +15,10 @@ enum watch_op {
 	WATCH_OP_CARD_IN, /* READER, ATR, EVENTS u32 (PC/SC event counter); mute: STATE u8 = 1 */
 	WATCH_OP_CARD_OUT, /* READER, EVENTS u32 */
 	WATCH_OP_LISTED,   /* the first complete list has been reported */
-	WATCH_OP_ALIVE,	   /* while a card is in: at once, and then at least every 2 s */
+	WATCH_OP_ALIVE,	   /* of a guard: at once, and then at least every 2 s */
 };
+
+#define WATCH_GUARD "VITALED_WATCH_GUARD" /* in the environment: says ALIVE, whatever is in */
 
 enum watch_service {
 	WATCH_SERVICE_RUNNING = 1,

@@ -2,8 +2,9 @@
 /*
  * One line a message. Whether stderr is the journal is found once, by comparing the socket's
  * device and inode with what systemd put into JOURNAL_STREAM (systemd.exec(5)); the journal then
- * receives the name as a field of its own (VITALED_MESSAGE) beside the line. Nothing is buffered;
- * a message that cannot be written is lost, silently, since there is nobody left to tell.
+ * receives the name as a field of its own (VITALED_MESSAGE) beside the line, and the MESSAGE_ID by
+ * which its catalogue explains it (base/log-names.h). Nothing is buffered; a message that cannot be
+ * written is lost, silently, since there is nobody left to tell.
  * For the main thread: log_open() sets state that the others read.
  */
 #include "base/log.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/log-names.h"
 
 #define SD_JOURNAL_SUPPRESS_LOCATION 1
 #include <systemd/sd-journal.h>
@@ -64,13 +66,36 @@ static struct iovec field_of(char *field)
 	return (struct iovec){.iov_base = field, .iov_len = strlen(field)};
 }
 
+/* NULL for a name that is not in the list: the journal has no explanation of it. */
+static const char *id_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		const char *id;
+	} names[] = {
+
+#define X(name, id) {name, id},
+		LOG_NAMES(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i].name, name) == 0) {
+			return names[i].id;
+		}
+	}
+	return NULL;
+}
+
 /* @message begins with the journal's "MESSAGE=". */
 static bool to_journal(int priority, const char *name, char *message)
 {
 	char level[MAX_FIELD];
 	char program[MAX_FIELD + 32];
 	char named[MAX_FIELD + 32];
-	struct iovec iov[4];
+	char identity[MAX_FIELD];
+	const char *id = id_of(name);
+	struct iovec iov[5];
 
 	(void)snprintf(level, sizeof(level), "PRIORITY=%d", priority);
 	(void)snprintf(program, sizeof(program), "SYSLOG_IDENTIFIER=%s", arg_program);
@@ -78,8 +103,10 @@ static bool to_journal(int priority, const char *name, char *message)
 	iov[0] = field_of(level);
 	iov[1] = field_of(program);
 	iov[2] = field_of(named);
+	(void)snprintf(identity, sizeof(identity), "MESSAGE_ID=%s", id ? id : "");
 	iov[3] = field_of(message);
-	return sd_journal_sendv(iov, (int)ARRAY_LEN(iov)) >= 0;
+	iov[4] = field_of(identity);
+	return sd_journal_sendv(iov, id ? 5 : 4) >= 0; /* the identifier is the last */
 }
 
 static void to_stderr(int priority, const char *line)

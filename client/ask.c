@@ -151,17 +151,10 @@ static void put_line(const char *label, const json_t *value, struct buf *out)
 	}
 }
 
-/* What is asked stands above the wording, which speaks of "what is listed above". */
-static void text_consent(const struct ask *q, struct buf *out)
+static void put_acts(const struct ask *q, struct buf *out)
 {
-	static const char *const names[] = {
-		"patient", "professional", "structure", "application"};
 	const json_t *acts = json_object_get(q->facts, "acts");
-	const char *wording = json_get_str(json_object_get(q->facts, "text"), "wording");
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		put_line(names[i], json_object_get(q->facts, names[i]), out);
-	}
 	buf_printf(out, "%s:\n", message_label("acts"));
 	for (size_t i = 0; i < json_array_size(acts); i++) {
 		const char *word = json_string_value(json_array_get(acts, i));
@@ -170,9 +163,37 @@ static void text_consent(const struct ask *q, struct buf *out)
 		render_text(message_act(word ? word : ""), false, out);
 		buf_put_u8(out, '\n');
 	}
+}
+
+/* What is asked stands above the wording, which speaks of "what is listed above". */
+static void text_consent(const struct ask *q, struct buf *out)
+{
+	static const char *const names[] = {
+		"patient", "professional", "structure", "application"};
+	const char *wording = json_get_str(json_object_get(q->facts, "text"), "wording");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		put_line(names[i], json_object_get(q->facts, names[i]), out);
+	}
+	put_acts(q, out);
 	buf_put_u8(out, '\n');
 	render_text(wording ? wording : "", true, out);
 	buf_put_str(out, _("\nDoes the patient consent? (y/n, i: cannot answer) "));
+}
+
+/* Who, whose dossier, why; then what it means. */
+static void text_emergency(const struct ask *q, struct buf *out)
+{
+	static const char *const names[] = {
+		"patient", "professional", "structure", "application", "reason"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		put_line(names[i], json_object_get(q->facts, names[i]), out);
+	}
+	put_acts(q, out);
+	buf_put_str(out,
+		_("\nThe patient is not asked. The access is recorded under your name, with "
+		  "the reason's hash.\nBreak the glass? (y/n) "));
 }
 
 static void text_confirm(const struct ask *q, struct buf *out)
@@ -188,6 +209,10 @@ static void text_confirm(const struct ask *q, struct buf *out)
 	if (strcmp(q->what, "last-try") == 0) {
 		buf_put_str(out,
 			_("Only one try is left: a wrong PIN blocks the card. Go on? (y/n) "));
+		return;
+	}
+	if (strcmp(q->what, "bris-de-glace") == 0) {
+		text_emergency(q, out);
 		return;
 	}
 	render_text(q->what, false, out);

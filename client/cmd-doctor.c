@@ -1,279 +1,240 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * vitalectl doctor: what keeps this computer from opening a dossier. When the service runs it is
- * asked (Diagnose); what can be seen without it is looked at in any case: bus, activation, pcscd,
- * libraries, programs, anchors. Every finding has a name, a sentence and a remedy.
+ * vitalectl doctor: what keeps this computer from opening a dossier. The parts look (doctor-*.c), this
+ * file tells: under a heading what was seen, then what was found, each with its name, a sentence for
+ * the person, one for the technician, and a remedy. Nothing is changed, nothing leaves this computer.
  */
-#include <dirent.h>
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "base/clock.h"
 #include "client/ctl.h"
+#include "client/doctor.h"
 #include "client/lang.h"
 #include "client/render.h"
-#include "client/value.h"
 
+#define STATE	"/var/lib/vitaled"
 #define ANCHORS "/etc/vitaled/anchors"
-#define PCSCD	"/run/pcscd/pcscd.comm"
 
-struct doctor {
+struct report {
 	struct ctl *ctl;
-	enum ctl_exit worst;
-	unsigned int findings;	 /* remarks not counted */
-	unsigned int unanchored; /* natures without anchors, of three */
+	enum ctl_exit worst;   /* the first finding's that is more than a remark */
+	unsigned int findings; /* remarks not counted */
+	const char *group;     /* the heading that was printed last */
 };
 
-/* @facts: borrowed, may be NULL; @detail: what exactly, may be "" */
-static void finding(struct doctor *d, const char *name, const char *detail, json_t *facts)
+static void heading(struct report *r, const char *group)
+{
+	static const struct {
+		const char *group;
+		const char *text;
+	} headings[] = {
+		{"service", N_("The service")},
+		{"units", N_("Services of the system")},
+		{"rights", N_("Rights of this user, here")},
+		{"readers", N_("Readers and cards")},
+		{"installation", N_("Installation and rights")},
+		{"anchors", N_("Issuers of cards that are trusted")},
+		{"store", N_("Data and disk")},
+		{"clock", N_("Clock")},
+	};
+
+	if (r->group && strcmp(r->group, group) == 0) {
+		return;
+	}
+	r->group = group;
+	for (size_t i = 0; i < ARRAY_LEN(headings); i++) {
+		if (strcmp(headings[i].group, group) == 0) {
+			ctl_line(r->ctl, "%s", gettext(headings[i].text));
+		}
+	}
+}
+
+/* A fact's value for people: times as dates, sizes in MB, texts of ours translated. */
+static void put_value(const char *name, const json_t *value, struct buf *out)
+{
+	const char *text = json_string_value(value);
+	json_int_t number = json_integer_value(value);
+
+	if (json_is_integer(value) && strcmp(name, "until") == 0 && number >= 0) {
+		char when[28];
+
+		clock_rfc3339((uint64_t)number, when);
+		buf_printf(out, "%.10s", when);
+	} else if (json_is_integer(value) && strcmp(name, "free") == 0) {
+		buf_printf(out, "%lld MB", (long long)(number / 1000000));
+	} else if (json_is_integer(value)) {
+		buf_printf(out, "%lld", (long long)number);
+	} else if (text) {
+		render_text(text[0] ? gettext(text) : "-", false, out);
+	} else {
+		render(value, out);
+	}
+}
+
+/* "    label: value" for each fact but the finding's own name */
+static void put_facts(const char *finding, const json_t *facts, struct buf *out)
+{
+	const char *name;
+	json_t *value;
+
+	/* jansson's macro writes only to its two variables */
+	json_object_foreach((json_t *)(uintptr_t)facts, name, value)
+	{
+		if (strcmp(name, "name") == 0 && json_string_value(value) &&
+			strcmp(json_string_value(value), finding) == 0) {
+			continue;
+		}
+		buf_put_str(out, "      ");
+		render_text(message_label(name), false, out);
+		buf_put_str(out, _(": "));
+		put_value(name, value, out);
+		if (out->len > 0 && out->data[out->len - 1] != '\n') {
+			buf_put_u8(out, '\n');
+		}
+	}
+}
+
+static const struct message *sentences(const char *name)
 {
 	const struct message *m = message_finding(name);
 
 	if (!m) {
 		m = message_of_word(name);
 	}
+	return m || !strchr(name, '.') ? m : message_of_error(name);
+}
+
+static void tell_found(void *user, const char *group, const char *name, const char *detail,
+	const json_t *facts)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(65536);
+	struct report *r = user;
+	const struct message *m = sentences(name);
+
 	if (!m || m->exit != CTL_OK) {
-		d->findings++;
-		d->worst = d->worst != CTL_OK ? d->worst : m ? m->exit : CTL_FAILED;
+		r->findings++;
+		r->worst = r->worst != CTL_OK ? r->worst : m ? m->exit : CTL_FAILED;
 	}
-	if (d->ctl->json) {
-		ctl_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:O?}", "finding", name, "detail",
-			detail, "sentence", m ? gettext(m->person) : name, "technician",
+	if (r->ctl->json) {
+		ctl_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:O?}", "finding", name,
+			"group", group, "detail", detail, "sentence",
+			m ? gettext(m->person) : name, "technician",
 			m ? gettext(m->technician) : "", "remedy", m ? gettext(m->remedy) : "",
 			"facts", facts));
 		return;
 	}
-	ctl_line(d->ctl, "- %s: %s", name, m ? gettext(m->person) : "");
+	heading(r, group);
+	buf_put_str(&text, m && m->exit == CTL_OK ? "  * " : "  ! ");
+	render_text(name, false, &text);
+	buf_put_str(&text, _(": "));
+	buf_printf(&text, "%s\n", m ? gettext(m->person) : "");
 	if (m) {
-		ctl_line(d->ctl, "    %s%s%s\n    %s", gettext(m->technician),
-			detail[0] ? " " : "", detail, gettext(m->remedy));
-	}
-	if (facts) {
-		_cleanup_(buf_done) struct buf text = BUF_NULL(65536);
-
-		render(facts, &text);
-		render_print(&text);
-	}
-}
-
-/* -- without the service --------------------------------------------------------------------- */
-
-static bool reachable(const char *path)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd;
-	bool ok;
-
-	if (strlen(path) >= sizeof(a.sun_path)) {
-		return false;
-	}
-	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ok = fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0;
-	if (fd >= 0) {
-		close(fd);
-	}
-	return ok;
-}
-
-static void look_pcscd(struct doctor *d)
-{
-	const char *path = getenv("PCSCLITE_CSOCK_NAME");
-
-	path = path && path[0] ? path : PCSCD;
-	if (!reachable(path)) {
-		finding(d, "pcscd", path, NULL);
-	}
-}
-
-static void look_libraries(struct doctor *d)
-{
-	static const char *const names[] = {"libpcsclite.so.1", "libcrypto.so.3",
-		"libsqlite3.so.0", "libseccomp.so.2", "libsystemd.so.0"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		void *library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
-
-		if (library) {
-			(void)dlclose(library);
-		} else {
-			finding(d, "library", names[i], NULL);
+		buf_printf(&text, "      %s\n", gettext(m->technician));
+		if (detail[0]) {
+			buf_put_str(&text, "      ");
+			render_text(detail, false, &text);
+			buf_put_u8(&text, '\n');
 		}
+		buf_printf(&text, "      %s\n", gettext(m->remedy));
 	}
+	put_facts(name, facts, &text);
+	render_print(&text);
 }
 
-static void look_programs(struct doctor *d)
+static void tell_seen(void *user, const char *group, const char *what, const json_t *facts)
 {
-	static const char *const names[] = {
-		"vitaled-watch", "vitaled-card", "vitaled-dossier", "vitaled-crl"};
-	const char *folder = getenv("VITALED_LIBEXECDIR");
-	char path[512];
+	_cleanup_(buf_done) struct buf text = BUF_NULL(65536);
+	struct report *r = user;
+	const char *name;
+	json_t *value;
+	size_t n = 0;
 
-	folder = folder && folder[0] ? folder : VITALED_LIBEXECDIR;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", folder, names[i]) >=
-				(int)sizeof(path) ||
-			access(path, X_OK) < 0) {
-			finding(d, "program", path, NULL);
-		}
-	}
-}
-
-static bool holds_anchor(const char *folder, const char *nature)
-{
-	const struct dirent *e;
-	char path[512];
-	bool found = false;
-	DIR *dir = NULL;
-
-	if (snprintf(path, sizeof(path), "%s/%s", folder, nature) < (int)sizeof(path)) {
-		dir = opendir(path);
-	}
-	while (dir && !found && (e = readdir(dir)) != NULL) {
-		const char *end = strrchr(e->d_name, '.');
-
-		found = end && (strcmp(end, ".pem") == 0 || strcmp(end, ".cvcert") == 0);
-	}
-	if (dir) {
-		(void)closedir(dir);
-	}
-	return found;
-}
-
-static void look_anchors(struct doctor *d, const char *folder)
-{
-	if (!holds_anchor(folder, "real") && !holds_anchor(folder, "test") &&
-		!holds_anchor(folder, "simulated")) {
-		finding(d, "anchors", folder, NULL);
-	}
-}
-
-/* -- the bus --------------------------------------------------------------------------------- */
-
-/* A question to the bus itself whose answer is kept in @ret. */
-static bool ask_bus(struct doctor *d, const char *member, const char *name, json_t **ret)
-{
-	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
-	struct conn_failure f = {0};
-	DBusMessage *call = dbus_message_new_method_call("org.freedesktop.DBus",
-		"/org/freedesktop/DBus", "org.freedesktop.DBus", member);
-
-	if (call && name &&
-		!dbus_message_append_args(call, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID)) {
-		conn_message_put(&call);
-	}
-	return conn_call(&d->ctl->conn, call, 10, NULL, &f, &reply) == 0 &&
-	       value_args(reply, ret) == 0;
-}
-
-static bool activatable(struct doctor *d)
-{
-	_cleanup_json_ json_t *args = NULL;
-	const json_t *names;
-
-	if (!ask_bus(d, "ListActivatableNames", NULL, &args)) {
-		return false;
-	}
-	names = json_array_get(args, 0);
-	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-
-		if (name && strcmp(name, CONN_NAME) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void look_service(struct doctor *d)
-{
-	finding(d, "service", "", NULL);
-	if (!activatable(d)) {
-		finding(d, "activation", "", NULL);
-	}
-}
-
-/* Findings of the service: aa{sv}, each with its name under "name". */
-static void diagnose(struct doctor *d)
-{
-	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
-	_cleanup_json_ json_t *args = NULL;
-	struct conn_failure f = {0};
-	int r = conn_call(&d->ctl->conn, conn_method(CONN_ROOT, "Manager", "Diagnose"), 30,
-		NULL, &f, &reply);
-
-	if (r == 0 && value_args(reply, &args) != 0) {
-		conn_fail(&f, CONN_NAME ".Error.Failed", "Diagnose");
-		r = CONN_FAILED;
-	}
-	if (r != 0) {
-		d->worst = ctl_result(d->ctl, r, &f);
-		d->findings++;
+	if (r->ctl->json) {
+		ctl_json(json_pack(
+			"{s:s, s:s, s:O}", "seen", what, "group", group, "facts", facts));
 		return;
 	}
-	for (size_t i = 0; i < json_array_size(json_array_get(args, 0)); i++) {
-		json_t *one = json_array_get(json_array_get(args, 0), i);
-		const char *name = json_get_str(one, "name");
-
-		d->unanchored += name && strcmp(name, "no-anchors") == 0;
-		finding(d, name ? name : "unknown", "", one);
+	heading(r, group);
+	buf_printf(&text, "  %s%s", message_label(what), _(": "));
+	json_object_foreach((json_t *)(uintptr_t)facts, name, value)
+	{
+		buf_put_str(&text, n++ > 0 ? ", " : "");
+		put_value(name, value, &text);
 	}
-	if (d->unanchored == 3) {
-		finding(d, "anchors", "", NULL);
-	}
+	buf_put_u8(&text, '\n');
+	render_print(&text);
 }
 
-/* Return: whether the service runs and told its own findings. */
-static bool look_bus(struct doctor *d)
+static void look(struct doctor *d, struct ctl *ctl)
 {
-	_cleanup_json_ json_t *args = NULL;
 	struct conn_failure f = {0};
-	bool runs;
 
-	if (conn_open(&d->ctl->conn, NULL, NULL, &f) != 0) {
-		finding(d, "bus", f.detail, NULL);
-		return false;
-	}
-	runs = ask_bus(d, "NameHasOwner", CONN_NAME, &args) &&
-	       json_is_true(json_array_get(args, 0));
-	if (runs) {
-		diagnose(d);
+	doctor_group(d, "service");
+	if (conn_open(&ctl->conn, NULL, NULL, &f) == 0) {
+		d->conn = &ctl->conn;
+		doctor_bus(d);
+		doctor_group(d, "units");
+		doctor_units(d);
+		doctor_group(d, "rights");
+		doctor_rights(d);
+		conn_close(&ctl->conn);
+		d->conn = NULL;
 	} else {
-		look_service(d);
+		doctor_found(d, VITALED_FINDING_BUS, f.detail, NULL);
 	}
-	conn_close(&d->ctl->conn);
-	return runs;
+	doctor_group(d, "readers");
+	doctor_pcsc(d);
+	doctor_usb(d);
+	doctor_group(d, "installation");
+	doctor_files(d);
+	doctor_group(d, "anchors");
+	doctor_trust(d);
+	doctor_group(d, "store");
+	doctor_store(d);
+	doctor_group(d, "clock");
+	doctor_clock(d);
 }
 
 static const struct args_option options[] = {
 	{"anchors", 0, "DIR"},
+	{"root", 0, "DIR"},
 };
 
 enum ctl_exit cmd_doctor(struct ctl *ctl, const struct args *line)
 {
-	struct doctor d = {.ctl = ctl};
+	struct report report = {.ctl = ctl};
+	struct doctor d = {.root = "",
+		.found = tell_found,
+		.seen = tell_seen,
+		.user = &report,
+		.group = ""};
 	struct args a;
 	enum ctl_exit code = ctl_parse(ctl, options, ARRAY_LEN(options), line, 0, 0, &a);
 
 	if (code != CTL_OK) {
 		return code;
 	}
-	if (!look_bus(&d)) {
-		look_pcscd(&d);
-		look_libraries(&d);
-		look_programs(&d);
-		look_anchors(
-			&d, args_flag(&a, "anchors") ? args_value(&a, "anchors") : ANCHORS);
+	if (args_flag(&a, "root")) {
+		d.root = args_value(&a, "root");
 	}
+	(void)snprintf(d.state, sizeof(d.state), "%s", STATE);
+	(void)snprintf(d.anchors, sizeof(d.anchors), "%s", ANCHORS);
+	if (args_flag(&a, "anchors")) {
+		const char *given = args_value(&a, "anchors");
+
+		if (strlen(given) >= sizeof(d.anchors)) {
+			return ctl_usage(ctl, given, _("the path is too long"));
+		}
+		(void)snprintf(d.anchors, sizeof(d.anchors), "%s", given);
+		d.anchors_given = true;
+	}
+	look(&d, ctl);
+	json_decref(d.readers);
 	if (ctl->json) {
-		ctl_json(json_pack("{s:i}", "findings", (int)d.findings));
-	} else if (d.findings == 0) {
+		ctl_json(json_pack("{s:i}", "findings", (int)report.findings));
+	} else if (report.findings == 0) {
 		ctl_line(ctl, "%s", _("Nothing stands in the way."));
 	}
-	return d.worst;
+	return report.worst;
 }

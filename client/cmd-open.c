@@ -37,6 +37,22 @@ static json_int_t place_in_queue(const struct held *h)
 	return json_integer_value(json_array_get(json_object_get(h->properties, "Queue"), 0));
 }
 
+/* Whoever opens an emergency is asked themselves. */
+static bool is_emergency(const char *mode)
+{
+	return mode && (strcmp(mode, "bris_de_glace") == 0 || strcmp(mode, "centre_15") == 0);
+}
+
+static const char *state_text(const struct open *o, const char *state)
+{
+	const json_t *mode = json_object_get(o->held.properties, "Mode");
+
+	return strcmp(state, "waiting-for-consent") == 0 &&
+			       is_emergency(json_string_value(mode))
+		       ? _("waiting for the professional's confirmation")
+		       : message_state(state);
+}
+
 static void say_state(void *user, struct held *h)
 {
 	struct open *o = user;
@@ -65,7 +81,7 @@ static void say_state(void *user, struct held *h)
 		ctl_note(o->ctl, _("* %s, place %d"), message_state(state), (int)place);
 		return;
 	}
-	ctl_note(o->ctl, "* %s%s%s", message_state(state), reason[0] ? _(": ") : "",
+	ctl_note(o->ctl, "* %s%s%s", state_text(o, state), reason[0] ? _(": ") : "",
 		m ? gettext(m->person) : reason);
 }
 
@@ -280,6 +296,7 @@ static const struct args_option options[] = {
 	{"mode", 'm', "MODE"},
 	{"intent", 'i', "LIST"},
 	{"patient", 0, "FILE"},
+	{"reason", 0, "FILE"},
 	{"structure", 0, "ID"},
 	{"pair", 0, "NAME"},
 	{"lifetime", 0, "SECONDS"},
@@ -305,6 +322,48 @@ static int patient_fd(struct ctl *ctl, const char *path, int *ret_fd, enum ctl_e
 	return r < 0 ? trace(r) : trace(json_memfd(j, "patient", ret_fd));
 }
 
+/* One line of standard input, before the session is opened. Return: as next_line(). */
+static int ask_reason(struct open *o)
+{
+	int r = prompt_begin(&o->prompt, false);
+
+	if (o->prompt.tty) {
+		(void)fputs(_("Reason of the emergency: "), stderr);
+	}
+	while (r == 0 || r == PROMPT_MORE) {
+		r = prompt_read(&o->prompt);
+		if (r == 0) {
+			return 0;
+		}
+	}
+	return trace(r);
+}
+
+/* The reason is never an argument: the list of processes is everybody's. */
+static int reason_fd(struct open *o, const struct args *a, int *ret_fd, enum ctl_exit *ret_code)
+{
+	_cleanup_(content_done) struct content file = CONTENT_NULL;
+	const char *path = args_value(a, "reason");
+	int r = path ? content_file(path, &file) : ask_reason(o);
+
+	if (r < 0 && path) {
+		*ret_code = ctl_usage(o->ctl, path, strerror(-r));
+		return CONN_FAILED;
+	}
+	if (r > 0) {
+		*ret_code = ctl_usage(o->ctl, path ? path : "--reason",
+			_("an emergency needs a reason of at least 10 characters"));
+		return CONN_FAILED;
+	}
+	if (r == 0) {
+		r = json_memfd_text(
+			path ? content_view(&file) : view_str(prompt_text(&o->prompt)),
+			"reason", ret_fd);
+	}
+	prompt_end(&o->prompt);
+	return trace(r);
+}
+
 /* The options that are text, into @dict. */
 static bool put_texts(DBusMessageIter *dict, const struct args *a)
 {
@@ -321,7 +380,8 @@ static bool put_texts(DBusMessageIter *dict, const struct args *a)
 }
 
 /* OpenSession with its options; NULL: no memory */
-static DBusMessage *open_message(const struct args *a, uint32_t lifetime, int patient)
+static DBusMessage *open_message(
+	const struct args *a, uint32_t lifetime, int patient, int reason)
 {
 	DBusMessage *call = conn_method(CONN_ROOT, "Manager", "OpenSession");
 	DBusMessageIter args;
@@ -337,6 +397,7 @@ static DBusMessage *open_message(const struct args *a, uint32_t lifetime, int pa
 	ok = ok && (!args_flag(a, "wait") || value_put_bool(&dict, "wait", true));
 	ok = ok && (!args_flag(a, "lifetime") || value_put_u32(&dict, "lifetime", lifetime));
 	ok = ok && (patient < 0 || value_put_fd(&dict, "patient", patient));
+	ok = ok && (reason < 0 || value_put_fd(&dict, "reason", reason));
 	ok = ok && dbus_message_iter_close_container(&args, &dict);
 	if (!ok) {
 		conn_message_put(&call);
@@ -349,7 +410,9 @@ static enum ctl_exit open_session(struct open *o, const struct args *a)
 	struct conn_failure f = {0};
 	enum ctl_exit code = CTL_FAILED;
 	uint32_t lifetime = 0;
+	bool refused;
 	int patient = -1;
+	int reason = -1;
 	int r = 0;
 
 	if (args_flag(a, "lifetime") && args_u32(args_value(a, "lifetime"), &lifetime) != 0) {
@@ -358,16 +421,20 @@ static enum ctl_exit open_session(struct open *o, const struct args *a)
 	if (args_flag(a, "patient")) {
 		r = patient_fd(o->ctl, args_value(a, "patient"), &patient, &code);
 	}
-	if (r > 0) {
-		return code;
+	if (r == 0 && (args_flag(a, "reason") || is_emergency(args_value(a, "mode")))) {
+		r = reason_fd(o, a, &reason, &code);
 	}
+	refused = r > 0; /* @code says it already */
 	if (r == 0) {
-		r = held_open(&o->held, open_message(a, lifetime, patient), &f);
+		r = held_open(&o->held, open_message(a, lifetime, patient, reason), &f);
 	}
 	if (patient >= 0) {
 		close(patient);
 	}
-	return ctl_result(o->ctl, r, &f);
+	if (reason >= 0) {
+		close(reason);
+	}
+	return refused ? code : ctl_result(o->ctl, r, &f);
 }
 
 /* Lock what is not locked yet, and give the object back. */

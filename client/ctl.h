@@ -48,3 +48,4 @@ enum ctl_exit cmd_lend(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_receipt(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_audit(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_doctor(struct ctl *ctl, const struct args *line);
+enum ctl_exit cmd_explain(struct ctl *ctl, const struct args *line);

@@ -44,7 +44,7 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 	ROW(CARD_UNSUPPORTED, CTL_CARDS,
 		N_("This kind of card is recognised but not supported."),
 		N_("The kind is known; its generation has no driver."),
-		N_("Use a card of a supported generation; see the list in the README.")),
+		N_("Use a card of a supported generation: Vitale 2, CPS3 or CPS4.")),
 	ROW(CARD_BROKEN, CTL_CARDS, N_("The card does not answer as it should."),
 		N_("The card was mute, or its answer was cut, too long or malformed."),
 		N_("Clean the contacts and put it in again; else have it replaced.")),
@@ -78,8 +78,8 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 		N_("Respect the answer; nothing was opened.")),
 	ROW(NOT_TRUSTED, CTL_CARDS, N_("The card was issued by somebody unknown here."),
 		N_("No anchor of the anchors folder signed the card's certificate."),
-		N_("Check the anchors folder; a genuine card needs the issuer's anchor "
-		   "there.")),
+		N_("Check the anchors folder (a genuine card needs the issuer's anchor "
+		   "there), then: systemctl restart vitaled.")),
 	ROW(NATURE_MIXED, CTL_CARDS, N_("A real card and a test card cannot be used together."),
 		N_("The anchors that verified the two cards are of different natures."),
 		N_("Use two real cards, or two test cards.")),
@@ -210,6 +210,11 @@ const struct message *message_of_word(const char *word)
 		}
 	}
 	return NULL;
+}
+
+const char *message_bus_name(size_t index)
+{
+	return index < ARRAY_LEN(bus_messages) ? bus_messages[index].name : NULL;
 }
 
 /* names of the bus that say the same as one of the rows above */

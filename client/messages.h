@@ -9,8 +9,9 @@
 
 #include "base/fault.h"
 #include "include/vitaled/errors.h"
+#include "include/vitaled/findings.h"
 
-/* exit codes of vitalectl; stable, documented in doc/vitalectl.1.scd */
+/* exit codes of vitalectl; stable, documented in doc/man/vitalectl.1.scd */
 enum ctl_exit {
 	CTL_OK = 0,
 	CTL_FAILED,	/* something else failed */
@@ -36,6 +37,8 @@ struct message {
 const struct message *message_of(enum vitaled_reason r);
 /** message_of_error() - by D-Bus error name, ours or those of the bus; never NULL. */
 const struct message *message_of_error(const char *name);
+/** message_bus_name() - the errors of the bus itself that have sentences; NULL past the last. */
+const char *message_bus_name(size_t index);
 /** message_of_word() - by a reason's word ("pin-blocked"); NULL when the word is not known. */
 const struct message *message_of_word(const char *word);
 
@@ -48,6 +51,7 @@ const char *message_advice(const char *word); /* Card.Advice */
 const char *message_act(const char *word);    /* acts of a consent */
 const char *message_inform(const char *what); /* Agent.Inform */
 const char *message_label(const char *name);  /* members of JSON objects: "birth-date" */
-/** message_finding() - of doctor: sentence and remedy, NULL when the name is not known. Its exit
+/** message_finding() - by a finding's word ("no-anchors"), NULL when the word is not known. Its exit
  *  code is CTL_OK for a mere remark. */
 const struct message *message_finding(const char *name);
+const struct message *message_finding_of(enum vitaled_finding f); /* NULL out of range */

@@ -35,7 +35,9 @@ static const struct command {
 		"export [--output FILE] | checkpoint [--output FILE] | "
 		"verify FILE [--checkpoint FILE] [--vkey KEY]",
 		N_("take the record along and check it")},
-	{"doctor", cmd_doctor, "[--anchors DIR]", N_("what keeps this computer from working")},
+	{"doctor", cmd_doctor, "[--anchors DIR] [--root DIR]",
+		N_("what keeps this computer from working")},
+	{"explain", cmd_explain, "[NAME]", N_("what an error, a reason or a finding means")},
 };
 
 static const struct args_option options[] = {

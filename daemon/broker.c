@@ -2,13 +2,12 @@
 /*
  * Rooms are made from the bottom to the top and freed the other way round; between them calls go
  * up only through the tables below. What starts here is recorded as the broker's start, what ends
- * as its stop; every few minutes a checkpoint is made when something new happened, and a wall
- * clock that was set is noted.
+ * as its stop; a wall clock that was set is noted, and SIGHUP has the configuration read anew.
  */
 #include "daemon/broker.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,13 +15,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "daemon/broker/notify.h"
+#include "daemon/broker/refuse.h"
+#include "daemon/broker/reload.h"
+#include "daemon/broker/seed.h"
+#include "daemon/broker/upkeep.h"
+#include "daemon/confined.h"
 #include "daemon/limits.h"
 
-#define SEED_SIZE  32U
-#define CLOCK_JUMP (2ULL * USEC_PER_SEC) /* more than this between two ticks is a jump */
-
 struct broker {
-	const struct config *config;
+	struct config *config;
+	const char *path; /* of the configuration's file, or NULL */
 	struct trust *trust;
 	struct audit *audit;
 	struct rights *rights;
@@ -34,10 +37,12 @@ struct broker {
 	struct leases *leases;
 	struct pins *pins;
 	struct crls *crls;
-	sd_event_source *tick;
-	uint64_t noted_size;   /* of the record, at the last checkpoint here */
-	uint64_t clock_offset; /* wall - boot time */
-	bool started;	       /* the start is in the record */
+	struct upkeep *upkeep;
+	struct notify *notify;
+	sd_event_source *hangup;
+	uint32_t unconfined;  /* bits of enum confined_directive */
+	bool record_key_file; /* no credential gave the record's key */
+	bool started;	      /* the start is in the record */
 };
 
 /* -- what lower rooms ask of upper ones ----------------------------------------------------------- */
@@ -47,13 +52,28 @@ static void on_added(void *user, struct session *s)
 	struct broker *b = user;
 
 	bus_session_added(b->bus, s);
+	notify_touch(b->notify);
+}
+
+/* What is unlocked is guarded. */
+static void guard(struct broker *b)
+{
+	bool unlocked = false;
+
+	for (struct session *s = sessions_next(b->sessions, NULL); s;
+		s = sessions_next(b->sessions, s)) {
+		unlocked = unlocked || session_state(s) == SESSION_STATE_UNLOCKED;
+	}
+	cards_guard(b->cards, unlocked);
 }
 
 static void on_changed(void *user, struct session *s)
 {
 	struct broker *b = user;
 
+	guard(b);
 	bus_session_changed(b->bus, s);
+	notify_touch(b->notify);
 }
 
 static void on_removed(void *user, struct session *s)
@@ -62,6 +82,7 @@ static void on_removed(void *user, struct session *s)
 
 	bus_session_removed(b->bus, s);
 	consent_removed(b->consents, s);
+	notify_touch(b->notify);
 }
 
 static void ask_pin(void *user, struct session *s, unsigned int tries_left, bool again)
@@ -142,6 +163,16 @@ static void unlock(void *user, struct session *s)
 	dossier_unlock(b->dossiers, s);
 }
 
+/* The administrator's log is to show it, whoever looks: mode and session, nobody's name. */
+static void emergency(void *user, struct session *s)
+{
+	struct broker *b = user;
+
+	log_msg(LOG_NOTICE, "emergency-opened", "%s: %s", session_audit_id(s),
+		session_mode_word(session_mode(s)));
+	bus_tell_emergency(b->bus, s);
+}
+
 static void lock(void *user, struct session *s)
 {
 	struct broker *b = user;
@@ -165,6 +196,7 @@ static const struct session_ops session_ops = {
 	.ask_consent = ask_consent,
 	.sign = sign,
 	.unlock = unlock,
+	.emergency = emergency,
 	.lock = lock,
 };
 
@@ -227,7 +259,14 @@ static void ask_agent(void *user, struct session *s, const json_t *request)
 	bus_ask_consent(b->bus, s, request);
 }
 
-static const struct consent_ops consent_ops = {.ask = ask_agent};
+static void confirm_agent(void *user, struct session *s, const json_t *request)
+{
+	struct broker *b = user;
+
+	bus_confirm_emergency(b->bus, s, request);
+}
+
+static const struct consent_ops consent_ops = {.ask = ask_agent, .confirm = confirm_agent};
 static const struct dossier_ops dossier_ops = {.changed = on_changed};
 
 /* -- the record ----------------------------------------------------------------------------------- */
@@ -247,90 +286,38 @@ static int record(struct broker *b, enum audit_event e)
 	return 0;
 }
 
-static void note_clock(struct broker *b)
+static void on_clock_set(void *user)
 {
-	uint64_t now = clock_wall() - clock_boottime();
-	uint64_t moved = now > b->clock_offset ? now - b->clock_offset : b->clock_offset - now;
+	struct broker *b = user;
 
-	b->clock_offset = now;
-	if (moved > CLOCK_JUMP && record(b, AUDIT_EVENT_CLOCK_JUMP) == 0) {
+	if (record(b, AUDIT_EVENT_CLOCK_JUMP) == 0) {
 		log_msg(LOG_NOTICE, "clock-jump", "the wall clock was set");
 	}
 }
 
-static void note_head(struct broker *b)
-{
-	_cleanup_(buf_done) struct buf note = BUF_NULL(4096);
-	uint8_t root[MERKLE_HASH];
-	uint64_t size;
-
-	audit_head(b->audit, &size, root);
-	if (size == b->noted_size) {
-		return;
-	}
-	if (audit_checkpoint(b->audit, &note) != 0) {
-		log_msg(LOG_ERR, "audit-unavailable", "%s", audit_cause(b->audit));
-		return;
-	}
-	b->noted_size = size;
-}
-
-static int on_tick(sd_event_source *source, uint64_t usec, void *user)
+static void on_slept(void *user)
 {
 	struct broker *b = user;
-	int r;
 
-	(void)usec;
-	note_clock(b);
-	note_head(b);
-	r = sd_event_source_set_time_relative(source, LIMIT_CHECKPOINT);
-	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	bus_slept(b->bus);
 }
 
 /* -- building ------------------------------------------------------------------------------------ */
-
-/* The seed of the record's key from systemd's credential "audit.key". Return: 0 (none: empty). */
-static int read_seed(struct secret *ret)
-{
-	_cleanup_(secret_done) struct secret seed = SECRET_NULL;
-	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
-	char *path = NULL;
-	ssize_t n;
-	int fd;
-	int r;
-
-	if (!folder) {
-		return 0;
-	}
-	if (asprintf(&path, "%s/audit.key", folder) < 0) {
-		return fault(-ENOMEM);
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	free(path);
-	if (fd < 0) {
-		return errno == ENOENT ? 0 : fault(-errno);
-	}
-	r = secret_new(&seed, SEED_SIZE + 1);
-	n = r < 0 ? 0 : read(fd, seed.data, SEED_SIZE + 1);
-	close(fd);
-	if (r < 0 || n != (ssize_t)SEED_SIZE) {
-		return r < 0 ? trace(r) : fault(-EBADMSG);
-	}
-	seed.len = SEED_SIZE;
-	*ret = seed;
-	seed = SECRET_NULL;
-	return 0;
-}
 
 static int open_record(struct broker *b)
 {
 	_cleanup_(secret_done) struct secret seed = SECRET_NULL;
 	int r;
 
-	r = read_seed(&seed);
+	r = seed_read(&seed);
+	b->record_key_file = seed.len == 0;
 	if (r == 0) {
 		r = audit_open(b->config->state, b->config->origin,
 			view_of(seed.data, seed.len), &b->audit);
+	}
+	if (r > 0) {
+		return r == AUDIT_OTHER_ORIGIN ? refuse_origin(b->config)
+					       : refuse_key("audit.key");
 	}
 	return r < 0 ? log_fault(r, "audit-open") : 0;
 }
@@ -442,8 +429,10 @@ static int build_upper(struct broker *b, sd_event *ev)
 		return log_fault(r, "cards-watch");
 	}
 	r = dossiers_new(ev, b->config, b->rights, b->audit, &dossier_ops, b, &b->dossiers);
-	if (r < 0) {
-		return log_fault(r, "dossier-keys");
+	if (r != 0) {
+		return r == DOSSIERS_OTHER_KEY		   ? refuse_key("dossier.key")
+		       : r == DOSSIERS_OTHER_PSEUDONYM_KEY ? refuse_key("pseudonym.key")
+							   : log_fault(r, "dossier-keys");
 	}
 	r = load_consents(b);
 	if (r < 0) {
@@ -462,6 +451,41 @@ static int build_upper(struct broker *b, sd_event *ev)
 	return r < 0 ? log_fault(r, "bus-connect") : 0;
 }
 
+static const struct upkeep_ops upkeep_ops = {.clock_set = on_clock_set, .slept = on_slept};
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *user)
+{
+	const struct broker *b = user;
+	const struct reload_rooms rooms = {
+		.config = b->config,
+		.path = b->path,
+		.audit = b->audit,
+		.cards = b->cards,
+		.sessions = b->sessions,
+		.bus = b->bus,
+	};
+
+	(void)source;
+	(void)si;
+	reload(&rooms);
+	return 0;
+}
+
+/* What the service does by itself from now on. */
+static int keep_up(struct broker *b, sd_event *ev)
+{
+	int r = upkeep_new(ev, b->audit, &upkeep_ops, b, &b->upkeep);
+
+	if (r == 0) {
+		r = notify_new(ev, b->cards, b->sessions, &b->notify);
+	}
+	if (r < 0) {
+		return trace(r);
+	}
+	r = sd_event_add_signal(ev, &b->hangup, SIGHUP, on_hangup, b);
+	return r < 0 ? fault(r) : 0;
+}
+
 static int serve(struct broker *b, sd_event *ev)
 {
 	const struct bus_rooms rooms = {
@@ -475,6 +499,8 @@ static int serve(struct broker *b, sd_event *ev)
 		.dossiers = b->dossiers,
 		.audit = b->audit,
 		.trust = b->trust,
+		.unconfined = b->unconfined,
+		.record_key_file = b->record_key_file,
 	};
 	int r;
 
@@ -483,17 +509,29 @@ static int serve(struct broker *b, sd_event *ev)
 		return r;
 	}
 	b->started = true;
-	b->clock_offset = clock_wall() - clock_boottime();
-	r = sd_event_add_time_relative(
-		ev, &b->tick, CLOCK_MONOTONIC, LIMIT_CHECKPOINT, 0, on_tick, b);
+	r = keep_up(b, ev);
 	if (r < 0) {
-		return log_fault(fault(r), "tick");
+		return log_fault(r, "tick");
 	}
 	r = bus_serve(b->bus, &rooms);
 	return r < 0 ? log_fault(r, "bus-serve") : 0;
 }
 
-int broker_new(sd_event *ev, const struct config *config, struct broker **ret)
+/* What holds as long as this process lives, and is no reason not to start. */
+static void look_around(struct broker *b)
+{
+	int r = confined_check(&b->unconfined);
+
+	if (r < 0) {
+		(void)log_fault(r, "confinement");
+		b->unconfined = UINT32_C(1) << CONFINED_ALL;
+	}
+	if (clock_wall() < LIMIT_CLOCK_SET) {
+		log_msg(LOG_WARNING, "clock-unset", "the wall clock is before this program");
+	}
+}
+
+int broker_new(sd_event *ev, struct config *config, const char *path, struct broker **ret)
 {
 	struct broker *b = calloc(1, sizeof(*b));
 	int r;
@@ -502,6 +540,8 @@ int broker_new(sd_event *ev, const struct config *config, struct broker **ret)
 		return fault(-ENOMEM);
 	}
 	b->config = config;
+	b->path = path;
+	look_around(b);
 	r = build_lower(b);
 	if (r == 0) {
 		r = build_upper(b, ev);
@@ -509,7 +549,7 @@ int broker_new(sd_event *ev, const struct config *config, struct broker **ret)
 	if (r == 0) {
 		r = serve(b, ev);
 	}
-	if (r < 0) {
+	if (r != 0) {
 		broker_free(b);
 		return trace(r);
 	}
@@ -522,7 +562,8 @@ struct broker *broker_free(struct broker *b)
 	if (!b) {
 		return NULL;
 	}
-	sd_event_source_disable_unref(b->tick);
+	sd_event_source_disable_unref(b->hangup);
+	b->notify = notify_free(b->notify);
 	bus_closing(b->bus);
 	b->pins = pins_free(b->pins);
 	b->leases = leases_free(b->leases);
@@ -532,9 +573,10 @@ struct broker *broker_free(struct broker *b)
 	b->dossiers = dossiers_free(b->dossiers);
 	b->cards = cards_free(b->cards);
 	b->crls = crls_free(b->crls);
-	if (b->started && record(b, AUDIT_EVENT_STOP) == 0) {
-		note_head(b);
+	if (b->started) {
+		(void)record(b, AUDIT_EVENT_STOP); /* logged when it is not taken */
 	}
+	b->upkeep = upkeep_free(b->upkeep);
 	b->rights = rights_free(b->rights);
 	b->audit = audit_free(b->audit);
 	b->trust = trust_free(b->trust);

@@ -83,31 +83,39 @@ struct key {
 	size_t offset; /* in struct config, config_pair, config_agent or config_reader */
 	size_t size;
 	bool (*take)(void *to, size_t size, const char *value);
+	bool start; /* read at the start alone: a change waits for the next one */
 };
 
 #define KEY(of, section, name, member, take)                                                   \
 	{                                                                                      \
 		section, name, offsetof(struct of, member), sizeof(((struct of *)0)->member),  \
-			take                                                                   \
+			take, false                                                            \
+	}
+#define START_KEY(section, name, member, take)                                                 \
+	{                                                                                      \
+		section, name, offsetof(struct config, member),                                \
+			sizeof(((struct config *)0)->member), take, true                       \
 	}
 
 static const struct key keys[] = {
-	KEY(config, "paths", "state", state, config_take_path),
-	KEY(config, "paths", "anchors", anchors, config_take_path),
-	KEY(config, "paths", "children", children, config_take_path),
-	KEY(config, "paths", "data", data, config_take_path),
-	KEY(config, "paths", "wordings", consent_folder, config_take_path),
-	KEY(config, "paths", "pcsc-socket", pcsc_socket, config_take_path),
-	KEY(config, "record", "origin", origin, config_take_text),
+	START_KEY("paths", "state", state, config_take_path),
+	START_KEY("paths", "anchors", anchors, config_take_path),
+	START_KEY("paths", "children", children, config_take_path),
+	START_KEY("paths", "data", data, config_take_path),
+	START_KEY("paths", "wordings", consent_folder, config_take_path),
+	START_KEY("paths", "pcsc-socket", pcsc_socket, config_take_path),
+	START_KEY("record", "origin", origin, config_take_text),
 	KEY(config, "record", "workstation", workstation, config_take_text),
 	KEY(config, "proof", "real", required[NATURE_REAL], config_take_proof),
 	KEY(config, "proof", "test", required[NATURE_TEST], config_take_proof),
 	KEY(config, "proof", "simulated", required[NATURE_SIMULATED], config_take_proof),
 	KEY(config, "pin", "lifetime", pin_lifetime, config_take_seconds),
 	KEY(config, "pin", "idle", pin_idle, config_take_seconds),
-	KEY(config, "cards", "professional-cache", professional_cache, config_take_yes),
-	KEY(config, "cards", "crl", crl, config_take_path),
+	START_KEY("cards", "professional-cache", professional_cache, config_take_yes),
+	START_KEY("cards", "crl", crl, config_take_path),
 	KEY(config, "consent", "language", consent_language, config_take_text),
+	KEY(config, "emergency", "regulation-structures", regulation, config_take_text),
+	KEY(config, "emergency", "per-hour", emergencies, config_take_count),
 };
 
 static const struct key reader_keys[] = {
@@ -149,9 +157,12 @@ struct parse {
 	unsigned int line;
 	char section[LINE_MAX_BYTES];	    /* the one that we are in */
 	bool keyed;			    /* it has had a key */
+	unsigned int section_line;	    /* where it began */
 	char agents[CONFIG_AGENTS_MAX][32]; /* names of the sections, in the order of config */
-	char bad[256];			    /* first thing that was not taken */
-	unsigned int bad_line;		    /* of it, where inih does not tell; 0: none */
+	unsigned int agent_lines[CONFIG_AGENTS_MAX];
+	unsigned int pair_lines[CONFIG_PAIRS_MAX];
+	char bad[256];	       /* first thing that was not taken */
+	unsigned int bad_line; /* of it, where inih does not tell; 0: none */
 };
 
 /* "pair counter 1": the name after @word, or NULL. */
@@ -164,8 +175,9 @@ static const char *named(const char *section, const char *word)
 		       : NULL;
 }
 
-static struct config_pair *pair_of(struct config *c, const char *name)
+static struct config_pair *pair_of(struct parse *parse, const char *name)
 {
+	struct config *c = parse->config;
 	struct config_pair *p;
 
 	for (size_t i = 0; i < c->n_pairs; i++) {
@@ -181,7 +193,7 @@ static struct config_pair *pair_of(struct config *c, const char *name)
 	if (!config_take_text(p->name, sizeof(p->name), name)) {
 		return NULL;
 	}
-	c->n_pairs++;
+	parse->pair_lines[c->n_pairs++] = parse->section_line;
 	return p;
 }
 
@@ -221,6 +233,7 @@ static struct config_agent *agent_of(struct parse *parse, const char *name)
 		!config_take_text(parse->agents[c->n_agents], sizeof(parse->agents[0]), name)) {
 		return NULL;
 	}
+	parse->agent_lines[c->n_agents] = parse->section_line;
 	a = &c->agents[c->n_agents++];
 	*a = (struct config_agent){.uid = (uid_t)-1};
 	return a;
@@ -235,7 +248,7 @@ static bool take(struct parse *parse, const char *name, const char *value)
 	void *base;
 
 	if (pair) {
-		base = pair_of(parse->config, pair);
+		base = pair_of(parse, pair);
 		return base && take_key(pair_keys, ARRAY_LEN(pair_keys), "", name, value, base);
 	}
 	if (agent) {
@@ -266,12 +279,23 @@ static void bad(struct parse *parse, unsigned int line, const char *fmt, ...)
 	}
 }
 
+/* The one kind of value that others chose, who may have put a # into it. */
+static bool is_reader_name(const char *key)
+{
+	return strcmp(key, "patient-reader") == 0 || strcmp(key, "professional-reader") == 0;
+}
+
 static int on_key(void *user, const char *section, const char *name, const char *value)
 {
 	struct parse *parse = user;
 
 	(void)section; /* may be cut */
 	parse->keyed = true;
+	if (config_has_remark(value, is_reader_name(name))) {
+		bad(parse, 0, "[%.100s] %.100s: no # in a value, a remark follows \" ;\"",
+			parse->section, name);
+		return 0;
+	}
 	if (take(parse, name, value)) {
 		return 1;
 	}
@@ -309,6 +333,7 @@ static void section_begin(struct parse *parse, const char *at)
 	}
 	section_end(parse);
 	parse->keyed = false;
+	parse->section_line = parse->line;
 	if (at[len - 1] != ']' || view_copy_str(view_of(at + 1, len - 2), parse->section,
 					  sizeof(parse->section)) < 0) {
 		parse->section[0] = '\0';
@@ -343,9 +368,10 @@ static char *next_line(char *line, int size, void *stream)
 
 /* -- what must fit together ---------------------------------------------------------------------- */
 
-static bool pair_fits(struct parse *parse, const struct config_pair *p)
+static bool pair_fits(struct parse *parse, size_t i)
 {
 	const struct config *c = parse->config;
+	const struct config_pair *p = &c->pairs[i];
 	const char *what = NULL;
 
 	if (p->patient_reader[0] != '\0' &&
@@ -357,7 +383,25 @@ static bool pair_fits(struct parse *parse, const struct config_pair *p)
 		what = "has a professional-reader that is for patients";
 	}
 	if (what) {
-		bad(parse, 0, "[pair %.40s] %s", p->name, what);
+		bad(parse, parse->pair_lines[i], "[pair %.40s] %s", p->name, what);
+	}
+	return !what;
+}
+
+static bool agent_fits(struct parse *parse, size_t i)
+{
+	const struct config_agent *a = &parse->config->agents[i];
+	const char *what = NULL;
+
+	if (a->capability[0] == '\0' || a->uid == (uid_t)-1) {
+		what = "needs capability and user";
+	} else if (a->pair[0] == '\0' && strcmp(a->capability, "patient-display") == 0) {
+		what = "needs the pair that the display stands at";
+	} else if (a->pair[0] != '\0' && !config_has_pair(parse->config, a->pair)) {
+		what = "names a pair that there is not";
+	}
+	if (what) {
+		bad(parse, parse->agent_lines[i], "[agent %s] %s", parse->agents[i], what);
 	}
 	return !what;
 }
@@ -365,20 +409,15 @@ static bool pair_fits(struct parse *parse, const struct config_pair *p)
 /* What every agent must have, and no pair may say. */
 static bool complete(struct parse *parse)
 {
-	for (size_t i = 0; i < parse->config->n_pairs; i++) {
-		if (!pair_fits(parse, &parse->config->pairs[i])) {
-			return false;
-		}
-	}
-	for (size_t i = 0; i < parse->config->n_agents; i++) {
-		const struct config_agent *a = &parse->config->agents[i];
+	bool fits = true;
 
-		if (a->capability[0] == '\0' || a->uid == (uid_t)-1) {
-			bad(parse, 0, "[agent %s] needs capability and user", parse->agents[i]);
-			return false;
-		}
+	for (size_t i = 0; fits && i < parse->config->n_pairs; i++) {
+		fits = pair_fits(parse, i);
 	}
-	return true;
+	for (size_t i = 0; fits && i < parse->config->n_agents; i++) {
+		fits = agent_fits(parse, i);
+	}
+	return fits;
 }
 
 /* -- the whole ----------------------------------------------------------------------------------- */
@@ -401,8 +440,9 @@ static void defaults(struct config *c)
 		.pin_lifetime = 4 * HOUR,
 		.pin_idle = 30 * MINUTE,
 		.professional_cache = true,
-		.crl = "/var/lib/vitaled/crl",
+		.crl = "/etc/vitaled/crl",
 		.consent_language = "fr",
+		.emergencies = 5,
 	};
 
 	*c = start;
@@ -431,10 +471,10 @@ static int parse_file(struct parse *parse, const char *name, char **ret_where)
 	if (parse->bad_line > 0) {
 		return where(name, parse->bad_line, parse->bad, ret_where);
 	}
-	if (line > 0 || !complete(parse)) {
+	if (line > 0) {
 		return where(name, (unsigned int)line, parse->bad, ret_where);
 	}
-	return 0;
+	return complete(parse) ? 0 : where(name, parse->bad_line, parse->bad, ret_where);
 }
 
 static void parse_put(struct parse **p)
@@ -471,4 +511,47 @@ int config_load(const char *path, struct config *ret, char **ret_where)
 		*ret = *parse->config;
 	}
 	return trace(r);
+}
+
+/* -- a new one in a running service ---------------------------------------------------------------- */
+
+/* Texts are compared as such: what stands behind their end is not of the file. */
+static bool differs(const struct key *k, const struct config *a, const struct config *b)
+{
+	const char *one = (const char *)a + k->offset;
+	const char *other = (const char *)b + k->offset;
+
+	if (k->take == config_take_text || k->take == config_take_path) {
+		return strcmp(one, other) != 0;
+	}
+	return memcmp(one, other, k->size) != 0;
+}
+
+bool config_other_origin(const struct config *a, const struct config *b)
+{
+	return strcmp(a->origin, b->origin) != 0 && strcmp(a->state, b->state) == 0;
+}
+
+void config_adopt(struct config *to, const struct config *from, struct buf *ret_restart)
+{
+	bool other = config_other_origin(to, from);
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct key *k = &keys[i];
+
+		if (!k->start) {
+			bytes_copy((uint8_t *)to + k->offset, k->size,
+				(const uint8_t *)from + k->offset, k->size);
+		} else if (differs(k, to, from) &&
+			   !(k->offset == offsetof(struct config, origin) && other)) {
+			buf_printf(ret_restart, "%s[%s] %s", ret_restart->len > 0 ? ", " : "",
+				k->section, k->name);
+		}
+	}
+	bytes_copy(to->readers, sizeof(to->readers), from->readers, sizeof(from->readers));
+	to->n_readers = from->n_readers;
+	bytes_copy(to->pairs, sizeof(to->pairs), from->pairs, sizeof(from->pairs));
+	to->n_pairs = from->n_pairs;
+	bytes_copy(to->agents, sizeof(to->agents), from->agents, sizeof(from->agents));
+	to->n_agents = from->n_agents;
 }

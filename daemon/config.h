@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * The configuration, read once (inih) from /etc/vitaled/vitaled.conf or --config FILE. Every key is
- * explained in systemd/vitaled.conf, which is the default configuration, commented.
+ * The configuration, read (inih) from /etc/vitaled/vitaled.conf or --config FILE at the start, and anew
+ * when it is asked for (SIGHUP). Rooms keep a pointer to the one that is in force, whose values may
+ * change between two turns of the loop. Every key is explained in systemd/vitaled.conf, which is the
+ * default configuration, commented.
  */
+#include <string.h>
 #include <sys/types.h>
 
 #include "base/link-ops.h"
@@ -44,10 +47,10 @@ struct config_pair {
 	char professional_reader[128]; /* PC/SC name; empty: any */
 };
 
-/* who may hold an agent capability; without a row any user that polkit allows */
+/* who may hold an agent capability; without a row any user that polkit allows, and no patient-display */
 struct config_agent {
 	char capability[20]; /* pin, professional, patient-display */
-	char pair[32];	     /* patient-display: of this pair; else empty */
+	char pair[32];	     /* serves this pair alone; empty: all (not for patient-display) */
 	uid_t uid;
 };
 
@@ -63,7 +66,7 @@ struct config {
 	uint32_t pin_lifetime;	 /* s; 0: a PIN for every patient */
 	uint32_t pin_idle;	 /* s */
 	bool professional_cache; /* keep a professional's public files: default yes */
-	char crl[256];		 /* folder of revocation lists; /var/lib/vitaled/crl */
+	char crl[256];		 /* folder of revocation lists; /etc/vitaled/crl */
 	struct config_reader readers[CONFIG_READERS_MAX];
 	size_t n_readers;
 	struct config_pair pairs[CONFIG_PAIRS_MAX];
@@ -73,6 +76,9 @@ struct config {
 	char data[256];		  /* installed data: rights/, wordings/ */
 	char consent_folder[256]; /* wordings of consent; empty: <data>/wordings */
 	char consent_language[8]; /* of the wording that patients are shown: fr */
+	char regulation
+		[192]; /* structures that may open centre_15, blanks between; empty: none */
+	uint32_t emergencies; /* bris_de_glace an hour and card, at most */
 };
 
 /** config_required() - the least proof that unlocks for a patient's card of @nature. A real Vitale
@@ -81,6 +87,17 @@ struct config {
 static inline enum proof config_required(const struct config *c, enum nature nature)
 {
 	return c->required[nature == NATURE_UNKNOWN ? NATURE_REAL : nature];
+}
+
+/** config_has_pair() - whether sessions may have the pair @name: a configured one; "default" without any. */
+static inline bool config_has_pair(const struct config *c, const char *name)
+{
+	bool has = c->n_pairs == 0 && strcmp(name, "default") == 0;
+
+	for (size_t i = 0; i < c->n_pairs; i++) {
+		has = has || strcmp(c->pairs[i].name, name) == 0;
+	}
+	return has;
 }
 
 /** config_reader() - the section for a reader's PC/SC name; one with the defaults when there is none. */
@@ -94,3 +111,10 @@ enum config_outcome {
 /** config_load() - defaults, then @path (NULL: the default file when it exists).
  *  @ret_where: malloc'ed "file:line: key" on CONFIG_INVALID. */
 int config_load(const char *path, struct config *ret, char **ret_where) _must_check_;
+/** config_other_origin() - the same state folder with another origin: its record would not open. */
+bool config_other_origin(const struct config *a, const struct config *b);
+/** config_adopt() - take over from @from, which was just loaded, what may change in a running service:
+ *  everything but paths, the record's name, the cache and the folder of revocation lists.
+ *  @ret_restart: "[paths] state, ..." of those that differ and wait for a restart is appended; but not
+ *  the origin where config_other_origin(). */
+void config_adopt(struct config *to, const struct config *from, struct buf *ret_restart);

@@ -2,26 +2,32 @@
 /*
  * vitaled: the broker between health cards, people, dossiers and applications. Reads its
  * configuration, builds its rooms (broker.c), serves until SIGTERM or SIGINT, and ends in order:
- * every session locked, no child left.
+ * every session locked, no child left. The status is 78 (EX_CONFIG) where only a person can help: the
+ * configuration is not good, or does not fit the record or the keys that are there.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <systemd/sd-daemon.h>
+#include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/broker.h"
+#include "daemon/broker/notify.h"
 
 static const char usage[] =
-	"vitaled [--config FILE]\n"
+	"vitaled [--config FILE] [--check]\n"
 	"\n"
 	"The health card broker: a system service, started by the bus (man 8 vitaled).\n"
 	"\n"
 	"  --config FILE  read FILE instead of /etc/vitaled/vitaled.conf\n"
+	"  --check        read the configuration only: print its folders, or what is wrong as\n"
+	"                 FILE:LINE: KEY, and end with 1\n"
 	"  --version      print the version\n"
 	"  --help         print this\n";
 
@@ -31,10 +37,11 @@ static void event_put(sd_event **ev)
 }
 
 /* Return: 0 go on, 1 done with success, 2 wrong usage. */
-static int parse(int argc, char *argv[], const char **ret_path)
+static int parse(int argc, char *argv[], const char **ret_path, bool *ret_check)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -44,6 +51,8 @@ static int parse(int argc, char *argv[], const char **ret_path)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'c') {
 			*ret_path = optarg;
+		} else if (c == 'k') {
+			*ret_check = true;
 		} else if (c == 'v') {
 			return puts("vitaled " VITALED_VERSION) < 0 ? 2 : 1;
 		} else {
@@ -54,7 +63,8 @@ static int parse(int argc, char *argv[], const char **ret_path)
 	return optind == argc ? 0 : 2;
 }
 
-/* Signals come through the loop: SIGTERM and SIGINT end it, SIGCHLD belongs to the children. */
+/* Signals come through the loop: SIGTERM and SIGINT end it, SIGHUP is the broker's (before it is there, it
+ * waits), SIGCHLD belongs to the children. */
 static int prepare_loop(sd_event **ret_ev)
 {
 	sigset_t signals;
@@ -63,6 +73,7 @@ static int prepare_loop(sd_event **ret_ev)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
 		return fault(-errno);
@@ -80,7 +91,8 @@ static int prepare_loop(sd_event **ret_ev)
 	return r < 0 ? fault(r) : 0;
 }
 
-static int run(const struct config *config)
+/* Return: 0, a fault or BROKER_MISCONFIGURED. */
+static int run(struct config *config, const char *path)
 {
 	_cleanup_(event_put) sd_event *ev = NULL;
 	struct broker *b = NULL;
@@ -88,42 +100,78 @@ static int run(const struct config *config)
 
 	r = prepare_loop(&ev);
 	if (r < 0) {
+		notify_failed(r, "loop");
 		return log_fault(r, "loop");
 	}
-	r = broker_new(ev, config, &b);
-	if (r < 0) {
+	r = broker_new(ev, config, path, &b);
+	if (r != 0) {
+		notify_failed(r < 0 ? r : -EINVAL, "start, see the log");
 		return r;
 	}
-	(void)sd_notify(0, "READY=1");
+	notify_ready(); /* the name is owned */
 	log_msg(LOG_INFO, "started", "vitaled %s", VITALED_VERSION);
 	r = sd_event_loop(ev);
-	(void)sd_notify(0, "STOPPING=1");
+	notify_stopping();
 	broker_free(b);
 	log_msg(LOG_INFO, "stopped", "vitaled");
-	return r < 0 ? log_fault(fault(r), "loop") : r;
+	if (r < 0) {
+		notify_failed(r, r == -ECONNRESET ? "bus lost" : "loop");
+		return log_fault(fault(r), "loop");
+	}
+	return 0;
+}
+
+/* What the unit takes away as well, for whoever starts this program without one. */
+static void give_up(void)
+{
+	const struct rlimit none = {0};
+
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		log_msg(LOG_WARNING, "dumpable", "memory may be dumped");
+	}
+}
+
+/* --check: for whoever asks about the configuration without starting (vitalectl doctor). */
+static int tell_check(const struct config *config, int r, const char *where)
+{
+	if (r != 0) {
+		(void)puts(where);
+		return EXIT_FAILURE;
+	}
+	(void)printf("state=%s\nanchors=%s\n", config->state, config->anchors);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char *argv[])
 {
 	const char *path = NULL;
+	bool check = false;
 	static struct config config; /* some kilobytes: not on the stack */
 	char *where = NULL;
 	int r;
 
 	json_setup();
 	log_open("vitaled");
-	if (prctl(PR_SET_DUMPABLE, 0) < 0) {
-		log_msg(LOG_WARNING, "dumpable", "memory may be dumped");
-	}
-	r = parse(argc, argv, &path);
+	/* what a large message took goes back: by default one of 32 MiB raises this for ever */
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	give_up();
+	r = parse(argc, argv, &path, &check);
 	if (r != 0) {
 		return r == 1 ? EXIT_SUCCESS : r;
 	}
 	r = config_load(path, &config, &where);
+	if (check) {
+		r = tell_check(&config, r, where ? where : path ? path : "");
+		free(where);
+		return r;
+	}
 	if (r != 0) {
 		log_msg(LOG_ERR, "configuration", "%s", where ? where : path ? path : "");
+		notify_failed(-EINVAL, where ? where : path ? path : "configuration");
 		free(where);
-		return EXIT_FAILURE;
+		return EX_CONFIG;
 	}
-	return run(&config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	r = run(&config, path);
+	return r == 0 ? EXIT_SUCCESS : r == BROKER_MISCONFIGURED ? EX_CONFIG : EXIT_FAILURE;
 }

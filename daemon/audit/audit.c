@@ -5,8 +5,9 @@
  * next one starts from what the disk holds. A checkpoint is signed only over what is committed, and
  * is kept before it is given out.
  *
- * Opening believes the newest checkpoint in the file, whose signature must be ours: fewer entries
- * than it counts, or another root, is damage. Nodes that are missing or wrong are computed anew
+ * Opening believes the newest checkpoint in the file, whose signature must be ours under our origin:
+ * one of another key or origin is told apart from damage. Fewer entries than it counts, or another
+ * root, is damage. Nodes that are missing or wrong are computed anew
  * from the entries, within the transaction that checks them.
  */
 #include "daemon/audit/audit.h"
@@ -167,6 +168,33 @@ static int load_last(struct audit *a, uint64_t *ret_size)
 	return 0;
 }
 
+static struct view seed_of(const struct audit *a)
+{
+	return view_of(a->seed.data, a->seed.len);
+}
+
+/* Whose note it is that is not ours under this name: ours under another one, or another key's. */
+static int stranger(const struct audit *a, struct view note)
+{
+	_cleanup_(buf_done) struct buf vkey = BUF_NULL(NOTE_MAX);
+	struct checkpoint c;
+	int r = checkpoint_parse(note, &c);
+
+	if (r == 0 && strcmp(c.origin, a->origin) == 0)
+		return AUDIT_OTHER_KEY;
+	if (r == 0)
+		r = checkpoint_vkey(c.origin, seed_of(a), &vkey);
+	if (r == 0) {
+		buf_put_u8(&vkey, 0);
+		r = buf_check(&vkey);
+	}
+	if (r == 0)
+		r = checkpoint_verify(note, (const char *)vkey.data, &c);
+	if (r <= 0)
+		return r < 0 ? trace(r) : AUDIT_OTHER_ORIGIN;
+	return r == CHECKPOINT_OTHER_KEY ? AUDIT_OTHER_KEY : fault(-EBADMSG);
+}
+
 /* The newest checkpoint, verified. A record without one has just been laid out. */
 static int load_checkpoint(struct audit *a, struct checkpoint *ret)
 {
@@ -178,12 +206,15 @@ static int load_checkpoint(struct audit *a, struct checkpoint *ret)
 		*ret = (struct checkpoint){0};
 		return trace(merkle_root(&(struct merkle){0}, ret->root));
 	}
-	if (r == 0 &&
-		(checkpoint_verify(buf_view(&note), a->vkey, ret) != 0 || ret->size != size))
-		r = fault(-EBADMSG);
-	if (r == 0)
-		a->checkpointed = size;
-	return trace(r);
+	if (r < 0)
+		return trace(r);
+	r = checkpoint_verify(buf_view(&note), a->vkey, ret);
+	if (r == CHECKPOINT_OTHER_KEY)
+		return trace(stranger(a, buf_view(&note)));
+	if (r != 0 || ret->size != size)
+		return fault(-EBADMSG);
+	a->checkpointed = size;
+	return 0;
 }
 
 static int load(struct audit *a)
@@ -197,7 +228,7 @@ static int load(struct audit *a)
 		r = load_last(a, &size);
 	if (r == 0)
 		r = store_begin(&a->store, true);
-	if (r < 0)
+	if (r != 0)
 		return trace(r);
 	r = a->checkpointed == no_index && size > 0 ? fault(-EBADMSG) : check_all(a, size, &c);
 	if (r == 0)
@@ -209,34 +240,38 @@ static int load(struct audit *a)
 	return trace(r);
 }
 
-/* The seed given, or the key file. A file without its key, or a key without its file, was robbed
- * of the other. */
-static int load_seed(struct audit *a, int dirfd, struct view seed, bool fresh)
+/* The seed given; a key file beside it must hold the same. */
+static int take_seed(struct audit *a, int dirfd, struct view seed)
 {
-	uint64_t size;
+	_cleanup_(secret_done) struct secret file = SECRET_NULL;
 	int r;
 
-	if (seed.len > 0) {
-		if (seed.len != CHECKPOINT_KEY)
-			return fault(-EINVAL);
-		r = secret_new(&a->seed, seed.len);
+	if (seed.len != CHECKPOINT_KEY)
+		return fault(-EINVAL);
+	if (key_exists(dirfd)) {
+		r = key_load(dirfd, false, &file);
 		if (r < 0)
 			return trace(r);
-		bytes_copy(a->seed.data, a->seed.size, seed.data, seed.len);
-		a->seed.len = seed.len;
-		return 0;
+		if (!secret_equal(view_of(file.data, file.len), seed))
+			return AUDIT_OTHER_KEY;
 	}
-	if (fresh && key_exists(dirfd))
-		return fault(-EBADMSG);
-	r = store_last_checkpoint(&a->store, &size, NULL);
+	r = secret_new(&a->seed, seed.len);
+	if (r < 0)
+		return trace(r);
+	bytes_copy(a->seed.data, a->seed.size, seed.data, seed.len);
+	a->seed.len = seed.len;
+	return 0;
+}
+
+/* The key file's. A file without its key was robbed of it. */
+static int load_seed(struct audit *a, int dirfd)
+{
+	uint64_t size;
+	int r = store_last_checkpoint(&a->store, &size, NULL);
+
 	if (r < 0)
 		return trace(r);
 	return trace(key_load(dirfd, r == STORE_NONE, &a->seed));
-}
-
-static struct view seed_of(const struct audit *a)
-{
-	return view_of(a->seed.data, a->seed.len);
 }
 
 static int load_names(struct audit *a, const char *origin)
@@ -274,20 +309,34 @@ static int make_checkpoint(struct audit *a, struct buf *out)
 	return trace(buf_check(out));
 }
 
+/* The file and the seed. A key without its file was robbed of it, and none is made in its place. */
+static int open_store(struct audit *a, const char *folder, int dirfd, struct view seed)
+{
+	bool fresh = false;
+	int r = seed.len > 0 ? take_seed(a, dirfd, seed) : 0;
+
+	if (r == 0 && key_exists(dirfd) && !store_exists(dirfd))
+		r = fault(-EBADMSG);
+	if (r == 0)
+		r = store_open(folder, dirfd, &a->store, &fresh);
+	if (r == 0 && fresh && key_exists(dirfd))
+		r = fault(-EBADMSG);
+	if (r == 0 && seed.len == 0)
+		r = load_seed(a, dirfd);
+	return trace(r);
+}
+
 int audit_open(const char *folder, const char *origin, struct view seed, struct audit **ret_a)
 {
 	_cleanup_(audit_put) struct audit *a = calloc(1, sizeof(*a));
 	_cleanup_(fd_put) int dirfd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	bool fresh = false;
 	int r;
 
 	if (!a || dirfd < 0)
 		return fault(a ? -errno : -ENOMEM);
 	a->checkpointed = no_index;
 	a->cause = "";
-	r = store_open(folder, dirfd, &a->store, &fresh);
-	if (r == 0)
-		r = load_seed(a, dirfd, seed, fresh);
+	r = open_store(a, folder, dirfd, seed);
 	if (r == 0)
 		r = load_names(a, origin);
 	if (r == 0)
@@ -297,10 +346,35 @@ int audit_open(const char *folder, const char *origin, struct view seed, struct 
 
 		r = make_checkpoint(a, &note);
 	}
-	if (r < 0)
+	if (r != 0)
 		return trace(r);
 	*ret_a = a;
 	a = NULL;
+	return 0;
+}
+
+int audit_origin(const char *folder, char ret[CHECKPOINT_ORIGIN_MAX])
+{
+	_cleanup_(buf_done) struct buf note = BUF_NULL(STORE_ENTRY_MAX);
+	_cleanup_(fd_put) int dirfd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	_cleanup_(store_close) struct store store = {0};
+	struct checkpoint c;
+	uint64_t size;
+	bool fresh;
+	int r;
+
+	if (dirfd < 0)
+		return fault(-errno);
+	if (!store_exists(dirfd))
+		return fault(-ENOENT);
+	r = store_open(folder, dirfd, &store, &fresh);
+	if (r == 0)
+		r = store_last_checkpoint(&store, &size, &note);
+	if (r == 0)
+		r = checkpoint_parse(buf_view(&note), &c);
+	if (r != 0)
+		return r < 0 ? trace(r) : fault(-EBADMSG);
+	bytes_copy(ret, CHECKPOINT_ORIGIN_MAX, c.origin, sizeof(c.origin));
 	return 0;
 }
 
@@ -396,8 +470,8 @@ int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_ind
 	r = store_begin(&a->store, true);
 	if (r == 0)
 		r = put_jump(a, &next, &now);
-	if (r == 0)
-		r = put(a, &next, e, &now);
+	if (r == 0 && !(e->event == AUDIT_EVENT_CLOCK_JUMP && next.size > a->tree.size))
+		r = put(a, &next, e, &now); /* else the entry just put says it already */
 	if (r == 0)
 		r = merkle_root(&next, root);
 	if (r == 0)
@@ -406,10 +480,19 @@ int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_ind
 		return unavailable(a, r);
 	a->tree = next;
 	a->last = now;
+	a->cause = ""; /* it can be written to again */
 	bytes_copy(a->root, sizeof(a->root), root, sizeof(root));
 	if (ret_index)
 		*ret_index = next.size - 1;
+	if (a->appended)
+		a->appended(a->user);
 	return 0;
+}
+
+void audit_on_append(struct audit *a, void (*appended)(void *user), void *user)
+{
+	a->appended = appended;
+	a->user = user;
 }
 
 const char *audit_cause(const struct audit *a)

@@ -42,7 +42,9 @@
 	X(PIN_CHANGED, "pin-changed")                                                          \
 	X(PIN_UNBLOCKED, "pin-unblocked")                                                      \
 	X(CHILD_FAILED, "child-failed")                                                        \
-	X(STORE_REJECTED, "store-rejected")
+	X(STORE_REJECTED, "store-rejected")                                                    \
+	X(EMERGENCY, "emergency")                                                              \
+	X(PRE_EMPTION, "pre-emption")
 
 enum audit_event {
 #define X(id, word) AUDIT_EVENT_##id,
@@ -82,20 +84,27 @@ struct audit;
  * @origin: name of the log, e.g. "vitaled.example/record"
  * @seed:   Ed25519 seed (32 bytes) from a credential, or VIEW_NULL
  *
- * Return: 0 or a fault (-ENOSPC, -EROFS, -EBADMSG for a damaged file, ...).
+ * Return: 0, AUDIT_OTHER_ORIGIN, AUDIT_OTHER_KEY or a fault (-ENOSPC, -EROFS, -EBADMSG for a damaged
+ * file, ...).
  */
 int audit_open(const char *folder, const char *origin, struct view seed,
 	struct audit **ret_a) _must_check_;
 struct audit *audit_free(struct audit *a);
+/** audit_origin() - the origin that the record in @folder, which is not open, was made with. */
+int audit_origin(const char *folder, char ret[CHECKPOINT_ORIGIN_MAX]) _must_check_;
 
 enum audit_outcome {
 	AUDIT_UNAVAILABLE = 1, /* nothing was written; the cause is in audit_cause() */
 	AUDIT_NO_ENTRY,	       /* index beyond the record */
+	AUDIT_OTHER_ORIGIN,    /* it was made by our key with another origin */
+	AUDIT_OTHER_KEY,       /* another key signed it, or audit.key is not the credential's */
 };
 
 /** audit_append() - durable when 0 is returned. @ret_index may be NULL. Return: 0 or AUDIT_UNAVAILABLE. */
 int audit_append(
 	struct audit *a, const struct audit_entry *e, uint64_t *ret_index) _must_check_;
+/** audit_on_append() - @appended (NULL: nobody) runs after each audit_append() that succeeded. */
+void audit_on_append(struct audit *a, void (*appended)(void *user), void *user);
 const char *audit_cause(const struct audit *a); /* text for the log: "disk full", ... */
 void audit_head(const struct audit *a, uint64_t *ret_size, uint8_t ret_root[MERKLE_HASH]);
 /** audit_checkpoint() - sign and keep a checkpoint of now; the note's text appended to @out.

@@ -16,4 +16,6 @@ struct audit {
 	struct entry_place last; /* of the newest entry; boot_id empty: there is none */
 	char boot_id[33];
 	const char *cause; /* of the last AUDIT_UNAVAILABLE */
+	void (*appended)(void *user);
+	void *user;
 };

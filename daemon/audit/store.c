@@ -18,10 +18,12 @@
 #define LENGTH_MAX                                                                             \
 	(1024 * 1024) /* bytes of any value: a damaged file must not make us hold more */
 
+/* the cache in KiB: entries are read once, in order */
 static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
 			       "PRAGMA journal_mode=WAL;"
 			       "PRAGMA synchronous=FULL;"
 			       "PRAGMA temp_store=MEMORY;"
+			       "PRAGMA cache_size=-512;"
 			       "PRAGMA cell_size_check=ON;";
 
 static const char layout[] =
@@ -276,6 +278,11 @@ static int lay_out(struct store *s, bool *ret_fresh)
 	if (r == 0)
 		*ret_fresh = fresh;
 	return trace(r);
+}
+
+bool store_exists(int dirfd)
+{
+	return faccessat(dirfd, FILE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int store_open(const char *folder, int dirfd, struct store *ret_s, bool *ret_fresh)

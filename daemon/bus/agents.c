@@ -47,6 +47,7 @@ static bool row_is(const struct config_agent *row, unsigned int capability)
 	return agents_capability(row->capability) == capability;
 }
 
+/* @pair: NULL: any */
 static bool configured(
 	const struct config *config, unsigned int capability, const char *pair, uid_t uid)
 {
@@ -55,8 +56,7 @@ static bool configured(
 
 		if (!row_is(row, capability) || row->uid != uid)
 			continue;
-		if (capability != AGENT_PATIENT_DISPLAY || !pair ||
-			strcmp(row->pair, pair) == 0)
+		if (!pair || row->pair[0] == '\0' || strcmp(row->pair, pair) == 0)
 			return true;
 	}
 	return false;
@@ -80,6 +80,8 @@ enum agent_rank_word agents_rank(const struct config *config, const struct agent
 		return AGENT_RANK_NONE;
 	if (configured(config, capability, pair, a->uid))
 		return own ? AGENT_RANK_CONFIGURED_OWN : AGENT_RANK_CONFIGURED;
+	if (configured(config, capability, NULL, a->uid)) /* for other pairs alone */
+		return AGENT_RANK_NONE;
 	return own && capability != AGENT_PATIENT_DISPLAY ? AGENT_RANK_OWN : AGENT_RANK_NONE;
 }
 
@@ -110,14 +112,6 @@ struct agent *agents_by_number(struct bus *b, uint64_t number)
 		if (a->number == number)
 			return a;
 	return NULL;
-}
-
-bool agents_of_peer(const struct bus *b, const struct peer *p)
-{
-	for (const struct agent *a = b->agents; a; a = a->next)
-		if (a->peer == p)
-			return true;
-	return false;
 }
 
 void agents_put(struct bus *b, struct wire *w)
@@ -154,7 +148,7 @@ static void agent_drop(struct agent *a)
 			*at = a->next;
 			break;
 		}
-	b->n_agents--;
+	peer_give(a->peer, QUOTA_AGENTS, 1);
 	ask_agent_gone(b, a); /* after it left the list: nothing picks it anew */
 	agent_free(a);
 	changes_root(b);
@@ -174,20 +168,50 @@ void agents_left(struct bus *b, const struct peer *p)
 	}
 }
 
+static void tell_release(const struct agent *a)
+{
+	struct wire w;
+
+	wire_call(&w, a->peer->name, a->path, BUS_AGENT, "Release");
+	if (w.ok)
+		dbus_message_set_no_reply(w.m, TRUE);
+	(void)bus_notify(a->b, &w);
+}
+
+static bool allowed(const struct agent *a)
+{
+	for (size_t i = 0; i < AGENT_CAPABILITIES; i++)
+		if (a->capabilities & 1U << i &&
+			!agents_may_hold(a->b->rooms.config, 1U << i, a->peer->uid))
+			return false;
+	return true;
+}
+
+void agents_configured(struct bus *b)
+{
+	struct agent *a = b->agents;
+
+	while (a) {
+		if (allowed(a)) {
+			a = a->next;
+			continue;
+		}
+		tell_release(a);
+		agent_drop(a);
+		a = b->agents; /* the list may have changed */
+	}
+}
+
 void agents_free(struct bus *b)
 {
 	while (b->agents) {
 		struct agent *a = b->agents;
-		struct wire w;
 
-		wire_call(&w, a->peer->name, a->path, BUS_AGENT, "Release");
-		if (w.ok)
-			dbus_message_set_no_reply(w.m, TRUE);
-		(void)bus_notify(b, &w);
+		tell_release(a);
 		b->agents = a->next;
+		peer_give(a->peer, QUOTA_AGENTS, 1);
 		agent_free(a);
 	}
-	b->n_agents = 0;
 }
 
 /* the system's own users stand in /etc/passwd; no name service is asked, since that may block */
@@ -263,11 +287,8 @@ static int record_agent(
 static enum vitaled_reason may_register(struct call *call, const struct registration *reg)
 {
 	struct bus *b = call->b;
-	size_t of_uid = 0;
 
-	for (const struct agent *a = b->agents; a; a = a->next)
-		of_uid += a->peer->uid == call->peer->uid ? 1 : 0;
-	if (b->n_agents >= LIMIT_AGENTS || of_uid >= LIMIT_AGENTS_UID)
+	if (!peer_fits(call->peer, QUOTA_AGENTS, 1))
 		return VITALED_REASON_LIMITS_EXCEEDED;
 	if (agent_of(b, call->peer, reg->path))
 		return VITALED_REASON_WRONG_STATE;
@@ -278,6 +299,12 @@ static enum vitaled_reason may_register(struct call *call, const struct registra
 	return VITALED_REASON_NONE;
 }
 
+static void refuse_agent(struct call *call, enum vitaled_reason why)
+{
+	call_fail(call, why,
+		why == VITALED_REASON_LIMITS_EXCEEDED ? quota_word(QUOTA_AGENTS) : "agent");
+}
+
 static void register_now(struct call *call, struct registration *reg)
 {
 	struct bus *b = call->b;
@@ -286,11 +313,12 @@ static void register_now(struct call *call, struct registration *reg)
 	int r;
 
 	if (why != VITALED_REASON_NONE) {
-		call_fail(call, why, "agent");
+		refuse_agent(call, why);
 		return;
 	}
 	a = calloc(1, sizeof(*a));
-	if (!a) {
+	if (!a || !peer_take(call->peer, QUOTA_AGENTS, 1)) { /* there was room right above */
+		free(a);
 		call_fault(call, fault(-ENOMEM));
 		return;
 	}
@@ -298,6 +326,7 @@ static void register_now(struct call *call, struct registration *reg)
 	user_name(call->peer->uid, call->peer->name, a->user);
 	r = record_agent(b, call->peer, reg->wanted, a->user);
 	if (r) {
+		peer_give(call->peer, QUOTA_AGENTS, 1);
 		free(a);
 		if (r < 0)
 			call_fault(call, r);
@@ -310,7 +339,6 @@ static void register_now(struct call *call, struct registration *reg)
 	a->number = ++b->agent_seq;
 	a->next = b->agents;
 	b->agents = a;
-	b->n_agents++;
 	changes_root(b);
 	call_done(call);
 }
@@ -351,6 +379,7 @@ void agents_on_register(struct call *call)
 	struct registration *reg = calloc(1, sizeof(*reg));
 	enum vitaled_reason why;
 	DBusMessageIter it;
+	const char *path;
 
 	if (!reg) {
 		call_fault(call, fault(-ENOMEM));
@@ -359,7 +388,12 @@ void agents_on_register(struct call *call)
 	call->data = reg;
 	call->data_free = registration_free;
 	(void)dbus_message_iter_init(call->m, &it);
-	reg->path = strdup(wire_get_str(&it));
+	path = wire_get_str(&it);
+	if (strlen(path) > LIMIT_AGENT_PATH) {
+		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, "path");
+		return;
+	}
+	reg->path = strdup(path);
 	(void)dbus_message_iter_next(&it);
 	reg->wanted = reg->left = read_capabilities(&it);
 	if (!reg->path) {
@@ -372,7 +406,7 @@ void agents_on_register(struct call *call)
 	}
 	why = may_register(call, reg);
 	if (why != VITALED_REASON_NONE)
-		call_fail(call, why, "agent");
+		refuse_agent(call, why);
 	else
 		register_next(call);
 }

@@ -47,10 +47,10 @@ struct agent_facts {
 
 /**
  * agents_rank() - pure: how well an agent fits a session
- * @capability: one bit; @pair, @owner, @uid: of the session
+ * @capability: one bit; @pair, @owner, @uid: of the session; @pair NULL: any
  *
  * An agent of the connection that owns the session never fits, nor one of another uid that is not
- * configured. Of equal ranks the newest is asked.
+ * configured, nor one whose user is configured for other pairs alone. Of equal ranks the newest is asked.
  */
 enum agent_rank_word agents_rank(const struct config *config, const struct agent_facts *a,
 	unsigned int capability, const char *pair, const char *owner, uid_t uid);
@@ -58,10 +58,10 @@ enum agent_rank_word agents_rank(const struct config *config, const struct agent
 struct agent *agents_pick(
 	struct bus *b, unsigned int capability, const char *pair, const char *owner, uid_t uid);
 struct agent *agents_by_number(struct bus *b, uint64_t number);
-bool agents_of_peer(const struct bus *b, const struct peer *p);
 void agents_left(struct bus *b, const struct peer *p); /* its agents gave no answer */
 void agents_free(struct bus *b);		       /* they hear Release */
-void agents_put(struct bus *b, struct wire *w);	       /* a(ss): capability, unique name */
+void agents_configured(struct bus *b); /* those that may no longer be agents hear Release */
+void agents_put(struct bus *b, struct wire *w); /* a(ss): capability, unique name */
 
 void agents_on_register(struct call *call);
 void agents_on_unregister(struct call *call);

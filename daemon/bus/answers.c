@@ -109,6 +109,18 @@ static int read_consent(struct bus *b, struct session *s, const struct ask *k,
 	return none(VITALED_REASON_INVALID_ARGUMENT, ret_why);
 }
 
+static int read_yes(struct bus *b, struct session *s, const struct ask *k, bool yes)
+{
+	if (k->kind == ASK_EMERGENCY)
+		consent_confirmed(
+			b->rooms.consents, s, yes, k->agent->peer->uid, k->agent->user);
+	else if (k->about.job)
+		pin_job_last_try(k->about.job, yes);
+	else
+		session_last_try(s, yes);
+	return ANSWER_USED;
+}
+
 static const char *signature_of(enum ask_kind kind)
 {
 	switch (kind) {
@@ -116,6 +128,7 @@ static const char *signature_of(enum ask_kind kind)
 	case ASK_CODE:
 		return "h";
 	case ASK_LAST_TRY:
+	case ASK_EMERGENCY:
 		return "b";
 	case ASK_STRUCTURE:
 	case ASK_BENEFICIARY:
@@ -150,11 +163,8 @@ int answer_read(struct bus *b, struct session *s, const struct ask *k, DBusMessa
 	case ASK_CODE:
 		return read_pin(s, k, &it, ret_why);
 	case ASK_LAST_TRY:
-		if (k->about.job)
-			pin_job_last_try(k->about.job, wire_get_bool(&it));
-		else
-			session_last_try(s, wire_get_bool(&it));
-		return ANSWER_USED;
+	case ASK_EMERGENCY:
+		return read_yes(b, s, k, wire_get_bool(&it));
 	case ASK_STRUCTURE:
 	case ASK_BENEFICIARY:
 		return read_choice(s, k, &it, ret_why);

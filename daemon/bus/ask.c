@@ -12,6 +12,8 @@
 
 #include "base/log.h"
 #include "daemon/bus/errors.h"
+#include "daemon/bus/fds.h"
+#include "daemon/bus/handed.h"
 #include "daemon/bus/objects.h"
 #include "daemon/limits.h"
 
@@ -98,6 +100,7 @@ static void fail_session(
 		session_choice_failed(s, SESSION_CHOICE_BENEFICIARY, why);
 		break;
 	case ASK_CONSENT:
+	case ASK_EMERGENCY:
 		consent_answered(b->rooms.consents, s, NULL, why);
 		break;
 	case ASK_CODE: /* of jobs only */
@@ -202,6 +205,26 @@ static void on_reply(DBusPendingCall *pending, void *user)
 	serve_number(b, number);
 }
 
+/* Whether the agent may be handed the question's memfd, if it has one. */
+static bool may_hand(const struct ask *k, DBusMessage *m)
+{
+	DBusMessageIter at;
+	int type;
+
+	for (dbus_message_iter_init(m, &at);
+		(type = dbus_message_iter_get_arg_type(&at)) != DBUS_TYPE_INVALID;
+		dbus_message_iter_next(&at)) {
+		_cleanup_fd_ int fd = -1;
+
+		if (type != DBUS_TYPE_UNIX_FD)
+			continue;
+		dbus_message_iter_get_basic(&at, &fd); /* a copy */
+		if (fd < 0 || !handed_fd(k->agent->peer, fd))
+			return false;
+	}
+	return true;
+}
+
 static int ask_send(struct ask *k)
 {
 	DBusMessage *m = wire_take(&k->request);
@@ -209,7 +232,10 @@ static int ask_send(struct ask *k)
 
 	if (!m)
 		return fault(-ENOMEM);
-	if (!dbus_connection_send_with_reply(k->b->c, m, &k->pending, DBUS_TIMEOUT_INFINITE))
+	if (!may_hand(k, m))
+		r = fault(-ENOBUFS); /* it reads nothing */
+	else if (!dbus_connection_send_with_reply(
+			 k->b->c, m, &k->pending, DBUS_TIMEOUT_INFINITE))
 		r = fault(-ENOMEM);
 	else if (!k->pending)
 		r = fault(-ENOTCONN);

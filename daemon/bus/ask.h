@@ -15,6 +15,7 @@ enum ask_kind {
 	ASK_STRUCTURE,
 	ASK_BENEFICIARY, /* the session's owner may answer as well */
 	ASK_CONSENT,
+	ASK_EMERGENCY, /* Confirm("bris-de-glace") */
 	ASK_CODE,
 	ASK_KEYPAD, /* told, not asked: the reader's keypad answers; hinders no other question */
 };

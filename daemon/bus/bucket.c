@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * A bucket is one number: the moment at which it is full again. Each token taken moves it on; the
- * distance to now says how many are missing. Pure, owns nothing; a zeroed table is all full.
+ * distance to now says how many are missing. Pure, owns nothing; a new table is all full.
  */
 #include "daemon/bus/bucket.h"
 
@@ -26,8 +26,8 @@ bool bucket_take(struct buckets *b, uid_t uid, uint64_t now)
 {
 	struct bucket *row = row_of(b, uid, now);
 
-	if (row->full - now > (LIMIT_RECORDS_BURST - 1) * LIMIT_RECORDS_EACH)
+	if (row->full - now > (b->burst - 1) * b->each)
 		return false;
-	row->full += LIMIT_RECORDS_EACH;
+	row->full += b->each;
 	return true;
 }

@@ -11,9 +11,11 @@
 
 #include "base/log.h"
 #include "daemon/bus/ask.h"
+#include "daemon/bus/dispatch.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/interfaces.h"
 #include "daemon/bus/polkit.h"
+#include "daemon/bus/sleep.h"
 #include "daemon/limits.h"
 
 /* -- sending -- */
@@ -57,6 +59,8 @@ static void on_name_owner(struct bus *b, DBusMessage *m)
 		peers_left(b, name);
 	else
 		polkit_owner(b, name, after);
+	if (name[0] != ':')
+		sleep_owner(b, name, after);
 }
 
 static DBusHandlerResult on_message(DBusConnection *c _unused_, DBusMessage *m, void *user)
@@ -70,8 +74,10 @@ static DBusHandlerResult on_message(DBusConnection *c _unused_, DBusMessage *m, 
 	if (b->serving && dbus_message_has_sender(m, DBUS_SERVICE_DBUS) &&
 		dbus_message_is_signal(m, DBUS_INTERFACE_DBUS, "NameOwnerChanged"))
 		on_name_owner(b, m);
-	if (b->serving)
+	if (b->serving) {
+		sleep_signal(b, m);
 		changes_resume(b);
+	}
 	return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 }
 
@@ -85,7 +91,7 @@ static DBusHandlerResult on_call(DBusConnection *c _unused_, DBusMessage *m, voi
 	r = peers_take(b, m);
 	if (r < 0) {
 		(void)log_fault(r, "bus-call");
-		peers_refuse(b, m, VITALED_REASON_FAILED);
+		peers_refuse(b, m, VITALED_REASON_FAILED, NULL);
 	}
 	return DBUS_HANDLER_RESULT_HANDLED;
 }
@@ -118,6 +124,7 @@ int bus_new(sd_event *ev, struct bus **ret)
 	if (!b)
 		return fault(-ENOMEM);
 	b->ev = sd_event_ref(ev);
+	dispatch_start(b);
 	r = connect_bus(b);
 	if (r == 0)
 		r = changes_start(b);
@@ -158,6 +165,8 @@ int bus_serve(struct bus *b, const struct bus_rooms *rooms)
 	if (r < 0)
 		return trace(r);
 	r = polkit_start(b); /* answered before the first call: our name comes after it */
+	if (r == 0)
+		r = sleep_start(b);
 	if (r < 0)
 		return trace(r);
 	b->serving = true;
@@ -189,6 +198,7 @@ struct bus *bus_free(struct bus *b)
 		agents_free(b);
 		peers_free(b);
 		polkit_stop(b);
+		sleep_stop(b);
 		objects_free(b);
 		loop_detach(&b->loop);
 		last_words(b->c);
@@ -198,6 +208,7 @@ struct bus *bus_free(struct bus *b)
 	sd_event_source_disable_unref(b->flush);
 	sd_event_unref(b->ev);
 	free(b->checkpoint);
+	free(b->rejected);
 	free(b);
 	return NULL;
 }

@@ -24,6 +24,8 @@ struct bus_rooms {
 	struct dossiers *dossiers;
 	struct audit *audit;
 	const struct trust *trust;
+	uint32_t unconfined;  /* what of the sandbox is not in force: confined_missing() */
+	bool record_key_file; /* the record's key lies in a file that we made, no credential */
 };
 
 /**
@@ -37,6 +39,13 @@ int bus_serve(struct bus *b, const struct bus_rooms *rooms) _must_check_;
  *  withdrawn. Takes NULL. */
 void bus_closing(struct bus *b);
 struct bus *bus_free(struct bus *b); /* flushes, closes; agents hear Release */
+/** bus_configured() - another configuration is in force; the rooms below have been told. */
+void bus_configured(struct bus *b);
+/** bus_rejected() - a new configuration was refused, at "file:line: key"; the old one stays. */
+void bus_rejected(struct bus *b, const char *where);
+/** bus_slept() - the machine has slept: unless logind announced it every session is locked now and the
+ *  cards are looked at anew. */
+void bus_slept(struct bus *b);
 
 /* session_ops, dossier_ops, consent_ops members that people and clients see; user = struct bus */
 void bus_session_added(void *bus, struct session *s);
@@ -47,6 +56,9 @@ void bus_ask_last_try(void *bus, struct session *s);
 void bus_ask_choice(
 	void *bus, struct session *s, enum session_choice kind, const json_t *choices);
 void bus_ask_consent(void *bus, struct session *s, const json_t *request);
+void bus_confirm_emergency(void *bus, struct session *s, const json_t *request);
+/** bus_tell_emergency() - Inform("emergency") to the patient's display of the pair, if there is one. */
+void bus_tell_emergency(void *bus, struct session *s);
 void bus_tell_keypad(void *bus, struct session *s, unsigned int tries_left, bool again);
 void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why);
 

@@ -73,7 +73,7 @@ static void on_lock(struct call *call)
 }
 
 static const struct method methods[] = {
-	{"Lock", "", "", "", 0, NULL, on_lock},
+	{"Lock", "", "", "", METHOD_AT_ONCE, NULL, on_lock},
 	{"ChangePin", "", "", "", METHOD_RECORDS, POLKIT_OPEN, card_on_change_pin},
 	{"UnblockPin", "", "", "", METHOD_RECORDS, POLKIT_OPEN, card_on_unblock_pin},
 };

@@ -19,7 +19,9 @@ static const char *word_of(enum vitaled_reason why)
 
 static struct agent *pick(struct bus *b, const struct pin_job *j)
 {
-	return agents_pick(b, AGENT_PIN, "default", pin_job_owner(j), pin_job_uid(j));
+	const char *pair = reader_pair(b->rooms.config, pin_job_card(j)->reader);
+
+	return agents_pick(b, AGENT_PIN, pair, pin_job_owner(j), pin_job_uid(j));
 }
 
 void bus_ask_code(void *bus, struct pin_job *j, enum pin_code code, unsigned int tries_left)

@@ -4,11 +4,14 @@
 #include "daemon/bus/bucket.h"
 #include "daemon/bus/bus.h"
 #include "daemon/bus/loop.h"
+#include "daemon/bus/quota.h"
 #include "daemon/bus/wire.h"
 
 #define BUS_NAME  "org.vitaled1"
 #define BUS_ROOT  "/org/vitaled1"
 #define BUS_AGENT "org.vitaled1.Agent"
+
+#define PEERS_HASHED 256U /* chains of peers.c; a power of two */
 
 struct peer;
 struct agent;
@@ -22,24 +25,27 @@ struct bus {
 	struct bus_rooms rooms;
 	bool serving;
 
-	struct peer *peers; /* peers.c */
+	struct peer *peers;			/* peers.c */
+	struct peer *peers_named[PEERS_HASHED]; /* the same, by a hash of the name */
 	size_t n_peers;
-	uint64_t peer_clock; /* counts calls, for the least recently used */
+	uint64_t peer_clock;  /* counts calls, for the least recently used */
+	struct quotas quotas; /* what callers make us hold */
 
 	struct agent *agents; /* agents.c */
-	size_t n_agents;
 	uint64_t agent_seq;
 	struct ask *asks; /* ask.c, oldest first */
 
 	struct object *objects; /* objects.c */
 	sd_event_source *flush; /* tells what changed, once a turn */
 
-	size_t n_checks; /* polkit.c: on the wire */
-	uint64_t check_seq;
+	uint64_t check_seq;	       /* polkit.c */
 	DBusPendingCall *polkit_asked; /* who owns polkit's name */
 	char polkit[256];	       /* its unique name, or empty */
 
-	struct buckets records; /* dispatch.c: calls that make durable entries */
+	struct buckets records, dossiers, costly; /* dispatch.c */
+
+	struct sleeper *sleeper; /* sleep.c */
+	char *rejected;		 /* configure.c: where a new configuration is wrong; or NULL */
 
 	char *checkpoint; /* record.c: the last one given out, and the record's size then */
 	uint64_t checkpoint_size;

@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Manager.Diagnose: what an installation lacks, as named findings with facts; clients word them.
- * Each finding is true now: nothing is remembered.
+ * Each finding is true now: nothing is remembered but what cannot change while this process lives
+ * (its sandbox, where its key came from). One question may go to the bus first: whether a polkit that
+ * does not run would be started.
  */
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
 #include "base/clock.h"
+#include "base/secret.h"
 #include "daemon/bus/agents.h"
+#include "daemon/bus/errors.h"
 #include "daemon/bus/interfaces.h"
+#include "daemon/bus/sleep.h"
+#include "daemon/confined.h"
+#include "daemon/limits.h"
+#include "include/vitaled/findings.h"
+
+#define POLKIT_NAME "org.freedesktop.PolicyKit1"
 
 static const char *service_word(enum reader_service service)
 {
@@ -32,6 +46,12 @@ static void put(struct wire *list, const char *name, const char *fact, const cha
 	wire_close(list, &dict);
 }
 
+static void put_finding(
+	struct wire *list, enum vitaled_finding f, const char *fact, const char *value)
+{
+	put(list, vitaled_finding_word(f), fact, value);
+}
+
 static void put_readers(struct bus *b, struct wire *list)
 {
 	enum reader_service service = cards_service(b->rooms.cards);
@@ -52,16 +72,38 @@ static void put_readers(struct bus *b, struct wire *list)
 		put(list, "no-reader", NULL, NULL);
 }
 
+/* -- trust -- */
+
+static void put_anchor(void *user, const struct trust_anchor *a)
+{
+	uint64_t now = clock_wall();
+	struct wire *list = user, dict;
+
+	if (a->until > now + LIMIT_ANCHOR_NOTICE)
+		return;
+	wire_open(list, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	wire_sv_str(&dict, "name",
+		vitaled_finding_word(a->until > now ? VITALED_FINDING_ANCHOR_EXPIRES
+						    : VITALED_FINDING_ANCHOR_EXPIRED));
+	wire_sv_str(&dict, "nature", nature_word(a->nature));
+	wire_sv_str(&dict, "subject", a->subject);
+	wire_sv_u64(&dict, "until", a->until);
+	wire_close(list, &dict);
+}
+
 static void put_trust(const struct bus *b, struct wire *list)
 {
 	static const enum nature natures[] = {NATURE_REAL, NATURE_TEST, NATURE_SIMULATED};
 
 	for (size_t i = 0; i < ARRAY_LEN(natures); i++) {
 		if (trust_count(b->rooms.trust, natures[i]) == 0)
-			put(list, "no-anchors", "nature", nature_word(natures[i]));
+			put_finding(list, VITALED_FINDING_NO_ANCHORS, "nature",
+				nature_word(natures[i]));
 		if (b->rooms.config->required[natures[i]] == PROOF_LOCKED)
-			put(list, "proof-locked", "nature", nature_word(natures[i]));
+			put_finding(list, VITALED_FINDING_PROOF_LOCKED, "nature",
+				nature_word(natures[i]));
 	}
+	trust_anchors(b->rooms.trust, put_anchor, list);
 }
 
 static void put_list(void *user, const struct crl_finding *f)
@@ -90,12 +132,55 @@ static void put_agents(struct call *call, struct wire *list)
 	static const unsigned int needed[] = {0, 1}; /* pin, professional */
 
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-		if (!agents_pick(call->b, 1U << needed[i], "default", call->peer->name,
-			    call->peer->uid))
+		if (!agents_pick(
+			    call->b, 1U << needed[i], NULL, call->peer->name, call->peer->uid))
 			put(list, "no-agent", "capability", agents_capability_word(needed[i]));
 }
 
-void manager_on_diagnose(struct call *call)
+/* -- the place that the service has -- */
+
+static void put_confinement(const struct bus *b, struct wire *list)
+{
+	for (unsigned int d = 0; d < CONFINED_COUNT; d++)
+		if (b->rooms.unconfined & (UINT32_C(1) << d))
+			put_finding(list, VITALED_FINDING_NOT_CONFINED, "directive",
+				confined_word((enum confined_directive)d));
+	if (VITALED_FILTER_LOGS)
+		put_finding(list, VITALED_FINDING_FILTER_LOGS, NULL, NULL);
+}
+
+/* By taking one: what the limits allow now. */
+static void put_secrets(const struct bus *b, struct wire *list)
+{
+	_cleanup_(secret_done) struct secret s = SECRET_NULL;
+
+	if (secret_new(&s, 1) < 0 || !secret_locked(&s))
+		put_finding(list, VITALED_FINDING_SECRETS_NOT_LOCKED, NULL, NULL);
+	if (b->rooms.record_key_file)
+		put_finding(list, VITALED_FINDING_RECORD_KEY_FILE, NULL, NULL);
+}
+
+static void put_store(const struct bus *b, struct wire *list)
+{
+	const char *path = b->rooms.config->state;
+	struct wire dict;
+	struct statvfs v;
+	uint64_t left;
+
+	/* a folder that cannot be looked at is the record's business: audit-unavailable */
+	if (statvfs(path, &v) < 0)
+		return;
+	left = (uint64_t)v.f_bavail * v.f_frsize;
+	if (left >= LIMIT_STORE_FREE && v.f_bavail >= v.f_blocks / 100U)
+		return;
+	wire_open(list, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	wire_sv_str(&dict, "name", vitaled_finding_word(VITALED_FINDING_STORE_LOW));
+	wire_sv_str(&dict, "path", path);
+	wire_sv_u64(&dict, "free", left);
+	wire_close(list, &dict);
+}
+
+static void answer(struct call *call, bool polkit)
 {
 	struct bus *b = call->b;
 	const char *cause = audit_cause(b->rooms.audit);
@@ -107,10 +192,98 @@ void manager_on_diagnose(struct call *call)
 	put_trust(b, &list);
 	crls_state(b->rooms.crls, clock_wall(), put_list, &list);
 	put_agents(call, &list);
+	if (b->rejected)
+		put(&list, "configuration-rejected", "where", b->rejected);
+	if (sleep_lack(b))
+		put(&list, "no-sleep-signal", "state", sleep_lack(b));
 	if (cause && *cause)
 		put(&list, "audit-unavailable", "cause", cause);
-	if (VITALED_FILTER_LOGS)
-		put(&list, "filter-logs", NULL, NULL);
+	put_store(b, &list);
+	if (clock_wall() < LIMIT_CLOCK_SET)
+		put_finding(&list, VITALED_FINDING_CLOCK_UNSET, NULL, NULL);
+	if (!polkit)
+		put_finding(&list, VITALED_FINDING_NO_POLKIT, NULL, NULL);
+	put_secrets(b, &list);
+	put_confinement(b, &list);
 	wire_close(&w, &list);
 	call_reply(call, &w);
+}
+
+/* -- a polkit that does not run -- */
+
+static void question_free(void *data)
+{
+	DBusPendingCall *pending = data;
+
+	dbus_pending_call_cancel(pending);
+	dbus_pending_call_unref(pending);
+}
+
+/* Whether the array of strings that @reply holds has polkit's name. */
+static bool lists_polkit(DBusMessage *reply)
+{
+	DBusMessageIter it, names;
+
+	if (!dbus_message_has_signature(reply, "as") || !dbus_message_iter_init(reply, &it))
+		return false;
+	for (dbus_message_iter_recurse(&it, &names);
+		dbus_message_iter_get_arg_type(&names) != DBUS_TYPE_INVALID;
+		(void)dbus_message_iter_next(&names))
+		if (strcmp(wire_get_str(&names), POLKIT_NAME) == 0)
+			return true;
+	return false;
+}
+
+static void on_names(DBusPendingCall *pending, void *user)
+{
+	struct call *call = user;
+	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+	bool found = reply && lists_polkit(reply);
+
+	if (reply)
+		dbus_message_unref(reply);
+	answer(call, found || *call->b->polkit != '\0'); /* it may have come meanwhile */
+}
+
+static int ask_names(struct call *call)
+{
+	DBusPendingCall *pending = NULL;
+	struct wire w;
+	DBusMessage *m;
+	int r = 0;
+
+	wire_call(&w, DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS,
+		"ListActivatableNames");
+	m = wire_take(&w);
+	if (!m)
+		return fault(-ENOMEM);
+	if (!dbus_connection_send_with_reply(
+		    call->b->c, m, &pending, (int)(LIMIT_POLKIT / 1000U)))
+		r = fault(-ENOMEM);
+	else if (!pending)
+		r = fault(-ENOTCONN);
+	else if (!dbus_pending_call_set_notify(pending, on_names, call, NULL)) {
+		question_free(pending);
+		r = fault(-ENOMEM);
+	}
+	dbus_message_unref(m);
+	if (r == 0) {
+		call->data = pending;
+		call->data_free = question_free;
+		call->object = NULL;
+	}
+	return r;
+}
+
+void manager_on_diagnose(struct call *call)
+{
+	int r;
+
+	if (*call->b->polkit != '\0') {
+		answer(call, true);
+		return;
+	}
+	r = ask_names(call);
+	if (r < 0)
+		call_fault(call, r);
 }

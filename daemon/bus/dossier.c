@@ -8,12 +8,23 @@
 
 #include "daemon/bus/errors.h"
 #include "daemon/bus/fds.h"
+#include "daemon/bus/handed.h"
 #include "daemon/bus/interfaces.h"
 #include "daemon/limits.h"
 
 static void get_state(struct bus *b _unused_, const struct object *o, struct wire *w)
 {
 	wire_str(w, dossier_state_of(o->what));
+}
+
+/* a reply's last descriptor is the memfd; beside a content it is read with it */
+static void hand_out(struct call *call)
+{
+	const char *out = call->method->out;
+	size_t n = strspn(out, "h");
+
+	if (n > 0 && n <= ARRAY_LEN(call->fds) && call->fds[n - 1] >= 0)
+		handed_out(call, &call->fds[n - 1]);
 }
 
 static void on_done(void *user, struct dossier_reply *reply)
@@ -30,6 +41,7 @@ static void on_done(void *user, struct dossier_reply *reply)
 		call_fail(call, reply->reason, reply->rule);
 		return;
 	}
+	hand_out(call);
 	wire_reply(&w, call->m);
 	for (const char *out = call->method->out; *out; out++) {
 		size_t i = (size_t)(out - call->method->out);
@@ -187,13 +199,13 @@ static void on_visibility(struct call *call)
 }
 
 static const struct method methods[] = {
-	{"Create", "a{sv}", "", "options", 0, NULL, on_create},
-	{"Summary", "", "h", "summary", 0, NULL, on_summary},
-	{"List", "a{sv}", "h", "filter documents", 0, NULL, on_list},
-	{"Read", "s", "hh", "id content facts", 0, NULL, on_read},
-	{"Add", "hh", "s", "content metadata id", 0, NULL, on_add},
-	{"SetVisibility", "ssb", "", "id flag on", 0, NULL, on_visibility},
-	{"History", "a{sv}", "h", "filter entries", 0, NULL, on_history},
+	{"Create", "a{sv}", "", "options", METHOD_DOSSIER, NULL, on_create},
+	{"Summary", "", "h", "summary", METHOD_DOSSIER, NULL, on_summary},
+	{"List", "a{sv}", "h", "filter documents", METHOD_DOSSIER, NULL, on_list},
+	{"Read", "s", "hh", "id content facts", METHOD_DOSSIER, NULL, on_read},
+	{"Add", "hh", "s", "content metadata id", METHOD_DOSSIER, NULL, on_add},
+	{"SetVisibility", "ssb", "", "id flag on", METHOD_DOSSIER, NULL, on_visibility},
+	{"History", "a{sv}", "h", "filter entries", METHOD_DOSSIER, NULL, on_history},
 };
 
 static const struct property properties[] = {

@@ -9,6 +9,8 @@ void manager_on_checkpoint(struct call *call); /* record.c */
 void manager_on_proof(struct call *call);
 void manager_on_export(struct call *call);
 
+/** reader_pair() - the pair that @r is of; "" for none. */
+const char *reader_pair(const struct config *config, const struct card_reader *r);
 void reader_on_lend(struct call *call);	    /* lease.c */
 void lease_forget(struct call *call);	    /* the caller of Lend() left */
 void card_on_change_pin(struct call *call); /* codes.c */

@@ -30,7 +30,7 @@ static void on_return(struct call *call)
 }
 
 static const struct method methods[] = {
-	{"Return", "", "", "", 0, NULL, on_return},
+	{"Return", "", "", "", METHOD_AT_ONCE, NULL, on_return},
 };
 
 static const struct property properties[] = {

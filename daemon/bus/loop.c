@@ -4,7 +4,9 @@
  * a descriptor twice, so both share one source; a source that wants nothing is switched off, not
  * set to no events, since epoll reports HUP whatever the mask. A handler may remove the watch or
  * the timeout that it was called for: the descriptor's struct is referenced across the calls and a
- * timeout is armed again before it is handled. The dispatch status only arms a defer source.
+ * timeout is armed again before it is handled. What a turn has read is dispatched in the same turn, a
+ * bounded number of messages so that others get theirs; a defer source does the rest and whatever was
+ * read elsewhere.
  */
 #include "daemon/bus/loop.h"
 
@@ -21,6 +23,8 @@ struct loop_fd {
 	int fd;
 	unsigned int ref;
 };
+
+#define LOOP_BATCH 16U /* messages of one turn */
 
 struct loop_timer {
 	sd_event_source *src;
@@ -65,11 +69,41 @@ static void fd_unref(struct loop_fd *f)
 	free(f);
 }
 
+/* arming and disarming costs a turn of sd-event's queues: only when it changes something */
+static void arm(struct loop *l, bool on)
+{
+	if (l->armed == on)
+		return;
+	l->armed = on;
+	(void)sd_event_source_set_enabled(l->defer, on ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static void on_status(DBusConnection *c _unused_, DBusDispatchStatus status, void *user)
+{
+	struct loop *l = user;
+
+	if (!l->busy) /* NEED_MEMORY stays on: tried again each turn */
+		arm(l, status != DBUS_DISPATCH_COMPLETE);
+}
+
+static void dispatch(struct loop *l)
+{
+	DBusConnection *c = dbus_connection_ref(l->c);
+	DBusDispatchStatus status = dbus_connection_get_dispatch_status(c);
+
+	for (unsigned int i = 0; i < LOOP_BATCH && status == DBUS_DISPATCH_DATA_REMAINS; i++)
+		status = dbus_connection_dispatch(c);
+	arm(l, status != DBUS_DISPATCH_COMPLETE);
+	dbus_connection_unref(c);
+}
+
 static int on_fd(sd_event_source *src _unused_, int fd _unused_, uint32_t events, void *user)
 {
 	struct loop_fd *f = user;
+	struct loop *l = f->l;
 
 	f->ref++;
+	l->busy = true;
 	for (size_t i = 0; i < ARRAY_LEN(f->w); i++) {
 		unsigned int flags = 0;
 
@@ -87,6 +121,8 @@ static int on_fd(sd_event_source *src _unused_, int fd _unused_, uint32_t events
 			(void)dbus_watch_handle(f->w[i], flags);
 	}
 	fd_unref(f);
+	dispatch(l);
+	l->busy = false;
 	return 0;
 }
 
@@ -204,22 +240,13 @@ static void timeout_remove(DBusTimeout *dt, void *user _unused_)
 	dbus_timeout_set_data(dt, NULL, NULL);
 }
 
-static void on_status(DBusConnection *c _unused_, DBusDispatchStatus status, void *user)
-{
-	struct loop *l = user;
-
-	/* NEED_MEMORY stays on: tried again each turn */
-	(void)sd_event_source_set_enabled(
-		l->defer, status == DBUS_DISPATCH_COMPLETE ? SD_EVENT_OFF : SD_EVENT_ON);
-}
-
 static int on_dispatch(sd_event_source *src _unused_, void *user)
 {
 	struct loop *l = user;
-	DBusConnection *c = dbus_connection_ref(l->c);
 
-	on_status(c, dbus_connection_dispatch(c), l);
-	dbus_connection_unref(c);
+	l->busy = true;
+	dispatch(l);
+	l->busy = false;
 	return 0;
 }
 
@@ -252,5 +279,6 @@ void loop_detach(struct loop *l)
 	(void)dbus_connection_set_timeout_functions(l->c, NULL, NULL, NULL, NULL, NULL);
 	dbus_connection_set_dispatch_status_function(l->c, NULL, NULL, NULL);
 	l->defer = sd_event_source_disable_unref(l->defer);
+	l->armed = false;
 	l->c = NULL;
 }

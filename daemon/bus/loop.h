@@ -2,6 +2,7 @@
 #pragma once
 /* libdbus on the sd-event loop: its watches, timeouts and dispatching become event sources. */
 #include <dbus/dbus.h>
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "base/fault.h"
@@ -11,7 +12,9 @@ struct loop_fd;
 struct loop { /* embedded; zeroed before loop_attach() */
 	sd_event *ev;
 	DBusConnection *c;
-	sd_event_source *defer; /* one message a turn: cards and timers get their share */
+	sd_event_source *defer; /* what a turn left over: cards and timers get their share */
+	bool armed;		/* it is on */
+	bool busy;		/* a turn of ours dispatches at its end */
 	struct loop_fd *fds;
 };
 

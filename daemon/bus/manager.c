@@ -12,7 +12,8 @@ static void get_version(struct bus *b _unused_, const struct object *o _unused_,
 static void get_features(
 	struct bus *b _unused_, const struct object *o _unused_, struct wire *w)
 {
-	static const char *const features[] = {"mode-normal", "mode-identity", "intent-consult",
+	static const char *const features[] = {"mode-normal", "mode-identity",
+		"mode-bris-de-glace", "mode-centre-15", "pre-emption", "intent-consult",
 		"intent-feed", "intent-create", "backend-local", "receipt-json",
 		"audit-export-json", "lend", "pin-change", "pin-unblock", "pinpad", "queue",
 		"reader-roles", "professional-cache", "crl"};
@@ -70,10 +71,12 @@ static const struct method methods[] = {
 	{"OpenSession", "a{sv}", "o", "options session", METHOD_RECORDS, NULL, manager_on_open},
 	{"RegisterAgent", "oas", "", "agent capabilities", METHOD_RECORDS, NULL,
 		agents_on_register},
-	{"UnregisterAgent", "o", "", "agent", 0, NULL, agents_on_unregister},
-	{"Diagnose", "", "aa{sv}", "findings", 0, NULL, manager_on_diagnose},
-	{"GetCheckpoint", "", "s", "checkpoint", 0, NULL, manager_on_checkpoint},
-	{"GetAuditProof", "s", "h", "entry proof", 0, POLKIT_AUDIT_READ, manager_on_proof},
+	{"UnregisterAgent", "o", "", "agent", METHOD_AT_ONCE, NULL, agents_on_unregister},
+	{"Diagnose", "", "aa{sv}", "findings", METHOD_COSTLY | METHOD_PURE, NULL,
+		manager_on_diagnose},
+	{"GetCheckpoint", "", "s", "checkpoint", METHOD_COSTLY, NULL, manager_on_checkpoint},
+	{"GetAuditProof", "s", "h", "entry proof", METHOD_COSTLY, POLKIT_AUDIT_READ,
+		manager_on_proof},
 	{"ExportAudit", "a{sv}", "h", "options export", METHOD_RECORDS, POLKIT_AUDIT_READ,
 		manager_on_export},
 };
@@ -83,7 +86,7 @@ static const struct property properties[] = {
 	{"Features", "as", PROPERTY_CONST, get_features},
 	{"ReaderService", "s", 0, get_service},
 	{"Agents", "a(ss)", 0, get_agents},
-	{"RequiredProof", "a{ss}", PROPERTY_CONST, get_required},
+	{"RequiredProof", "a{ss}", 0, get_required},
 	{"RecordKey", "s", PROPERTY_CONST, get_record_key},
 };
 

@@ -28,6 +28,15 @@ void object_path(enum object_kind kind, uint32_t id, char ret_path[48])
 		(void)snprintf(ret_path, 48, "%s/%u", folders[kind], id);
 }
 
+/* a peer is not forgotten while it has objects */
+static void count_owner(struct bus *b, const struct object *o, int by)
+{
+	struct peer *p = o->owner ? peers_find(b, o->owner) : NULL;
+
+	if (p)
+		p->n_objects += (unsigned int)by;
+}
+
 int objects_add(
 	struct bus *b, enum object_kind kind, uint32_t id, void *what, const char *owner)
 {
@@ -48,6 +57,7 @@ int objects_add(
 	while (*end)
 		end = &(*end)->next;
 	*end = o;
+	count_owner(b, o, 1);
 	changes_mark(b, kind, id);
 	return 0;
 }
@@ -66,6 +76,7 @@ void objects_remove(struct bus *b, enum object_kind kind, uint32_t id)
 		if (o->kind != kind || o->id != id)
 			continue;
 		changes_removed(b, o);
+		count_owner(b, o, -1);
 		*at = o->next;
 		object_free(o);
 		return;
@@ -193,7 +204,8 @@ void objects_introspect(struct call *call)
 }
 
 static const struct method introspectable_methods[] = {
-	{"Introspect", "", "s", "xml_data", 0, NULL, objects_introspect},
+	{"Introspect", "", "s", "xml_data", METHOD_COSTLY | METHOD_PURE, NULL,
+		objects_introspect},
 };
 
 const struct interface interface_introspectable = {

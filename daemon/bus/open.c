@@ -14,10 +14,14 @@
 #include "daemon/limits.h"
 
 #define NAME_MAX_BYTES 64U /* a structure, an application's name or version */
+#define REASON_MIN     10U /* characters of an emergency's reason, blanks not counted */
+#define REASON_MAX     1000U
+#define REASON_BYTES   (4U * REASON_MAX)
 
 struct open_args {
 	struct session_options o;
-	json_t *patient; /* owned, o.patient borrows it */
+	json_t *patient;   /* owned, o.patient borrows it */
+	struct buf reason; /* owned, with its end; o.reason borrows it */
 	bool intent_given;
 	const struct config *config;
 };
@@ -27,6 +31,7 @@ static void args_free(void *data)
 	struct open_args *args = data;
 
 	json_decref(args->patient);
+	buf_done(&args->reason);
 	free(args);
 }
 
@@ -35,13 +40,13 @@ static int set_mode(void *user, DBusMessageIter *value)
 	struct open_args *args = user;
 	const char *word = wire_get_str(value);
 
-	if (strcmp(word, "normal") == 0)
-		args->o.mode = SESSION_MODE_NORMAL;
-	else if (strcmp(word, "identity") == 0)
-		args->o.mode = SESSION_MODE_IDENTITY;
-	else
-		return WIRE_INVALID;
-	return 0;
+	for (int m = 0; m < SESSION_MODE_COUNT; m++) {
+		if (strcmp(word, session_mode_word((enum session_mode)m)) == 0) {
+			args->o.mode = (enum session_mode)m;
+			return 0;
+		}
+	}
+	return WIRE_INVALID;
 }
 
 static int set_intent(void *user, DBusMessageIter *value)
@@ -85,8 +90,8 @@ static bool patient_shape(const json_t *patient)
 
 	if (!json_is_object(patient))
 		return false;
-	for (size_t i = 0; i < 3; i++) {
-		static const char *const texts[] = {"ins", "nir", "birth-date"};
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const texts[] = {"ins", "nir", "birth-date", "birth-name"};
 		const json_t *v = json_object_get(patient, texts[i]);
 
 		if (!v)
@@ -123,6 +128,47 @@ static int set_patient(void *user, DBusMessageIter *value)
 	return 0;
 }
 
+/* Well-formed text of a few lines: no other control characters, and so many characters that are no
+ * blanks. */
+static bool reason_shape(const char *text)
+{
+	size_t n = 0, said = 0;
+
+	if (!dbus_validate_utf8(text, NULL))
+		return false;
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+			return false;
+		n += (c & 0xc0) != 0x80; /* the first byte of a character */
+		said += (c & 0xc0) != 0x80 && c > 0x20;
+	}
+	return said >= REASON_MIN && n <= REASON_MAX;
+}
+
+static int set_reason(void *user, DBusMessageIter *value)
+{
+	struct open_args *args = user;
+	_cleanup_fd_ int fd = wire_get_fd(value);
+	size_t len;
+	int r;
+
+	if (fd < 0)
+		return WIRE_INVALID;
+	r = json_read_text(fd, REASON_BYTES, &args->reason);
+	if (r < 0)
+		return trace(r);
+	len = args->reason.len;
+	buf_put_u8(&args->reason, 0);
+	if (buf_check(&args->reason) < 0)
+		return fault(-ENOMEM);
+	args->o.reason = (const char *)args->reason.data;
+	return r == 0 && strlen(args->o.reason) == len && reason_shape(args->o.reason)
+		       ? 0
+		       : WIRE_INVALID;
+}
+
 static bool short_name(const char *text)
 {
 	size_t n = strlen(text);
@@ -135,21 +181,12 @@ static bool short_name(const char *text)
 
 /* "default" stands for any two readers only where no pair is configured; else it is a name like
  * others, also when the caller gave none */
-static bool pair_known(const struct config *config, const char *name)
-{
-	bool known = config->n_pairs == 0 && strcmp(name, "default") == 0;
-
-	for (size_t i = 0; i < config->n_pairs; i++)
-		known = known || strcmp(config->pairs[i].name, name) == 0;
-	return known;
-}
-
 static int set_pair(void *user, DBusMessageIter *value)
 {
 	struct open_args *args = user;
 
 	args->o.pair = wire_get_str(value);
-	return pair_known(args->config, args->o.pair) ? 0 : WIRE_INVALID;
+	return config_has_pair(args->config, args->o.pair) ? 0 : WIRE_INVALID;
 }
 
 static int set_structure(void *user, DBusMessageIter *value)
@@ -219,7 +256,7 @@ static void open_allowed(struct call *call)
 		return;
 	}
 	if (r > 0) {
-		call_fail(call, errors_of_open(r), NULL);
+		call_fail(call, errors_of_open(r), r == SESSION_OPEN_LIMIT ? "sessions" : NULL);
 		return;
 	}
 	if (!objects_get(call->b, OBJECT_SESSION, session_id(s))) {
@@ -233,12 +270,36 @@ static void open_allowed(struct call *call)
 	call_reply(call, &w);
 }
 
+/* The key that does not go with the mode, or is missing; NULL: none. */
+static const char *not_of_mode(const struct open_args *args)
+{
+	bool emergency = session_mode_emergency(args->o.mode);
+
+	if (args->o.mode == SESSION_MODE_IDENTITY && args->intent_given)
+		return "intent"; /* nothing is opened */
+	if (emergency && args->o.intents & SESSION_INTENT_CREATE)
+		return "intent"; /* nobody has agreed to a dossier */
+	if (emergency != (args->o.reason != NULL))
+		return "reason";
+	if (!args->o.pair && !config_has_pair(args->config, "default"))
+		return "pair";
+	return NULL;
+}
+
+static const char *action_of(enum session_mode mode)
+{
+	if (session_mode_emergency(mode))
+		return POLKIT_OPEN_EMERGENCY;
+	return mode == SESSION_MODE_IDENTITY ? POLKIT_OPEN_IDENTITY : POLKIT_OPEN;
+}
+
 void manager_on_open(struct call *call)
 {
 	static const struct wire_option options[] = {
 		{"mode", "s", set_mode},
 		{"intent", "as", set_intent},
 		{"patient", "h", set_patient},
+		{"reason", "h", set_reason},
 		{"pair", "s", set_pair},
 		{"structure", "s", set_structure},
 		{"application", "a{sv}", set_application},
@@ -255,6 +316,7 @@ void manager_on_open(struct call *call)
 		return;
 	}
 	args->config = call->b->rooms.config;
+	args->reason = BUF_NULL(REASON_BYTES + 1);
 	call->data = args;
 	call->data_free = args_free;
 	(void)dbus_message_iter_init(call->m, &it);
@@ -263,19 +325,11 @@ void manager_on_open(struct call *call)
 		call_fault(call, r);
 		return;
 	}
-	if (r == 0 && args->o.mode == SESSION_MODE_IDENTITY && args->intent_given) {
-		bad = "intent"; /* nothing is opened */
-		r = WIRE_INVALID;
-	}
-	if (r == 0 && !args->o.pair && !pair_known(args->config, "default")) {
-		bad = "pair";
-		r = WIRE_INVALID;
-	}
-	if (r > 0) {
+	if (r == 0)
+		bad = not_of_mode(args);
+	if (bad) {
 		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, bad);
 		return;
 	}
-	polkit_check(call,
-		args->o.mode == SESSION_MODE_IDENTITY ? POLKIT_OPEN_IDENTITY : POLKIT_OPEN,
-		open_allowed);
+	polkit_check(call, action_of(args->o.mode), open_allowed);
 }

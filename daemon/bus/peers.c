@@ -2,9 +2,10 @@
 /*
  * Peers and their calls. A new name is watched by a match rule before its credentials are asked, so
  * that a peer that leaves in between shows as an error; its calls wait until they are there. Past
- * LIMIT_PEERS the peer that was idle longest is forgotten, so that nobody can fill the table by
- * connecting; a peer with calls, sessions, leases or agents is never
- * forgotten.
+ * LIMIT_PEERS an idle peer is forgotten: of the user that has most of them the one that was idle
+ * longest, so that nobody can fill the table by connecting; a peer with calls, sessions, leases or
+ * agents is never forgotten. A call is weighed before it is taken and counts, with its bytes and
+ * descriptors, for its connection and its user until it ends (bus/quota.h).
  */
 #include "daemon/bus/peers.h"
 
@@ -16,7 +17,9 @@
 #include "daemon/bus/dispatch.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/fds.h"
+#include "daemon/bus/handed.h"
 #include "daemon/bus/polkit.h"
+#include "daemon/bus/weigh.h"
 #include "daemon/limits.h"
 
 static int match_rule(const struct peer *p, bool add)
@@ -39,7 +42,50 @@ static int match_rule(const struct peer *p, bool add)
 
 /* -- calls -- */
 
-static struct call *call_new(struct peer *p, DBusMessage *m)
+static void call_give_all(struct call *call)
+{
+	for (unsigned int k = 0; k < QUOTA_KINDS; k++)
+		call_give(call, (enum quota)k);
+}
+
+bool peer_fits(const struct peer *p, enum quota kind, uint32_t n)
+{
+	return quota_fits(&p->b->quotas, p->user, &p->load, kind, n);
+}
+
+bool peer_take(struct peer *p, enum quota kind, uint32_t n)
+{
+	return quota_take(&p->b->quotas, p->user, &p->load, kind, n);
+}
+
+void peer_give(struct peer *p, enum quota kind, uint32_t n)
+{
+	quota_give(&p->b->quotas, p->user, &p->load, kind, n);
+}
+
+bool call_take(struct call *call, enum quota kind, uint32_t n)
+{
+	if (!peer_take(call->peer, kind, n))
+		return false;
+	call->load.of[kind] += n;
+	return true;
+}
+
+void call_give(struct call *call, enum quota kind)
+{
+	peer_give(call->peer, kind, call->load.of[kind]);
+	call->load.of[kind] = 0;
+}
+
+const char *call_hold(struct call *call)
+{
+	for (unsigned int k = 0; k < QUOTA_KINDS; k++)
+		if (call->weight.of[k] && !call_take(call, (enum quota)k, call->weight.of[k]))
+			return quota_word((enum quota)k);
+	return NULL;
+}
+
+static struct call *call_new(struct peer *p, DBusMessage *m, const struct weight *w)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	struct call **end = &p->calls;
@@ -47,10 +93,12 @@ static struct call *call_new(struct peer *p, DBusMessage *m)
 	if (!call)
 		return NULL;
 	*call = (struct call){.b = p->b, .peer = p, .m = dbus_message_ref(m), .fds = {-1, -1}};
+	call->weight.of[QUOTA_CALLS] = 1;
+	call->weight.of[QUOTA_BYTES] = w->bytes;
+	call->weight.of[QUOTA_DESCRIPTORS] = 2 * w->fds; /* the message's own, and ours */
 	while (*end)
 		end = &(*end)->next;
 	*end = call;
-	p->n_calls++;
 	p->used = ++p->b->peer_clock;
 	return call;
 }
@@ -73,9 +121,9 @@ void call_end(struct call *call)
 			*at = call->next;
 			break;
 		}
-	p->n_calls--;
 	polkit_cancel(call);
 	call_forget(call);
+	call_give_all(call);
 	if (call->data_free)
 		call->data_free(call->data);
 	fd_close(&call->fds[0]);
@@ -122,25 +170,36 @@ void call_error(struct call *call, const char *name, const char *text)
 
 /* -- peers -- */
 
+static struct peer **chain_of(struct bus *b, const char *name)
+{
+	uint32_t hash = 0x811c9dc5U; /* FNV-1a; the bus makes the names, nobody chooses them */
+
+	for (const char *at = name; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 0x01000193U;
+	return &b->peers_named[hash % PEERS_HASHED];
+}
+
 struct peer *peers_find(struct bus *b, const char *name)
 {
-	for (struct peer *p = b->peers; p; p = p->next)
+	for (struct peer *p = *chain_of(b, name); p; p = p->next_named)
 		if (strcmp(p->name, name) == 0)
 			return p;
 	return NULL;
 }
 
-size_t peers_waiting(const struct bus *b, uid_t uid)
+static void peer_link(struct peer *p)
 {
-	size_t n = 0;
+	struct bus *b = p->b;
+	struct peer **chain = chain_of(b, p->name);
 
-	for (const struct peer *p = b->peers; p; p = p->next)
-		if (p->known && p->uid == uid)
-			n += p->n_calls;
-	return n;
+	p->next = b->peers;
+	b->peers = p;
+	p->next_named = *chain;
+	*chain = p;
+	b->n_peers++;
 }
 
-static void peer_free(struct peer *p, bool unwatch)
+static void peer_unlink(struct peer *p)
 {
 	struct bus *b = p->b;
 
@@ -149,13 +208,27 @@ static void peer_free(struct peer *p, bool unwatch)
 			*at = p->next;
 			break;
 		}
+	for (struct peer **at = chain_of(b, p->name); *at; at = &(*at)->next_named)
+		if (*at == p) {
+			*at = p->next_named;
+			break;
+		}
 	b->n_peers--;
+}
+
+static void peer_free(struct peer *p, bool unwatch)
+{
+	struct bus *b = p->b;
+
+	peer_unlink(p);
 	if (p->asking) {
 		dbus_pending_call_cancel(p->asking);
 		dbus_pending_call_unref(p->asking);
 	}
 	while (p->calls)
 		call_end(p->calls);
+	handed_free(p);
+	p->user = quota_user_unref(&b->quotas, p->user);
 	if (unwatch && match_rule(p, false) < 0) {
 		/* out of memory: the rule stays at the bus, and only costs a signal */
 	}
@@ -163,33 +236,32 @@ static void peer_free(struct peer *p, bool unwatch)
 	free(p);
 }
 
-static bool peer_idle(struct bus *b, const struct peer *p)
+static bool peer_idle(const struct peer *p)
 {
-	if (p->calls || agents_of_peer(b, p))
-		return false;
-	for (struct lease *l = leases_next(b->rooms.leases, NULL); l;
-		l = leases_next(b->rooms.leases, l))
-		if (strcmp(lease_owner(l), p->name) == 0)
-			return false;
-	for (struct session *s = sessions_next(b->rooms.sessions, NULL); s;
-		s = sessions_next(b->rooms.sessions, s))
-		if (strcmp(session_owner(s), p->name) == 0)
-			return false;
-	return true;
+	return !p->calls && !p->n_objects && !p->load.of[QUOTA_AGENTS] && !p->handed;
+}
+
+/* whether @p makes way before @q: its user has more connections, or it was idle for longer */
+static bool goes_before(const struct peer *p, const struct peer *q)
+{
+	uint32_t mine = p->user ? p->user->n_connections : 0;
+	uint32_t its = q->user ? q->user->n_connections : 0;
+
+	return mine != its ? mine > its : p->used < q->used;
 }
 
 static bool make_room(struct bus *b)
 {
-	struct peer *oldest = NULL;
+	struct peer *first = NULL;
 
 	if (b->n_peers < LIMIT_PEERS)
 		return true;
 	for (struct peer *p = b->peers; p; p = p->next)
-		if ((!oldest || p->used < oldest->used) && peer_idle(b, p))
-			oldest = p;
-	if (!oldest)
+		if (peer_idle(p) && (!first || goes_before(p, first)))
+			first = p;
+	if (!first)
 		return false;
-	peer_free(oldest, true);
+	peer_free(first, true);
 	return true;
 }
 
@@ -206,6 +278,17 @@ static void peer_known(struct peer *p)
 		dispatch_run(call);
 		call = p->calls;
 	}
+}
+
+/* the calls that wait leave the strangers' account; false: out of memory */
+static bool peer_befriend(struct peer *p, uid_t uid)
+{
+	for (struct call *call = p->calls; call; call = call->next)
+		call_give_all(call);
+	p->user = quota_user_ref(&p->b->quotas, uid);
+	p->uid = uid;
+	p->known = p->user != NULL;
+	return p->known;
 }
 
 static bool read_uid(DBusMessage *reply, uid_t *ret_uid)
@@ -236,15 +319,17 @@ static void on_credentials(DBusPendingCall *pending, void *user)
 {
 	struct peer *p = user;
 	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+	uid_t uid = 0;
+	bool told;
 
 	p->asking = NULL;
 	dbus_pending_call_unref(pending);
 	/* only the bus itself vouches for a peer */
-	p->known = reply && dbus_message_has_sender(reply, DBUS_SERVICE_DBUS) &&
-		   read_uid(reply, &p->uid);
+	told = reply && dbus_message_has_sender(reply, DBUS_SERVICE_DBUS) &&
+	       read_uid(reply, &uid);
 	if (reply)
 		dbus_message_unref(reply);
-	if (p->known) {
+	if (told && peer_befriend(p, uid)) {
 		peer_known(p);
 		return;
 	}
@@ -280,13 +365,12 @@ static int peer_new(struct bus *b, const char *name, struct peer **ret)
 
 	if (!p)
 		return fault(-ENOMEM);
-	*p = (struct peer){.b = b, .next = b->peers, .name = strdup(name)};
+	*p = (struct peer){.b = b, .name = strdup(name)};
 	if (!p->name) {
 		free(p);
 		return fault(-ENOMEM);
 	}
-	b->peers = p;
-	b->n_peers++;
+	peer_link(p);
 	r = match_rule(p, true);
 	if (r == 0)
 		r = ask_credentials(p);
@@ -298,46 +382,85 @@ static int peer_new(struct bus *b, const char *name, struct peer **ret)
 	return 0;
 }
 
-void peers_refuse(struct bus *b, DBusMessage *m, enum vitaled_reason r)
+void peers_refuse(struct bus *b, DBusMessage *m, enum vitaled_reason r, const char *detail)
 {
-	DBusMessage *e =
-		dbus_message_new_error(m, vitaled_error_bus(r), vitaled_reason_word(r));
-	struct wire w = {.m = e, .ok = e != NULL};
+	_cleanup_(buf_done) struct buf text = BUF_NULL(128);
+	struct wire w = {.ok = false};
 
 	if (dbus_message_get_no_reply(m))
-		wire_done(&w);
-	else
-		bus_send(b, &w);
+		return;
+	buf_put_str(&text, vitaled_reason_word(r));
+	if (detail)
+		buf_printf(&text, ": %s", detail);
+	buf_put_u8(&text, 0);
+	if (buf_check(&text) == 0)
+		w.m = dbus_message_new_error(m, vitaled_error_bus(r), (const char *)text.data);
+	w.ok = w.m != NULL;
+	bus_send(b, &w);
+}
+
+/* Return: 0, a fault or an outcome of weigh() that was answered */
+static int take_weight(struct bus *b, DBusMessage *m, struct weight *ret)
+{
+	int r = weigh(m, ret);
+
+	if (r <= 0)
+		return r < 0 ? trace(r) : 0;
+	switch ((enum weigh_outcome)r) {
+	case WEIGH_HEAVY:
+		peers_refuse(b, m, VITALED_REASON_LIMITS_EXCEEDED, quota_word(QUOTA_BYTES));
+		break;
+	case WEIGH_DEEP:
+		peers_refuse(b, m, VITALED_REASON_LIMITS_EXCEEDED, "depth");
+		break;
+	case WEIGH_FDS:
+		peers_refuse(
+			b, m, VITALED_REASON_LIMITS_EXCEEDED, quota_word(QUOTA_DESCRIPTORS));
+		break;
+	}
+	return r;
+}
+
+static void take_call(struct call *call)
+{
+	const char *full = NULL;
+
+	if (call->peer->known) {
+		dispatch_run(call);
+		return;
+	}
+	full = call_hold(call);
+	if (full)
+		call_fail(call, VITALED_REASON_LIMITS_EXCEEDED, full);
 }
 
 int peers_take(struct bus *b, DBusMessage *m)
 {
 	const char *name = dbus_message_get_sender(m);
+	struct weight w = {.bytes = 0};
 	struct peer *p;
 	struct call *call;
 	int r;
 
 	if (!name)
 		return 0;
+	r = take_weight(b, m, &w);
+	if (r != 0)
+		return r < 0 ? trace(r) : 0;
 	p = peers_find(b, name);
 	if (!p) {
 		if (!make_room(b)) {
-			peers_refuse(b, m, VITALED_REASON_LIMITS_EXCEEDED);
+			peers_refuse(b, m, VITALED_REASON_LIMITS_EXCEEDED, "peers");
 			return 0;
 		}
 		r = peer_new(b, name, &p);
 		if (r < 0)
 			return trace(r);
 	}
-	if ((p->known ? peers_waiting(b, p->uid) : p->n_calls) >= LIMIT_CALLS_WAITING) {
-		peers_refuse(b, m, VITALED_REASON_LIMITS_EXCEEDED);
-		return 0;
-	}
-	call = call_new(p, m);
+	call = call_new(p, m, &w);
 	if (!call)
 		return fault(-ENOMEM);
-	if (p->known)
-		dispatch_run(call);
+	take_call(call);
 	return 0;
 }
 

@@ -9,14 +9,18 @@
 struct peer {
 	struct bus *b;
 	struct peer *next;
+	struct peer *next_named; /* in the chain of its hash */
 	char *name;
-	uid_t uid;  /* when known */
-	bool known; /* the credentials have come */
-	bool gone;  /* has left: nothing is sent any more */
+	uid_t uid;		 /* when known */
+	bool known;		 /* the credentials have come */
+	bool gone;		 /* has left: nothing is sent any more */
+	struct quota_user *user; /* NULL: not known */
+	struct quota_load load;	 /* what this connection makes us hold */
+	struct handed *handed;	 /* descriptors that it has not closed yet */
+	unsigned int n_objects;	 /* sessions and leases of it */
 	uint64_t used;
 	DBusPendingCall *asking; /* GetConnectionCredentials */
 	struct call *calls;	 /* waiting or running, oldest first */
-	size_t n_calls;
 };
 
 /** struct call - one method call; owned by its peer, ended by exactly one call_reply()/call_fail(). */
@@ -25,6 +29,8 @@ struct call {
 	struct peer *peer;
 	struct call *next;
 	DBusMessage *m;
+	struct quota_load weight; /* what it takes to let it wait */
+	struct quota_load load;	  /* what was taken for it */
 	const struct method *method;
 	const struct object *object; /* during fn() only: a call that waits finds it again */
 	uint32_t session;	     /* id of the session that the call needs, else 0 */
@@ -40,12 +46,20 @@ struct call {
 
 /** peers_take() - a method call that came in: takes a reference, runs it now or later. */
 int peers_take(struct bus *b, DBusMessage *m) _must_check_;
-/** peers_refuse() - an error to a call that has no peer. */
-void peers_refuse(struct bus *b, DBusMessage *m, enum vitaled_reason r);
+/** peers_refuse() - an error to a call that is not taken; @detail: as call_fail(), or NULL. */
+void peers_refuse(struct bus *b, DBusMessage *m, enum vitaled_reason r, const char *detail);
 struct peer *peers_find(struct bus *b, const char *name);
 void peers_left(struct bus *b, const char *name);
 void peers_free(struct bus *b);
-size_t peers_waiting(const struct bus *b, uid_t uid); /* calls of this uid that wait */
+/** peer_take() - @n more of @kind held for this peer. Return: whether it fits. */
+bool peer_take(struct peer *p, enum quota kind, uint32_t n) _must_check_;
+bool peer_fits(const struct peer *p, enum quota kind, uint32_t n);
+void peer_give(struct peer *p, enum quota kind, uint32_t n);
+/** call_take() - the same for a call, until it ends. */
+bool call_take(struct call *call, enum quota kind, uint32_t n) _must_check_;
+void call_give(struct call *call, enum quota kind);
+/** call_hold() - take all that it weighs. Return: the name of the quota that has no room, or NULL. */
+const char *call_hold(struct call *call) _must_check_;
 
 void call_reply(struct call *call, struct wire *w); /* takes @w; ends @call */
 void call_done(struct call *call);		    /* an empty reply; ends @call */

@@ -3,12 +3,14 @@
  * What a session wants from people becomes a question to the right agent: PIN and choices to the
  * professional's, consent to the patient's own display. Only a pair for which no display is configured
  * has its consent asked by the professional's agent: a display that is away does not turn a
- * patient's answer into somebody else's word for it. Whatever names a patient goes in a sealed memfd.
+ * patient's answer into somebody else's word for it. In an emergency the patient is not asked, but
+ * their display tells it. Whatever names a patient goes in a sealed memfd.
  */
 #include <string.h>
 
 #include "daemon/bus/ask.h"
 #include "daemon/bus/fds.h"
+#include "daemon/bus/handed.h"
 #include "daemon/bus/objects.h"
 
 static struct agent *pick(struct bus *b, const struct session *s, unsigned int capability)
@@ -30,7 +32,7 @@ void people_memfd(struct wire *w, const json_t *j, const char *name)
 {
 	_cleanup_fd_ int fd = -1;
 
-	if (!j || json_memfd(j, name, &fd) != 0)
+	if (!j || json_memfd(j, name, &fd) != 0 || handed_read_only(&fd) < 0)
 		w->ok = false;
 	else
 		wire_fd(w, fd);
@@ -158,6 +160,42 @@ void bus_ask_consent(void *bus, struct session *s, const json_t *request)
 	people_request(&w, &about, a, "RequestConsent");
 	people_memfd(&w, request, "vitaled-consent");
 	ask_new(b, &about, ASK_CONSENT, a, &w, 0, form);
+}
+
+void bus_confirm_emergency(void *bus, struct session *s, const json_t *request)
+{
+	struct bus *b = bus;
+	struct ask_about about = ask_about_session(s);
+	struct agent *a = pick(b, s, AGENT_PROFESSIONAL);
+	struct wire w;
+
+	if (!a) {
+		consent_answered(b->rooms.consents, s, NULL, VITALED_REASON_NO_AGENT);
+		return;
+	}
+	people_request(&w, &about, a, "Confirm");
+	wire_str(&w, "bris-de-glace");
+	people_memfd(&w, request, "vitaled-emergency");
+	ask_new(b, &about, ASK_EMERGENCY, a, &w, 0, CONSENT_FORM_NONE);
+}
+
+void bus_tell_emergency(void *bus, struct session *s)
+{
+	struct bus *b = bus;
+	struct ask_about about = ask_about_session(s);
+	struct agent *a = pick(b, s, AGENT_PATIENT_DISPLAY);
+	struct wire w, facts;
+
+	if (!a || a->peer->gone)
+		return;
+	people_request(&w, &about, a, "Inform");
+	wire_str(&w, "emergency");
+	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &facts);
+	wire_sv_str(&facts, "mode", session_mode_word(session_mode(s)));
+	wire_close(&w, &facts);
+	if (w.ok)
+		dbus_message_set_no_reply(w.m, TRUE);
+	(void)bus_notify(b, &w);
 }
 
 void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why)

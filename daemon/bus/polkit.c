@@ -3,9 +3,8 @@
  * polkit, asynchronously. The subject is the sender's unique name; a person is only disturbed when
  * the caller allowed it. Our own time limits hold; a check whose caller leaves is cancelled here and
  * at polkit. An answer counts only when the connection that owns polkit's name sent it; the bus tells
- * us of a new owner before it hands on that owner's first answer. Checks on the wire are bounded per
- * uid and in all, since dbus-daemon lets a connection have 128 calls outstanding and the agents need
- * theirs.
+ * us of a new owner before it hands on that owner's first answer. Anything but a yes or no of it is
+ * no answer, and the caller hears what there was instead. Checks on the wire count (bus/quota.h).
  */
 #include "daemon/bus/polkit.h"
 
@@ -13,13 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "daemon/bus/errors.h"
 #include "daemon/limits.h"
 
 #define POLKIT_NAME	 "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH	 "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
-#define CHECKS_UID	 (LIMIT_CALLS_WAITING / 4U) /* four busy uids before anybody waits */
 
 /* -- who is polkit -- */
 
@@ -87,17 +86,14 @@ static void check_over(struct call *call)
 {
 	dbus_pending_call_unref(call->check);
 	call->check = NULL;
-	call->b->n_checks--;
+	call_give(call, QUOTA_CHECKS);
 }
 
-void polkit_cancel(struct call *call)
+/* a person may still be looking at polkit's question */
+static void tell_cancel(struct call *call)
 {
 	struct wire w;
 
-	if (!call->check)
-		return;
-	dbus_pending_call_cancel(call->check);
-	check_over(call);
 	wire_call(&w, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CancelCheckAuthorization");
 	wire_str(&w, call->check_id);
 	if (w.ok)
@@ -105,22 +101,49 @@ void polkit_cancel(struct call *call)
 	(void)bus_notify(call->b, &w);
 }
 
+void polkit_cancel(struct call *call)
+{
+	if (!call->check)
+		return;
+	dbus_pending_call_cancel(call->check);
+	check_over(call);
+	tell_cancel(call);
+}
+
 enum check_outcome {
 	CHECK_YES = 1,
 	CHECK_CHALLENGE,
 	CHECK_NO,
-	CHECK_BROKEN, /* an error, or not the signature of an answer */
+	CHECK_ABSENT,	 /* nobody has polkit's name, and the bus could not start it */
+	CHECK_LEFT,	 /* polkit left the bus, or was killed, while it was asked */
+	CHECK_TIMEOUT,	 /* our own time limit */
+	CHECK_ERROR,	 /* polkit answered with an error */
+	CHECK_MALFORMED, /* or in another form */
+	CHECK_STRANGER,	 /* somebody else answered */
 };
+
+/* an error that is not polkit's own */
+static enum check_outcome no_answer(DBusMessage *reply)
+{
+	if (!dbus_message_get_sender(reply)) /* libdbus made it */
+		return dbus_message_is_error(reply, DBUS_ERROR_NO_REPLY) ? CHECK_TIMEOUT
+									 : CHECK_LEFT;
+	if (!dbus_message_has_sender(reply, DBUS_SERVICE_DBUS))
+		return CHECK_STRANGER;
+	return dbus_message_is_error(reply, DBUS_ERROR_NO_REPLY) ? CHECK_LEFT : CHECK_ABSENT;
+}
 
 static enum check_outcome read_answer(const struct bus *b, DBusMessage *reply)
 {
 	DBusMessageIter it, s;
 	bool yes, challenge;
 
-	if (!reply || !*b->polkit || !dbus_message_has_sender(reply, b->polkit) ||
-		dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN ||
-		!dbus_message_has_signature(reply, "(bba{ss})"))
-		return CHECK_BROKEN;
+	if (!*b->polkit || !dbus_message_has_sender(reply, b->polkit))
+		return no_answer(reply);
+	if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_METHOD_RETURN)
+		return CHECK_ERROR;
+	if (!dbus_message_has_signature(reply, "(bba{ss})"))
+		return CHECK_MALFORMED;
 	(void)dbus_message_iter_init(reply, &it);
 	dbus_message_iter_recurse(&it, &s);
 	yes = wire_get_bool(&s);
@@ -131,15 +154,22 @@ static enum check_outcome read_answer(const struct bus *b, DBusMessage *reply)
 	return challenge ? CHECK_CHALLENGE : CHECK_NO;
 }
 
-static void on_answer(DBusPendingCall *pending, void *user)
+/* polkit or the bus failed: the cause is told, and it is never a no */
+static void fail_check(struct call *call, const char *cause, const char *name)
 {
-	struct call *call = user;
-	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
-	enum check_outcome o = read_answer(call->b, reply);
+	_cleanup_(buf_done) struct buf text = BUF_NULL(512);
 
-	if (reply)
-		dbus_message_unref(reply);
-	check_over(call);
+	buf_printf(&text, "polkit %s", cause);
+	if (name)
+		buf_printf(&text, " %.255s", name);
+	buf_put_u8(&text, 0);
+	log_msg(LOG_WARNING, "polkit", "%s", cause);
+	call_fail(call, VITALED_REASON_FAILED,
+		buf_check(&text) == 0 ? (const char *)text.data : "polkit");
+}
+
+static void decide(struct call *call, enum check_outcome o, const char *error)
+{
 	switch (o) {
 	case CHECK_YES:
 		call->allowed(call);
@@ -150,10 +180,40 @@ static void on_answer(DBusPendingCall *pending, void *user)
 	case CHECK_NO:
 		call_fail(call, VITALED_REASON_ACCESS_DENIED, NULL);
 		break;
-	case CHECK_BROKEN:
-		call_fail(call, VITALED_REASON_FAILED, "no answer of polkit");
+	case CHECK_ABSENT:
+		fail_check(call, "absent", error);
+		break;
+	case CHECK_LEFT:
+		fail_check(call, "left", NULL);
+		break;
+	case CHECK_TIMEOUT:
+		tell_cancel(call);
+		fail_check(call, "timeout", NULL);
+		break;
+	case CHECK_ERROR:
+		fail_check(call, "error", error);
+		break;
+	case CHECK_MALFORMED:
+		fail_check(call, "malformed", NULL);
+		break;
+	case CHECK_STRANGER:
+		fail_check(call, "stranger", NULL);
 		break;
 	}
+}
+
+static void on_answer(DBusPendingCall *pending, void *user)
+{
+	struct call *call = user;
+	DBusMessage *reply = dbus_pending_call_steal_reply(pending);
+
+	check_over(call);
+	if (!reply) { /* cannot be: it is complete */
+		fail_check(call, "left", NULL);
+		return;
+	}
+	decide(call, read_answer(call->b, reply), dbus_message_get_error_name(reply));
+	dbus_message_unref(reply);
 }
 
 static void put_subject(struct wire *w, const char *name)
@@ -168,17 +228,6 @@ static void put_subject(struct wire *w, const char *name)
 	wire_close(w, &subject);
 }
 
-static size_t checks_of(const struct bus *b, uid_t uid)
-{
-	size_t n = 0;
-
-	for (const struct peer *p = b->peers; p; p = p->next)
-		for (const struct call *call = p->known && p->uid == uid ? p->calls : NULL;
-			call; call = call->next)
-			n += call->check ? 1 : 0;
-	return n;
-}
-
 static int check_send(struct call *call, DBusMessage *m, bool person)
 {
 	struct bus *b = call->b;
@@ -188,7 +237,6 @@ static int check_send(struct call *call, DBusMessage *m, bool person)
 		return fault(-ENOMEM);
 	if (!call->check)
 		return fault(-ENOTCONN);
-	b->n_checks++;
 	if (!dbus_pending_call_set_notify(call->check, on_answer, call, NULL)) {
 		dbus_pending_call_cancel(call->check);
 		check_over(call);
@@ -205,8 +253,8 @@ void polkit_check(struct call *call, const char *action, call_fn allowed)
 	DBusMessage *m;
 	int r;
 
-	if (b->n_checks >= LIMIT_CALLS_WAITING || checks_of(b, call->peer->uid) >= CHECKS_UID) {
-		call_fail(call, VITALED_REASON_LIMITS_EXCEEDED, "checks");
+	if (!call_take(call, QUOTA_CHECKS, 1)) {
+		call_fail(call, VITALED_REASON_LIMITS_EXCEEDED, quota_word(QUOTA_CHECKS));
 		return;
 	}
 	(void)snprintf(call->check_id, sizeof(call->check_id), "v%llu",

@@ -3,16 +3,19 @@
 /* Asking polkit whether the sender of a call may do an action. */
 #include "daemon/bus/peers.h"
 
-#define POLKIT_OPEN	     "org.vitaled1.session.open"
-#define POLKIT_OPEN_IDENTITY "org.vitaled1.session.open-identity"
-#define POLKIT_LEND	     "org.vitaled1.reader.lend"
-#define POLKIT_AUDIT_READ    "org.vitaled1.audit.read"
+#define POLKIT_OPEN	      "org.vitaled1.session.open"
+#define POLKIT_OPEN_IDENTITY  "org.vitaled1.session.open-identity"
+#define POLKIT_OPEN_EMERGENCY "org.vitaled1.session.open-emergency"
+#define POLKIT_LEND	      "org.vitaled1.reader.lend"
+#define POLKIT_AUDIT_READ     "org.vitaled1.audit.read"
 
 /**
  * polkit_check() - ask about @call's sender; never blocks
  * @allowed: runs once when the answer is yes and then owns the call; any other answer ends it:
- *           no = AccessDenied, needs a person = InteractionRequired, no answer or an error of
- *           polkit = Failed (never a "no"), too many checks of this uid = LimitsExceeded.
+ *           no = AccessDenied, needs a person = InteractionRequired, too many checks =
+ *           LimitsExceeded; anything else grants nothing, is never a "no", and ends in Failed
+ *           with its cause: "polkit absent NAME", "polkit left", "polkit timeout", "polkit error
+ *           NAME", "polkit malformed", "polkit stranger" (NAME: of the error that came).
  */
 void polkit_check(struct call *call, const char *action, call_fn allowed);
 int polkit_start(struct bus *b) _must_check_; /* learn who owns polkit's name, now and later */

@@ -147,8 +147,8 @@ static void on_get_managed(struct call *call)
 }
 
 static const struct method properties_methods[] = {
-	{"Get", "ss", "v", "interface_name property_name value", 0, NULL, on_get},
-	{"GetAll", "s", "a{sv}", "interface_name properties", 0, NULL, on_get_all},
+	{"Get", "ss", "v", "interface_name property_name value", METHOD_PURE, NULL, on_get},
+	{"GetAll", "s", "a{sv}", "interface_name properties", METHOD_PURE, NULL, on_get_all},
 	{"Set", "ssv", "", "interface_name property_name value", 0, NULL, call_read_only},
 };
 
@@ -166,8 +166,8 @@ const struct interface interface_properties = {
 };
 
 static const struct method manager_methods[] = {
-	{"GetManagedObjects", "", "a{oa{sa{sv}}}", "objpath_interfaces_and_properties", 0, NULL,
-		on_get_managed},
+	{"GetManagedObjects", "", "a{oa{sa{sv}}}", "objpath_interfaces_and_properties",
+		METHOD_COSTLY | METHOD_PURE, NULL, on_get_managed},
 };
 
 static const struct signal manager_signals[] = {

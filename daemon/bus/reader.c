@@ -42,6 +42,11 @@ static struct place place_of(const struct config *config, const struct card_read
 	return (struct place){config->n_pairs ? "" : "default", "any"};
 }
 
+const char *reader_pair(const struct config *config, const struct card_reader *r)
+{
+	return place_of(config, r).pair;
+}
+
 static void get_name(struct bus *b _unused_, const struct object *o, struct wire *w)
 {
 	wire_str(w, reader_of_object(o)->name);
@@ -132,8 +137,8 @@ static const struct property properties[] = {
 	{"Driver", "s", PROPERTY_CONST, get_driver},
 	{"Serial", "s", PROPERTY_CONST, get_serial},
 	{"Slot", "u", PROPERTY_CONST, get_slot},
-	{"Pair", "s", PROPERTY_CONST, get_pair},
-	{"Role", "s", PROPERTY_CONST, get_role},
+	{"Pair", "s", 0, get_pair},
+	{"Role", "s", 0, get_role},
 	{"Card", "o", 0, get_card},
 	{"Pinpad", "b", 0, get_pinpad},
 	{"Lent", "b", 0, get_lent},

@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/fds.h"
+#include "daemon/bus/handed.h"
 #include "daemon/bus/interfaces.h"
 #include "daemon/limits.h"
 
@@ -24,6 +25,7 @@ void memfd_reply(struct call *call, const json_t *j, const char *name)
 		call_fault(call, r < 0 ? r : fault(-EINVAL));
 		return;
 	}
+	handed_out(call, &fd);
 	wire_reply(&w, call->m);
 	wire_fd(&w, fd);
 	call_reply(call, &w);
@@ -179,6 +181,7 @@ void manager_on_export(struct call *call)
 		r = audit_export(b->rooms.audit, out);
 	if (failed(call, r))
 		return;
+	handed_out(call, &in);
 	wire_reply(&w, call->m);
 	wire_fd(&w, in);
 	call_reply(call, &w);

@@ -35,17 +35,7 @@ static void get_reason(struct bus *b _unused_, const struct object *o, struct wi
 
 static void get_mode(struct bus *b _unused_, const struct object *o, struct wire *w)
 {
-	const char *word = "";
-
-	switch (session_mode(session_of(o))) {
-	case SESSION_MODE_NORMAL:
-		word = "normal";
-		break;
-	case SESSION_MODE_IDENTITY:
-		word = "identity";
-		break;
-	}
-	wire_str(w, word);
+	wire_str(w, session_mode_word(session_mode(session_of(o))));
 }
 
 static void get_intent(struct bus *b _unused_, const struct object *o, struct wire *w)
@@ -288,8 +278,8 @@ static const struct method methods[] = {
 	{"GetPatient", "", "h", "patient", 0, NULL, on_patient},
 	{"GetProfessional", "", "a{sv}", "professional", 0, NULL, on_professional},
 	{"GetReceipt", "s", "h", "format receipt", METHOD_RECORDS, NULL, on_receipt},
-	{"Lock", "", "", "", 0, NULL, on_lock},
-	{"Release", "", "", "", 0, NULL, on_release},
+	{"Lock", "", "", "", METHOD_AT_ONCE, NULL, on_lock},
+	{"Release", "", "", "", METHOD_AT_ONCE, NULL, on_release},
 };
 
 static const struct property properties[] = {

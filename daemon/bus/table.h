@@ -13,7 +13,12 @@ struct object;
 typedef void (*call_fn)(struct call *call);
 
 enum method_flag {
-	METHOD_RECORDS = 1, /* makes durable entries: bounded for each uid (bus/bucket.h) */
+	/* bounded for each uid (bus/bucket.h): */
+	METHOD_RECORDS = 1,  /* makes durable entries */
+	METHOD_DOSSIER = 2,  /* makes an entry, if a dossier is unlocked */
+	METHOD_COSTLY = 4,   /* looks at everything there is */
+	METHOD_PURE = 8,     /* nothing but its answer, at once: not run for who wants none */
+	METHOD_AT_ONCE = 16, /* never waits, so that no quota refuses it */
 };
 
 struct method {

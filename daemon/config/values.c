@@ -10,10 +10,23 @@
 #define HOUR	   3600U
 #define MINUTE	   60U
 #define NUMBER_MAX (365U * 24U * HOUR)
+#define COUNT_MAX  100U
 
 bool config_take_text(void *to, size_t size, const char *value)
 {
 	return view_copy_str(view_str(value), to, size) == 0;
+}
+
+bool config_has_remark(const char *value, bool name)
+{
+	for (const char *at = strchr(value, '#'); at; at = strchr(at + 1, '#')) {
+		bool apart = at == value || at[-1] == ' ' || at[-1] == '\t';
+
+		if (apart && (!name || at[1] == ' ' || at[1] == '\t' || at[1] == '\0')) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool config_take_path(void *to, size_t size, const char *value)
@@ -76,6 +89,18 @@ bool config_take_seconds(void *to, size_t size, const char *value)
 		}
 	}
 	return false;
+}
+
+bool config_take_count(void *to, size_t size, const char *value)
+{
+	const char *rest = "";
+	uint32_t n = 0;
+
+	if (!take_number(value, &n, &rest) || rest[0] != '\0' || n > COUNT_MAX) {
+		return false;
+	}
+	bytes_copy(to, size, &n, sizeof(n));
+	return true;
 }
 
 /* A user's name or number. */

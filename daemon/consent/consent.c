@@ -15,48 +15,7 @@
 #include "base/link-ops.h"
 #include "base/tlv.h"
 #include "daemon/consent/cms.h"
-#include "daemon/consent/statement.h"
-#include "record/crypto.h"
-
-#define STATEMENT_MAX  16384U /* bytes */
-#define ATTRIBUTES_MAX 4096U  /* what a card signs: CARD_OP_SIGN */
-#define CMS_MAX	       32768U
-
-struct consents {
-	const struct config *config;
-	const struct trust *trust;
-	struct audit *audit;
-	struct consent_ops ops;
-	void *user;
-	struct wordings wordings;
-};
-
-enum phase {
-	PHASE_ASKING = 0,
-	PHASE_ANSWERED, /* given; waits for consent_sign() */
-	PHASE_SIGNING,
-	PHASE_SIGNED,
-	PHASE_OVER, /* refused, failed or forgotten */
-};
-
-struct consent {
-	struct consents *all;
-	struct session *session;
-	enum phase phase;
-	const struct wording *wording;
-	enum consent_form form;
-	uid_t agent_uid;
-	struct buf agent_name;
-	struct buf statement;
-	uint8_t hash[CRYPTO_SHA256];
-	struct buf attributes;
-	struct buf cms;
-	struct buf certificate; /* of the patient's card; empty: it has none */
-	struct buf presence;	/* its signature */
-	unsigned int waiting;	/* answers of cards */
-	enum vitaled_reason failed;
-	uint64_t index; /* of the entry in the record */
-};
+#include "daemon/consent/inside.h"
 
 /* -- life ---------------------------------------------------------------------------------------- */
 
@@ -164,27 +123,40 @@ static json_t *agent_of(const struct consent *c)
 		consent_form_capability(c->form));
 }
 
+static bool is_emergency(const struct consent *c)
+{
+	return session_mode_emergency(session_mode(c->session));
+}
+
+static json_t *hex_json(const uint8_t hash[CRYPTO_SHA256])
+{
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(128);
+
+	hex_encode(&hex, view_of(hash, CRYPTO_SHA256));
+	return json_stringn((const char *)hex.data, hex.len);
+}
+
 static json_t *details_of(const struct consent *c, const char *decision, const char *why)
 {
 	json_t *details = json_pack("{s:s}", "decision", decision);
 	json_t *acts = NULL;
-	_cleanup_(buf_done) struct buf hex = BUF_NULL(128);
 	int r = statement_acts(c->session, &acts);
 
 	r = r < 0 ? r : json_set(details, "acts", acts);
 	if (r == 0 && why) {
 		r = json_set(details, "why", json_string(why));
 	}
-	if (r == 0 && c->form != 0) { /* somebody answered */
+	if (r == 0 && c->form != CONSENT_FORM_NONE) {
 		r = json_set(details, "form", json_string(consent_form_word(c->form)));
 	}
-	if (r == 0 && c->form != 0 && buf_check(&c->agent_name) == 0) {
+	if (r == 0 && c->asked && buf_check(&c->agent_name) == 0) {
 		r = json_set(details, "agent", agent_of(c));
 	}
 	if (r == 0 && c->statement.len > 0) {
-		hex_encode(&hex, VIEW(c->hash));
-		r = json_set(details, "statement-sha256",
-			json_stringn((const char *)hex.data, hex.len));
+		r = json_set(details, "statement-sha256", hex_json(c->hash));
+	}
+	if (r == 0 && is_emergency(c)) {
+		r = json_set(details, "reason-sha256", hex_json(c->reason));
 	}
 	if (r < 0) {
 		json_decref(details);
@@ -198,7 +170,8 @@ static bool record(
 	struct consent *c, const char *decision, const char *why, enum vitaled_reason outcome)
 {
 	_cleanup_json_ json_t *details = details_of(c, decision, why);
-	struct audit_entry entry = session_audit(c->session, AUDIT_EVENT_CONSENT);
+	struct audit_entry entry = session_audit(
+		c->session, is_emergency(c) ? AUDIT_EVENT_EMERGENCY : AUDIT_EVENT_CONSENT);
 
 	entry.outcome = outcome == VITALED_REASON_NONE ? "ok" : vitaled_reason_word(outcome);
 	entry.details = details;
@@ -217,9 +190,30 @@ static void ask_anew(struct consent *c)
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		buf_reset(all[i]);
 	}
-	c->form = (enum consent_form)0; /* nobody answered */
+	c->form = CONSENT_FORM_NONE;
+	c->asked = false;
 	c->waiting = 0;
 	c->failed = VITALED_REASON_NONE;
+}
+
+/* Nobody asks the patient. Where the glass is broken the professional says once more that they mean
+ * it; the regulation of calls has its list of structures instead. */
+static void ask_professional(struct consent *c)
+{
+	_cleanup_json_ json_t *request = NULL;
+	struct session *s = c->session;
+	struct view grounds = view_str(session_grounds(s));
+
+	c->wording = NULL;
+	if (crypto_sha256(&grounds, 1, c->reason) < 0 ||
+		statement_request(s, NULL, &request) < 0) {
+		session_consented(s, VITALED_REASON_FAILED);
+	} else if (session_mode(s) == SESSION_MODE_BRIS_DE_GLACE) {
+		c->all->ops.confirm(c->all->user, s, request);
+	} else {
+		c->phase = PHASE_ANSWERED;
+		session_consented(s, VITALED_REASON_NONE);
+	}
 }
 
 void consent_ask(struct consents *cs, struct session *s)
@@ -236,6 +230,10 @@ void consent_ask(struct consents *cs, struct session *s)
 	}
 	ask_anew(c);
 	c->phase = PHASE_ASKING;
+	if (is_emergency(c)) {
+		ask_professional(c);
+		return;
+	}
 	c->wording = wordings_pick(&cs->wordings, cs->config->consent_language);
 	if (statement_request(s, c->wording, &request) < 0) {
 		session_consented(s, VITALED_REASON_FAILED);
@@ -253,13 +251,41 @@ static void not_given(
 		c->session, record(c, decision, why, r) ? r : VITALED_REASON_AUDIT_UNAVAILABLE);
 }
 
+static void take_agent(struct consent *c, uid_t uid, const char *name)
+{
+	c->asked = true;
+	c->agent_uid = uid;
+	buf_put_str(&c->agent_name, name ? name : "");
+	buf_put_u8(&c->agent_name, 0);
+}
+
+void consent_confirmed(
+	struct consents *cs, struct session *s, bool yes, uid_t uid, const char *name)
+{
+	struct consent *c = session_consent(s);
+
+	(void)cs;
+	if (!c || c->phase != PHASE_ASKING || !is_emergency(c)) {
+		return;
+	}
+	take_agent(c, uid, name);
+	if (buf_check(&c->agent_name) < 0) {
+		not_given(c, "none", "failed", VITALED_REASON_FAILED);
+	} else if (!yes) {
+		not_given(c, "none", "cancelled", VITALED_REASON_CANCELLED);
+	} else {
+		c->phase = PHASE_ANSWERED;
+		session_consented(s, VITALED_REASON_NONE);
+	}
+}
+
 void consent_answered(struct consents *cs, struct session *s,
 	const struct consent_answer *answer, enum vitaled_reason why)
 {
 	struct consent *c = session_consent(s);
 
 	(void)cs;
-	if (!c || c->phase != PHASE_ASKING) {
+	if (!c || c->phase != PHASE_ASKING || (answer && is_emergency(c))) {
 		return;
 	}
 	if (!answer) {
@@ -268,9 +294,7 @@ void consent_answered(struct consents *cs, struct session *s,
 		return;
 	}
 	c->form = answer->form;
-	c->agent_uid = answer->agent_uid;
-	buf_put_str(&c->agent_name, answer->agent_name ? answer->agent_name : "");
-	buf_put_u8(&c->agent_name, 0);
+	take_agent(c, answer->agent_uid, answer->agent_name);
 	if (answer->decision != CONSENT_GIVEN) {
 		not_given(c, consent_decision_word(answer->decision), answer->reason,
 			VITALED_REASON_CONSENT_REFUSED);
@@ -284,12 +308,18 @@ void consent_answered(struct consents *cs, struct session *s,
 
 /* -- signing ------------------------------------------------------------------------------------- */
 
+static enum consent_decision decision_of(const struct consent *c)
+{
+	return is_emergency(c) ? CONSENT_NOT_NEEDED : CONSENT_GIVEN;
+}
+
 static void finish(struct consent *c)
 {
 	bool patient = c->presence.len > 0;
 	enum vitaled_reason r = c->failed;
 
-	if (r == VITALED_REASON_NONE && !record(c, "given", NULL, r)) {
+	if (r == VITALED_REASON_NONE &&
+		!record(c, consent_decision_word(decision_of(c)), NULL, r)) {
 		r = VITALED_REASON_AUDIT_UNAVAILABLE;
 	}
 	if (r == VITALED_REASON_NONE) {
@@ -384,10 +414,11 @@ static int state(struct consent *c)
 		.session = c->session,
 		.config = c->all->config,
 		.wording = c->wording,
-		.decision = CONSENT_GIVEN,
+		.reason = is_emergency(c) ? c->reason : NULL,
+		.decision = decision_of(c),
 		.form = c->form,
 		.agent_uid = c->agent_uid,
-		.agent_name = (const char *)c->agent_name.data,
+		.agent_name = c->asked ? (const char *)c->agent_name.data : NULL,
 		.time = clock_wall(),
 	};
 	struct view bytes;
@@ -403,6 +434,7 @@ static int state(struct consent *c)
 	if (r == 0) {
 		r = cms_attributes(who->certificate, bytes, st.time, &c->attributes);
 	}
+	c->absent = patient->absent;
 	buf_put_view(&c->certificate, patient->role_certificate);
 	return r < 0 ? trace(r) : trace(buf_check(&c->certificate));
 }
@@ -462,81 +494,4 @@ void consent_sign(struct consents *cs, struct session *s)
 		session_signed(s, r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED,
 			false, false);
 	}
-}
-
-/* -- the receipt --------------------------------------------------------------------------------- */
-
-static json_t *base64_json(struct view v)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(RECEIPT_MAX);
-
-	if (v.len == 0) {
-		return json_null();
-	}
-	base64_encode(&text, v);
-	return buf_check(&text) < 0 ? NULL : json_stringn((const char *)text.data, text.len);
-}
-
-static json_t *path_json(struct view path)
-{
-	json_t *list = json_array();
-
-	for (size_t at = 0; at < path.len; at += MERKLE_HASH) {
-		if (json_array_append_new(list, base64_json(view_sub(path, at, MERKLE_HASH))) <
-			0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
-/* The entry of this consent in the tree of now, under a checkpoint of now. */
-static json_t *audit_json(struct consent *c)
-{
-	_cleanup_(buf_done) struct buf entry = BUF_NULL(65536);
-	_cleanup_(buf_done) struct buf path = BUF_NULL(MERKLE_LEVELS * (size_t)MERKLE_HASH);
-	_cleanup_(buf_done) struct buf note = BUF_NULL(4096);
-
-	if (audit_checkpoint(c->all->audit, &note) != 0 ||
-		audit_proof(c->all->audit, c->index, &entry, &path) != 0) {
-		return NULL;
-	}
-	return json_pack("{s:I,s:o,s:o,s:s%,s:s}", "index", (json_int_t)c->index, "entry",
-		base64_json(buf_view(&entry)), "path", path_json(buf_view(&path)), "checkpoint",
-		(const char *)note.data, note.len, "vkey", audit_vkey(c->all->audit));
-}
-
-static json_t *patient_json(const struct consent *c)
-{
-	enum proof proof = c->presence.len > 0 ? PROOF_MUTUAL : PROOF_READ;
-
-	return json_pack("{s:s,s:o,s:o}", "proof", proof_word(proof), "certificate",
-		base64_json(buf_view(&c->certificate)), "signature",
-		base64_json(buf_view(&c->presence)));
-}
-
-int consent_receipt(struct consents *cs, struct session *s, struct buf *ret)
-{
-	struct consent *c = session_consent(s);
-	struct audit_entry entry = session_audit(s, AUDIT_EVENT_RECEIPT);
-	_cleanup_json_ json_t *whole = NULL;
-	int r;
-
-	if (!c || c->phase != PHASE_SIGNED) {
-		return CONSENT_NO_RECEIPT;
-	}
-	entry.outcome = "ok";
-	if (audit_append(cs->audit, &entry, NULL) != 0) {
-		return fault(-EIO); /* what cannot be recorded is not handed out */
-	}
-	whole = json_pack("{s:i,s:o,s:{s:o},s:o,s:o}", "format", 1, "statement",
-		base64_json(buf_view(&c->statement)), "professional", "cms",
-		base64_json(buf_view(&c->cms)), "patient", patient_json(c), "audit",
-		audit_json(c));
-	if (!whole) {
-		return fault(-EIO);
-	}
-	r = json_canonical(whole, ret);
-	return r > 0 ? fault(-EINVAL) : trace(r);
 }

@@ -13,9 +13,11 @@ enum consent_decision {
 	CONSENT_GIVEN = 1,
 	CONSENT_REFUSED,
 	CONSENT_IMPOSSIBLE,
+	CONSENT_NOT_NEEDED, /* an emergency: the patient is not asked */
 };
 
 enum consent_form {
+	CONSENT_FORM_NONE = 0,
 	CONSENT_FORM_ORAL = 1, /* the professional states that the patient agreed */
 	CONSENT_FORM_SCREEN,   /* the patient answered on a patient-display of another uid */
 	CONSENT_FORM_SCREEN_SHARED, /* ... of the session owner's own uid */
@@ -36,6 +38,10 @@ struct consent_ops {
 	 * professional{...}, structure, application}; answered by consent_answered(). @display: the
 	 * patient's own display is wanted (preferred when there is one). */
 	void (*ask)(void *user, struct session *s, const json_t *request);
+	/* the professional says once more that it is an emergency: @request is {acts, reason,
+	 * patient{...}, professional{...}, structure, application}; ends with consent_confirmed() or,
+	 * unanswered, with consent_answered() */
+	void (*confirm)(void *user, struct session *s, const json_t *request);
 };
 
 /** consents_new() - loads the wordings of @folder (consent-<id>.<language>.txt). */
@@ -54,6 +60,10 @@ void consent_removed(
 void consent_answered(struct consents *cs, struct session *s,
 	const struct consent_answer *answer, enum vitaled_reason why);
 
+/** consent_confirmed() - an agent's answer to consent_ops.confirm. @name: as agent_name. */
+void consent_confirmed(
+	struct consents *cs, struct session *s, bool yes, uid_t uid, const char *name);
+
 enum consent_receipt_outcome {
 	CONSENT_NO_RECEIPT = 1, /* nothing was signed in this session */
 };
@@ -61,5 +71,6 @@ enum consent_receipt_outcome {
 /** consent_receipt() - the receipt with a checkpoint made now; stays available after the session
  *  ended, until it is removed. @ret: canonical JSON text. */
 int consent_receipt(struct consents *cs, struct session *s, struct buf *ret) _must_check_;
-/** consent_given() - whether this session's consent was given and both signatures verified. */
+/** consent_given() - whether this session's consent was given and both signatures verified; of an
+ *  emergency, whether its statement is signed. */
 bool consent_given(const struct session *s);

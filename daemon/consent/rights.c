@@ -1,103 +1,20 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The one place that decides who may do what. The tables come from three dated data files and are
- * checked strictly when they are read: a member, word or code that is not known makes the whole
- * file be refused, and every action must be there once. Deciding reads these tables and the facts
+ * The one place that decides who may do what. Deciding reads the tables (rights-load.c) and the facts
  * and nothing else. What no table names (a sector, a profession, a card) is refused.
  *
  * The rules are asked in this order, the first that refuses names the refusal:
- *   forbidden-sector, (mode identity: done), role-forbidden, mode, blocked, no-consent, proof,
- *   intent, role-forbidden (cell of the matrix), not-author, masked, document-type.
+ *   forbidden-sector, (mode identity: done), role-forbidden, (emergencies:) mode, regulation, rate,
+ *   mode, blocked, opposed, no-consent, proof, intent, role-forbidden or mode (cell of the matrix),
+ *   not-author, masked, document-type.
  */
-#include "daemon/consent/rights.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define FILE_MAX	 (256U * 1024U) /* bytes of one data file */
-#define SECTORS_MAX	 128U
-#define SPECIALITIES_MAX 16U
-#define CODES		 256U /* G02 and G15 are one byte here */
-
-enum role {
-	ROLE_PS = 0,
-	ROLE_DOCTOR,
-	ROLE_TREATING,
-	ROLE_OCCUPATIONAL,
-	ROLE_COUNT,
-};
-
-static const char *const role_words[ROLE_COUNT] = {
-	"ps", "doctor", "treating-doctor", "occupational"};
+#include "daemon/consent/rights-inside.h"
 
 /* what an allowed request answers */
 static const char *const role_rules[ROLE_COUNT] = {
 	"professional", "doctor", "treating-doctor", "occupational"};
-
-enum cell {
-	CELL_NO = 0,
-	CELL_YES,
-	CELL_OWN,
-};
-
-#define CELL_COUNT 3U
-
-static const char *const cell_words[CELL_COUNT] = {"no", "yes", "own"};
-
-enum access {
-	ACCESS_NEVER = 0,
-	ACCESS_CARE,
-	ACCESS_OCCUPATIONAL,
-	ACCESS_COUNT,
-};
-
-static const char *const access_words[ACCESS_COUNT] = {"never", "care", "occupational"};
-
-enum card_use {
-	CARD_USE_NONE = 0,
-	CARD_USE_OWN, /* the profession on the card */
-	CARD_USE_PS,  /* never more than a professional */
-	CARD_USE_COUNT,
-};
-
-static const char *const card_use_words[CARD_USE_COUNT] = {"none", "own", "ps"};
-
-static const char *const action_words[RIGHTS_ACTION_COUNT] = {"open", "create", "summary",
-	"list", "read", "add", "mask", "unmask", "show-patient", "hide-patient", "history"};
-
-static const char *const intent_words[] = {"consult", "feed", "create"};
-
-struct sector {
-	const char *code; /* in struct rights' files */
-	enum access access;
-};
-
-struct profession {
-	const char *label; /* NULL: not listed */
-	enum role role;
-	const json_t *types; /* NULL: all */
-};
-
-struct action {
-	bool known;
-	unsigned int intent; /* 0: any */
-	enum cell cells[ROLE_COUNT];
-	enum cell masked[ROLE_COUNT];
-};
-
-struct rights {
-	json_t *files[3]; /* hold every text below */
-	struct profession professions[CODES];
-	enum card_use cards[CODES];
-	struct sector sectors[SECTORS_MAX];
-	size_t n_sectors;
-	const char *specialities[SPECIALITIES_MAX];
-	size_t n_specialities;
-	struct action actions[RIGHTS_ACTION_COUNT];
-};
 
 /* -- words ----------------------------------------------------------------------------------- */
 
@@ -131,7 +48,7 @@ unsigned int rights_flag_of(const char *word)
 }
 
 /* Index of @word in @words, or @n. */
-static size_t word_index(const char *const *words, size_t n, const char *word)
+size_t rights_word(const char *const *words, size_t n, const char *word)
 {
 	size_t i = 0;
 
@@ -139,270 +56,6 @@ static size_t word_index(const char *const *words, size_t n, const char *word)
 		i++;
 	}
 	return word ? i : n;
-}
-
-/* -- reading the data files ------------------------------------------------------------------ */
-
-/* Every function of this part answers whether @j is as it must be. */
-
-static bool read_code(const json_t *j, size_t *ret_code)
-{
-	int64_t code;
-
-	if (json_get_int(j, "code", 0, CODES - 1, &code) != 0) {
-		return false;
-	}
-	*ret_code = (size_t)code;
-	return true;
-}
-
-static bool read_card(struct rights *r, const json_t *j)
-{
-	size_t use = word_index(card_use_words, CARD_USE_COUNT, json_get_str(j, "use"));
-	size_t code;
-
-	if (!read_code(j, &code) || !json_get_str(j, "label") || use == CARD_USE_COUNT) {
-		return false;
-	}
-	r->cards[code] = (enum card_use)use;
-	return true;
-}
-
-static bool read_types(const json_t *j, const json_t **ret_types)
-{
-	const char *word = json_string_value(j);
-
-	if (word) {
-		*ret_types = NULL;
-		return strcmp(word, "all") == 0;
-	}
-	for (size_t i = 0; i < json_array_size(j); i++) {
-		if (!json_string_value(json_array_get(j, i))) {
-			return false;
-		}
-	}
-	*ret_types = j;
-	return json_is_array(j);
-}
-
-static bool read_profession(struct rights *r, const json_t *j)
-{
-	size_t role = word_index(role_words, ROLE_COUNT, json_get_str(j, "role"));
-	const char *label = json_get_str(j, "label");
-	const json_t *types;
-	size_t code;
-
-	if (!read_code(j, &code) || !label || r->professions[code].label ||
-		role > ROLE_DOCTOR || !read_types(json_object_get(j, "types"), &types)) {
-		return false;
-	}
-	r->professions[code] = (struct profession){label, (enum role)role, types};
-	return true;
-}
-
-static bool read_speciality(struct rights *r, const json_t *j)
-{
-	if (!json_string_value(j) || r->n_specialities == SPECIALITIES_MAX) {
-		return false;
-	}
-	r->specialities[r->n_specialities++] = json_string_value(j);
-	return true;
-}
-
-static enum access sector_access(const struct rights *r, const char *code)
-{
-	for (size_t i = 0; i < r->n_sectors; i++) {
-		if (strcmp(r->sectors[i].code, code) == 0) {
-			return r->sectors[i].access;
-		}
-	}
-	return ACCESS_NEVER;
-}
-
-static bool read_sector(struct rights *r, const json_t *j)
-{
-	size_t access = word_index(access_words, ACCESS_COUNT, json_get_str(j, "access"));
-	const char *code = json_get_str(j, "code");
-
-	if (!code || !json_get_str(j, "label") || access == ACCESS_COUNT ||
-		r->n_sectors == SECTORS_MAX) {
-		return false;
-	}
-	/* a refusal always says why */
-	if (access != ACCESS_CARE && !json_get_str(j, "why")) {
-		return false;
-	}
-	r->sectors[r->n_sectors++] = (struct sector){code, (enum access)access};
-	return true;
-}
-
-static bool read_cells(const json_t *j, enum cell cells[ROLE_COUNT])
-{
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
-		size_t cell =
-			word_index(cell_words, CELL_COUNT, json_get_str(j, role_words[i]));
-
-		if (cell == CELL_COUNT) {
-			return false;
-		}
-		cells[i] = (enum cell)cell;
-	}
-	return json_object_size(j) == ROLE_COUNT;
-}
-
-static bool read_intent(const json_t *j, unsigned int *ret_intent)
-{
-	size_t i = word_index(intent_words, ARRAY_LEN(intent_words), json_string_value(j));
-
-	if (json_is_null(j)) {
-		*ret_intent = 0;
-		return true;
-	}
-	*ret_intent = 1U << i;
-	return i < ARRAY_LEN(intent_words);
-}
-
-static bool read_action(struct rights *r, const json_t *j)
-{
-	const json_t *masked = json_object_get(j, "masked");
-	const json_t *cells = json_object_get(j, "cells");
-	size_t i = word_index(action_words, RIGHTS_ACTION_COUNT, json_get_str(j, "action"));
-	struct action *a;
-
-	if (i == RIGHTS_ACTION_COUNT || r->actions[i].known || !json_get_str(j, "source")) {
-		return false;
-	}
-	a = &r->actions[i];
-	a->known = true;
-	return read_intent(json_object_get(j, "intent"), &a->intent) &&
-	       read_cells(cells, a->cells) && read_cells(masked ? masked : cells, a->masked);
-}
-
-typedef bool (*read_row_fn)(struct rights *r, const json_t *row);
-
-static bool read_rows(struct rights *r, const json_t *rows, read_row_fn read_row)
-{
-	for (size_t i = 0; i < json_array_size(rows); i++) {
-		if (!read_row(r, json_array_get(rows, i))) {
-			return false;
-		}
-	}
-	return json_array_size(rows) > 0;
-}
-
-static bool read_head(const json_t *j)
-{
-	int64_t format;
-
-	return json_get_int(j, "format", 1, 1, &format) == 0 && json_get_str(j, "date") &&
-	       json_get_str(j, "source") && json_get_str(j, "note");
-}
-
-static bool read_professions(struct rights *r, const json_t *j)
-{
-	return read_rows(r, json_object_get(j, "cards"), read_card) &&
-	       read_rows(r, json_object_get(j, "professions"), read_profession) &&
-	       read_rows(r, json_object_get(j, "occupational-specialities"), read_speciality);
-}
-
-static bool read_sectors(struct rights *r, const json_t *j)
-{
-	return read_rows(r, json_object_get(j, "sectors"), read_sector);
-}
-
-static bool read_actions(struct rights *r, const json_t *j)
-{
-	const json_t *rows = json_object_get(j, "actions");
-
-	return read_rows(r, rows, read_action) && json_array_size(rows) == RIGHTS_ACTION_COUNT;
-}
-
-static void fd_done(int *fd)
-{
-	if (*fd >= 0) {
-		close(*fd);
-	}
-}
-
-static int read_file(const char *folder, const char *name, struct buf *out)
-{
-	_cleanup_(buf_done) struct buf path = BUF_NULL(4096);
-	_cleanup_(fd_done) int fd = -1;
-	uint8_t block[2048];
-	ssize_t n;
-
-	buf_printf(&path, "%s/%s", folder, name);
-	buf_put_u8(&path, 0);
-	if (path.failed) {
-		return trace(buf_check(&path));
-	}
-	fd = open((const char *)path.data, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		return fault(-errno);
-	}
-	while ((n = read(fd, block, sizeof(block))) > 0) {
-		buf_put(out, block, (size_t)n);
-	}
-	return n < 0 ? fault(-errno) : trace(buf_check(out));
-}
-
-static const struct {
-	const char *name;
-	bool (*read)(struct rights *r, const json_t *j);
-} tables[] = {
-	{"professions.json", read_professions},
-	{"sectors.json", read_sectors},
-	{"actions.json", read_actions},
-};
-
-static int load(struct rights *r, const char *folder, size_t i)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(FILE_MAX);
-	int e;
-
-	e = read_file(folder, tables[i].name, &text);
-	if (e < 0) {
-		return trace(e);
-	}
-	e = json_parse(buf_view(&text), &r->files[i]);
-	if (e < 0) {
-		return trace(e);
-	}
-	if (e > 0 || !read_head(r->files[i]) || !tables[i].read(r, r->files[i])) {
-		return fault(-EBADMSG);
-	}
-	return 0;
-}
-
-int rights_new(const char *folder, struct rights **ret)
-{
-	struct rights *r;
-	int e = 0;
-
-	r = calloc(1, sizeof(*r));
-	if (!r) {
-		return fault(-ENOMEM);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(tables) && e == 0; i++) {
-		e = load(r, folder, i);
-	}
-	if (e < 0) {
-		rights_free(r);
-		return trace(e);
-	}
-	*ret = r;
-	return 0;
-}
-
-struct rights *rights_free(struct rights *r)
-{
-	if (r) {
-		for (size_t i = 0; i < ARRAY_LEN(r->files); i++) {
-			json_decref(r->files[i]);
-		}
-		free(r);
-	}
-	return NULL;
 }
 
 const char *rights_profession_label(const struct rights *r, uint8_t profession)
@@ -413,6 +66,16 @@ const char *rights_profession_label(const struct rights *r, uint8_t profession)
 }
 
 /* -- deciding -------------------------------------------------------------------------------- */
+
+static enum access sector_access(const struct rights *r, const char *code)
+{
+	for (size_t i = 0; i < r->n_sectors; i++) {
+		if (strcmp(r->sectors[i].code, code) == 0) {
+			return r->sectors[i].access;
+		}
+	}
+	return ACCESS_NEVER;
+}
 
 static enum access access_of(const struct rights *r, const struct rights_facts *f)
 {
@@ -426,7 +89,7 @@ static enum access access_of(const struct rights *r, const struct rights_facts *
 static bool is_occupational(const struct rights *r, const struct rights_facts *f)
 {
 	return access_of(r, f) == ACCESS_OCCUPATIONAL ||
-	       word_index(r->specialities, r->n_specialities, f->speciality) <
+	       rights_word(r->specialities, r->n_specialities, f->speciality) <
 		       r->n_specialities;
 }
 
@@ -443,6 +106,37 @@ static enum role role_of(const struct rights *r, const struct rights_facts *f)
 	return f->treating_doctor ? ROLE_TREATING : ROLE_DOCTOR;
 }
 
+static enum column column_of(const struct rights_facts *f)
+{
+	switch (f->mode) {
+	case SESSION_MODE_BRIS_DE_GLACE:
+		return COLUMN_BRIS_DE_GLACE;
+	case SESSION_MODE_CENTRE_15:
+		return COLUMN_CENTRE_15;
+	case SESSION_MODE_NORMAL:
+	case SESSION_MODE_IDENTITY: /* has been answered before */
+	case SESSION_MODE_COUNT:
+		break;
+	}
+	return COLUMN_NORMAL;
+}
+
+/* May this professional open an emergency at all? */
+static const char *deny_emergency(const struct rights *r, const struct rights_facts *f)
+{
+	if (!session_mode_emergency(f->mode)) {
+		return NULL;
+	}
+	if (is_occupational(r, f)) {
+		return "mode";
+	}
+	if (f->mode == SESSION_MODE_CENTRE_15) {
+		return f->regulation ? NULL : "regulation";
+	}
+	return f->action == RIGHTS_ACTION_OPEN && f->emergencies >= f->emergencies_max ? "rate"
+										       : NULL;
+}
+
 /* Is this a professional who cares for people? */
 static const char *deny_person(const struct rights *r, const struct rights_facts *f)
 {
@@ -455,7 +149,16 @@ static const char *deny_person(const struct rights *r, const struct rights_facts
 	if (r->cards[f->card_type] == CARD_USE_NONE || !r->professions[f->profession].label) {
 		return "role-forbidden";
 	}
-	return NULL;
+	return deny_emergency(r, f);
+}
+
+/* Have the cards proved enough? Without the patient's there is nothing to prove: an emergency only. */
+static bool is_proved(const struct rights_facts *f)
+{
+	if (f->absent) {
+		return session_mode_emergency(f->mode) && f->required != PROOF_LOCKED;
+	}
+	return f->proof >= f->required;
 }
 
 /* Does this session open the dossier at all, and for that? */
@@ -469,10 +172,13 @@ static const char *deny_session(const struct rights *r, const struct rights_fact
 	if (f->blocked) {
 		return "blocked";
 	}
-	if (!f->consented && !f->authorised) {
+	if (session_mode_emergency(f->mode) && f->opposed) {
+		return "opposed";
+	}
+	if (!f->consented && (!f->authorised || session_mode_emergency(f->mode))) {
 		return "no-consent";
 	}
-	if (f->proof < f->required) {
+	if (!is_proved(f)) {
 		return "proof";
 	}
 	if ((f->intents & intent) != intent) {
@@ -481,7 +187,7 @@ static const char *deny_session(const struct rights *r, const struct rights_fact
 	return NULL;
 }
 
-static const char *deny_cell(enum cell cell, bool author, const char *other)
+static const char *deny_cell(enum cell cell, bool author, const char *other, const char *never)
 {
 	switch (cell) {
 	case CELL_YES:
@@ -491,7 +197,7 @@ static const char *deny_cell(enum cell cell, bool author, const char *other)
 	case CELL_NO:
 		break;
 	}
-	return "role-forbidden";
+	return never;
 }
 
 static bool type_listed(const json_t *types, const char *type)
@@ -511,14 +217,17 @@ static bool type_listed(const json_t *types, const char *type)
 static const char *deny_action(
 	const struct rights *r, const struct rights_facts *f, enum role role)
 {
-	const struct action *a = &r->actions[f->action];
-	const char *rule = deny_cell(a->cells[role], f->author, "not-author");
+	bool emergency = session_mode_emergency(f->mode);
+	const struct cells *c = &r->actions[f->action].columns[column_of(f)];
+	const char *rule = deny_cell(
+		c->plain[role], f->author, "not-author", emergency ? "mode" : "role-forbidden");
 
 	if (rule) {
 		return rule;
 	}
 	if (f->flags & RIGHTS_FLAG_MASQUE_PS) {
-		rule = deny_cell(a->masked[role], f->author, "masked");
+		rule = deny_cell(c->masked[role], f->author, "masked",
+			emergency ? "masked" : "role-forbidden");
 		if (rule) {
 			return rule;
 		}

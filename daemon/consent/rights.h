@@ -41,13 +41,18 @@ struct rights_facts {
 	uint8_t profession;	/* G15 */
 	const char *speciality; /* R01, may be empty */
 	const char *sector;	/* R02 of the chosen structure, may be empty */
-	bool consented;		/* consent in this session */
-	bool authorised;	/* a running authorisation */
-	bool blocked;		/* the patient blocked this professional */
+	bool consented;	 /* consent in this session; an emergency: the statement is signed */
+	bool authorised; /* a running authorisation */
+	bool blocked;	 /* the patient blocked this professional */
 	bool treating_doctor;
-	bool author;	    /* of the document concerned */
-	unsigned int flags; /* of the document concerned */
-	const char *type;   /* document type code, or NULL */
+	bool opposed;		      /* the patient opposed this emergency mode */
+	bool regulation;	      /* centre_15: the configuration lists the structure */
+	bool absent;		      /* the patient's card is not in this session */
+	unsigned int emergencies;     /* of this card, the last hour */
+	unsigned int emergencies_max; /* ... that may be */
+	bool author;		      /* of the document concerned */
+	unsigned int flags;	      /* of the document concerned */
+	const char *type;	      /* document type code, or NULL */
 	enum proof proof;
 	enum proof required; /* least proof that unlocks */
 };

@@ -22,6 +22,8 @@ const char *consent_decision_word(enum consent_decision d)
 		return "refused";
 	case CONSENT_IMPOSSIBLE:
 		return "impossible";
+	case CONSENT_NOT_NEEDED:
+		return "not-needed";
 	}
 	return "none";
 }
@@ -29,6 +31,8 @@ const char *consent_decision_word(enum consent_decision d)
 const char *consent_form_word(enum consent_form f)
 {
 	switch (f) {
+	case CONSENT_FORM_NONE:
+		return "";
 	case CONSENT_FORM_ORAL:
 		return "oral";
 	case CONSENT_FORM_SCREEN:
@@ -41,7 +45,8 @@ const char *consent_form_word(enum consent_form f)
 
 const char *consent_form_capability(enum consent_form f)
 {
-	return f == CONSENT_FORM_ORAL ? "professional" : "patient-display";
+	return f == CONSENT_FORM_SCREEN || f == CONSENT_FORM_SCREEN_SHARED ? "patient-display"
+									   : "professional";
 }
 
 /* -- writing members ----------------------------------------------------------------------------- */
@@ -91,6 +96,22 @@ static void put_part(struct object *o, const char *name, struct object *p)
 
 /* -- parts --------------------------------------------------------------------------------------- */
 
+/* What an emergency is called among the acts; NULL: it is none. */
+static const char *emergency_act(enum session_mode m)
+{
+	switch (m) {
+	case SESSION_MODE_BRIS_DE_GLACE:
+		return "emergency";
+	case SESSION_MODE_CENTRE_15:
+		return "regulation";
+	case SESSION_MODE_NORMAL:
+	case SESSION_MODE_IDENTITY:
+	case SESSION_MODE_COUNT:
+		break;
+	}
+	return NULL;
+}
+
 int statement_acts(const struct session *s, json_t **ret)
 {
 	static const struct {
@@ -103,7 +124,11 @@ int statement_acts(const struct session *s, json_t **ret)
 	};
 
 	_cleanup_json_ json_t *list = json_array();
+	const char *act = emergency_act(session_mode(s));
 
+	if (act && json_array_append_new(list, json_string(act)) < 0) {
+		return fault(-ENOMEM);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
 		if ((session_intents(s) & acts[i].bit) &&
 			json_array_append_new(list, json_string(acts[i].word)) < 0) {
@@ -128,6 +153,9 @@ enum proof statement_proof(const struct session *s)
 {
 	const struct session_patient *p = session_patient(s);
 
+	if (p && p->absent) {
+		return PROOF_NONE;
+	}
 	return p && p->role_certificate.len > 0 ? PROOF_MUTUAL : PROOF_READ;
 }
 
@@ -192,8 +220,13 @@ static void put_application(struct object *o, const struct session *s)
 
 static void put_agent(struct object *o, const struct statement *st)
 {
-	struct object p = part();
+	struct object p;
 
+	if (!st->agent_name) {
+		put(o, "agent", json_null());
+		return;
+	}
+	p = part();
 	put_number(&p, "uid", st->agent_uid);
 	put_text(&p, "name", st->agent_name);
 	put_text(&p, "capability", consent_form_capability(st->form));
@@ -218,11 +251,20 @@ static void put_answer(struct object *o, const struct statement *st)
 	put_acts(o, s);
 	put_text(o, "decision", consent_decision_word(st->decision));
 	put_text(o, "form", consent_form_word(st->form));
-	put_wording(o, st->wording, false);
-	put(o, "explained", json_true()); /* the wording was there to be read or told */
+	if (st->wording) {
+		put_wording(o, st->wording, false);
+	} else {
+		put(o, "text", json_null());
+	}
+	put(o, "explained",
+		json_boolean(st->wording != NULL)); /* it was there to be read or told */
 	put(o, "assisted-by", json_null());
-	put_text(o, "mode", "normal");
-	put(o, "reason", json_null());
+	put_text(o, "mode", session_mode_word(session_mode(s)));
+	if (st->reason) {
+		put_hex(o, "reason", view_of(st->reason, 32));
+	} else {
+		put(o, "reason", json_null());
+	}
 }
 
 static void put_time(struct object *o, const struct statement *st)
@@ -272,7 +314,11 @@ int statement_request(const struct session *s, const struct wording *w, json_t *
 
 	o.r = session_chosen(s, &person);
 	put_acts(&o, s);
-	put_wording(&o, w, true);
+	if (w) {
+		put_wording(&o, w, true);
+	} else {
+		put_text(&o, "reason", session_grounds(s));
+	}
 	put(&o, "patient", person);
 	put_professional(&o, s, false);
 	put_text(&o, "structure", who->chosen ? who->chosen->name : NULL);

@@ -11,12 +11,13 @@
 struct statement {
 	const struct session *session;
 	const struct config *config;
-	const struct wording *wording;
+	const struct wording *wording; /* NULL: nobody was shown any */
+	const uint8_t *reason;	       /* SHA-256 of an emergency's reason, or NULL */
 	enum consent_decision decision;
 	enum consent_form form;
 	uid_t agent_uid;
-	const char *agent_name;
-	uint64_t time; /* wall clock, us */
+	const char *agent_name; /* NULL: no agent was asked */
+	uint64_t time;		/* wall clock, us */
 	uint64_t previous_size;
 	uint8_t previous_root[MERKLE_HASH];
 };
@@ -25,13 +26,14 @@ const char *consent_decision_word(enum consent_decision d);
 const char *consent_form_word(enum consent_form f);
 /** consent_form_capability() - the agent's capability by which the answer came. */
 const char *consent_form_capability(enum consent_form f);
-/** statement_acts() - new array of the session's intents as words. */
+/** statement_acts() - new array of words: what the mode is, if an emergency, and the intents. */
 int statement_acts(const struct session *s, json_t **ret) _must_check_;
 /** statement_proof() - what the patient's card proves by its part of the signature: "mutual" when
  *  it can sign (its certificate was verified), else "read". */
 enum proof statement_proof(const struct session *s);
 /** statement_build() - the canonical bytes, appended. Session and person must be fixed. */
 int statement_build(const struct statement *st, struct buf *out) _must_check_;
-/** statement_request() - what the agent is given to ask with; see consent_ops.ask. */
+/** statement_request() - what the agent is given to ask with; see consent_ops.ask, and confirm when
+ *  @w is NULL. */
 int statement_request(
 	const struct session *s, const struct wording *w, json_t **ret) _must_check_;

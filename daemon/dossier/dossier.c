@@ -44,10 +44,13 @@ int dossiers_new(sd_event *ev, const struct config *config, const struct rights 
 	if (r == 0) {
 		r = keys_load(config->state, &ds->keys);
 	}
+	if (r > 0) {
+		r = r == KEYS_OTHER_MASTER ? DOSSIERS_OTHER_KEY : DOSSIERS_OTHER_PSEUDONYM_KEY;
+	}
 	if (r == 0) {
 		r = files_sweep(ds->folder);
 	}
-	if (r < 0) {
+	if (r != 0) {
 		dossiers_free(ds);
 		return trace(r);
 	}
@@ -389,14 +392,25 @@ static int start(struct dossier *d)
 }
 
 /* One dossier, one process. */
-static bool in_use(const struct dossiers *ds, const char *pseudonym)
+static struct dossier *in_use(const struct dossiers *ds, const char *pseudonym)
 {
-	for (const struct dossier *d = ds->first; d; d = d->next) {
+	for (struct dossier *d = ds->first; d; d = d->next) {
 		if (strcmp(d->pseudonym, pseudonym) == 0) {
-			return true;
+			return d;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+/* The same dossier, open with other cards: an emergency takes it from a session that is none. Return:
+ * NONE when nobody has it now; otherwise why not, or FAILED when @s itself has ended. */
+static enum vitaled_reason take_over(const struct dossier *d, struct session *s)
+{
+	if (!session_mode_emergency(session_mode(s)) ||
+		session_mode_emergency(session_mode(d->session)) || !session_may_pre_empt(s)) {
+		return VITALED_REASON_BUSY;
+	}
+	return session_pre_empt(s, d->session) ? VITALED_REASON_NONE : VITALED_REASON_FAILED;
 }
 
 static struct dossier *dossier_new(
@@ -422,6 +436,7 @@ static struct dossier *dossier_new(
 void dossier_prepare(struct dossiers *ds, struct session *s)
 {
 	const struct session_patient *patient = session_patient(s);
+	enum vitaled_reason reason;
 	struct dossier *d;
 	int r;
 
@@ -429,8 +444,13 @@ void dossier_prepare(struct dossiers *ds, struct session *s)
 		session_prepared(s, VITALED_REASON_NO_OWN_IDENTITY);
 		return;
 	}
-	if (session_dossier(s) || in_use(ds, patient->pseudonym)) {
-		session_prepared(s, VITALED_REASON_BUSY);
+	d = in_use(ds, patient->pseudonym);
+	reason = session_dossier(s) ? VITALED_REASON_BUSY : VITALED_REASON_NONE;
+	if (reason == VITALED_REASON_NONE && d) {
+		reason = take_over(d, s);
+	}
+	if (reason != VITALED_REASON_NONE) {
+		session_prepared(s, reason);
 		return;
 	}
 	d = dossier_new(ds, s, patient->pseudonym);

@@ -15,8 +15,13 @@ struct dossier_ops {
 	void (*changed)(void *user, struct session *s); /* Dossier.State */
 };
 
+enum dossiers_outcome { /* the key is not the one that was used here before */
+	DOSSIERS_OTHER_KEY = 1,
+	DOSSIERS_OTHER_PSEUDONYM_KEY,
+};
+
 /** dossiers_new() - master key: 32 bytes of credential "dossier.key" or <state>/dossier.key (made,
- *  0600); pseudonym key likewise. */
+ *  0600); pseudonym key likewise. Return: 0, a fault or an outcome. */
 int dossiers_new(sd_event *ev, const struct config *config, const struct rights *rights,
 	struct audit *audit, const struct dossier_ops *ops, void *user,
 	struct dossiers **ret) _must_check_;

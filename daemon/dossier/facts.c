@@ -12,9 +12,28 @@
 
 /* -- deciding ----------------------------------------------------------------------------------- */
 
-static struct rights_facts facts_of(const struct session *s, enum rights_action action)
+/* Whether the configuration's list, with blanks between, has @structure. */
+static bool is_listed(const char *list, const char *structure)
+{
+	size_t len = strlen(structure);
+
+	while (len > 0 && list[0] != '\0') {
+		size_t n = strcspn(list, " ");
+
+		if (n == len && strncmp(list, structure, n) == 0) {
+			return true;
+		}
+		list += n;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
+static struct rights_facts facts_of(
+	const struct config *config, const struct session *s, enum rights_action action)
 {
 	const struct session_professional *p = session_professional(s);
+	const struct session_patient *patient = session_patient(s);
 	struct rights_facts f = {
 		.action = action,
 		.mode = session_mode(s),
@@ -24,6 +43,9 @@ static struct rights_facts facts_of(const struct session *s, enum rights_action 
 		.sector = "",
 		.proof = session_proof(s),
 		.required = PROOF_LOCKED,
+		.absent = patient && patient->absent,
+		.emergencies = session_emergencies(s),
+		.emergencies_max = config->emergencies,
 	};
 
 	if (p) {
@@ -31,13 +53,14 @@ static struct rights_facts facts_of(const struct session *s, enum rights_action 
 		f.profession = p->person.profession;
 		f.speciality = p->speciality;
 		f.sector = p->chosen ? p->chosen->sector : "";
+		f.regulation = p->chosen && is_listed(config->regulation, p->chosen->structure);
 	}
 	return f;
 }
 
 enum vitaled_reason dossier_admit(struct dossiers *ds, struct session *s, const char **ret_rule)
 {
-	struct rights_facts f = facts_of(s, RIGHTS_ACTION_OPEN);
+	struct rights_facts f = facts_of(ds->config, s, RIGHTS_ACTION_OPEN);
 
 	if (rights_decide(ds->rights, &f, ret_rule) == RIGHTS_ALLOW) {
 		dossier_expect(ds);
@@ -45,6 +68,9 @@ enum vitaled_reason dossier_admit(struct dossiers *ds, struct session *s, const 
 	}
 	if (strcmp(*ret_rule, "forbidden-sector") == 0) {
 		return VITALED_REASON_FORBIDDEN_SECTOR;
+	}
+	if (strcmp(*ret_rule, "rate") == 0) {
+		return VITALED_REASON_LIMITS_EXCEEDED;
 	}
 	return VITALED_REASON_ROLE_FORBIDDEN;
 }
@@ -81,6 +107,7 @@ static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 	f->authorised = d->authorised;
 	f->blocked = d->blocked;
 	f->treating_doctor = d->treating;
+	f->opposed = d->opposed;
 	if (patient) {
 		f->required = config_required(d->all->config, patient->nature);
 	}
@@ -89,7 +116,7 @@ static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 enum rights_decision facts_decide(const struct dossier *d, enum rights_action action,
 	const json_t *row, const char **ret_rule)
 {
-	struct rights_facts f = facts_of(d->session, action);
+	struct rights_facts f = facts_of(d->all->config, d->session, action);
 
 	add_people_facts(d, &f);
 	f.consented = consent_given(d->session);
@@ -105,7 +132,7 @@ bool facts_worth_asking(const struct dossier *d, const char **ret_rule)
 		RIGHTS_ACTION_LIST, RIGHTS_ACTION_ADD, RIGHTS_ACTION_CREATE};
 
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		struct rights_facts f = facts_of(d->session, actions[i]);
+		struct rights_facts f = facts_of(d->all->config, d->session, actions[i]);
 
 		add_people_facts(d, &f);
 		f.consented = true;
@@ -138,7 +165,8 @@ static bool names(const json_t *list, const char *id)
 	return false;
 }
 
-/* {"authorised": [id...], "blocked": [id...], "treating-doctor": id or null} */
+/* {"authorised": [id...], "blocked": [id...], "treating-doctor": id or null,
+ *  "oppositions"?: [mode...]} */
 int facts_take_people(struct dossier *d, struct view body)
 {
 	const struct session_professional *p = session_professional(d->session);
@@ -153,6 +181,8 @@ int facts_take_people(struct dossier *d, struct view body)
 	treating = json_get_str(people, "treating-doctor");
 	d->authorised = names(json_object_get(people, "authorised"), p->person.national_id);
 	d->blocked = names(json_object_get(people, "blocked"), p->person.national_id);
+	d->opposed = names(json_object_get(people, "oppositions"),
+		session_mode_word(session_mode(d->session)));
 	d->treating = treating && strcmp(treating, p->person.national_id) == 0;
 	return 0;
 }

@@ -45,6 +45,7 @@ struct dossier {
 	bool authorised; /* people facts about this session's professional */
 	bool blocked;
 	bool treating;
+	bool opposed;		 /* the patient opposed this emergency mode */
 	enum vitaled_reason why; /* what calls that wait are told when it is locked */
 	struct call *calls;
 	size_t n_calls;

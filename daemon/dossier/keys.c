@@ -2,7 +2,8 @@
 /*
  * Keys. They live in struct secret and pass through a buf, wiped by its cleanup, on their way from
  * and to their files. A key is never made where dossiers already are: that would look like an
- * empty cupboard to everyone whose dossier is in it.
+ * empty cupboard to everyone whose dossier is in it; and for the same reason none is taken that is
+ * not the one of before.
  */
 #include "daemon/dossier/keys.h"
 
@@ -17,6 +18,8 @@
 #include "daemon/dossier/seal.h"
 
 #define PATH_BYTES 1024U
+#define CHECK	   ".check"
+#define OTHER	   1 /* key than before */
 #define WRAPPED	   (SEAL_NONCE + SEAL_KEY + SEAL_TAG)
 #define NUMBER	   13U /* characters of a NIR or INS without its key */
 
@@ -72,13 +75,24 @@ static int load_file(const char *folder, const char *name, bool private, struct 
 	return r < 0 ? trace(r) : trace(take_secret(buf_view(&bytes), ret));
 }
 
+/* What cannot be looked at is taken to be there. */
+static bool is_there(const char *path)
+{
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 static bool exists(const char *folder, const char *name)
 {
 	_cleanup_(buf_done) struct buf path = BUF_NULL(PATH_BYTES);
 
-	/* what cannot be looked at is taken to be there */
-	return path_in(&path, folder, name) < 0 || access(text(&path), F_OK) == 0 ||
-	       errno != ENOENT;
+	return path_in(&path, folder, name) < 0 || is_there(text(&path));
+}
+
+static int check_path(struct buf *out, const char *state, const char *name)
+{
+	buf_printf(out, "%s/%s" CHECK, state, name);
+	buf_put_u8(out, 0);
+	return trace(buf_check(out));
 }
 
 static int make_file(const char *state, const char *name, struct secret *ret)
@@ -87,9 +101,14 @@ static int make_file(const char *state, const char *name, struct secret *ret)
 	_cleanup_(buf_done) struct buf bytes = BUF_NULL(SEAL_KEY);
 	int r;
 
-	if (exists(state, "dossiers")) {
+	r = check_path(&path, state, name);
+	if (r < 0) {
+		return trace(r);
+	}
+	if (exists(state, "dossiers") || is_there(text(&path))) {
 		return fault(-ENOKEY);
 	}
+	buf_reset(&path);
 	r = random_bytes(&bytes);
 	if (r == 0) {
 		r = path_in(&path, state, name);
@@ -100,12 +119,36 @@ static int make_file(const char *state, const char *name, struct secret *ret)
 	return r < 0 ? trace(r) : trace(take_secret(buf_view(&bytes), ret));
 }
 
+static struct view bytes_of(const struct secret *s)
+{
+	return view_of(s->data, s->len);
+}
+
+/* A credential's; a file of that name must hold the same. */
+static int load_credential(
+	const char *credentials, const char *state, const char *name, struct secret *ret)
+{
+	_cleanup_(secret_done) struct secret file = SECRET_NULL;
+	int r = 0;
+
+	if (exists(state, name)) {
+		r = load_file(state, name, true, &file);
+	}
+	if (r == 0) {
+		r = load_file(credentials, name, false, ret);
+	}
+	if (r < 0) {
+		return trace(r);
+	}
+	return file.len == 0 || secret_equal(bytes_of(&file), bytes_of(ret)) ? 0 : OTHER;
+}
+
 static int load_own(const char *state, const char *name, struct secret *ret)
 {
 	const char *credentials = secure_getenv("CREDENTIALS_DIRECTORY");
 
 	if (credentials && exists(credentials, name)) {
-		return trace(load_file(credentials, name, false, ret));
+		return trace(load_credential(credentials, state, name, ret));
 	}
 	if (exists(state, name)) {
 		return trace(load_file(state, name, true, ret));
@@ -113,16 +156,68 @@ static int load_own(const char *state, const char *name, struct secret *ret)
 	return trace(make_file(state, name, ret));
 }
 
+/* The check value of a key, doc/store.md. */
+static int check_value(const char *name, const struct secret *key, uint8_t ret[SEAL_HASH])
+{
+	_cleanup_(buf_done) struct buf what = BUF_NULL(64);
+	int r;
+
+	buf_put_str(&what, "vitaled key check 1");
+	buf_put_u8(&what, 0);
+	buf_put_str(&what, name);
+	r = buf_check(&what);
+	return r < 0 ? trace(r) : trace(seal_hmac(bytes_of(key), buf_view(&what), ret));
+}
+
+/* Whether @key is the one that was used here at first; now is the first time where nothing tells. */
+static int check(const char *state, const char *name, const struct secret *key)
+{
+	_cleanup_(buf_done) struct buf path = BUF_NULL(PATH_BYTES);
+	_cleanup_(buf_done) struct buf said = BUF_NULL(SEAL_HASH);
+	uint8_t value[SEAL_HASH];
+	int r;
+
+	r = check_value(name, key, value);
+	if (r == 0) {
+		r = check_path(&path, state, name);
+	}
+	if (r < 0) {
+		return trace(r);
+	}
+	if (!is_there(text(&path))) {
+		return trace(files_write(text(&path), VIEW(value)));
+	}
+	r = files_read(text(&path), SEAL_HASH, true, &said);
+	if (r == 0 && said.len != SEAL_HASH) {
+		r = fault(-EBADMSG);
+	}
+	if (r < 0) {
+		return trace(r);
+	}
+	return secret_equal(buf_view(&said), VIEW(value)) ? 0 : OTHER;
+}
+
+static int load_checked(const char *state, const char *name, struct secret *ret)
+{
+	int r = load_own(state, name, ret);
+
+	return r == 0 ? trace(check(state, name, ret)) : trace(r);
+}
+
 int keys_load(const char *state, struct keys *ret)
 {
 	struct keys k = KEYS_NULL;
 	int r;
 
-	r = load_own(state, "dossier.key", &k.master);
-	if (r == 0) {
-		r = load_own(state, "pseudonym.key", &k.pseudonym);
+	r = load_checked(state, "dossier.key", &k.master);
+	if (r > 0) {
+		r = KEYS_OTHER_MASTER;
 	}
-	if (r < 0) {
+	if (r == 0) {
+		r = load_checked(state, "pseudonym.key", &k.pseudonym);
+		r = r > 0 ? KEYS_OTHER_PSEUDONYM : r;
+	}
+	if (r != 0) {
 		keys_done(&k);
 		return trace(r);
 	}
@@ -152,8 +247,7 @@ int keys_pseudonym(
 	buf_put_str(&named, number);
 	r = buf_check(&named);
 	if (r == 0) {
-		r = seal_hmac(
-			view_of(k->pseudonym.data, k->pseudonym.len), buf_view(&named), hash);
+		r = seal_hmac(bytes_of(&k->pseudonym), buf_view(&named), hash);
 	}
 	if (r < 0) {
 		return trace(r);
@@ -175,7 +269,7 @@ static int place(struct buf *aad, const char *pseudonym)
 
 static struct view master(const struct keys *k)
 {
-	return view_of(k->master.data, k->master.len);
+	return bytes_of(&k->master);
 }
 
 int keys_unwrap(

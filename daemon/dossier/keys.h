@@ -17,8 +17,14 @@ struct keys {
 
 #define KEYS_NULL ((struct keys){0})
 
-/** keys_load() - @state: the state folder. Return: 0 or a fault (-EBADMSG: not 32 bytes; -ENOKEY:
- *  there are dossiers but no key; -EPERM: the file is open to others). */
+enum keys_load_outcome { /* what is there was made with another one, or the file holds another one */
+	KEYS_OTHER_MASTER = 1,
+	KEYS_OTHER_PSEUDONYM,
+};
+
+/** keys_load() - @state: the state folder. A key that is used for the first time leaves its check value
+ *  there, <name>.check. Return: 0, an outcome, or a fault (-EBADMSG: not 32 bytes; -ENOKEY: there are
+ *  dossiers or a check value but no key; -EPERM: the file is open to others). */
 int keys_load(const char *state, struct keys *ret) _must_check_;
 void keys_done(struct keys *k);
 

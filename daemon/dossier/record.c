@@ -16,17 +16,6 @@
 #include "daemon/dossier/inside.h"
 #include "daemon/limits.h"
 
-static const char *mode_word(enum session_mode m)
-{
-	switch (m) {
-	case SESSION_MODE_NORMAL:
-		return "normal";
-	case SESSION_MODE_IDENTITY:
-		return "identity";
-	}
-	return NULL;
-}
-
 /* Who, where and about whom; borrowed from the session. */
 static struct audit_entry entry_of(const struct dossier *d, enum audit_event event)
 {
@@ -38,7 +27,7 @@ static struct audit_entry entry_of(const struct dossier *d, enum audit_event eve
 	e.caller_uid = session_uid(d->session);
 	e.caller = session_owner(d->session);
 	e.application = session_application(d->session);
-	e.mode = mode_word(session_mode(d->session));
+	e.mode = session_mode_word(session_mode(d->session));
 	e.pseudonym = d->pseudonym;
 	if (e.application && e.application[0] == '\0') {
 		e.application = NULL;

@@ -299,9 +299,15 @@ void cards_release(struct cards *cs, struct card *c)
 	entry_of(c)->last_breath = false;
 	c->in_use_uid = (uid_t)-1;
 	c->user = NULL;
-	c->job = false;
+	c->job = CARD_JOB_NONE;
 	c->pin_until = 0;
+	(void)cards_place(cs, c->reader); /* what changed while it was in use */
 	cards_touch(cs, c);
+}
+
+void cards_want(struct cards *cs, struct card *c)
+{
+	TELL(cs, card_wanted, c);
 }
 
 /* -- asking ------------------------------------------------------------------------------------------ */

@@ -18,8 +18,10 @@ struct entry {		  /* a card with what nobody else sees of it */
 	sd_event_source *retry;
 	unsigned int tries;
 	unsigned int mutes;
-	bool leaving; /* card_removed is running */
-	bool hint;    /* was recognised since it came in or was given back */
+	bool leaving;	/* card_removed is running */
+	bool guarded;	/* the guard has seen it too */
+	uint64_t doubt; /* the watch must have told by then that it left, CLOCK_MONOTONIC; 0 */
+	bool hint;	/* was recognised since it came in or was given back */
 	bool last_breath; /* it answered that the reader is busy: perhaps the last that it can say */
 	bool spare;	  /* its process was started in advance and has not answered yet */
 	bool busy;	  /* a request of its process is on the wire */
@@ -49,7 +51,10 @@ struct cards {
 	size_t n_readers;
 	struct child *watch;
 	sd_event_source *restart;
-	sd_event_source *silence; /* runs while the watch said that it watches over a card */
+	struct child *guard; /* while something is unlocked */
+	sd_event_source *guard_start;
+	sd_event_source *silence; /* until the guard must have said that it lives */
+	sd_event_source *doubt;	  /* until the first doubt of a card is over */
 	uint64_t backoff;
 	enum reader_service service;
 	bool heard; /* the watch has told of the service */
@@ -82,9 +87,17 @@ void cards_card_in(struct cards *cs, struct card_reader *r, struct view body);
 void cards_card_out(struct cards *cs, struct card_reader *r, enum card_left left);
 void cards_all_out(struct cards *cs, enum card_left left);
 
+/** cards_place() - role and sharing of a reader by the configuration. Return: whether they changed. */
+bool cards_place(struct cards *cs, struct card_reader *r);
+
 /* cards-watch.c */
 int cards_watch_start(struct cards *cs) _must_check_;
 void cards_watch_stop(struct cards *cs);
+void cards_watch_lost(
+	struct cards *cs); /* it cannot be relied on: all cards are out, a new one starts */
+
+/* cards-guard.c */
+void cards_guard_stop(struct cards *cs);
 
 /* cards-claims.c: of every process that serves a card, recogniser or claimed */
 /** cards_answered() - child_ops.answer(): takes note, and asks OPEN anew of a fresh process in @slot

@@ -47,41 +47,6 @@ static void on_listed(struct cards *cs)
 	tell_service(cs);
 }
 
-static void watch_lost(struct cards *cs);
-
-static bool watches_over_cards(const struct cards *cs)
-{
-	for (size_t i = 0; i < cs->n_readers; i++) {
-		if (cs->readers[i]->card) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Without a card it has nothing to say: the last one has left since. */
-static int on_silence(sd_event_source *source, uint64_t usec, void *user)
-{
-	struct cards *cs = user;
-
-	(void)source;
-	(void)usec;
-	if (watches_over_cards(cs)) {
-		watch_lost(cs);
-	}
-	return 0;
-}
-
-/* A watch that hangs would not see a card leave: what it watches over must not stay unlocked. */
-static void on_alive(struct cards *cs)
-{
-	cs->silence = sd_event_source_disable_unref(cs->silence);
-	if (sd_event_add_time_relative(cs->ev, &cs->silence, CLOCK_MONOTONIC,
-		    LIMIT_WATCH_SILENCE, 0, on_silence, cs) < 0) {
-		watch_lost(cs);
-	}
-}
-
 static void on_event(void *user, struct link_frame *event)
 {
 	struct cards *cs = user;
@@ -99,8 +64,7 @@ static void on_event(void *user, struct link_frame *event)
 	case WATCH_OP_LISTED:
 		on_listed(cs);
 		return;
-	case WATCH_OP_ALIVE:
-		on_alive(cs);
+	case WATCH_OP_ALIVE: /* the guard's */
 		return;
 	case WATCH_OP_READER_IN:
 		if (name[0] != '\0') {
@@ -153,9 +117,9 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *user)
 	return 0;
 }
 
-static void watch_lost(struct cards *cs)
+void cards_watch_lost(struct cards *cs)
 {
-	cs->silence = sd_event_source_disable_unref(cs->silence);
+	cards_guard_stop(cs);
 	cs->watch = child_free(cs->watch);
 	cards_all_out(cs, CARD_LEFT_WATCH);
 	watch_again(cs);
@@ -164,7 +128,7 @@ static void watch_lost(struct cards *cs)
 static void on_watch_ended(void *user, const char *why)
 {
 	(void)why;
-	watch_lost(user);
+	cards_watch_lost(user);
 }
 
 int cards_watch_start(struct cards *cs)
@@ -178,5 +142,22 @@ void cards_watch_stop(struct cards *cs)
 {
 	cs->watch = child_free(cs->watch);
 	cs->restart = sd_event_source_disable_unref(cs->restart);
-	cs->silence = sd_event_source_disable_unref(cs->silence);
+	cards_guard_stop(cs);
+}
+
+void cards_sleep(struct cards *cs)
+{
+	cards_watch_stop(cs);
+	cards_all_out(cs, CARD_LEFT_WATCH);
+}
+
+void cards_wake(struct cards *cs)
+{
+	if (cs->watch || cs->restart) {
+		return;
+	}
+	cs->backoff = 0;
+	if (cards_watch_start(cs) < 0) {
+		watch_again(cs);
+	}
 }

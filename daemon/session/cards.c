@@ -121,6 +121,19 @@ static struct card_reader *reader_make(struct cards *cs)
 	return r;
 }
 
+bool cards_place(struct cards *cs, struct card_reader *r)
+{
+	const struct config_reader *place = config_reader(cs->config, r->name);
+	bool changed = r->role != place->role;
+
+	r->role = place->role;
+	if (r->sharing != place->sharing && !(r->card && r->card->child)) {
+		r->sharing = place->sharing;
+		changed = true;
+	}
+	return changed;
+}
+
 void cards_reader_in(struct cards *cs, const char *name, struct view body)
 {
 	struct card_reader *r = cards_reader_by_name(cs, name);
@@ -139,8 +152,7 @@ void cards_reader_in(struct cards *cs, const char *name, struct view body)
 	r->driver = strncmp(name, simulated_prefix, strlen(simulated_prefix)) == 0 ? "simulated"
 										   : "pcsc";
 	r->slot = read_u8_or(body, LINK_TAG_SLOT, 0);
-	r->role = config_reader(cs->config, name)->role;
-	r->sharing = config_reader(cs->config, name)->sharing;
+	(void)cards_place(cs, r); /* told as a whole */
 	r->pinpad = false;
 	r->present = true;
 	TELL(cs, reader_added, r);
@@ -263,6 +275,25 @@ void cards_unlisten(struct cards *cs, const void *user)
 		}
 	}
 	cs->n_listeners = n;
+}
+
+void cards_configured(struct cards *cs)
+{
+	for (size_t i = 0; i < cs->n_readers; i++) {
+		if (cs->readers[i]->present && cards_place(cs, cs->readers[i])) {
+			TELL(cs, reader_changed, cs->readers[i]);
+		}
+	}
+}
+
+bool cards_in_use(struct cards *cs)
+{
+	for (size_t i = 0; i < cs->n_readers; i++) {
+		if (cs->readers[i]->card && cs->readers[i]->card->child) {
+			return true;
+		}
+	}
+	return false;
 }
 
 enum reader_service cards_service(const struct cards *cs)

@@ -38,6 +38,14 @@ enum card_left {
 	CARD_LEFT_WATCH,    /* vitaled-watch ended: nobody would see it being removed */
 };
 
+/* what a PIN job (pins.c) does with a card */
+enum card_job {
+	CARD_JOB_NONE = 0,
+	CARD_JOB_WORKS, /* the card has a command, or will at once */
+	CARD_JOB_ASKS,	/* a person is asked: it may be ended */
+	CARD_JOB_ENDS,	/* the card is being reset */
+};
+
 struct card;
 
 struct card_reader {
@@ -70,10 +78,10 @@ struct card {
 	enum card_left left; /* set when card_removed runs */
 	bool recorded;	     /* its coming in is in the record (session's) */
 	struct child *child; /* while in use */
-	bool job;	     /* by a PIN job (pins.c) */
-	void *user;	     /* the professional's life or the session that uses it */
-	uid_t in_use_uid;    /* (uid_t)-1: nobody */
-	uint64_t pin_until;  /* to be shown, CLOCK_MONOTONIC; 0: no verified PIN kept */
+	enum card_job job;
+	void *user;	    /* the professional's life or the session that uses it */
+	uid_t in_use_uid;   /* (uid_t)-1: nobody */
+	uint64_t pin_until; /* to be shown, CLOCK_MONOTONIC; 0: no verified PIN kept */
 };
 
 struct cards;
@@ -91,6 +99,8 @@ struct cards_ops {
 		void *user, struct card *c); /* characters; while a request runs */
 	/* the process of a card in use ended by itself; who used it releases it, else cards.c does */
 	void (*card_failed)(void *user, struct card *c, const char *why);
+	/* cards_want(): what may end without harm to the card does, now or when it is reset */
+	void (*card_wanted)(void *user, struct card *c);
 };
 
 /** cards_new() - starts vitaled-watch. Several listeners may be added; they are called in order. */
@@ -99,6 +109,17 @@ struct cards *cards_free(struct cards *cs); /* kills every card process and the 
 int cards_listen(struct cards *cs, const struct cards_ops *ops, void *user) _must_check_;
 /** cards_unlisten() - the listener with @user goes away; not from within a listener's call. */
 void cards_unlisten(struct cards *cs, const void *user);
+/** cards_configured() - the configuration has changed: roles count at once, the sharing of a card that
+ *  is in use when it is let go. */
+void cards_configured(struct cards *cs);
+/** cards_sleep() - the machine goes to sleep: every reader and card is gone, nobody is asked any more, until
+ *  cards_wake() looks anew. Cards may be others then. */
+void cards_sleep(struct cards *cs);
+void cards_wake(struct cards *cs);
+bool cards_in_use(struct cards *cs); /* a process of ours has one */
+/** cards_guard() - something is unlocked (@on): a watch that would not see a card leave is found out within
+ *  LIMIT_WATCH_SILENCE; then all cards are out (CARD_LEFT_WATCH). */
+void cards_guard(struct cards *cs, bool on);
 enum reader_service cards_service(const struct cards *cs);
 bool cards_listed(const struct cards *cs); /* the first complete list has come */
 struct card_reader *cards_reader(
@@ -121,6 +142,8 @@ int cards_ask(struct card *c, uint8_t op, struct view body, const int *fds, size
 /** cards_lend() - nobody of ours may use the slot (true), or it is ours again and what is in it is
  *  recognised anew (false). */
 void cards_lend(struct cards *cs, struct card_reader *r, bool lent);
+/** cards_want() - an emergency needs it: a PIN job that has not begun or asks a person ends. */
+void cards_want(struct cards *cs, struct card *c);
 /** cards_touch() - tell the listeners that @c changed (kind, nature, pin_until). */
 void cards_touch(struct cards *cs, struct card *c);
 /** cards_release() - the process ends at once; the card is reset by its next connection. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * The folder of revocation lists ([paths] crl, /var/lib/vitaled/crl): every *.crl and *.pem in it is
+ * The folder of revocation lists ([paths] crl, /etc/vitaled/crl): every *.crl and *.pem in it is
  * read by vitaled-crl, at the start and when the folder changes, and put into struct trust
  * (daemon/trust/revocation.h). Lists are handed in by the administrator; nothing is fetched. Without
  * a list, or without the folder, the state of a certificate is unknown.

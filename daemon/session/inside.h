@@ -5,7 +5,8 @@
  * state.h; session-list.c owns the list of sessions; session-look.c finds the cards and keeps the
  * queue; session-cards.c opens, asks and watches them; session-professional.c and session-pin.c are
  * the professional's track; session-proof.c certificates, exchange and signatures; session-people.c
- * the beneficiaries; session-lend.c suspension; session-view.c what may be seen; professional.c the
+ * the beneficiaries, session-wanted.c the one that the caller named; session-emergency.c what an
+ * emergency may; session-lend.c suspension; session-view.c what may be seen; professional.c the
  * professional's card between sessions.
  */
 #include "base/clock.h"
@@ -32,6 +33,8 @@ struct session {
 	enum session_mode mode;
 	unsigned int intents;
 	json_t *wanted; /* option "patient" */
+	char *grounds;	/* of an emergency; wiped at the end */
+	bool alone;	/* ... without the patient's card: nobody waits for it */
 	char *structure;
 	char *pair;
 	char *application; /* "name version", for the record */
@@ -44,9 +47,10 @@ struct session {
 	enum session_step step;
 	enum session_state ended; /* of a session that has ended */
 	enum vitaled_reason reason;
-	enum session_state told; /* last state that the owner was told */
-	sd_event_source *turn;	 /* events that wait for a later turn */
-	sd_event_source *timer;	 /* the step's limit; then the object's end */
+	const struct session *ended_by; /* during session_end(): who pre-empted it */
+	enum session_state told;	/* last state that the owner was told */
+	sd_event_source *turn;		/* events that wait for a later turn */
+	sd_event_source *timer;		/* the step's limit; then the object's end */
 	sd_event_source *expiry; /* the life of an unlocked session: runs on while suspended */
 	sd_event_source *tick;	 /* queued: a second has passed */
 	sd_event_source *progress; /* to be told when nothing else is to be done */
@@ -92,6 +96,20 @@ struct session {
 	void *dossier;
 };
 
+/* A card of a professional that opened an emergency, and when. */
+struct emergency {
+	uint8_t serial[SERIAL_MAX];
+	size_t len;
+	uint64_t at; /* CLOCK_BOOTTIME; 0: none */
+};
+
+/* An emergency that has ended others and was not unlocked, so far. */
+struct pre_emption {
+	uint64_t at;	  /* CLOCK_BOOTTIME; 0: none */
+	uint32_t session; /* its id */
+	uid_t uid;
+};
+
 struct sessions {
 	sd_event *ev;
 	const struct config *config;
@@ -108,4 +126,7 @@ struct sessions {
 	char boot[33];
 	bool closing; /* sessions_free() */
 	struct exchange_seen seen;
+	struct emergency emergencies[LIMIT_EMERGENCIES]; /* a ring */
+	size_t next_emergency;
+	struct pre_emption pre_emptions[LIMIT_EMERGENCIES];
 };

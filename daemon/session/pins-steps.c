@@ -65,6 +65,9 @@ static void finish(struct pin_job *j, enum vitaled_reason why)
 {
 	settle(j, why);
 	j->stage = PIN_STAGE_CLOSE;
+	if (j->card) {
+		j->card->job = CARD_JOB_ENDS;
+	}
 	if (!j->card || cards_ask(j->card, CARD_OP_CLOSE, VIEW_NULL, NULL, 0, on_closed, j)) {
 		over(j);
 	}
@@ -150,6 +153,7 @@ static bool begin_asking(struct pin_job *j, enum pin_stage stage)
 		return false;
 	}
 	j->asking = true;
+	j->card->job = CARD_JOB_ASKS;
 	return true;
 }
 
@@ -198,6 +202,7 @@ static void send_codes(struct pin_job *j)
 	uint8_t op = j->kind == PIN_JOB_CHANGE ? CARD_OP_CHANGE_PIN : CARD_OP_UNBLOCK_PIN;
 
 	j->stage = PIN_STAGE_SENT;
+	j->card->job = CARD_JOB_WORKS;
 	tlv_put_u8(&body, LINK_TAG_LAST_TRY, j->last_try ? 1 : 0);
 	if (j->keypad) {
 		tlv_put_u8(&body, LINK_TAG_PINPAD, 1);
@@ -304,7 +309,7 @@ int pin_job_claim(struct pin_job *j)
 	if (r < 0) {
 		return trace(r);
 	}
-	j->card->job = true;
+	j->card->job = CARD_JOB_WORKS;
 	j->stage = PIN_STAGE_OPEN;
 	j->open_until = clock_monotonic() + LIMIT_CARD_HELD;
 	j->timer = sd_event_source_disable_unref(j->timer);

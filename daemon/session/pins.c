@@ -137,7 +137,7 @@ static bool in_session(struct sessions *all, const struct card *c)
 }
 
 /* Return: 0, PIN_JOB_BUSY or PIN_JOB_KIND_CARD. */
-static int may_start(const struct pins *all, const struct card *c, uid_t uid)
+static int may_start(const struct pins *all, struct card *c, uid_t uid)
 {
 	if (c->reader->lent) {
 		return PIN_JOB_BUSY; /* what it is will be known when it is back */
@@ -153,7 +153,7 @@ static int may_start(const struct pins *all, const struct card *c, uid_t uid)
 	if (c->job || (c->child && c->in_use_uid != uid) || in_session(all->sessions, c)) {
 		return PIN_JOB_BUSY;
 	}
-	return 0;
+	return sessions_card_wanted(all->sessions, c) ? PIN_JOB_BUSY : 0;
 }
 
 static int job_new(struct pins *all, struct card *c, enum pin_job_kind kind, const char *owner,
@@ -247,6 +247,13 @@ void pins_owner_gone(struct pins *all, const char *owner)
 	}
 }
 
+void pins_stop_all(struct pins *all, enum vitaled_reason why)
+{
+	for (struct pin_job *j = all->first; j; j = j->next) {
+		pin_job_stop(j, why);
+	}
+}
+
 static struct pin_job *job_of(struct pins *all, const struct card *c)
 {
 	for (struct pin_job *j = all->first; j; j = j->next) {
@@ -286,6 +293,16 @@ static void on_card_changed(void *user, struct card *c)
 	}
 }
 
+/* With a command under way the card's outcome is waited for, as ever. */
+static void on_card_wanted(void *user, struct card *c)
+{
+	struct pin_job *j = job_of(user, c);
+
+	if (j && (j->stage == PIN_STAGE_FREE || c->job == CARD_JOB_ASKS)) {
+		pin_job_stop(j, VITALED_REASON_CANCELLED);
+	}
+}
+
 int pins_new(sd_event *ev, struct cards *cards, struct sessions *sessions, struct audit *audit,
 	const struct pins_ops *ops, void *user, struct pins **ret)
 {
@@ -293,6 +310,7 @@ int pins_new(sd_event *ev, struct cards *cards, struct sessions *sessions, struc
 		.card_removed = on_card_removed,
 		.card_failed = on_card_failed,
 		.card_changed = on_card_changed,
+		.card_wanted = on_card_wanted,
 	};
 	struct pins *all = calloc(1, sizeof(*all));
 	int r;

@@ -41,7 +41,8 @@ int pins_new(sd_event *ev, struct cards *cards, struct sessions *sessions, struc
 struct pins *pins_free(struct pins *all);
 
 enum pin_job_outcome {
-	PIN_JOB_BUSY = 1, /* in use by another user or a running session, lent, or a job runs */
+	PIN_JOB_BUSY = 1,  /* in use by another user or a running session, lent, wanted by an
+			   * emergency, or a job runs */
 	PIN_JOB_KIND_CARD, /* no card of the CPS family */
 	PIN_JOB_AUDIT,
 };
@@ -58,6 +59,7 @@ int pin_job_start(struct pins *all, struct card *c, enum pin_job_kind kind, cons
 	void *user) _must_check_;
 void pins_forget(struct pins *all, void *user); /* who waits goes away; its job is cancelled */
 void pins_owner_gone(struct pins *all, const char *owner);
+void pins_stop_all(struct pins *all, enum vitaled_reason why); /* those not yet with the card */
 
 struct card *pin_job_card(const struct pin_job *j); /* NULL: it has left */
 uid_t pin_job_uid(const struct pin_job *j);

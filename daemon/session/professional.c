@@ -240,6 +240,18 @@ int professional_take(struct session *s, struct card *c)
 	return 0;
 }
 
+/* Whether the card may be kept between sessions: where others may use it, now or by what the
+ * configuration has become, they could sign with it. */
+static bool keeps(const struct professional *p)
+{
+	const struct config *config = p->all->config;
+	const struct card_reader *r = p->card->reader;
+
+	return config->pin_lifetime > 0 && professional_pin_held(p) &&
+	       r->sharing == CARD_SHARE_EXCLUSIVE &&
+	       config_reader(config, r->name)->sharing == CARD_SHARE_EXCLUSIVE;
+}
+
 void professional_leave(struct session *s)
 {
 	struct professional *p = s->life;
@@ -250,9 +262,7 @@ void professional_leave(struct session *s)
 	s->life = NULL;
 	p->session = NULL;
 	child_forget(p->card->child, s);
-	if (p->all->config->pin_lifetime == 0 || !professional_pin_held(p) ||
-		p->card->reader->sharing !=
-			CARD_SHARE_EXCLUSIVE) { /* others could sign with it */
+	if (!keeps(p)) {
 		close_life(p);
 	} else {
 		professional_used(p);
@@ -369,6 +379,34 @@ void professional_gone(struct sessions *all, struct card *c)
 
 	if (p) {
 		drop(p);
+	}
+}
+
+void professional_close_all(struct sessions *all)
+{
+	struct professional *next;
+
+	for (struct professional *p = all->lives; p; p = next) {
+		next = p->next;
+		if (p->session) {
+			p->since = 0; /* leave() then closes */
+		} else {
+			close_life(p);
+		}
+	}
+}
+
+void professional_configured(struct sessions *all)
+{
+	struct professional *next;
+
+	for (struct professional *p = all->lives; p; p = next) {
+		next = p->next;
+		if (!p->session && !keeps(p)) {
+			close_life(p);
+		} else if (p->since != 0) {
+			schedule(p);
+		}
 	}
 }
 

@@ -43,3 +43,8 @@ void professional_lock(struct sessions *all, struct card *c);
 void professional_gone(
 	struct sessions *all, struct card *c); /* it left, or its process ended */
 void professional_free_all(struct sessions *all);
+/** professional_close_all() - every card is reset and let go of; those of a session when it leaves. */
+void professional_close_all(struct sessions *all);
+/** professional_configured() - the configuration has changed: idle lives that it no longer allows end,
+ *  the time of the others is counted anew. */
+void professional_configured(struct sessions *all);

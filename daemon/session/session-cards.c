@@ -277,8 +277,13 @@ void session_start_tracks(struct session *s)
 	struct card *professional = s->professional_side.card;
 	int r = 0;
 
-	s->shared = professional && (is_shared(professional) || is_shared(patient));
-	if (s->shared) {
+	s->alone = patient == NULL;
+	s->shared =
+		professional && (is_shared(professional) || (patient && is_shared(patient)));
+	if (s->alone) { /* nobody to exchange anything with, and nothing to wait for */
+		s->meeting = STATE_MEETING_DONE;
+		s->patient_side.track = TRACK_STEP_READY;
+	} else if (s->shared) {
 		s->meeting = STATE_MEETING_LATER;
 	}
 	s->patient_side.card = NULL; /* until it is claimed */
@@ -286,7 +291,7 @@ void session_start_tracks(struct session *s)
 	if (professional) {
 		r = session_start_track(s, &s->professional_side, professional);
 	}
-	if (r == 0) {
+	if (r == 0 && patient) {
 		r = session_start_track(s, &s->patient_side, patient);
 	}
 	if (r < 0) {
@@ -296,7 +301,9 @@ void session_start_tracks(struct session *s)
 	if (professional) {
 		session_start_professional(s);
 	}
-	session_post_track(s, &s->patient_side, SESSION_EVENT_NEW);
+	if (patient) {
+		session_post_track(s, &s->patient_side, SESSION_EVENT_NEW);
+	}
 }
 
 void session_drop_cards(struct session *s)

@@ -177,7 +177,8 @@ int sessions_reader_lend(struct sessions *all, struct card_reader *r, uid_t uid,
 	if (lending_of(all, r->id) || (s && !may_suspend(s, side_at(s, r->id), uid))) {
 		return SESSIONS_LEND_BUSY;
 	}
-	if (!s && c && c->child && !professional_idle(all, c, uid)) {
+	if (c && (sessions_card_wanted(all, c) ||
+			 (!s && c->child && !professional_idle(all, c, uid)))) {
 		return SESSIONS_LEND_BUSY;
 	}
 	k = lending_new(all, r, freed, user);
@@ -194,11 +195,16 @@ int sessions_reader_lend(struct sessions *all, struct card_reader *r, uid_t uid,
 	return 0;
 }
 
+bool session_slot_lent(const struct session *s, const struct card_reader *reader)
+{
+	return reader->lent || lending_of(s->all, reader->id);
+}
+
 bool session_slot_taken(const struct session *s, const struct card_reader *reader)
 {
 	struct sessions *all = s->all;
 
-	if (reader->lent || lending_of(all, reader->id)) {
+	if (session_slot_lent(s, reader)) {
 		return true;
 	}
 	for (struct session *o = all->first; o; o = o->next) {

@@ -26,20 +26,26 @@ static char *join_application(const struct session_options *o)
 	return buf_take_str(&text);
 }
 
+/* What may be NULL stays so. Return: whether there was memory. */
+static bool copy_optional(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return !text || *ret;
+}
+
 static int copy_texts(struct session *s, const char *owner, const struct session_options *o)
 {
+	bool whole = copy_optional(o->structure, &s->structure);
+
+	whole = copy_optional(o->reason, &s->grounds) && whole;
 	s->owner = strdup(owner);
 	s->pair = strdup(o->pair ? o->pair : "default");
 	s->application = join_application(o);
 	s->application_name = strdup(o->application ? o->application : "");
 	s->application_version = strdup(o->application_version ? o->application_version : "");
-	s->structure = o->structure ? strdup(o->structure) : NULL;
 	s->wanted = o->patient ? json_deep_copy(o->patient) : NULL;
-	if (!s->application_name || !s->application_version) {
-		return fault(-ENOMEM);
-	}
-	if (!s->owner || !s->pair || !s->application || (o->structure && !s->structure) ||
-		(o->patient && !s->wanted)) {
+	if (!whole || !s->owner || !s->pair || !s->application || !s->application_name ||
+		!s->application_version || (o->patient && !s->wanted)) {
 		return fault(-ENOMEM);
 	}
 	return 0;
@@ -106,26 +112,66 @@ static void evict_oldest(struct sessions *all, uid_t uid)
 	}
 }
 
-/* Room for one more: sessions count against their user, those that run and those that have ended
- * each for itself. Only the user's own oldest ended one makes way, nobody else's. */
-static bool make_room(struct sessions *all, uid_t uid)
+/* the user who has most of the ended sessions; with as many, whose is older */
+static uid_t most_ended(const struct sessions *all)
 {
-	size_t live = 0;
-	size_t ended = 0;
-	size_t total = 0;
+	size_t most = 0;
+	uid_t ret = 0;
 
-	for (struct session *s = all->first; s; s = s->next) {
-		total++;
-		live += s->uid == uid && !session_over(s) ? 1 : 0;
-		ended += evictable(s, uid) ? 1 : 0;
+	for (const struct session *s = all->first; s; s = s->next) {
+		size_t n = 0;
+
+		for (const struct session *t = all->first; t; t = t->next) {
+			n += evictable(t, s->uid) ? 1 : 0;
+		}
+		if (n > most) {
+			most = n;
+			ret = s->uid;
+		}
 	}
-	if (live >= LIMIT_SESSIONS_UID || (total >= LIMIT_SESSIONS && ended == 0)) {
+	return ret;
+}
+
+struct census {
+	size_t live;
+	size_t live_user;
+	size_t live_owner;
+	size_t ended;
+	size_t ended_user;
+};
+
+static struct census count(const struct sessions *all, const char *owner, uid_t uid)
+{
+	struct census n = {.live = 0};
+
+	for (const struct session *s = all->first; s; s = s->next) {
+		bool live = !session_over(s);
+
+		n.live += live ? 1 : 0;
+		n.live_user += live && s->uid == uid ? 1 : 0;
+		n.live_owner +=
+			live && s->uid == uid && strcmp(session_owner(s), owner) == 0 ? 1 : 0;
+		n.ended += evictable(s, s->uid) ? 1 : 0;
+		n.ended_user += evictable(s, uid) ? 1 : 0;
+	}
+	return n;
+}
+
+/* Room for one more. Those that have ended take no place of those that run. Of them a user keeps so
+ * many, and past what all may keep it is the user with the most who loses the oldest. */
+static bool make_room(struct sessions *all, const char *owner, uid_t uid)
+{
+	struct census n = count(all, owner, uid);
+
+	if (n.live >= LIMIT_SESSIONS || n.live_user >= LIMIT_SESSIONS_UID ||
+		n.live_owner >= LIMIT_SESSIONS_PEER) {
 		return false;
 	}
-	while (ended > 0 && (ended >= LIMIT_SESSIONS_UID || total >= LIMIT_SESSIONS)) {
+	for (; n.ended_user >= LIMIT_SESSIONS_UID; n.ended_user--, n.ended--) {
 		evict_oldest(all, uid);
-		ended--;
-		total--;
+	}
+	for (; n.ended >= LIMIT_SESSIONS_ENDED; n.ended--) {
+		evict_oldest(all, most_ended(all));
 	}
 	return true;
 }
@@ -137,7 +183,7 @@ int session_open(struct sessions *all, const char *owner, uid_t uid,
 	struct session *s;
 	int r;
 
-	if (!make_room(all, uid)) {
+	if (!make_room(all, owner, uid)) {
 		return SESSION_OPEN_LIMIT;
 	}
 	r = session_make(all, owner, uid, o, &s);
@@ -245,6 +291,34 @@ void sessions_lists_changed(struct sessions *all)
 {
 	for (struct session *s = all->first; s; s = s->next) {
 		session_judge_again(s);
+	}
+}
+
+/* Its proof has been judged: in mode identity on the patient's track, before anybody is chosen. */
+static bool is_judged(const struct session *s)
+{
+	enum session_step from =
+		s->mode == SESSION_MODE_IDENTITY ? SESSION_STEP_PEOPLE : SESSION_STEP_PRESENT;
+
+	return s->step >= from && s->step < SESSION_STEP_ENDED;
+}
+
+void sessions_configured(struct sessions *all)
+{
+	for (struct session *s = all->first; s; s = s->next) {
+		if (is_judged(s) && s->proof < session_required(s)) {
+			session_end(s, VITALED_REASON_PROOF_TOO_WEAK);
+		}
+	}
+	professional_configured(all);
+	session_nudge_all(all);
+}
+
+void sessions_lock_all(struct sessions *all, enum vitaled_reason r)
+{
+	professional_close_all(all);
+	for (struct session *s = all->first; s; s = s->next) {
+		session_end(s, r);
 	}
 }
 

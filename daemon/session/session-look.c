@@ -123,32 +123,51 @@ static enum vitaled_reason judge_found(const struct found *f)
 	return VITALED_REASON_NONE;
 }
 
-/* The two cards that @s would take now. Return: NONE, or why there will be none; cards that may
- * still come are NULL. */
-static enum vitaled_reason find_pair(
-	const struct session *s, struct card **ret_patient, struct card **ret_professional)
+/* The cards that a session would take now. */
+struct cards_wanted {
+	struct card *patient; /* NULL: may still come, or @alone */
+	struct card *professional;
+	bool alone; /* an emergency goes without the patient's card */
+};
+
+/* An emergency whose patient the caller has named waits for no card of theirs: one that is in counts,
+ * but not while its slot is lent to another program. */
+static bool goes_alone(const struct session *s, const struct found *patient)
+{
+	if (!session_mode_emergency(s->mode) || !s->wanted || patient->pending) {
+		return false;
+	}
+	return patient->n_cards == 0 || (patient->n_cards == 1 && patient->card->reader->lent);
+}
+
+/* Return: NONE, or why there will be none; cards that may still come are NULL. */
+static enum vitaled_reason find_cards(const struct session *s, struct cards_wanted *ret)
 {
 	const struct config_pair *pair = pair_of(s);
 	struct found patient = find(s, pair->patient_reader, false);
 	struct found professional = {0};
-	enum vitaled_reason r = judge_found(&patient);
+	bool alone = goes_alone(s, &patient);
+	enum vitaled_reason r = alone ? VITALED_REASON_NONE : judge_found(&patient);
 
-	if (s->mode == SESSION_MODE_NORMAL && r == VITALED_REASON_NONE) {
+	if (s->mode != SESSION_MODE_IDENTITY && r == VITALED_REASON_NONE) {
 		professional = find(s, pair->professional_reader, true);
 		r = judge_found(&professional);
 	}
 	if (patient.pending || professional.pending) {
 		r = r == VITALED_REASON_NO_READER ? r : VITALED_REASON_NONE;
 		patient.card = NULL;
+		professional.card = NULL;
 	}
-	*ret_patient = patient.card;
-	*ret_professional = professional.card;
+	*ret = (struct cards_wanted){.patient = alone ? NULL : patient.card,
+		.professional = professional.card,
+		.alone = alone};
 	return r;
 }
 
-static bool complete(const struct session *s, const struct card *patient, const struct card *p)
+static bool complete(const struct session *s, const struct cards_wanted *c)
 {
-	return patient && (p || s->mode == SESSION_MODE_IDENTITY);
+	return (c->patient || c->alone) &&
+	       (c->professional || s->mode == SESSION_MODE_IDENTITY);
 }
 
 /* -- the queue ----------------------------------------------------------------------------------- */
@@ -159,41 +178,68 @@ static bool is_waiting(const struct session *s)
 	       s->step == SESSION_STEP_QUEUED;
 }
 
-/* Whether @s waits, has all its cards in sight, and one of them is one of these. */
-static bool wants(const struct session *s, const struct card *patient, const struct card *other)
+static bool same_card(const struct card *a, const struct card *b)
 {
-	struct card *own[2] = {NULL, NULL};
-
-	if (!pair_of(s) || find_pair(s, &own[0], &own[1]) != VITALED_REASON_NONE ||
-		!complete(s, own[0], own[1])) {
-		return false;
-	}
-	return own[0] == patient || (other && own[1] == other);
+	return a && a == b;
 }
 
-/* How many were there before @s and want one of its cards. */
-static uint32_t ahead_of(
-	const struct session *s, const struct card *patient, const struct card *professional)
+/* Whether @s has all its cards in sight, and one of them is one of these. */
+static bool wants(const struct session *s, const struct cards_wanted *c)
 {
+	struct cards_wanted own;
+
+	if (!pair_of(s) || find_cards(s, &own) != VITALED_REASON_NONE || !complete(s, &own)) {
+		return false;
+	}
+	return same_card(own.patient, c->patient) ||
+	       same_card(own.professional, c->professional);
+}
+
+bool sessions_card_wanted(const struct sessions *all, struct card *c)
+{
+	const struct cards_wanted any = {.patient = c, .professional = c};
+
+	for (const struct session *s = all->first; s; s = s->next) {
+		if (session_mode_emergency(s->mode) && is_waiting(s) && wants(s, &any)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* An emergency goes before all that are none; among themselves who came first goes first. */
+static bool goes_before(const struct session *o, const struct session *s, bool came_first)
+{
+	bool emergency = session_mode_emergency(o->mode);
+
+	return emergency == session_mode_emergency(s->mode) ? came_first : emergency;
+}
+
+/* How many wait for one of the cards of @s and go before it. */
+static uint32_t ahead_of(const struct session *s, const struct cards_wanted *c)
+{
+	bool came_first = true;
 	uint32_t n = 0;
 
-	for (const struct session *o = s->all->first; o && o != s; o = o->next) {
-		n += is_waiting(o) && wants(o, patient, professional) ? 1 : 0;
+	for (const struct session *o = s->all->first; o; o = o->next) {
+		if (o == s) {
+			came_first = false;
+		} else if (goes_before(o, s, came_first)) {
+			n += is_waiting(o) && wants(o, c) ? 1 : 0;
+		}
 	}
 	return n;
 }
 
 static uint32_t position(const struct session *s)
 {
-	struct card *patient = NULL;
-	struct card *professional = NULL;
+	struct cards_wanted c;
 
 	if (s->step != SESSION_STEP_QUEUED || !pair_of(s) ||
-		find_pair(s, &patient, &professional) != VITALED_REASON_NONE ||
-		!complete(s, patient, professional)) {
+		find_cards(s, &c) != VITALED_REASON_NONE || !complete(s, &c)) {
 		return s->step == SESSION_STEP_QUEUED ? 1 : 0;
 	}
-	return 1 + ahead_of(s, patient, professional);
+	return 1 + ahead_of(s, &c);
 }
 
 void session_queue(const struct session *s, uint32_t *ret_position, uint32_t *ret_seconds)
@@ -206,8 +252,13 @@ void session_queue(const struct session *s, uint32_t *ret_position, uint32_t *re
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *user)
 {
+	struct session *s = user;
+
 	(void)usec;
-	session_changed(user);
+	session_changed(s);
+	if (session_mode_emergency(s->mode)) {
+		session_nudge(s); /* nobody tells that a PIN job asks a person now */
+	}
 	/* a clock that cannot be wound again: the position is still told */
 	if (sd_event_source_set_time_relative(source, USEC_PER_SEC) < 0 ||
 		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0) {
@@ -263,20 +314,28 @@ static bool is_free(const struct session *s, const struct card *c)
 	return !c->child && !session_slot_taken(s, c->reader);
 }
 
-/* Both are in: are they free, and is nobody before us? */
-static void look_free(struct session *s, struct card *patient, struct card *professional)
+/* All are in: are they free, and is nobody before us? */
+static void look_free(struct session *s, const struct cards_wanted *c)
 {
-	bool first = ahead_of(s, patient, professional) == 0;
+	bool first = ahead_of(s, c) == 0;
 	bool soon = false;
-	bool free_now = first && is_free(s, patient);
+	bool free_now;
 
-	if (free_now && professional) {
-		free_now = !session_slot_taken(s, professional->reader) &&
-			   professional_usable(s, professional, &soon);
+	if (first && session_mode_emergency(s->mode) &&
+		!session_pre_empt_cards(s, c->patient, c->professional)) {
+		return; /* it has ended */
+	}
+	free_now = first && (!c->patient || is_free(s, c->patient));
+	if (free_now && c->professional && c->professional->job == CARD_JOB_ENDS) {
+		free_now = false;
+		soon = true;
+	} else if (free_now && c->professional) {
+		free_now = !session_slot_taken(s, c->professional->reader) &&
+			   professional_usable(s, c->professional, &soon);
 	}
 	if (free_now) {
-		s->patient_side.card = patient;
-		s->professional_side.card = professional;
+		s->patient_side.card = c->patient;
+		s->professional_side.card = c->professional;
 		session_post(s, SESSION_EVENT_READY);
 	} else if (soon) {
 		session_post(s, SESSION_EVENT_SOON);
@@ -289,8 +348,7 @@ static void look_free(struct session *s, struct card *patient, struct card *prof
 
 void session_look(struct session *s)
 {
-	struct card *patient = NULL;
-	struct card *professional = NULL;
+	struct cards_wanted c;
 	enum vitaled_reason r;
 
 	if (!pair_of(s) || !session_wanted_valid(s)) {
@@ -305,12 +363,12 @@ void session_look(struct session *s)
 		session_end(s, VITALED_REASON_NO_READER_SERVICE);
 		return;
 	}
-	r = find_pair(s, &patient, &professional);
+	r = find_cards(s, &c);
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
-	} else if (!complete(s, patient, professional)) {
+	} else if (!complete(s, &c)) {
 		session_post(s, SESSION_EVENT_MISSING);
 	} else {
-		look_free(s, patient, professional);
+		look_free(s, &c);
 	}
 }

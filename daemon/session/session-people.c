@@ -99,83 +99,24 @@ static void mark_own(struct patient_data *d)
 	}
 }
 
-/* -- who is meant -------------------------------------------------------------------------------- */
-
-static const char *wanted_number(const json_t *wanted)
-{
-	const char *ins = json_get_str(wanted, "ins");
-
-	return ins ? ins : json_get_str(wanted, "nir");
-}
-
-/* "1958-03-14" or "19580314" as eight digits. */
-static bool date_digits(const char *text, char ret[9])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; text && text[i] != '\0'; i++) {
-		if (text[i] == '-' && (i == 4 || i == 7)) {
-			continue;
-		}
-		if (n == 8 || text[i] < '0' || text[i] > '9') {
-			return false;
-		}
-		ret[n++] = text[i];
-	}
-	ret[n] = '\0';
-	return n == 8;
-}
-
-bool session_wanted_valid(const struct session *s)
-{
-	const char *number = s->wanted ? wanted_number(s->wanted) : NULL;
-	char birth[9];
-
-	if (!s->wanted) {
-		return true;
-	}
-	return number && (strlen(number) == NUMBER || strlen(number) == NUMBER + 2) &&
-	       date_digits(json_get_str(s->wanted, "birth-date"), birth);
-}
-
-static bool fits(const json_t *wanted, const struct person *p)
-{
-	const char *number = wanted_number(wanted);
-	char birth[9] = "";
-	int64_t rank;
-
-	if (!number || p->nir[0] == '\0' ||
-		!date_digits(json_get_str(wanted, "birth-date"), birth)) {
-		return false;
-	}
-	if (json_get_int(wanted, "rank", 0, UINT8_MAX, &rank) == 0 &&
-		rank != (int64_t)p->rank) {
-		return false;
-	}
-	return strncmp(number, p->nir, strlen(number)) == 0 &&
-	       view_equal(view_last(view_str(birth), strlen(p->birth)), view_str(p->birth));
-}
+/* -- how old ----------------------------------------------------------------------------------- */
 
 /* Where the card does not know the century: the younger of the two that are possible. */
 static bool is_minor(const struct person *p)
 {
 	char now[28];
-	char today[9];
-	uint32_t numbers[2] = {0, 0};
-	const char *dates[] = {p->birth, today};
+	int64_t numbers[2] = {0, 0};
+	const char *dates[] = {p->birth, now};
 	int64_t age;
 
 	clock_rfc3339(clock_wall(), now);
-	now[10] = '\0';
-	if (!date_digits(now, today)) {
-		return true;
-	}
+	now[10] = '\0'; /* the day */
 	for (size_t i = 0; i < ARRAY_LEN(dates); i++) {
 		for (const char *c = dates[i]; *c; c++) {
-			numbers[i] = numbers[i] * 10 + (uint32_t)(*c - '0');
+			numbers[i] = *c == '-' ? numbers[i] : numbers[i] * 10 + (*c - '0');
 		}
 	}
-	age = (int64_t)numbers[1] - (int64_t)numbers[0];
+	age = numbers[1] - numbers[0];
 	return (strlen(p->birth) == 6 ? age % CENTURY : age) < ADULT_AFTER;
 }
 
@@ -195,14 +136,11 @@ static enum vitaled_reason identify(struct session *s, const struct person *p)
 	if (s->mode == SESSION_MODE_IDENTITY) {
 		return VITALED_REASON_NONE;
 	}
-	if (!p->own) {
+	if (!session_wanted_number(s, p, number)) {
 		return VITALED_REASON_NO_OWN_IDENTITY;
 	}
-	r = view_copy_str(view_sub(view_str(p->nir), 0, NUMBER), number, sizeof(number));
-	if (r == 0) {
-		r = s->all->ops.pseudonym(
-			s->all->user, number, s->patient_side.nature, s->patient.pseudonym);
-	}
+	r = s->all->ops.pseudonym(
+		s->all->user, number, session_nature(s), s->patient.pseudonym);
 	wipe(number, sizeof(number));
 	if (r == 0) {
 		r = rng_fill(s->nonce, sizeof(s->nonce)); /* cards and person are fixed now */
@@ -226,25 +164,21 @@ static void fix(struct session *s, const struct person *p)
 static void choose(struct session *s)
 {
 	struct patient_data *d = s->data;
-	struct person *match = NULL;
-	size_t n = 0;
+	size_t n;
 
 	mark_own(d);
-	for (size_t i = 0; i < d->n_people; i++) {
-		struct person *p = &d->people[i];
-
-		p->wanted = !s->wanted || fits(s->wanted, p);
-		if (p->wanted) {
-			match = p;
-			n++;
-		}
-	}
-	if (!match) {
+	n = session_wanted(s);
+	if (n == 0) {
 		session_end(s, VITALED_REASON_OTHER_PATIENT);
 	} else if (n > 1) {
 		session_post(s, SESSION_EVENT_ASK);
 	} else {
-		fix(s, match);
+		for (size_t i = 0; i < d->n_people; i++) {
+			if (d->people[i].wanted) {
+				fix(s, &d->people[i]);
+				return;
+			}
+		}
 	}
 }
 
@@ -275,8 +209,36 @@ static void on_people(void *user, struct link_frame *answer)
 	}
 }
 
+/* Nobody's card says who it is: the caller has, and a professional signs for it. */
+static void without_card(struct session *s)
+{
+	enum vitaled_reason r = VITALED_REASON_PROOF_TOO_WEAK;
+
+	s->data = calloc(1, sizeof(*s->data));
+	if (!s->data) {
+		session_end(s, VITALED_REASON_FAILED);
+		return;
+	}
+	if (session_required(s) != PROOF_LOCKED) {
+		r = session_wanted_person(s, &s->data->people[0]);
+	}
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+		return;
+	}
+	s->data->n_people = 1;
+	s->patient.absent = true;
+	s->patient.nature = session_nature(s);
+	mark_own(s->data);
+	fix(s, &s->data->people[0]);
+}
+
 void session_people(struct session *s)
 {
+	if (s->alone) {
+		without_card(s);
+		return;
+	}
 	session_ask_card(s, &s->patient_side, CARD_OP_READ_PEOPLE, VIEW_NULL, on_people);
 }
 

@@ -54,6 +54,7 @@ static void on_pin_state(void *user, struct link_frame *answer)
 {
 	struct session *s = user;
 	bool right;
+	bool kept;
 
 	if (!session_judge(s, &s->professional_side, answer)) {
 		return;
@@ -61,8 +62,10 @@ static void on_pin_state(void *user, struct link_frame *answer)
 	right = read_u8_or(answer->body, LINK_TAG_VERIFIED, 0) == 1;
 	set_tries(s, read_u8_or(answer->body, LINK_TAG_TRIES, TRIES_UNKNOWN));
 	/* a right that somebody else obtained before we held the card is none of ours; one that this
-	 * session obtained serves it to its end, however short a PIN may live */
-	if (right && s->life && (professional_pin_held(s->life) || state_renews(s->step))) {
+	 * session obtained serves it to its end, however short a PIN may live; in an emergency
+	 * whoever opens it shows that they are there now */
+	kept = professional_pin_held(s->life) && !session_mode_emergency(s->mode);
+	if (right && (kept || state_renews(s->step))) {
 		post(s, SESSION_EVENT_PIN_HELD);
 	} else {
 		need_pin(s);

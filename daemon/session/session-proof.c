@@ -138,10 +138,19 @@ enum vitaled_reason session_show_role(struct session *s, struct side *side, stru
 
 /* -- the patient's card -------------------------------------------------------------------------- */
 
+enum nature session_nature(const struct session *s)
+{
+	return s->alone ? s->professional_side.nature : s->patient_side.nature;
+}
+
+/* Without the patient's card there is nothing to prove; what is locked stays so. */
 enum proof session_required(const struct session *s)
 {
-	enum proof required = config_required(s->all->config, s->patient_side.nature);
+	enum proof required = config_required(s->all->config, session_nature(s));
 
+	if (s->alone && required != PROOF_LOCKED) {
+		return PROOF_NONE;
+	}
 	if (s->mode == SESSION_MODE_IDENTITY && required == PROOF_MUTUAL) {
 		return PROOF_ACTIVE;
 	}
@@ -336,7 +345,7 @@ int session_presence(
 static bool record_proof(struct session *s, enum vitaled_reason outcome)
 {
 	json_t *details = json_pack("{s:s,s:s}", "proof", proof_word(s->proof), "nature",
-		nature_word(s->patient_side.nature));
+		nature_word(session_nature(s)));
 
 	return session_record(s, AUDIT_EVENT_PROOF,
 		outcome == VITALED_REASON_NONE ? "ok" : vitaled_reason_word(outcome), NULL,
@@ -432,7 +441,7 @@ void session_prove(struct session *s, struct side *side)
 void session_signed(
 	struct session *s, enum vitaled_reason r, bool patient_proved, bool professional_proved)
 {
-	enum proof proof = PROOF_READ;
+	enum proof proof = s->alone ? PROOF_NONE : PROOF_READ;
 
 	if (s->step != SESSION_STEP_SIGN) {
 		return;

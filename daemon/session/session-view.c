@@ -104,10 +104,12 @@ void session_progress(const struct session *s, uint32_t *ret_done, uint32_t *ret
 	const struct expected *e =
 		expected_of(patients, ARRAY_LEN(patients), s->patient_side.card);
 	uint32_t done = s->patient_side.characters + s->professional_side.characters;
-	uint32_t expected = s->mode == SESSION_MODE_IDENTITY
-				    ? e->held
-				    : e->first + expected_professional(s);
+	uint32_t patient = s->mode == SESSION_MODE_IDENTITY ? e->held : e->first;
+	uint32_t expected = s->alone ? 0 : patient;
 
+	if (s->mode != SESSION_MODE_IDENTITY) {
+		expected += expected_professional(s);
+	}
 	*ret_done = done;
 	*ret_expected = s->step >= SESSION_STEP_UNLOCKED || done > expected ? done : expected;
 }
@@ -155,6 +157,11 @@ const struct session_professional *session_professional(const struct session *s)
 const struct session_patient *session_patient(const struct session *s)
 {
 	return s->chosen ? &s->patient : NULL;
+}
+
+const char *session_grounds(const struct session *s)
+{
+	return s->grounds;
 }
 
 /* -- people -------------------------------------------------------------------------------------- */

@@ -35,6 +35,11 @@ uint64_t session_lifetime(const struct session *s);    /* once unlocked, microse
 const uint8_t *session_nonce(const struct session *s); /* 16 bytes, of the broker */
 const struct session_professional *session_professional(const struct session *s); /* or NULL */
 const struct session_patient *session_patient(const struct session *s);		  /* or NULL */
+/** session_grounds() - why this is an emergency, as the caller wrote it; NULL: it is none, or over. */
+const char *session_grounds(const struct session *s);
+/** session_emergencies() - how often the professional's card of @s has broken the glass within an
+ *  hour (bris_de_glace, opened; since the service started). */
+unsigned int session_emergencies(const struct session *s);
 /** session_beneficiaries() - new array of {surname, given, birth-date, rank?} from
  *  waiting-for-choice on; NULL before and after the end. */
 int session_beneficiaries(const struct session *s, json_t **ret) _must_check_;

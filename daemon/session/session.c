@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/session/steps.h"
@@ -77,11 +78,6 @@ static int progress_add(struct session *s)
 
 /* -- the record ---------------------------------------------------------------------------------- */
 
-static const char *mode_word(enum session_mode m)
-{
-	return m == SESSION_MODE_IDENTITY ? "identity" : "normal";
-}
-
 struct audit_entry session_audit(const struct session *s, enum audit_event e)
 {
 	const struct session_activity *at = s->professional.chosen;
@@ -96,7 +92,7 @@ struct audit_entry session_audit(const struct session *s, enum audit_event e)
 	entry.professional = professional[0] ? professional : NULL;
 	entry.structure = at ? at->structure : NULL;
 	entry.pseudonym = s->patient.pseudonym[0] ? s->patient.pseudonym : NULL;
-	entry.mode = mode_word(s->mode);
+	entry.mode = session_mode_word(s->mode);
 	return entry;
 }
 
@@ -157,6 +153,10 @@ static void grant(struct session *s)
 /* Its entry is in the record since the names were read. */
 static void grant_identity(struct session *s)
 {
+	if (s->proof < session_required(s)) {
+		session_end(s, VITALED_REASON_PROOF_TOO_WEAK);
+		return;
+	}
 	session_post(s, SESSION_EVENT_GO);
 }
 
@@ -196,6 +196,9 @@ static void begin(struct session *s)
 	}
 	session_changed(s);
 	session_keep_public(s);
+	if (session_mode_emergency(s->mode)) {
+		session_emergency_opened(s);
+	}
 }
 
 static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
@@ -414,6 +417,11 @@ static void wipe_session(struct session *s)
 	wipe_side(&s->patient_side);
 	wipe_side(&s->professional_side);
 	json_put(&s->wanted);
+	if (s->grounds) {
+		wipe(s->grounds, strlen(s->grounds));
+		free(s->grounds);
+		s->grounds = NULL;
+	}
 	if (s->data) {
 		wipe(s->data, sizeof(*s->data));
 		free(s->data);
@@ -490,6 +498,9 @@ static void record_end(struct session *s)
 
 	details = json_pack("{s:s,s:s}", "state", session_state_word(s->ended), "proof",
 		proof_word(s->proof));
+	if (s->ended_by && json_set(details, "by", json_string(s->ended_by->audit_id)) < 0) {
+		json_put(&details); /* the entry itself matters more */
+	}
 	/* what cannot be recorded has ended all the same */
 	if (session_append(s, AUDIT_EVENT_SESSION_ENDED,
 		    s->reason == VITALED_REASON_NONE ? "ok" : vitaled_reason_word(s->reason),

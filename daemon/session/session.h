@@ -35,6 +35,8 @@ struct session_ops {
 	void (*sign)(void *user, struct session *s);
 	/* the grant (dossier): ends with session_granted() */
 	void (*unlock)(void *user, struct session *s);
+	/* an emergency was unlocked: it is not to pass unnoticed */
+	void (*emergency)(void *user, struct session *s);
 	/* everything above forgets this session now: kill the dossier's process, wipe the statement */
 	void (*lock)(void *user, struct session *s);
 };
@@ -45,7 +47,7 @@ int sessions_new(sd_event *ev, const struct config *config, struct cards *cards,
 struct sessions *sessions_free(struct sessions *all); /* locks all */
 
 enum session_open_outcome {
-	SESSION_OPEN_LIMIT = 1, /* LIMIT_SESSIONS, or LIMIT_SESSIONS_UID that have not ended */
+	SESSION_OPEN_LIMIT = 1, /* LIMIT_SESSIONS, _UID or _PEER that have not ended */
 	SESSION_OPEN_AUDIT,	/* the record does not take the entry */
 };
 
@@ -58,13 +60,15 @@ struct session *sessions_next(struct sessions *all, struct session *after); /* N
 /** sessions_reader_lend() - free the slot for another program: an unlocked session on it is suspended,
  *  an idle professional's card is closed with a reset
  * @freed:  runs once, in a later turn, when no process of ours holds the card any more
- * Return: 0, a fault, or SESSIONS_LEND_BUSY (another user's, or between opening and unlocked). */
+ * Return: 0, a fault, or an outcome */
 enum sessions_lend_outcome {
-	SESSIONS_LEND_BUSY = 1,
+	SESSIONS_LEND_BUSY = 1, /* another user's, between opening and unlocked, or wanted */
 };
 
 int sessions_reader_lend(struct sessions *all, struct card_reader *r, uid_t uid,
 	void (*freed)(void *user), void *user) _must_check_;
+/** sessions_card_wanted() - whether an emergency waits for @c: nobody else may begin with it. */
+bool sessions_card_wanted(const struct sessions *all, struct card *c);
 /** sessions_reader_returned() - the slot is ours again: a suspended session waits (what is left of
  *  120 s since the lend) until the same serial is back, asks a new proof, and resumes; else it locks
  *  with card-lent. */
@@ -72,6 +76,13 @@ void sessions_reader_returned(struct sessions *all, struct card_reader *r);
 /** sessions_lists_changed() - revocation lists were taken: every session whose professional's card is
  *  revoked by them ends with card-opposed, as it would have ended had they been there before. */
 void sessions_lists_changed(struct sessions *all);
+/** sessions_configured() - the configuration has changed. Who waits for cards looks anew; an unlocked
+ *  session whose proof is less than what is required now locks with proof-too-weak; the others keep
+ *  the cards and the answers that they have, and everything further is judged by what is in force. */
+void sessions_configured(struct sessions *all);
+/** sessions_lock_all() - end every session with @r and forget every verified PIN; cards are reset and
+ *  let go of in later turns (cards_in_use()). */
+void sessions_lock_all(struct sessions *all, enum vitaled_reason r);
 /** sessions_owner_gone() - lock and remove every session of a unique name, now. */
 void sessions_owner_gone(struct sessions *all, const char *owner);
 
@@ -116,6 +127,12 @@ void session_signed(struct session *s, enum vitaled_reason r, bool patient_prove
 void session_granted(struct session *s, enum vitaled_reason r);
 /** session_end() - lock (an unlocked session), refuse or fail it, with its record. */
 void session_end(struct session *s, enum vitaled_reason r);
+/** session_may_pre_empt() - whether the emergency @by may end others: its uid has not ended some
+ *  LIMIT_PRE_EMPTIONS times within an hour for emergencies that were not unlocked. */
+bool session_may_pre_empt(const struct session *by);
+/** session_pre_empt() - end @victim for the emergency @by, recorded with both. Return: false: the
+ *  record does not take it, @by has ended and @victim has not. */
+bool session_pre_empt(struct session *by, struct session *victim);
 void session_release(struct session *s); /* end if needed, then remove the object */
 /** sessions_card_lock() - Card.Lock(): forget the professional's PIN, lock their sessions. */
 void sessions_card_lock(struct sessions *all, struct card *c, enum vitaled_reason r);

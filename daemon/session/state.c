@@ -9,12 +9,15 @@
 
 #include "daemon/limits.h"
 
-#define NORMAL	 1U
-#define IDENTITY 2U
-#define RESUME	 4U
-#define RENEW	 8U
-#define BOTH	 (NORMAL | IDENTITY)
-#define ASKING	 (NORMAL | RESUME | RENEW)
+#define NORMAL	  1U /* of tracks and joins: a consultation of whatever mode */
+#define IDENTITY  2U
+#define RESUME	  4U
+#define RENEW	  8U
+#define EMERGENCY 16U /* of the session's table: both emergency modes */
+#define BOTH	  (NORMAL | IDENTITY)
+#define ALL	  (NORMAL | IDENTITY | EMERGENCY)
+#define DOSSIER	  (NORMAL | EMERGENCY)
+#define ASKING	  (NORMAL | RESUME | RENEW)
 
 /* -- the session --------------------------------------------------------------------------------- */
 
@@ -34,62 +37,78 @@ struct row {
 
 /* clang-format off */
 static const struct row table[] = {
-	ROW(BOTH,     START,      GO,         CARDS,      LOOK),
-	ROW(BOTH,     CARDS,      CARDS,      CARDS,      LOOK),
-	ROW(BOTH,     CARDS,      MISSING,    CARDS,      NONE),
-	ROW(BOTH,     CARDS,      SOON,       CARDS,      NONE),
-	ROW(BOTH,     CARDS,      BUSY,       QUEUED,     NONE),
-	ROW(BOTH,     CARDS,      READY,      TRACKS,     TRACKS),
-	ROW(BOTH,     QUEUED,     CARDS,      QUEUED,     LOOK),
-	ROW(BOTH,     QUEUED,     MISSING,    CARDS,      NONE),
-	ROW(BOTH,     QUEUED,     SOON,       QUEUED,     NONE),
-	ROW(BOTH,     QUEUED,     BUSY,       QUEUED,     NONE),
-	ROW(BOTH,     QUEUED,     READY,      TRACKS,     TRACKS),
+	ROW(ALL,      START,      GO,         CARDS,      LOOK),
+	ROW(ALL,      CARDS,      CARDS,      CARDS,      LOOK),
+	ROW(ALL,      CARDS,      MISSING,    CARDS,      NONE),
+	ROW(ALL,      CARDS,      SOON,       CARDS,      NONE),
+	ROW(ALL,      CARDS,      BUSY,       QUEUED,     NONE),
+	ROW(ALL,      CARDS,      READY,      TRACKS,     TRACKS),
+	ROW(ALL,      QUEUED,     CARDS,      QUEUED,     LOOK),
+	ROW(ALL,      QUEUED,     MISSING,    CARDS,      NONE),
+	ROW(ALL,      QUEUED,     SOON,       QUEUED,     NONE),
+	ROW(ALL,      QUEUED,     BUSY,       QUEUED,     NONE),
+	ROW(ALL,      QUEUED,     READY,      TRACKS,     TRACKS),
 
-	ROW(NORMAL,   TRACKS,     MET,        TRACKS,     MEET),
-	ROW(NORMAL,   TRACKS,     STALE,      TRACKS,     REREAD),
-	ROW(BOTH,     TRACKS,     AGREED,     PEOPLE,     PEOPLE),
+	ROW(DOSSIER,  TRACKS,     MET,        TRACKS,     MEET),
+	ROW(DOSSIER,  TRACKS,     STALE,      TRACKS,     REREAD),
+	ROW(ALL,      TRACKS,     AGREED,     PEOPLE,     PEOPLE),
 
-	ROW(NORMAL,   TRACKS,     RENEW,      RENEW,      RENEW),
-	ROW(NORMAL,   RENEW,      AGREED,     EXCHANGE,   MEET),
-	ROW(NORMAL,   EXCHANGE,   STALE,      EXCHANGE,   REREAD),
-	ROW(NORMAL,   EXCHANGE,   MET,        EXCHANGE,   MEET),
-	ROW(NORMAL,   EXCHANGE,   AGREED,     PEOPLE,     PEOPLE),
+	ROW(DOSSIER,  TRACKS,     RENEW,      RENEW,      RENEW),
+	ROW(DOSSIER,  RENEW,      AGREED,     EXCHANGE,   MEET),
+	ROW(DOSSIER,  EXCHANGE,   STALE,      EXCHANGE,   REREAD),
+	ROW(DOSSIER,  EXCHANGE,   MET,        EXCHANGE,   MEET),
+	ROW(DOSSIER,  EXCHANGE,   AGREED,     PEOPLE,     PEOPLE),
 
-	ROW(BOTH,     PEOPLE,     ASK,        CHOICE,     ASK_PERSON),
-	ROW(NORMAL,   PEOPLE,     GO,         PREPARE,    PREPARE),
-	ROW(NORMAL,   CHOICE,     GO,         PREPARE,    PREPARE),
-	ROW(NORMAL,   PREPARE,    GO,         CONSENT,    ASK_CONSENT),
-	ROW(NORMAL,   CONSENT,    GO,         SIGN,       SIGN),
-	ROW(NORMAL,   CONSENT,    RENEW,      RENEW_SIGN, RENEW),
-	ROW(NORMAL,   RENEW_SIGN, AGREED,     SIGN,       SIGN),
-	ROW(NORMAL,   SIGN,       STALE,      REREAD,     REREAD),
-	ROW(NORMAL,   REREAD,     GO,         CONSENT,    ASK_CONSENT),
-	ROW(NORMAL,   SIGN,       GO,         GRANT,      GRANT),
-	ROW(NORMAL,   SIGN,       READ,       PRESENT,    PRESENT),
-	ROW(NORMAL,   PRESENT,    GO,         GRANT,      GRANT),
+	ROW(ALL,      PEOPLE,     ASK,        CHOICE,     ASK_PERSON),
+	ROW(DOSSIER,  PEOPLE,     GO,         PREPARE,    PREPARE),
+	ROW(DOSSIER,  CHOICE,     GO,         PREPARE,    PREPARE),
+	ROW(DOSSIER,  PREPARE,    GO,         CONSENT,    ASK_CONSENT),
+	ROW(DOSSIER,  CONSENT,    GO,         SIGN,       SIGN),
+	ROW(DOSSIER,  CONSENT,    RENEW,      RENEW_SIGN, RENEW),
+	ROW(DOSSIER,  RENEW_SIGN, AGREED,     SIGN,       SIGN),
+	ROW(DOSSIER,  SIGN,       STALE,      REREAD,     REREAD),
+	ROW(DOSSIER,  REREAD,     GO,         CONSENT,    ASK_CONSENT),
+	ROW(DOSSIER,  SIGN,       GO,         GRANT,      GRANT),
+	ROW(DOSSIER,  SIGN,       READ,       PRESENT,    PRESENT),
+	ROW(DOSSIER,  PRESENT,    GO,         GRANT,      GRANT),
 
 	ROW(IDENTITY, PEOPLE,     GO,         GRANT,      GRANT_IDENTITY),
 	ROW(IDENTITY, PEOPLE,     READ,       PRESENT,    PRESENT),
 	ROW(IDENTITY, CHOICE,     GO,         GRANT,      GRANT_IDENTITY),
 	ROW(IDENTITY, CHOICE,     READ,       PRESENT,    PRESENT),
 	ROW(IDENTITY, PRESENT,    GO,         GRANT,      GRANT_IDENTITY),
-	ROW(BOTH,     GRANT,      GO,         UNLOCKED,   BEGIN),
+	ROW(ALL,      GRANT,      GO,         UNLOCKED,   BEGIN),
 
-	ROW(BOTH,     UNLOCKED,   LEND,       LENT,       NONE),
-	ROW(BOTH,     LENT,       RETURN,     BACK,       SEEK),
-	ROW(BOTH,     BACK,       CARDS,      BACK,       SEEK),
-	ROW(BOTH,     BACK,       READY,      RESUME,     RESUME),
-	ROW(BOTH,     RESUME,     AGREED,     RESUME,     RESUMED),
-	ROW(BOTH,     RESUME,     GO,         UNLOCKED,   NONE),
+	ROW(ALL,      UNLOCKED,   LEND,       LENT,       NONE),
+	ROW(ALL,      LENT,       RETURN,     BACK,       SEEK),
+	ROW(ALL,      BACK,       CARDS,      BACK,       SEEK),
+	ROW(ALL,      BACK,       READY,      RESUME,     RESUME),
+	ROW(ALL,      RESUME,     AGREED,     RESUME,     RESUMED),
+	ROW(ALL,      RESUME,     GO,         UNLOCKED,   NONE),
 };
 
 /* clang-format on */
 
+static unsigned int mode_bit(enum session_mode mode)
+{
+	switch (mode) {
+	case SESSION_MODE_NORMAL:
+		return NORMAL;
+	case SESSION_MODE_IDENTITY:
+		return IDENTITY;
+	case SESSION_MODE_BRIS_DE_GLACE:
+	case SESSION_MODE_CENTRE_15:
+		return EMERGENCY;
+	case SESSION_MODE_COUNT:
+		break;
+	}
+	return 0;
+}
+
 bool state_next(enum session_mode mode, enum session_step step, enum session_event event,
 	struct state_next *ret)
 {
-	unsigned int bit = mode == SESSION_MODE_IDENTITY ? IDENTITY : NORMAL;
+	unsigned int bit = mode_bit(mode);
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		const struct row *row = &table[i];
@@ -322,7 +341,7 @@ static bool is_refusal(enum vitaled_reason r)
 	return r == VITALED_REASON_CONSENT_REFUSED || r == VITALED_REASON_OTHER_PATIENT ||
 	       r == VITALED_REASON_NO_DOSSIER || r == VITALED_REASON_NO_OWN_IDENTITY ||
 	       r == VITALED_REASON_FORBIDDEN_SECTOR || r == VITALED_REASON_ROLE_FORBIDDEN ||
-	       r == VITALED_REASON_NOT_PERMITTED;
+	       r == VITALED_REASON_NOT_PERMITTED || r == VITALED_REASON_LIMITS_EXCEEDED;
 }
 
 /* Somebody ended it, in good order. */

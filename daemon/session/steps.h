@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /* What the files of a session do for each other, one part a file; nobody else includes it. */
+#include "daemon/session/emergency.h"
 #include "daemon/session/inside.h"
 #include "daemon/session/professional.h"
 
@@ -112,9 +113,10 @@ void session_meet(struct session *s);
 void session_exchange_on(struct session *s);
 void session_prove(struct session *s, struct side *side);
 enum proof session_required(const struct session *s);
+/** session_nature() - of the cards: of the patient's, alone the professional's. */
+enum nature session_nature(const struct session *s);
 
 /* -- session-people.c -- */
-bool session_wanted_valid(const struct session *s); /* the option "patient" */
 void session_people(struct session *s);
 void session_ask_person(struct session *s);
 int session_choose_person(struct session *s, uint32_t index) _must_check_;
@@ -133,5 +135,7 @@ void session_resume(struct session *s);
 void session_resumed(struct session *s);
 /** session_slot_taken() - whether @reader is lent, or kept for a suspended session but @s. */
 bool session_slot_taken(const struct session *s, const struct card_reader *reader);
+/** session_slot_lent() - whether it is another program's, or will be. */
+bool session_slot_lent(const struct session *s, const struct card_reader *reader);
 void session_lendings_check(struct sessions *all); /* a slot may have become free */
 void session_lendings_free(struct sessions *all);

@@ -26,7 +26,24 @@ bool session_state_ended(enum session_state st);
 enum session_mode {
 	SESSION_MODE_NORMAL = 0,
 	SESSION_MODE_IDENTITY,
+	SESSION_MODE_BRIS_DE_GLACE, /* the patient cannot say what they want: reason, PIN, Confirm */
+	SESSION_MODE_CENTRE_15, /* medical regulation: reason, PIN, a structure that is listed */
+	SESSION_MODE_COUNT
 };
+
+static inline const char *session_mode_word(enum session_mode m)
+{
+	static const char *const words[SESSION_MODE_COUNT] = {
+		"normal", "identity", "bris_de_glace", "centre_15"};
+
+	return (unsigned int)m < SESSION_MODE_COUNT ? words[m] : "";
+}
+
+/** session_mode_emergency() - whether no consent is asked, and normal sessions give way. */
+static inline bool session_mode_emergency(enum session_mode m)
+{
+	return m == SESSION_MODE_BRIS_DE_GLACE || m == SESSION_MODE_CENTRE_15;
+}
 
 enum session_intent { /* bits */
 	SESSION_INTENT_CONSULT = 1,
@@ -43,7 +60,8 @@ enum session_choice {
 struct session_options { /* all borrowed; copied by session_open() */
 	enum session_mode mode;
 	unsigned int intents;	 /* 0: consult */
-	const json_t *patient;	 /* {ins|nir, birth-date, rank?} or NULL */
+	const json_t *patient;	 /* {ins|nir, birth-date, rank?, birth-name?} or NULL */
+	const char *reason;	 /* of an emergency, UTF-8; NULL in every other mode */
 	const char *structure;	 /* or NULL */
 	const char *pair;	 /* or NULL: "default", which exists when none is configured */
 	const char *application; /* name or NULL */
@@ -78,4 +96,5 @@ struct session_patient {    /* known after the choice */
 	unsigned int rank; /* 0: not on the card */
 	bool minor;
 	struct view role_certificate; /* 7F21 of the card, borrowed; empty when it has none */
+	bool absent;		      /* their card is not in this session: an emergency */
 };

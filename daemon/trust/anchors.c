@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/trust/revocation.h"
 
 enum anchor_outcome {
@@ -45,6 +47,70 @@ const char *nature_word(enum nature n)
 unsigned int trust_count(const struct trust *t, enum nature n)
 {
 	return t->of[n].n_x509 + t->of[n].n_roots;
+}
+
+/* -- when they end --------------------------------------------------------------------------------- */
+
+/* 0: a date that cannot be read, which is as good as none left */
+static uint64_t x509_until(const X509 *cert)
+{
+	struct tm tm = {0};
+	time_t t;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1) {
+		ERR_clear_error();
+		return 0;
+	}
+	t = timegm(&tm);
+	return t > 0 ? (uint64_t)t * USEC_PER_SEC : 0;
+}
+
+/* "391231": to the end of that day */
+static uint64_t cvc_until(const char until[7])
+{
+	const int digits[] = {until[0] - '0', until[1] - '0', until[2] - '0', until[3] - '0',
+		until[4] - '0', until[5] - '0'};
+	struct tm tm = {.tm_year = 100 + digits[0] * 10 + digits[1],
+		.tm_mon = digits[2] * 10 + digits[3] - 1,
+		.tm_mday = digits[4] * 10 + digits[5] + 1};
+	time_t t = timegm(&tm);
+
+	return t > 0 ? (uint64_t)t * USEC_PER_SEC : 0;
+}
+
+static void tell_x509(
+	const struct trust_nature *of, struct trust_anchor *a, trust_anchor_fn each, void *user)
+{
+	const STACK_OF(X509_OBJECT) *all =
+		of->store ? X509_STORE_get0_objects(of->store) : NULL;
+
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		const X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+
+		if (!cert)
+			continue;
+		(void)X509_NAME_oneline(
+			X509_get_subject_name(cert), a->subject, (int)sizeof(a->subject));
+		a->until = x509_until(cert);
+		each(user, a);
+	}
+}
+
+void trust_anchors(const struct trust *t, trust_anchor_fn each, void *user)
+{
+	struct trust_anchor a;
+
+	for (enum nature n = NATURE_REAL; n < NATURE_COUNT; n++) {
+		a.nature = n;
+		tell_x509(&t->of[n], &a, each, user);
+		for (unsigned int i = 0; i < t->of[n].n_roots; i++) {
+			const struct trust_root *root = &t->of[n].roots[i];
+
+			bytes_copy(a.subject, sizeof(a.subject), root->car, sizeof(root->car));
+			a.until = cvc_until(root->until);
+			each(user, &a);
+		}
+	}
 }
 
 struct trust *trust_free(struct trust *t)

@@ -27,6 +27,17 @@ struct trust *trust_free(struct trust *t);
 unsigned int trust_count(
 	const struct trust *t, enum nature n); /* anchors loaded for a nature */
 
+/** struct trust_anchor - one of them, for who must renew it in time. */
+struct trust_anchor {
+	enum nature nature;
+	char subject[256]; /* X.509: its name in one line; else the root's name */
+	uint64_t until;	   /* wall clock, microseconds: not valid after */
+};
+
+typedef void (*trust_anchor_fn)(void *user, const struct trust_anchor *a);
+/** trust_anchors() - each anchor once, by nature. */
+void trust_anchors(const struct trust *t, trust_anchor_fn each, void *user);
+
 enum trust_outcome {
 	TRUST_MALFORMED = 1, /* not a certificate of the profile */
 	TRUST_STRANGER,	     /* no anchor signed it */
@@ -37,7 +48,7 @@ enum trust_outcome {
 #define TRUST_CARD_TYPE_NONE                                                                   \
 	0xFFU /* the certificate does not say: some card of the family (CPX) */
 
-/* The IGC-Santé profile (facts/cards.md §2.7); labels of the codes: base/codes.h */
+/* The names and extensions of an IGC-Santé certificate; labels of the codes: base/codes.h */
 struct trust_person {
 	enum nature nature;
 	char national_id[64];	/* CN */

@@ -9,12 +9,15 @@
 
 #include <errno.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/restrain.h"
+
+#define FILES_MAX  16U			    /* 0 to 2, link, pcscd, and descriptors that come */
+#define MEMORY_MAX (32UL * 1024UL * 1024UL) /* address space; 3 MB are mapped at work */
+#define LOCKED_MAX (64UL * 1024UL)	    /* the command with the PIN, the PIN */
 
 #if VITALED_FILTER_LOGS
 #define ON_DENIED SCMP_ACT_LOG
@@ -112,13 +115,10 @@ void confine_exit(int status)
 
 int confine_start(void)
 {
-	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+	const struct restrain most = {
+		.files = FILES_MAX, .memory = MEMORY_MAX, .locked = LOCKED_MAX, .size = 0};
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
-		setrlimit(RLIMIT_CORE, &none) < 0) {
-		return fault(-errno);
-	}
-	return 0;
+	return trace(restrain(&most));
 }
 
 int confine_load(int link, int pcsc, const struct confine_rule *rules, size_t n)

@@ -17,7 +17,7 @@ struct confine_rule {
 	int fd;	  /* or CONFINE_ANY_FD */
 };
 
-/** confine_start() - first lines of main: die with the parent, no core, no ptrace, no /proc. */
+/** confine_start() - first lines of main: base/restrain.h with the limits of both programs. */
 int confine_start(void) _must_check_;
 
 /** confine_exit() - leave at once: exit() would run handlers that the filter does not allow. */

@@ -5,8 +5,11 @@
  * everything but waiting, and reports until pcscd goes away. A second context is impossible inside
  * the filter, therefore the process then says STOPPED and ends, and the broker starts it anew.
  *
- * Every wait is finite: readers are listed anew at least every WAIT_MS, since PC/SC counts readers
- * only while one waits and could miss one that comes between two waits.
+ * Every wait is finite: readers are listed anew after WAIT_MS, since PC/SC counts readers only while
+ * one waits and could miss one that comes between two waits. When nothing has happened for some waits,
+ * after QUIET_MS: a machine where nobody works is not woken up. The guard (base/link-ops.h), which runs
+ * while something is unlocked, does not wait longer, and says each time that it lives. A pcscd that is
+ * not there is waited for in the folder of its socket (inotify), and looked for ever more rarely.
  *
  * Exit status: 0 the broker hung up, or pcscd went away (STOPPED was sent); 1 the process could not
  * be set up; 2 the filter could not be loaded; 3 the link or PC/SC failed.
@@ -17,7 +20,10 @@
 #include <poll.h>
 #include <seccomp.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/link-ops.h"
 #include "base/link.h"
@@ -27,10 +33,15 @@
 
 #define DEFAULT_SOCKET "/run/pcscd/pcscd.comm"
 #define PNP	       "\\\\?PnP?\\Notification"
-#define WAIT_MS	       2000U /* one SCardGetStatusChange */
+#define WAIT_MS	       2000U   /* one SCardGetStatusChange */
+#define QUIET_MS       600000U /* ... when nothing happens: */
+#define QUIET_WAITS    3U      /* so many brought nothing */
 #define IDLE_PAUSE_MS  10
-#define RETRY_FIRST_MS 50   /* pcscd is not there: look again after ... */
-#define RETRY_LAST_MS  1000 /* ... doubled up to */
+#define COUNTER	       0xFFFF0000U
+#define RETRY_FIRST_MS 50    /* pcscd is not there: look again after ... */
+#define RETRY_LAST_MS  20000 /* ... doubled up to */
+#define RETRY_BLIND_MS 1000  /* ... where its folder cannot be watched */
+#define PATH_ROOM      512U
 #define FD_SEARCHED    64
 #define EVENT_MAX      512U
 #define LIST_MAX       (TRACK_READERS_MAX * TRACK_NAME_MAX)
@@ -50,7 +61,10 @@ enum watch_outcome {
 struct watch {
 	SCARDCONTEXT context;
 	struct track track;
-	uint64_t reported; /* events about readers and cards so far */
+	bool guard;	    /* says every WAIT_MS that it lives (base/link-ops.h) */
+	uint64_t reported;  /* events about readers and cards so far */
+	unsigned int quiet; /* waits since the last one */
+	DWORD counted; /* PC/SC's events of readers, where it counts them (pcsc-lite 2.3) */
 };
 
 /* -- events --------------------------------------------------------------------------------------- */
@@ -119,14 +133,45 @@ static int on_event(void *user, enum track_event event, const struct track_reade
 
 /* -- waiting for pcscd ------------------------------------------------------------------------------ */
 
+static const char *socket_path(void)
+{
+	const char *path = getenv("PCSCLITE_CSOCK_NAME");
+
+	return path ? path : DEFAULT_SOCKET;
+}
+
 /* Is the socket there? Somebody who does not answer, or nobody. */
 static enum watch_service why_silent(void)
 {
-	const char *path = getenv("PCSCLITE_CSOCK_NAME");
 	struct stat st;
 
-	return stat(path ? path : DEFAULT_SOCKET, &st) == 0 ? WATCH_SERVICE_STOPPED
-							    : WATCH_SERVICE_ABSENT;
+	return stat(socket_path(), &st) == 0 ? WATCH_SERVICE_STOPPED : WATCH_SERVICE_ABSENT;
+}
+
+/* Begin to listen to what comes into the folder of the socket, or into the next one above that there
+ * is. Return: a descriptor, or -1 when that does not go. */
+static int listen_to_folder(void)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[PATH_ROOM];
+
+	if (fd < 0 || view_copy_str(view_str(socket_path()), path, sizeof(path)) != 0) {
+		if (fd >= 0) {
+			(void)close(fd);
+		}
+		return -1;
+	}
+	for (char *end = strrchr(path, '/'); end; end = strrchr(path, '/')) {
+		end[end == path ? 1 : 0] = '\0';
+		if (inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO | IN_ATTRIB) >= 0) {
+			return fd;
+		}
+		if (end == path) {
+			break;
+		}
+	}
+	(void)close(fd);
+	return -1;
 }
 
 /* Whether the broker hung up within @ms. It never sends us anything. */
@@ -137,33 +182,80 @@ static bool hung_up(int ms)
 	return poll(&p, 1, ms) > 0;
 }
 
+/* Until the time @pause is over (it then doubles), something comes into the folder, or the broker hangs
+ * up; after something came RETRY_FIRST_MS more, however much comes. Return: whether the broker hung up. */
+static bool wait_for_service(int folder, int *pause)
+{
+	struct pollfd p[] = {
+		{.fd = LINK_CHILD_FD, .events = POLLIN}, {.fd = folder, .events = POLLIN}};
+	int last = folder < 0 ? RETRY_BLIND_MS : RETRY_LAST_MS;
+
+	if (poll(p, ARRAY_LEN(p), *pause) <= 0) {
+		*pause = *pause * 2 < last ? *pause * 2 : last;
+		return false;
+	}
+	*pause = RETRY_FIRST_MS; /* pcscd binds first and listens later */
+	return p[0].revents != 0 || hung_up(RETRY_FIRST_MS);
+}
+
+/* The lowest free descriptor is where libpcsclite's socket will be. */
+static int lowest_free(void)
+{
+	int fd = 0;
+
+	while (fd < FD_SEARCHED && fcntl(fd, F_GETFD) >= 0) {
+		fd++;
+	}
+	return fd;
+}
+
+/* Tell why there is no pcscd, when that is not what was told last. Return: 0, a fault, WATCH_HANGUP. */
+static int tell_why(int *said)
+{
+	enum watch_service why = why_silent();
+	int r = *said == (int)why ? 0 : send_service(why);
+
+	*said = (int)why;
+	return trace(r);
+}
+
+/* One attempt. Return: 0 (connected), a fault, WATCH_HANGUP or WATCH_NO_SERVICE. */
+static int try_service(SCARDCONTEXT *ret_context, int *ret_pcsc, int *said)
+{
+	LONG rv;
+	int r;
+
+	*ret_pcsc = lowest_free();
+	rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, ret_context);
+	if (rv == SCARD_S_SUCCESS) {
+		return trace(send_service(WATCH_SERVICE_RUNNING));
+	}
+	if (rv == SCARD_E_NO_MEMORY) {
+		return fault(-ENOMEM);
+	}
+	r = tell_why(said);
+	return r != 0 ? trace(r) : WATCH_NO_SERVICE;
+}
+
 /* Return: 0, a fault, or WATCH_HANGUP. */
-static int connect_service(SCARDCONTEXT *ret_context)
+static int connect_service(SCARDCONTEXT *ret_context, int *ret_pcsc)
 {
 	int pause = RETRY_FIRST_MS;
 	int said = 0;
 
 	for (;;) {
-		LONG rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, ret_context);
-		enum watch_service why;
-		int r;
+		int folder = listen_to_folder(); /* before the attempt: nothing falls between */
+		int r = try_service(ret_context, ret_pcsc, &said);
 
-		if (rv == SCARD_S_SUCCESS) {
-			return trace(send_service(WATCH_SERVICE_RUNNING));
+		if (r == WATCH_NO_SERVICE && wait_for_service(folder, &pause)) {
+			r = WATCH_HANGUP;
 		}
-		if (rv == SCARD_E_NO_MEMORY) {
-			return fault(-ENOMEM);
+		if (folder >= 0) {
+			(void)close(folder);
 		}
-		why = why_silent();
-		r = said != (int)why ? send_service(why) : 0;
-		if (r != 0) {
+		if (r != WATCH_NO_SERVICE) {
 			return trace(r);
 		}
-		said = (int)why;
-		if (hung_up(pause)) {
-			return WATCH_HANGUP;
-		}
-		pause = pause * 2 < RETRY_LAST_MS ? pause * 2 : RETRY_LAST_MS;
 	}
 }
 
@@ -251,8 +343,9 @@ static int look(struct watch *w, DWORD ms)
 				.dwCurrentState = known_state(&one->state)};
 		}
 	}
-	states[n] = (SCARD_READERSTATE){.szReader = PNP};
+	states[n] = (SCARD_READERSTATE){.szReader = PNP, .dwCurrentState = w->counted};
 	r = judge(SCardGetStatusChange(w->context, ms, states, n + 1));
+	w->counted = states[n].dwEventState & COUNTER;
 	for (DWORD i = 0; i < n && r == 0; i++) {
 		r = take_state(w, readers[i], &states[i]);
 	}
@@ -271,17 +364,17 @@ static int first_look(struct watch *w)
 	return r != 0 ? trace(r) : trace(send_event(WATCH_OP_LISTED, &nothing));
 }
 
-/* While a card is in, the broker must know that its removal would be seen. */
+/* The broker must know that the removal of a card would be seen. */
 static int tell_alive(const struct watch *w)
 {
 	_cleanup_(buf_done) struct buf nothing = BUF_NULL(0);
 
-	for (size_t i = 0; i < TRACK_READERS_MAX; i++) {
-		if (w->track.readers[i].name[0] && w->track.readers[i].state.present) {
-			return trace(send_event(WATCH_OP_ALIVE, &nothing));
-		}
-	}
-	return 0;
+	return w->guard ? trace(send_event(WATCH_OP_ALIVE, &nothing)) : 0;
+}
+
+static DWORD patience(const struct watch *w)
+{
+	return w->guard || w->quiet < QUIET_WAITS ? WAIT_MS : QUIET_MS;
 }
 
 /* Return: 0 the broker hung up, a fault, or WATCH_NO_SERVICE. */
@@ -298,8 +391,9 @@ static int watch(struct watch *w)
 			r = list_readers(w);
 		}
 		if (r == 0) {
-			r = look(w, WAIT_MS);
+			r = look(w, patience(w));
 		}
+		w->quiet = w->reported == reported ? w->quiet + 1 : 0;
 		/* a wake-up that changed nothing may come again at once: never spin on it */
 		if (r == 0 && hung_up(w->reported == reported ? IDLE_PAUSE_MS : 0)) {
 			r = WATCH_HANGUP;
@@ -320,23 +414,12 @@ static int confine(int pcsc)
 	return trace(confine_load(LINK_CHILD_FD, pcsc, rules, ARRAY_LEN(rules)));
 }
 
-/* The lowest free descriptor is where libpcsclite's socket will be. */
-static int lowest_free(void)
-{
-	int fd = 0;
-
-	while (fd < FD_SEARCHED && fcntl(fd, F_GETFD) >= 0) {
-		fd++;
-	}
-	return fd;
-}
-
 static enum exit_status run(struct watch *w)
 {
-	int pcsc = lowest_free();
+	int pcsc;
 	int r;
 
-	r = connect_service(&w->context);
+	r = connect_service(&w->context, &pcsc);
 	if (r == WATCH_HANGUP) {
 		return EXIT_DONE;
 	}
@@ -362,6 +445,7 @@ int main(void)
 	if (confine_start() < 0) {
 		confine_exit(EXIT_SETUP);
 	}
+	w.guard = getenv(WATCH_GUARD) != NULL;
 	w.track.report = on_event;
 	w.track.user = &w;
 	status = run(&w);

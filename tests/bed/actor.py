@@ -136,6 +136,9 @@ class Peer:
     def do_name(self, q):
         self.emit(id=q["id"], ok=self.bus.get_unique_name())
 
+    def do_owner(self, q):
+        self.emit(id=q["id"], ok=str(self.bus.get_name_owner(NAME)))
+
     def do_agent(self, q):
         if self.agent is None:
             self.agent = make_agent(self)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -34,21 +35,29 @@ const size_t record_head = 1;
 static int ends[2]; /* the broker's, the program's */
 static struct reader script;
 static bool socket_there;
+static unsigned int folders_missing; /* of the socket's path, from its end */
+static bool folder_stirs;
 
 static int watch_poll(struct pollfd *p, nfds_t n, int ms);
 static int watch_stat(const char *path, struct stat *ret);
+static int watch_folders(int flags);
+static int watch_folder(int fd, const char *path, uint32_t events);
 noreturn int watch_main(void);
 
 /* the program, with another descriptor, another clock and another file system */
 #undef LINK_CHILD_FD
-#define LINK_CHILD_FD	 ends[1]
-#define main		 watch_main
-#define poll(p, n, ms)	 watch_poll(p, n, ms)
-#define stat(path, data) watch_stat(path, data)
+#define LINK_CHILD_FD			    ends[1]
+#define main				    watch_main
+#define poll(p, n, ms)			    watch_poll(p, n, ms)
+#define stat(path, data)		    watch_stat(path, data)
+#define inotify_init1(f)		    watch_folders(f)
+#define inotify_add_watch(fd, path, events) watch_folder(fd, path, events)
 #include "drivers/watch/main.c"
 #undef main
 #undef poll
 #undef stat
+#undef inotify_init1
+#undef inotify_add_watch
 
 static struct watch *program; /* its state */
 
@@ -63,6 +72,23 @@ static int watch_stat(const char *path, struct stat *ret)
 	(void)path;
 	*ret = (struct stat){.st_mode = S_IFSOCK};
 	return socket_there ? 0 : -1;
+}
+
+/* The kernel takes long to close a real one. */
+static int watch_folders(int flags)
+{
+	(void)flags;
+	return fail_now() ? -1 : eventfd(folder_stirs ? 1 : 0, EFD_CLOEXEC);
+}
+
+static int watch_folder(int fd, const char *path, uint32_t events)
+{
+	(void)fd, (void)path, (void)events;
+	if (folders_missing == 0) {
+		return 1;
+	}
+	folders_missing--;
+	return -1;
 }
 
 /* -- the broker ------------------------------------------------------------------------------------- */
@@ -193,7 +219,8 @@ LONG SCardGetStatusChange(SCARDCONTEXT c, DWORD ms, SCARD_READERSTATE *states, D
 	struct reader r;
 	LONG rv = next(&r);
 
-	assert(c == 77 && ms <= WAIT_MS && n >= 1 && n <= TRACK_READERS_MAX + 1);
+	assert(c == 77 && (ms <= WAIT_MS || (ms == QUIET_MS && !program->guard)) && n >= 1 &&
+		n <= TRACK_READERS_MAX + 1);
 	for (DWORD i = 0; i + 1 < n; i++) {
 		assert(strlen(states[i].szReader) < TRACK_NAME_MAX);
 		states[i].dwEventState = reader_u16(&r);
@@ -232,7 +259,8 @@ int __wrap_setrlimit64(int what, const struct rlimit *limit);
 
 int __wrap_setrlimit64(int what, const struct rlimit *limit)
 {
-	assert(what == RLIMIT_CORE && limit->rlim_max == 0);
+	assert(limit->rlim_cur == limit->rlim_max &&
+		(what != RLIMIT_CORE || limit->rlim_max == 0));
 	errno = EPERM;
 	return fail_now() ? -1 : 0;
 }
@@ -282,13 +310,34 @@ noreturn static void *run_program(void *unused)
 	watch_main();
 }
 
+static void set_path(unsigned int which)
+{
+	static char lengthy[PATH_ROOM + 2] = "/";
+
+	for (size_t i = 1; i <= PATH_ROOM; i++) {
+		lengthy[i] = 'x';
+	}
+	const char *const paths[] = {NULL, "/run/a/pcscd.comm", lengthy, "nowhere"};
+
+	assert((paths[which] ? setenv("PCSCLITE_CSOCK_NAME", paths[which], 1)
+			     : unsetenv("PCSCLITE_CSOCK_NAME")) == 0);
+}
+
 void target_run(struct view in)
 {
 	struct reader r = reader_of(in);
 	const int room = 1 << 20;
 	pthread_t thread;
 
-	socket_there = reader_u8(&r) & 1;
+	/* bit 0: pcscd's socket is there; 1: it is the guard; 2, 3: so many folders are not there;
+	 * 4, 5: which path; 6: something comes into the folder */
+	const uint8_t what = reader_u8(&r);
+
+	socket_there = what & 1;
+	folders_missing = what >> 2 & 3;
+	folder_stirs = what & 0x40;
+	set_path(what >> 4 & 3);
+	assert((what & 2 ? setenv(WATCH_GUARD, "1", 1) : unsetenv(WATCH_GUARD)) == 0);
 	script = r;
 	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
 	(void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));

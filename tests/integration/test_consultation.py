@@ -190,8 +190,9 @@ def test_after_lock_no_memory_holds_pin_name_or_text(bed, people):
 
 
 def processes(user):
-    done = subprocess.run(["ps", "-o", "comm=,pid=", "-u", user], capture_output=True, text=True)
-    return [(line.split()[0], int(line.split()[1])) for line in done.stdout.splitlines()]
+    done = subprocess.run(["ps", "-o", "comm=,pid=,stat=", "-u", user], capture_output=True, text=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return [(row[0], int(row[1])) for row in rows if not row[-1].startswith("Z")]  # init here reaps nobody
 
 
 def memory_of(pid):

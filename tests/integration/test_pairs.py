@@ -34,6 +34,15 @@ def test_a_kept_pin_is_typed_anew_at_another_pair(make_bed, people):
         assert len([e for e in agent.events if e["event"] == "pin"]) == pins
 
 
+def test_an_agent_with_a_pair_is_asked_at_that_pair_alone(make_bed, people):
+    bed = make_bed(config=FIRST + SECOND + "[agent pin]\npair = counter\n[agent professional]\npair = counter\n")
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    assert app.until(open_session(app, pair="office"), "failed") == ("failed", "no-agent")
+    assert not [e for e in agent.events if e["event"] == "pin"]
+    app.until(open_session(app, pair="counter"), "unlocked")
+    assert len([e for e in agent.events if e["event"] == "pin"]) == 1
+
+
 def test_a_display_that_is_away_is_no_oral_consent(make_bed, people):
     bed = make_bed(config=FIRST + SECOND + DISPLAY)
     app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0], consent=["given"])

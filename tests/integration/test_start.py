@@ -12,6 +12,8 @@ from bed import wait_for
 from conftest import children
 from test_consultation import open_dossier
 
+MISCONFIGURED = 78  # EX_CONFIG: starting again is no help
+
 
 def start_fails(bed, seconds=10):
     """Start the broker, expect it to end by itself; (exit status, what it logged)."""
@@ -37,7 +39,59 @@ def test_a_wrong_configuration_stops_the_start_with_its_place(bed, text, named):
     bed.end("vitaled")
     append(bed.path("vitaled.conf"), text)
     status, log = start_fails(bed)
-    assert status not in (0, None) and named in log and "vitaled.conf:" in log
+    assert status == MISCONFIGURED and named in log and "vitaled.conf:" in log
+
+
+def test_a_configuration_that_is_not_there_stops_the_start(bed):
+    bed.end("vitaled")
+    os.unlink(bed.path("vitaled.conf"))
+    status, log = start_fails(bed)
+    assert status == MISCONFIGURED and bed.path("vitaled.conf") in log
+
+
+def test_another_origin_than_the_records_stops_the_start_and_both_are_named(bed):
+    bed.end("vitaled")
+    with open(bed.path("vitaled.conf"), encoding="utf-8") as f:
+        good = f.read()
+    with open(bed.path("vitaled.conf"), "w", encoding="utf-8") as f:
+        f.write(good.replace("bed.vitaled.example/record", "practice.example/record"))
+    for _ in range(2):
+        status, log = start_fails(bed)
+        assert status == MISCONFIGURED
+        assert "the record is bed.vitaled.example/record, the configuration says practice.example/record" in log
+        assert "EBADMSG" not in log
+    with open(bed.path("vitaled.conf"), "w", encoding="utf-8") as f:
+        f.write(good)
+    bed.start_broker()
+
+
+@pytest.mark.parametrize("name", ["audit.key", "dossier.key", "pseudonym.key"])
+@pytest.mark.parametrize("file_is_there", [True, False])
+def test_another_key_than_before_stops_the_start_and_nothing_is_changed(bed, people, name, file_is_there):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    app.call("Create", {"a{sv}": {}}, path=open_dossier(app), interface="Dossier")
+    bed.end("vitaled")
+    key = bed.path("state", name)
+    with open(key, "rb") as f:
+        old = f.read()
+    if not file_is_there:
+        os.unlink(key)
+    before = sorted(os.listdir(bed.path("state")))
+    os.mkdir(bed.path("credentials"))
+    bed.env["CREDENTIALS_DIRECTORY"] = bed.path("credentials")
+    with open(bed.path("credentials", name), "wb") as f:
+        f.write(bytes(32))
+    for _ in range(2):
+        status, log = start_fails(bed)
+        assert status == MISCONFIGURED
+        assert f"{name}: not the one that was used here before" in log
+    assert set(before) <= set(os.listdir(bed.path("state"))) and os.path.exists(key) == file_is_there
+    with open(bed.path("credentials", name), "wb") as f:
+        f.write(old)
+    bed.start_broker()
+    agent.agent("pin", "professional", choice_beneficiary=[0], choice_structure=[0])
+    again = people.actor(bed, "vdapp")
+    assert again.get(open_dossier(again, intent=["consult"]), "Dossier", "State") == "open"
 
 
 def test_a_file_that_is_no_anchor_stops_the_start_and_is_named(bed):
@@ -45,7 +99,7 @@ def test_a_file_that_is_no_anchor_stops_the_start_and_is_named(bed):
     with open(bed.path("anchors/simulated/extra.pem"), "w", encoding="ascii") as f:
         f.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     status, log = start_fails(bed)
-    assert status != 0 and "extra.pem" in log
+    assert status == 1 and "extra.pem" in log
 
 
 def test_a_record_that_was_tampered_with_stops_the_start(bed, people):

@@ -15,44 +15,28 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "base/link.h"
+#include "base/restrain.h"
 
 #define MEMORY_MAX                                                                             \
-	(768UL * 1024 * 1024) /* address space; a list of LIMIT_LIST rows needs a tenth */
-#define FILES_MAX 64	      /* link, file, log, 9 streams, and what passes through */
-
-static int limit(__rlimit_resource_t what, rlim_t most)
-{
-	struct rlimit l = {.rlim_cur = most, .rlim_max = most};
-
-	return setrlimit(what, &l) < 0 ? fault(-errno) : 0;
-}
+	(768UL * 1024 * 1024)	 /* address space; a list of LIMIT_LIST rows needs a tenth */
+#define FILES_MAX  64		 /* link, file, log, 9 streams, and what passes through */
+#define LOCKED_MAX (64UL * 1024) /* keys, one page each */
+#define FILE_MAX   (16ULL * 1024 * 1024 * 1024) /* a dossier: 64 of the largest documents */
 
 int filter_limits(void)
 {
-	int r;
+	const struct restrain most = {.files = FILES_MAX,
+		.memory = MEMORY_MAX,
+		.locked = LOCKED_MAX,
+		.size = FILE_MAX};
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+	/* a reader that leaves is EPIPE */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
 		return fault(-errno);
 	}
-	/* a reader that leaves is EPIPE, a file that may not grow EFBIG */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
-		return fault(-errno);
-	}
-	(void)umask(077);
-	r = limit(RLIMIT_CORE, 0);
-	if (r == 0) {
-		r = limit(RLIMIT_NOFILE, FILES_MAX);
-	}
-	/* the sanitizers of a test build map terabytes */
-	if (r == 0 && !VITALED_FILTER_LOGS) {
-		r = limit(RLIMIT_AS, MEMORY_MAX);
-	}
-	return trace(r);
+	return trace(restrain(&most));
 }
 
 static const int on_link[] = {

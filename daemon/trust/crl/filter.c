@@ -9,40 +9,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/link.h"
+#include "base/restrain.h"
 
 /* A list of LIMIT_CRL_BYTES in PEM is there three times, and its entries as OpenSSL's objects. */
 #define MEMORY_MAX (1024UL * 1024 * 1024)
 #define FILES_MAX  16U
-
-static int limit(__rlimit_resource_t what, rlim_t most)
-{
-	struct rlimit l = {.rlim_cur = most, .rlim_max = most};
-
-	return setrlimit(what, &l) < 0 ? fault(-errno) : 0;
-}
+#define LOG_MAX	   (64UL * 1024 * 1024) /* where standard error is a file: a line about a fault */
 
 int filter_limits(void)
 {
-	int r;
+	const struct restrain most = {
+		.files = FILES_MAX, .memory = MEMORY_MAX, .locked = 0, .size = LOG_MAX};
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fault(-errno);
-	r = limit(RLIMIT_CORE, 0);
-	if (r == 0)
-		r = limit(RLIMIT_NOFILE, FILES_MAX);
-	/* the sanitizers of a test build map terabytes */
-	if (r == 0 && !VITALED_FILTER_LOGS)
-		r = limit(RLIMIT_AS, MEMORY_MAX);
-	return trace(r);
+	return trace(restrain(&most));
 }
 
 static const int on_link[] = {

@@ -130,6 +130,7 @@ static void an_entry_that_must_not_be_written_is_refused(void **state)
 	}
 	assert_int_equal(scene_append(a, SCENE_PERSON), 0);
 	assert_int_equal(scene_size(a), 1);
+	assert_string_equal(audit_cause(a), ""); /* it is over */
 	json_decref(list);
 	json_decref(real);
 	free(huge);
@@ -228,6 +229,19 @@ static void the_key_file_is_private_and_stays(void **state)
 	free(vkey);
 }
 
+/* one bit of a file's last byte */
+static void flip_last(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	uint8_t last;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &last, 1, 31), 1);
+	last ^= 1;
+	assert_int_equal(pwrite(fd, &last, 1, 31), 1);
+	assert_int_equal(close(fd), 0);
+}
+
 static void a_key_that_others_read_or_that_is_none_is_refused(void **state)
 {
 	char path[64], other[64];
@@ -239,9 +253,9 @@ static void a_key_that_others_read_or_that_is_none_is_refused(void **state)
 	assert_int_equal(scene_open_result(), -EPERM);
 	assert_int_equal(chmod(path, 0600), 0);
 	assert_int_equal(scene_open_result(), 0);
+	flip_last(path);
+	assert_int_equal(scene_open_result(), AUDIT_OTHER_KEY);
 	assert_int_equal(truncate(path, 31), 0);
-	assert_int_equal(scene_open_result(), -EBADMSG);
-	assert_int_equal(truncate(path, 32), 0); /* its last byte is another */
 	assert_int_equal(scene_open_result(), -EBADMSG);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(scene_open_result(), -EBADMSG); /* the key was taken away */
@@ -280,8 +294,8 @@ static void a_seed_from_a_credential_needs_no_file(void **state)
 	audit_free(a);
 	scene_path(path, "audit.key");
 	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(other), &a), -EBADMSG);
-	assert_int_equal(audit_open(scene_folder, "another/name", VIEW(seed), &a), -EBADMSG);
+	assert_int_equal(
+		audit_open(scene_folder, SCENE_ORIGIN, VIEW(other), &a), AUDIT_OTHER_KEY);
 	assert_int_equal(
 		audit_open(scene_folder, SCENE_ORIGIN, view_of(seed, 31), &a), -EINVAL);
 	assert_int_equal(audit_open(scene_folder, "no name", VIEW(seed), &a), -EINVAL);
@@ -290,6 +304,91 @@ static void a_seed_from_a_credential_needs_no_file(void **state)
 	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), 0);
 	assert_int_equal(scene_size(a), 2);
 	audit_free(a);
+}
+
+static void a_record_keeps_the_origin_that_it_was_made_with(void **state)
+{
+	static const uint8_t seed[32] = {1, 2, 3}, other[32] = {3, 2, 1};
+	char made[CHECKPOINT_ORIGIN_MAX] = "";
+	struct audit *a = NULL;
+
+	(void)state;
+	assert_int_equal(audit_origin(scene_folder, made), -ENOENT);
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), 0);
+	scene_fill(a, 2);
+	audit_free(a);
+	assert_int_equal(
+		audit_open(scene_folder, "another/name", VIEW(seed), &a), AUDIT_OTHER_ORIGIN);
+	assert_int_equal(audit_origin(scene_folder, made), 0);
+	assert_string_equal(made, SCENE_ORIGIN);
+	assert_int_equal(
+		audit_open(scene_folder, "another/name", VIEW(other), &a), AUDIT_OTHER_KEY);
+	scene_sql("UPDATE checkpoint SET note = replace(note, 'vitaled.', 'another.')");
+	assert_int_equal(audit_open(scene_folder, "another.example/record", VIEW(seed), &a),
+		AUDIT_OTHER_KEY); /* its key's number is made of the name too */
+	scene_sql("UPDATE checkpoint SET note = replace(note, 'another.', 'vitaled.')");
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), 0);
+	assert_int_equal(scene_size(a), 2);
+	audit_free(a);
+}
+
+static void a_changed_checkpoint_is_damage_under_every_origin(void **state)
+{
+	static const uint8_t seed[32] = {1, 2, 3};
+	struct audit *a = NULL;
+	char made[CHECKPOINT_ORIGIN_MAX] = "";
+
+	(void)state;
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), 0);
+	audit_free(a);
+	scene_sql("UPDATE checkpoint SET note = replace(note, char(10) || '0' || char(10), "
+		  "char(10) || '1' || char(10))");
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), -EBADMSG);
+	assert_int_equal(audit_open(scene_folder, "another/name", VIEW(seed), &a), -EBADMSG);
+	scene_sql("UPDATE checkpoint SET note = 'nothing'");
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), -EBADMSG);
+	assert_int_equal(audit_origin(scene_folder, made), -EBADMSG);
+	assert_int_equal(audit_origin("/tmp/no-such-folder", made), -ENOENT);
+}
+
+static void a_credential_beside_a_key_file_must_be_the_same(void **state)
+{
+	static const uint8_t other[32] = {3, 2, 1};
+	uint8_t seed[32];
+	struct audit *a = NULL;
+	char path[64];
+	int fd;
+
+	(void)state;
+	audit_free(scene_open());
+	scene_path(path, "audit.key");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, seed, sizeof(seed)), sizeof(seed));
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(
+		audit_open(scene_folder, SCENE_ORIGIN, VIEW(other), &a), AUDIT_OTHER_KEY);
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), 0);
+	audit_free(a);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), -EPERM);
+	assert_int_equal(unlink(path), 0); /* now the credential alone has it */
+	assert_int_equal(audit_open(scene_folder, SCENE_ORIGIN, VIEW(seed), &a), 0);
+	audit_free(a);
+}
+
+static void a_key_without_its_record_makes_no_new_one_however_often_it_is_tried(void **state)
+{
+	char path[64];
+
+	(void)state;
+	audit_free(scene_open());
+	scene_path(path, "audit.sqlite");
+	assert_int_equal(unlink(path), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(scene_open_result(), -EBADMSG);
+		assert_int_equal(access(path, F_OK), -1);
+	}
 }
 
 static void a_record_is_opened_once_at_a_time(void **state)
@@ -480,6 +579,10 @@ int main(void)
 		test_scene(a_key_that_others_read_or_that_is_none_is_refused),
 		test_scene(a_key_half_made_before_a_crash_is_no_hindrance),
 		test_scene(a_seed_from_a_credential_needs_no_file),
+		test_scene(a_record_keeps_the_origin_that_it_was_made_with),
+		test_scene(a_changed_checkpoint_is_damage_under_every_origin),
+		test_scene(a_credential_beside_a_key_file_must_be_the_same),
+		test_scene(a_key_without_its_record_makes_no_new_one_however_often_it_is_tried),
 		test_scene(a_record_is_opened_once_at_a_time),
 		test_scene(history_is_of_one_person_newest_first),
 		test_scene(the_last_version_is_that_of_the_newest_entry_that_names_one),

@@ -129,6 +129,21 @@ static void the_journal_gets_fields_when_stderr_is_its(void **state)
 	assert_string_equal(text(), "");
 }
 
+static void a_listed_message_carries_the_identifier_of_its_explanation(void **state)
+{
+	(void)state;
+	become_journal(0);
+	log_open("vitaled-test");
+	log_msg(LOG_INFO, "started", "vitaled %s", "1");
+	assert_string_equal(wrap_journal,
+		"PRIORITY=6\nSYSLOG_IDENTIFIER=vitaled-test\n"
+		"VITALED_MESSAGE=started\nMESSAGE=started: vitaled 1\n"
+		"MESSAGE_ID=c494aa306a5a4eb58776a7117d64e707\n");
+	wrap_clear();
+	log_msg(LOG_INFO, "starte", "x");
+	assert_null(strstr(wrap_journal, "MESSAGE_ID"));
+}
+
 static void another_stream_is_not_the_journal(void **state)
 {
 	(void)state;
@@ -163,6 +178,7 @@ int main(void)
 		LOGGED(a_long_message_is_cut_but_ends),
 		LOGGED(a_fault_is_named_with_its_places),
 		LOGGED(the_journal_gets_fields_when_stderr_is_its),
+		LOGGED(a_listed_message_carries_the_identifier_of_its_explanation),
 		LOGGED(another_stream_is_not_the_journal),
 		LOGGED(a_journal_that_fails_falls_back_to_stderr),
 	};

@@ -23,7 +23,7 @@ struct bed bed = {.faster = 1, .patience = 5 * USEC_PER_SEC};
 static struct {
 	char folder[64];
 	pid_t daemon;
-	struct client *clients[320];
+	struct client *clients[520];
 	size_t n;
 	struct client *polkit;
 } own;
@@ -49,7 +49,7 @@ struct client *client_new(uid_t uid)
 	DBusError e = DBUS_ERROR_INIT;
 	bool other = uid != (uid_t)-1 && uid != geteuid();
 
-	assert(cl && own.n < 320);
+	assert(cl && own.n < 520);
 	if (other && seteuid(uid) != 0)
 		abort();
 	cl->c = dbus_bus_get_private(DBUS_BUS_SYSTEM, &e);
@@ -379,12 +379,13 @@ static void write_config(bool open)
 		"<allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>"
 		"<allow receive_type=\"error\"/><allow receive_type=\"signal\"/>"
 		"<allow send_destination=\"org.freedesktop.DBus\"/></policy>"
-		"<policy user=\"%u\"><allow own=\"org.freedesktop.PolicyKit1\"/></policy>"
+		"<policy user=\"%u\"><allow own=\"org.freedesktop.PolicyKit1\"/>"
+		"<allow own=\"org.freedesktop.login1\"/></policy>"
 		"<include>%s/org.vitaled1.conf</include>%s"
-		"<limit name=\"max_connections_per_user\">400</limit></busconfig>\n",
+		"<limit name=\"max_connections_per_user\">600</limit></busconfig>\n",
 		own.folder, geteuid(), own.folder,
 		open ? "<policy context=\"mandatory\"><allow "
-		       "send_type=\"method_call\"/>"
+		       "send_type=\"method_call\"/><allow send_type=\"signal\"/>"
 		       "<allow send_requested_reply=\"false\" send_type=\"method_return\"/>"
 		       "<allow send_requested_reply=\"false\" send_type=\"error\"/>"
 		       "<allow receive_requested_reply=\"false\" "

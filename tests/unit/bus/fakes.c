@@ -74,6 +74,8 @@ int session_open(struct sessions *all, const char *owner, uid_t uid,
 	(void)all;
 	fakes.opened = *o;
 	fakes.opened_patient = o->patient != NULL;
+	(void)snprintf(fakes.opened_reason, sizeof(fakes.opened_reason), "%.63s",
+		o->reason ? o->reason : "");
 	(void)snprintf(fakes.opened_texts, sizeof(fakes.opened_texts), "%s/%s/%s/%s",
 		o->pair ? o->pair : "", o->structure ? o->structure : "",
 		o->application ? o->application : "",
@@ -90,7 +92,8 @@ int session_open(struct sessions *all, const char *owner, uid_t uid,
 		.intents = o->intents ? o->intents : SESSION_INTENT_CONSULT,
 		.tries = 255,
 		.last_try = -1,
-		.chosen = -1};
+		.chosen = -1,
+		.confirmed = -1};
 	(void)snprintf(s->owner, sizeof(s->owner), "%s", owner);
 	(void)snprintf(s->pair, sizeof(s->pair), "%s", o->pair ? o->pair : "default");
 	s->state = SESSION_STATE_WAITING_FOR_CARDS;
@@ -327,8 +330,13 @@ void sessions_card_lock(struct sessions *all, struct card *c, enum vitaled_reaso
 int cards_listen(struct cards *cs, const struct cards_ops *ops, void *user)
 {
 	(void)cs;
-	fakes.listener = ops;
-	fakes.listener_user = user;
+	if (ops->reader_added) { /* what shows readers and cards; sleep.c listens too */
+		fakes.listener = ops;
+		fakes.listener_user = user;
+	} else {
+		fakes.let_go = ops->card_changed;
+		fakes.let_go_user = user;
+	}
 	return 0;
 }
 
@@ -373,12 +381,40 @@ unsigned int trust_count(const struct trust *t, enum nature n)
 	return fakes.anchors[n];
 }
 
+void trust_anchors(const struct trust *t, trust_anchor_fn each, void *user)
+{
+	const struct trust_anchor a = {.nature = NATURE_TEST,
+		.subject = "/CN=authority of the tests",
+		.until = fakes.anchors_end};
+
+	(void)t;
+	if (fakes.anchors_end)
+		each(user, &a);
+}
+
+uint64_t __real_clock_wall(void);
+uint64_t __wrap_clock_wall(void);
+
+uint64_t __wrap_clock_wall(void)
+{
+	return fakes.wall ? fakes.wall : __real_clock_wall();
+}
+
 unsigned int rights_flag_of(const char *word)
 {
 	return strcmp(word, "masque_ps") == 0 ? 1 : 0;
 }
 
 /* -- consent -- */
+
+void consent_confirmed(
+	struct consents *cs, struct session *s, bool yes, uid_t uid, const char *name)
+{
+	(void)cs;
+	s->confirmed = yes;
+	s->consent.agent_uid = uid;
+	(void)snprintf(s->consent_agent, sizeof(s->consent_agent), "%s", name);
+}
 
 void consent_answered(struct consents *cs, struct session *s,
 	const struct consent_answer *answer, enum vitaled_reason why)

@@ -31,6 +31,7 @@ struct session {
 	char consent_reason[72];
 	int consent_given;
 	enum vitaled_reason consent_why;
+	int confirmed; /* the emergency: -1: nothing */
 	/* GetPatient that waits for the coverage */
 	void (*coverage_done)(void *user, struct session *s, enum vitaled_reason r);
 	void *coverage_user;
@@ -68,6 +69,7 @@ struct fakes {
 	struct session_options opened; /* numbers and flags of the last one */
 	char opened_texts[128];	       /* pair/structure/application/version */
 	bool opened_patient;
+	char opened_reason[64]; /* its beginning */
 	int choose_result;
 	/* audit */
 	int append_result;
@@ -83,9 +85,20 @@ struct fakes {
 	const struct cards_ops *listener;
 	void *listener_user;
 	int locked_card; /* how often */
+	/* sleep */
+	void (*let_go)(
+		void *user, struct card *c); /* sleep.c hears of a card that is released */
+	void *let_go_user;
+	bool in_use;
+	int slept;
+	int woken;
+	enum vitaled_reason locked_all;
+	enum vitaled_reason jobs_stopped;
 	/* trust */
 	unsigned int anchors[NATURE_COUNT];
-	bool lists; /* something is wrong with the revocation lists */
+	uint64_t anchors_end; /* of the one anchor that is told; 0: none is */
+	uint64_t wall;	      /* what the wall clock says; 0: the truth */
+	bool lists;	      /* something is wrong with the revocation lists */
 	/* dossier: the call that waits */
 	struct session *dossier_session;
 	dossier_done_fn done;

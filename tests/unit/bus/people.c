@@ -117,6 +117,8 @@ bool finds(struct client *c, const char *name, const char *fact)
 			dbus_message_iter_recurse(&dict, &entry);
 			(void)dbus_message_iter_next(&entry);
 			dbus_message_iter_recurse(&entry, &value);
+			if (dbus_message_iter_get_arg_type(&value) != DBUS_TYPE_STRING)
+				continue;
 			dbus_message_iter_get_basic(&value, &text);
 			named = named || strcmp(text, name) == 0;
 			facts = facts || strcmp(text, fact) == 0;

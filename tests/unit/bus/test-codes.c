@@ -223,6 +223,37 @@ static void a_card_in_another_users_hands_is_left_alone(void **state)
 	assert_string_equal(error_of(client_wait(pending)), "");
 }
 
+static void name(char *to, size_t size, const char *text)
+{
+	assert_int_equal(view_copy_str(view_str(text), to, size), 0);
+}
+
+static void an_agent_of_another_pair_than_the_readers_is_not_asked(void **state)
+{
+	struct config *config = &fakes.config;
+	struct client *agent;
+
+	(void)state;
+	name(config->pairs[0].name, sizeof(config->pairs[0].name), "here");
+	name(config->pairs[0].patient_reader, sizeof(config->pairs[0].patient_reader), "B");
+	name(config->pairs[0].professional_reader, sizeof(config->pairs[0].professional_reader),
+		"A");
+	config->n_pairs = 1;
+	configure("pin", "there", geteuid());
+	agent = agent_new(OWN, "pin", NULL);
+	insert();
+	started(client_new(OWN), "ChangePin");
+	bus_ask_code(bed.bus, &fakes.job, PIN_CODE_PIN, 3);
+	assert_int_equal(fakes.job.failed, VITALED_REASON_NO_AGENT);
+	assert_int_equal(fakes.job.n_failed, 1);
+	turns();
+	assert_false(client_has(agent, "RequestCode"));
+	configure("pin", "here", geteuid());
+	bus_ask_code(bed.bus, &fakes.job, PIN_CODE_PIN, 3);
+	assert_int_equal(fakes.job.n_failed, 1);
+	dbus_message_unref(asked(agent, "RequestCode", "osa{sv}"));
+}
+
 static void without_a_fitting_agent_the_job_hears_so(void **state)
 {
 	struct client *c, *other;
@@ -489,6 +520,7 @@ int main(void)
 		T(an_outcome_has_its_name_and_the_cards_tries),
 		T(a_job_that_cannot_start_has_its_name),
 		T(a_card_in_another_users_hands_is_left_alone),
+		T(an_agent_of_another_pair_than_the_readers_is_not_asked),
 		T(without_a_fitting_agent_the_job_hears_so),
 		T(only_the_reading_end_of_a_pipe_is_a_code),
 		T(a_second_answer_is_none),

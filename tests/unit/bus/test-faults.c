@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/bus/core.h"
 #include "tests/unit/bus/break.h"
 #include "tests/unit/bus/people.h"
 
@@ -404,6 +405,18 @@ static void a_proof_is_whole_or_absent(void **state)
 	break_each(step_record, false);
 }
 
+static void step_diagnose(struct scene *sc)
+{
+	bed.bus->polkit[0] = '\0'; /* nobody: the bus is asked whether it would start one */
+	ask(sc->owner, method(ROOT, MANAGER, "Diagnose", 0));
+}
+
+static void findings_that_the_bus_is_asked_for_are_whole_or_absent(void **state)
+{
+	(void)state;
+	break_each(step_diagnose, false);
+}
+
 static void a_bus_that_cannot_be_made_is_a_fault(void **state)
 {
 	unsigned int n = 0;
@@ -509,6 +522,7 @@ int main(void)
 		T(a_pin_job_ends_once_and_never_well_by_a_failure),
 		T(the_patient_is_told_whole_or_not),
 		T(a_proof_is_whole_or_absent),
+		T(findings_that_the_bus_is_asked_for_are_whole_or_absent),
 		T(a_bus_that_cannot_be_made_is_a_fault),
 		T(nothing_can_be_set_even_when_the_bus_lets_it_through),
 		T(unknown_members_and_unnamed_interfaces_are_refused),

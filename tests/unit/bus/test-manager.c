@@ -206,7 +206,7 @@ static void a_bad_option_is_named_and_polkit_is_not_asked(void **state)
 		const char *named;
 	} rows[] = {
 		{{{"colour", 's', "red", 0}}, 1, "colour"},
-		{{{"mode", 's', "bris_de_glace", 0}}, 1, "mode"},
+		{{{"mode", 's', "bris-de-glace", 0}}, 1, "mode"},
 		{{{"mode", 'u', NULL, 1}}, 1, "mode"},
 		{{{"mode", 's', "normal", 0}, {"mode", 's', "normal", 0}}, 2, "mode"},
 		{{{"intent", 'A', "close", 0}}, 1, "intent"},
@@ -268,9 +268,11 @@ static void the_patient_comes_in_a_sealed_memfd_of_known_shape(void **state)
 	assert_string_equal(open_with_patient(c, json_pack("{s:s,s:s,s:i}", "ins", "1",
 							 "birth-date", "2", "rank", 1)),
 		"");
-	/* not compared with the card yet: refused rather than ignored */
 	assert_string_equal(open_with_patient(c, json_pack("{s:s,s:s,s:s}", "nir", "1",
 							 "birth-date", "2", "birth-name", "D")),
+		"");
+	assert_string_equal(open_with_patient(c, json_pack("{s:s,s:s,s:s}", "nir", "1",
+							 "birth-date", "2", "birth-name", "")),
 		"InvalidArgument");
 	assert_string_equal(
 		open_with_patient(c, json_pack("{s:s}", "nir", "1")), "InvalidArgument");
@@ -386,7 +388,7 @@ static void a_caller_that_leaves_cancels_its_check(void **state)
 static void one_uid_cannot_fill_polkit(void **state)
 {
 	struct client *c = client_new((uid_t)-1);
-	DBusPendingCall *pending[LIMIT_CALLS_WAITING / 4];
+	DBusPendingCall *pending[LIMIT_CHECKS_UID];
 
 	(void)state;
 	bed.polkit = BED_POLKIT_HANGS;
@@ -433,36 +435,7 @@ static void the_longest_idle_peer_makes_room_for_a_new_one(void **state)
 		bed_turn();
 }
 
-/* -- Diagnose and properties -- */
-
-static void diagnose_names_what_is_missing(void **state)
-{
-	struct client *c = client_new((uid_t)-1);
-
-	(void)state;
-	assert_true(finds(c, "no-reader", NULL));
-	assert_true(finds(c, "no-agent", "pin"));
-	assert_true(finds(c, "no-agent", "professional"));
-	assert_false(finds(c, "no-anchors", NULL));
-	assert_false(finds(c, "proof-locked", NULL));
-	assert_false(finds(c, "audit-unavailable", NULL));
-	assert_int_equal(finds(c, "filter-logs", NULL), VITALED_FILTER_LOGS);
-	fakes.service = READER_SERVICE_STOPPED;
-	fakes.anchors[NATURE_REAL] = 0;
-	fakes.config.required[NATURE_REAL] = PROOF_LOCKED;
-	fakes.cause = "disk full";
-	assert_true(finds(c, "no-reader-service", "stopped"));
-	assert_false(finds(c, "no-reader", NULL));
-	assert_true(finds(c, "no-anchors", "real"));
-	assert_true(finds(c, "proof-locked", "real"));
-	assert_true(finds(c, "audit-unavailable", "disk full"));
-	fakes.service = READER_SERVICE_ABSENT;
-	assert_true(finds(c, "no-reader-service", "absent"));
-	fakes.service = READER_SERVICE_RUNNING;
-	fakes.readers[0] = (struct card_reader){.id = 1, .driver = "pcsc", .present = true};
-	fakes.n_readers = 1;
-	assert_false(finds(c, "no-reader", NULL));
-}
+/* -- properties -- */
 
 static void nothing_can_be_set(void **state)
 {
@@ -556,7 +529,6 @@ int main(void)
 		T(one_uid_cannot_fill_polkit),
 		T(checks_that_wait_when_the_service_ends_leave_nothing),
 		T(the_longest_idle_peer_makes_room_for_a_new_one),
-		T(diagnose_names_what_is_missing),
 		T(nothing_can_be_set),
 		T(properties_and_members_that_do_not_exist_say_so),
 		T(unnamed_members_are_found_and_introspection_lists_objects),

@@ -56,14 +56,14 @@ static void a_registration_that_may_not_be_has_its_name(void **state)
 	assert_string_equal(registered(c, "/agent", "professional", NULL), "AccessDenied");
 }
 
-static void one_uid_holds_a_few_agents_and_no_more(void **state)
+static void one_connection_holds_a_few_agents_and_no_more(void **state)
 {
 	struct client *c = client_new(OWN);
 	const char *const paths[] = {"/a", "/b", "/c", "/d"};
 	const char *path = "/a";
 
 	(void)state;
-	for (size_t i = 0; i < LIMIT_AGENTS_UID; i++)
+	for (size_t i = 0; i < LIMIT_AGENTS_PEER; i++)
 		assert_string_equal(registered(c, paths[i], "pin", NULL), "");
 	assert_string_equal(registered(c, "/e", "pin", NULL), "LimitsExceeded");
 	for (int i = 0; i < 2; i++)
@@ -332,7 +332,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(registering_asks_polkit_once_a_capability_and_is_recorded),
 		T(a_registration_that_may_not_be_has_its_name),
-		T(one_uid_holds_a_few_agents_and_no_more),
+		T(one_connection_holds_a_few_agents_and_no_more),
 		T(the_service_says_release_when_it_ends),
 		T(a_pin_goes_through_its_pipe_unread),
 		T(only_the_reading_end_of_a_pipe_is_a_pin),

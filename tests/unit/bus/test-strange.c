@@ -217,7 +217,7 @@ static void a_caller_that_is_not_known_yet_cannot_pile_up_calls(void **state)
 	DBusPendingCall *last;
 
 	(void)state;
-	for (unsigned int i = 0; i < LIMIT_CALLS_WAITING + 1; i++) {
+	for (unsigned int i = 0; i < LIMIT_CALLS_STRANGER + 1; i++) {
 		DBusMessage *m = method(ROOT, MANAGER, "GetCheckpoint", 0);
 
 		dbus_message_set_no_reply(m, TRUE);
@@ -227,7 +227,7 @@ static void a_caller_that_is_not_known_yet_cannot_pile_up_calls(void **state)
 	last = client_send(c, method(ROOT, MANAGER, "GetCheckpoint", 0));
 	(void)usleep(50000); /* all of them are with the service */
 	bed_pause(true);     /* who calls cannot be learnt */
-	for (unsigned int i = 0; i < 4 * LIMIT_CALLS_WAITING; i++)
+	for (unsigned int i = 0; i < 4 * LIMIT_CALLS_STRANGER; i++)
 		bed_turn();
 	assert_int_equal(fakes.n_checkpoints, 0);
 	bed_pause(false);

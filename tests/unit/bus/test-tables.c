@@ -151,6 +151,52 @@ static void the_rank_follows_configuration_uid_and_connection(void **state)
 	}
 }
 
+static void an_agent_with_a_pair_serves_that_pair_alone(void **state)
+{
+	static const struct {
+		uid_t uid;
+		unsigned int wanted;
+		const char *pair;
+		enum agent_rank_word rank;
+	} rows[] = {
+		{990, AGENT_PIN, "one", AGENT_RANK_CONFIGURED},
+		{990, AGENT_PIN, "two", AGENT_RANK_NONE},
+		{990, AGENT_PIN, "", AGENT_RANK_NONE}, /* a reader of no pair */
+		{990, AGENT_PIN, NULL, AGENT_RANK_CONFIGURED},
+		{990, AGENT_PROFESSIONAL, "one", AGENT_RANK_CONFIGURED},
+		{990, AGENT_PROFESSIONAL, "two", AGENT_RANK_CONFIGURED},
+		{990, AGENT_PROFESSIONAL, "three", AGENT_RANK_NONE},
+		{1000, AGENT_PIN, "one",
+			AGENT_RANK_NONE}, /* their own sessions, but not here */
+		{1000, AGENT_PIN, "two", AGENT_RANK_CONFIGURED_OWN},
+		{991, AGENT_PIN, "one", AGENT_RANK_CONFIGURED},
+		{991, AGENT_PIN, "two", AGENT_RANK_CONFIGURED},
+		{991, AGENT_PIN, "", AGENT_RANK_CONFIGURED},
+	};
+	static struct config config = {
+		.agents = {{.capability = "pin", .pair = "one", .uid = 990},
+			{.capability = "professional", .pair = "one", .uid = 990},
+			{.capability = "professional", .pair = "two", .uid = 990},
+			{.capability = "pin", .pair = "two", .uid = 1000},
+			{.capability = "pin", .uid = 991}},
+		.n_agents = 5,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct agent_facts a = {.capabilities = AGENT_PIN | AGENT_PROFESSIONAL,
+			.uid = rows[i].uid,
+			.name = ":1.2"};
+
+		assert_int_equal(
+			agents_rank(&config, &a, rows[i].wanted, rows[i].pair, ":1.1", 1000),
+			rows[i].rank);
+	}
+	assert_true(agents_may_hold(&config, AGENT_PIN, 990));
+	assert_true(agents_may_hold(&config, AGENT_PIN, 1000));
+	assert_false(agents_may_hold(&config, AGENT_PIN, 992));
+}
+
 static void a_capability_with_rows_is_for_their_users_only(void **state)
 {
 	static struct config config = {
@@ -433,6 +479,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_properties_of_an_object_fit_its_fingerprints),
 		cmocka_unit_test(members_are_found_by_name),
 		cmocka_unit_test(the_rank_follows_configuration_uid_and_connection),
+		cmocka_unit_test(an_agent_with_a_pair_serves_that_pair_alone),
 		cmocka_unit_test(a_capability_with_rows_is_for_their_users_only),
 		cmocka_unit_test(a_dictionary_is_read_by_its_table_and_nothing_else),
 		cmocka_unit_test(a_filter_becomes_json),

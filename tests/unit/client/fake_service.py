@@ -42,13 +42,17 @@ def memfd(value):
         os.close(fd)
 
 
-def from_memfd(fd):
+def bytes_of_memfd(fd):
     number = fd.take()
     seals = fcntl.fcntl(number, fcntl.F_GET_SEALS)
     assert seals & 0xE == 0xE, seals
     text = os.pread(number, os.fstat(number).st_size, 0)
     os.close(number)
-    return json.loads(text)
+    return text
+
+
+def from_memfd(fd):
+    return json.loads(bytes_of_memfd(fd))
 
 
 def pipe_of(content):
@@ -173,6 +177,13 @@ class Session(dbus.service.Object):
         if self.props["Mode"] == "identity":
             return self.set(State="unlocked", Proof="active")
         self.set(State="waiting-for-consent")
+        if self.props["Mode"] == "bris_de_glace":
+            return self.agent().Confirm(
+                self.path, "bris-de-glace", memfd({"acts": ["emergency", "consult"], "patient": self.person,
+                                                   "professional": {"surname": "DOC0001"},
+                                                   "structure": "Cabinet", "application": "test",
+                                                   "reason": self.options["reason"]}),
+                signature="osh", reply_handler=self.confirmed, error_handler=self.failed)
         self.agent().RequestConsent(
             self.path, memfd({"acts": self.options.get("intent", ["consult"]), "patient": self.person,
                               "professional": {"surname": "DOC0001"}, "structure": "Cabinet",
@@ -180,6 +191,11 @@ class Session(dbus.service.Object):
                                   "id": "consent-1", "language": "fr", "wording": WORDING,
                                   "sha256": hashlib.sha256(WORDING.encode()).hexdigest()}}),
             signature="oh", reply_handler=self.consented, error_handler=self.failed)
+
+    def confirmed(self, yes):
+        if not yes:
+            return self.end("failed", "cancelled")
+        self.consented("given", {})
 
     def consented(self, decision, _options):
         if decision != "given":
@@ -423,11 +439,19 @@ class Manager(dbus.service.Object):
     @dbus.service.method(NAME + ".Manager", "a{sv}", "o", sender_keyword="sender")
     def OpenSession(self, options, sender):
         plain = {str(k): v for k, v in options.items()}
-        known = {"mode", "intent", "patient", "structure", "pair", "application", "lifetime", "wait"}
+        known = {"mode", "intent", "patient", "structure", "pair", "application", "lifetime", "wait",
+                 "reason"}
         if set(plain) - known:
             raise Failure("InvalidArgument", "option")
         if "patient" in plain and from_memfd(plain["patient"])["nir"] != "1700199999999":
             raise Failure("InvalidArgument", "patient")
+        emergency = plain.get("mode", "normal") in ("bris_de_glace", "centre_15")
+        if emergency != ("reason" in plain):
+            raise Failure("InvalidArgument", "reason")
+        if emergency:
+            plain["reason"] = bytes_of_memfd(plain["reason"]).decode()
+            if len(plain["reason"]) < 10:
+                raise Failure("InvalidArgument", "reason")
         plain["intent"] = [str(i) for i in plain.get("intent", ["consult"])]
         self.sessions.append(Session(self.bus, self, sender, plain))
         return dbus.ObjectPath(self.sessions[-1].path)
@@ -451,7 +475,9 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method(NAME + ".Manager", "", "aa{sv}")
     def Diagnose(self):
-        return dbus.Array([{"name": "no-reader"}, {"name": "filter-logs"}], signature="a{sv}")
+        names = OPTIONS.get("findings", "no-reader,filter-logs").split(",")
+        return dbus.Array([{"name": name, "until": dbus.UInt64(1), "free": dbus.UInt64(2000000)}
+                           for name in names if name], signature="a{sv}")
 
     @dbus.service.method(NAME + ".Manager", "", "s")
     def GetCheckpoint(self):

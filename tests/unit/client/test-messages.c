@@ -148,17 +148,21 @@ static void words_that_are_not_known_are_shown_as_they_came(void **state _unused
 	assert_string_equal(message_inform("new"), "new");
 }
 
-static void findings_have_their_sentences(void **state)
+static void every_finding_has_three_sentences(void **state)
 {
-	static const char *const names[] = {"bus", "service", "activation", "pcscd", "library",
-		"program", "anchors", "no-anchors", "proof-locked", "crl-missing",
-		"crl-expired", "crl-rejected", "crl-failed", "filter-logs"};
 	bool french = *state != NULL;
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		assert_message(message_finding(names[i]), french);
+	for (int i = 0; i < VITALED_FINDING_COUNT; i++) {
+		enum vitaled_finding f = (enum vitaled_finding)i;
+
+		assert_message(message_finding_of(f), french);
+		assert_ptr_equal(
+			message_finding(vitaled_finding_word(f)), message_finding_of(f));
+		assert_null(message_of_word(vitaled_finding_word(f)));
 	}
 	assert_null(message_finding("new"));
+	assert_null(message_finding(""));
+	assert_null(message_finding_of(VITALED_FINDING_COUNT));
 	assert_int_equal(message_finding("filter-logs")->exit, CTL_OK);
 }
 
@@ -191,7 +195,7 @@ static int run(const char *language, bool french)
 		cmocka_unit_test_prestate(the_words_of_closed_sets_are_worded, state),
 		cmocka_unit_test_prestate(
 			words_that_are_not_known_are_shown_as_they_came, state),
-		cmocka_unit_test_prestate(findings_have_their_sentences, state),
+		cmocka_unit_test_prestate(every_finding_has_three_sentences, state),
 		cmocka_unit_test_prestate(yes_and_no_are_understood_in_both_languages, state),
 	};
 

@@ -107,6 +107,37 @@ class Open(Bed):
         self.assertEqual(results[8]["result"]["surname"], "NESSI")
         self.assertEqual(len(results[10]["result"]), 1)
 
+    def test_an_emergency_has_a_reason_from_a_file_or_a_line_and_never_from_the_arguments(self):
+        reason = "Patiente inconsciente"
+        self.service()
+        for given in ([["--reason", self.path("reason.txt", reason)], ""], [[], reason + "\n"]):
+            agent = self.agent("1234\n1\nyes\n")
+            out = self.lines("open", "--mode", "bris_de_glace", *given[0], "list", stdin=given[1])
+            self.assertIn("unlocked", [e.get("state") for e in out])
+            while (line := self.line(agent)).get("request") != "confirm":
+                pass
+            self.assertEqual((line["kind"], line["facts"]["reason"]), ("bris-de-glace", reason))
+            self.stop(agent)
+        for arguments, stdin in ((["--mode", "centre_15"], ""), (["-m", "bris_de_glace"], "short\n"),
+                                 (["-m", "bris_de_glace", "--reason", self.path("not-there")], "")):
+            self.run_ctl("open", *arguments, "list", stdin=stdin, code=2)
+
+    def test_the_professional_reads_what_breaking_the_glass_means_and_may_refuse(self):
+        self.service()
+        agent = subprocess.Popen([VITALECTL, "agent"], env=dict(self.env, LC_ALL="fr_FR.UTF-8"),
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(self.stop, agent)
+        agent.stdin.write("1234\n1\nn\n")
+        agent.stdin.flush()
+        out = self.run_ctl("open", "-m", "bris_de_glace", "--reason", self.path("r", "Patiente inconsciente"), "list",
+                           code=9)
+        self.assertIn("waiting for the professional's confirmation", out.stderr)
+        text = ""
+        while "Briser la glace" not in text:
+            text += agent.stdout.read(1)
+        for shown in ("Patiente inconsciente", "DOC0001", "NESSI", "sans consentement", "sous votre nom"):
+            self.assertIn(shown, text)
+
     def test_a_consultation_in_words(self):
         self.service()
         self.agent("1234\n2\ny\n")
@@ -541,7 +572,7 @@ class Others(Bed):
         self.run_ctl("doctor", code=4)
         out = self.lines("doctor", code=4, env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"})
         self.assertEqual(out[0]["finding"], "bus")
-        self.assertTrue(all(e.get("remedy") for e in out[:-1]))
+        self.assertTrue(all(e.get("remedy") for e in out[:-1] if "finding" in e))
 
     def test_status_in_words_and_json(self):
         self.service()
@@ -583,8 +614,20 @@ class Others(Bed):
     def test_doctor_asks_the_service(self):
         self.service()
         out = self.lines("doctor", code=5)
-        self.assertEqual([e.get("finding") for e in out], ["no-reader", "filter-logs", None])
-        self.assertEqual(out[-1]["findings"], 1)  # the other is a remark
+        told = [e["finding"] for e in out if e.get("group") == "service" and "finding" in e]
+        self.assertEqual(told, ["no-reader", "filter-logs"])
+        self.assertEqual(out[-1]["findings"], 1)  # the others are remarks
+
+    def test_a_name_is_explained_in_both_languages(self):
+        for name in ("pin-blocked", "PinBlocked", "org.vitaled1.Error.PinBlocked"):
+            out = self.lines("explain", name)
+            self.assertEqual([(e["name"], e["kind"], e["exit"]) for e in out], [("pin-blocked", "error", 6)])
+        self.assertIn("The card is blocked", self.run_ctl("explain", "pin-blocked").stdout)
+        self.assertIn("La carte est bloquée", self.run_ctl("explain", "pin-blocked", env={"LC_ALL": "fr_FR.UTF-8"}).stdout)
+        self.assertEqual({e["kind"] for e in self.lines("explain")}, {"error", "reason", "finding", "remark", "bus"})
+        self.assertEqual(len(self.lines("explain", "AccessDenied")), 2)  # ours, and the bus's
+        self.run_ctl("explain", "nothing-so-called", code=2)
+        self.run_ctl("explain", "a", "b", code=2)
 
     def test_the_record_is_taken_along(self):
         self.service()

@@ -84,13 +84,20 @@ def check(root):
                  [("the sources", a) for a in given - advices] + [("the contract", a) for a in advices - given]]
     problems += [f"advice without a sentence: {a}" for a in (given | advices) - table(words, "message_advice")]
 
-    findings = set(re.findall(r"([a-z]+(?:-[a-z]+)+)(?= \(|,|\.)", comment_of(xml, '<method name="Diagnose"')
-                              .split("facts:")[1].split("polkit")[0])) & {
-        *re.findall(r"\"([a-z-]+)\"", read(root, "daemon/bus/diagnose.c") + read(root, "daemon/session/crl.h"))}
-    known = set(re.findall(r"FINDING\(\"([^\"]+)\"", words)) | set(names.values())
-    if len(findings) < 6:
-        problems.append(f"findings are not found in the contract: {findings}")
-    problems += [f"finding without a sentence: {f}" for f in findings - known]
+    told = set(re.findall(r"([a-z]+(?:-[a-z]+)+)(?= \(|,|\.)", comment_of(xml, '<method name="Diagnose"')
+                          .split("facts:")[1].split("polkit")[0]))
+    header = read(root, "include/vitaled/findings.h")
+    service = header[header.index("VITALED_SERVICE_FINDINGS(X)"):header.index("VITALED_DOCTOR_FINDINGS(X)")]
+    findings = dict(re.findall(r"X\((\w+), \"([a-z-]+)\"\)", header))
+    problems += [f"finding without a sentence: {word}" for ident, word in findings.items()
+                 if f"ROW({ident}," not in read(root, "client/findings.c")]
+    problems += [f"finding of the contract that is in no list: {f}"
+                 for f in told - set(findings.values()) - set(names.values())]
+    problems += [f"finding of the service that the contract does not name: {f}"
+                 for f in re.findall(r"X\(\w+, \"([a-z-]+)\"\)", service) if not re.search(rf"\b{f}\b", comment_of(
+                     xml, '<method name="Diagnose"'))]
+    both = set(findings.values()) & set(names.values())
+    problems += [f"a finding and an error have one name: {f}" for f in both]
 
     states = set(re.findall(r"\[SESSION_STATE_\w+\] = \"([a-z-]+)\"", read(root, "daemon/session/state.c")))
     problems += [f"state without a word: {s}" for s in states - table(words, "message_state")]

@@ -182,7 +182,11 @@ static void each_form_and_decision_has_its_word(void **state)
 	assert_string_equal(consent_decision_word(CONSENT_GIVEN), "given");
 	assert_string_equal(consent_decision_word(CONSENT_REFUSED), "refused");
 	assert_string_equal(consent_decision_word(CONSENT_IMPOSSIBLE), "impossible");
+	assert_string_equal(consent_decision_word(CONSENT_NOT_NEEDED), "not-needed");
 	assert_string_equal(consent_decision_word((enum consent_decision)9), "none");
+	assert_string_equal(consent_form_word(CONSENT_FORM_NONE), "");
+	assert_string_equal(consent_form_capability(CONSENT_FORM_NONE), "professional");
+	assert_string_equal(consent_form_capability(CONSENT_FORM_SCREEN), "patient-display");
 }
 
 /* -- the receipt --------------------------------------------------------------------------------- */

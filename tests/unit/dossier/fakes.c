@@ -81,6 +81,27 @@ enum session_state session_state(const struct session *s)
 	return s->state;
 }
 
+unsigned int session_emergencies(const struct session *s)
+{
+	return s->emergencies;
+}
+
+bool session_may_pre_empt(const struct session *by)
+{
+	return !by->may_not_pre_empt;
+}
+
+bool session_pre_empt(struct session *by, struct session *victim)
+{
+	if (by->pre_empt_fails) {
+		session_end(by, VITALED_REASON_AUDIT_UNAVAILABLE);
+		return false;
+	}
+	by->pre_empted = victim;
+	session_end(victim, VITALED_REASON_PRE_EMPTED);
+	return true;
+}
+
 const char *session_audit_id(const struct session *s)
 {
 	(void)s;

@@ -24,6 +24,10 @@ struct session {
 	bool ended;
 	enum vitaled_reason end_reason;
 	unsigned int changed;
+	unsigned int emergencies;   /* session_emergencies() */
+	struct session *pre_empted; /* session_pre_empt(): whom */
+	bool pre_empt_fails;
+	bool may_not_pre_empt;
 };
 
 /** fake_session() - a general practitioner with a card in SA07, a patient of a fixed pseudonym. */

@@ -359,6 +359,36 @@ static void killed_process_ends_a_waiting_call_with_the_cause(void **state)
 
 /* -- keys --------------------------------------------------------------------------------------- */
 
+#define OTHER_KEY "0123456789abcdef0123456789abcdef"
+
+/* A path in the state folder, until the next call. */
+static const char *at(const struct bed *b, const char *name)
+{
+	static char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", b->state, name);
+	return path;
+}
+
+static void read_key(const char *path, char ret[33])
+{
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_int_equal(fread(ret, 1, 33, f), 32);
+	fclose(f);
+	ret[32] = '\0';
+}
+
+static void write_key(const char *path, const char *key)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, key, 32), 32);
+	assert_int_equal(close(fd), 0);
+}
+
 static void lost_master_key_is_not_replaced(void **state)
 {
 	struct bed *b = *state;
@@ -387,23 +417,103 @@ static void master_key_open_to_others_or_short_is_refused(void **state)
 static void master_key_comes_from_the_credential(void **state)
 {
 	struct bed *b = *state;
-	char path[256];
-	FILE *f;
+	char before[33];
 
 	bed_stop(b);
-	(void)snprintf(path, sizeof(path), "%s/dossier.key", b->state);
-	assert_int_equal(unlink(path), 0);
-	(void)snprintf(path, sizeof(path), "%s/credentials", b->state);
-	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", path, 1), 0);
+	read_key(at(b, "dossier.key"), before);
+	assert_int_equal(unlink(at(b, "dossier.key")), 0);
+	assert_int_equal(mkdir(at(b, "credentials"), 0700), 0);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", at(b, "credentials"), 1), 0);
 	assert_int_equal(bed_start(b), -ENOKEY);
-	(void)snprintf(path, sizeof(path), "%s/credentials/dossier.key", b->state);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	(void)fputs("0123456789abcdef0123456789abcdef", f);
-	fclose(f);
+	write_key(at(b, "credentials/dossier.key"), before);
+	assert_int_equal(bed_start(b), 0);
+	bed_stop(b);
+	write_key(at(b, "dossier.key"), before); /* a file beside it may stay */
 	assert_int_equal(bed_start(b), 0);
 	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
+/* With the credential @name, which holds OTHER_KEY: what dossiers_new() says. */
+static int start_with_another(struct bed *b, const char *name)
+{
+	char path[256];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/credentials", b->state);
+	assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", path, 1), 0);
+	(void)snprintf(path, sizeof(path), "%s/credentials/%s", b->state, name);
+	write_key(path, OTHER_KEY);
+	r = bed_start(b);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	return r;
+}
+
+static void another_key_than_before_is_refused_wherever_it_comes_from(void **state)
+{
+	static const struct {
+		const char *name;
+		int outcome;
+	} rows[] = {{"dossier.key", DOSSIERS_OTHER_KEY},
+		{"pseudonym.key", DOSSIERS_OTHER_PSEUDONYM_KEY}};
+
+	struct bed *b = *state;
+
+	bed_stop(b);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char path[256], kept[33];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", b->state, rows[i].name);
+		read_key(path, kept);
+		assert_int_equal(start_with_another(b, rows[i].name), rows[i].outcome);
+		assert_int_equal(unlink(path), 0); /* and when the old one has gone */
+		assert_int_equal(start_with_another(b, rows[i].name), rows[i].outcome);
+		write_key(path, OTHER_KEY); /* and in its place */
+		assert_int_equal(bed_start(b), rows[i].outcome);
+		write_key(path, kept);
+		assert_int_equal(bed_start(b), 0);
+		bed_stop(b);
+	}
+	assert_int_equal(bed_start(b), 0);
+}
+
+static void the_check_value_is_an_hmac_over_the_name(void **state)
+{
+	static const char name[] = "vitaled key check 1\0dossier.key";
+	struct bed *b = *state;
+	unsigned char hash[32];
+	struct stat st;
+	char key[33], value[33];
+
+	read_key(at(b, "dossier.key"), key);
+	read_key(at(b, "dossier.key.check"), value);
+	assert_non_null(HMAC(EVP_sha256(), key, 32, (const unsigned char *)name,
+		sizeof(name) - 1, hash, NULL));
+	assert_memory_equal(value, hash, sizeof(hash));
+	assert_int_equal(stat(at(b, "pseudonym.key.check"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(st.st_size, 32);
+}
+
+static void a_check_value_that_is_lost_is_made_anew_and_a_short_one_refused(void **state)
+{
+	struct bed *b = *state;
+	char before[33], after[33], away[256];
+
+	(void)snprintf(away, sizeof(away), "%s/away", b->state);
+	bed_stop(b);
+	read_key(at(b, "dossier.key.check"), before);
+	assert_int_equal(unlink(at(b, "dossier.key.check")), 0);
+	assert_int_equal(bed_start(b), 0);
+	bed_stop(b);
+	read_key(at(b, "dossier.key.check"), after);
+	assert_memory_equal(before, after, 32);
+	assert_int_equal(truncate(at(b, "dossier.key.check"), 31), 0);
+	assert_int_equal(bed_start(b), -EBADMSG);
+	assert_int_equal(unlink(at(b, "dossier.key")), 0);
+	assert_int_equal(rename(at(b, "dossiers"), away), 0);
+	assert_int_equal(bed_start(b), -ENOKEY); /* it was in use here */
 }
 
 int main(void)
@@ -431,6 +541,9 @@ int main(void)
 		T(lost_master_key_is_not_replaced),
 		T(master_key_open_to_others_or_short_is_refused),
 		T(master_key_comes_from_the_credential),
+		T(another_key_than_before_is_refused_wherever_it_comes_from),
+		T(the_check_value_is_an_hmac_over_the_name),
+		T(a_check_value_that_is_lost_is_made_anew_and_a_short_one_refused),
 	};
 
 	faults_setup();

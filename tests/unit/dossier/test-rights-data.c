@@ -198,6 +198,20 @@ static const struct {
 		"\"cells\":{\"ps\":\"yes\",\"doctor\":\"yes\",\"treating-doctor\":"
 		"\"yes\","
 		"\"occupational\":\"yes\"}},{\"action\":\"open\",\"source\":\"\"}]}"},
+
+#define CELLS                                                                                  \
+	"\"cells\":{\"ps\":\"no\",\"doctor\":\"no\",\"treating-doctor\":\"no\","               \
+	"\"occupational\":\"no\"}"
+#define OPEN                                                                                   \
+	"{" HEAD ",\"actions\":[{\"action\":\"open\",\"source\":\"\",\"intent\":null," CELLS
+	/* the columns of the emergency modes: each there, and no other */
+	{"actions.json", OPEN ",\"emergency\":{\"bris_de_glace\":{" CELLS "}}}]}"},
+	{"actions.json",
+		OPEN ",\"emergency\":{\"bris_de_glace\":{" CELLS "},\"centre_15\":{}}}]}"},
+	{"actions.json", OPEN ",\"emergency\":{\"bris_de_glace\":{" CELLS
+			      "},\"centre_15\":{" CELLS ",\"masked\":{}}}}]}"},
+	{"actions.json", OPEN ",\"emergency\":{\"bris_de_glace\":{" CELLS
+			      "},\"centre_15\":{" CELLS "},\"centre_16\":{" CELLS "}}}]}"},
 };
 
 static void data_files_that_are_wrong_are_refused(void **state)

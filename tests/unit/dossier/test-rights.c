@@ -146,6 +146,133 @@ static void every_cell_of_the_matrix_is_as_its_source_says(void **state)
 	}
 }
 
+/* -- emergencies -------------------------------------------------------------------------------- */
+
+/* The same for both modes and for every role but the occupational doctor, who has no such column. */
+static const struct {
+	enum rights_action action;
+	bool visible;
+	bool masked;
+} emergencies[] = {
+	{RIGHTS_ACTION_OPEN, true, true},
+	{RIGHTS_ACTION_CREATE, false, false},
+	{RIGHTS_ACTION_SUMMARY, true, false},
+	{RIGHTS_ACTION_LIST, true, false},
+	{RIGHTS_ACTION_READ, true, false},
+	{RIGHTS_ACTION_ADD, true, true},
+	{RIGHTS_ACTION_MASK, false, false},
+	{RIGHTS_ACTION_UNMASK, false, false},
+	{RIGHTS_ACTION_SHOW_PATIENT, false, false},
+	{RIGHTS_ACTION_HIDE_PATIENT, false, false},
+	{RIGHTS_ACTION_HISTORY, true, true},
+};
+
+static const enum session_mode emergency_modes[] = {
+	SESSION_MODE_BRIS_DE_GLACE, SESSION_MODE_CENTRE_15};
+
+static struct rights_facts in_emergency(
+	enum rights_action action, enum column c, enum session_mode mode)
+{
+	struct rights_facts f = in_column(action, c);
+
+	f.mode = mode;
+	f.regulation = true;
+	f.emergencies_max = 5;
+	return f;
+}
+
+static void every_cell_of_an_emergency_is_as_its_source_says(void **state)
+{
+	(void)state;
+	assert_int_equal(ARRAY_LEN(emergencies), RIGHTS_ACTION_COUNT);
+	for (size_t i = 0; i < ARRAY_LEN(emergencies); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(emergency_modes) * COLUMN_COUNT; k++) {
+			enum column c = (enum column)(k / 2);
+			struct rights_facts f =
+				in_emergency(emergencies[i].action, c, emergency_modes[k % 2]);
+			bool some = c != COLUMN_OCC;
+
+			assert_int_equal(allowed(f, false, 0), some && emergencies[i].visible);
+			assert_int_equal(allowed(f, true, 0), some && emergencies[i].visible);
+			assert_int_equal(allowed(f, false, RIGHTS_FLAG_MASQUE_PS),
+				some && emergencies[i].masked);
+			assert_int_equal(allowed(f, true, RIGHTS_FLAG_MASQUE_PS),
+				some && emergencies[i].masked);
+			f.absent = true;
+			f.proof = PROOF_NONE;
+			assert_int_equal(allowed(f, false, 0), some && emergencies[i].visible);
+		}
+	}
+}
+
+static const char *decide_emergency(struct rights_facts f)
+{
+	return decide(&f);
+}
+
+static void an_emergency_has_rules_of_its_own(void **state)
+{
+	struct rights_facts f =
+		in_emergency(RIGHTS_ACTION_READ, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
+	struct rights_facts open =
+		in_emergency(RIGHTS_ACTION_OPEN, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
+	struct rights_facts normal = facts(RIGHTS_ACTION_READ);
+
+	(void)state;
+	assert_string_equal(decide_emergency(f), "allow doctor");
+	f.flags = RIGHTS_FLAG_MASQUE_PS;
+	assert_string_equal(decide_emergency(f), "deny masked");
+	f.action = RIGHTS_ACTION_MASK;
+	assert_string_equal(decide_emergency(f), "deny mode");
+	f = in_emergency(RIGHTS_ACTION_READ, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
+	f.intents = SESSION_INTENT_FEED;
+	assert_string_equal(decide_emergency(f), "deny intent");
+	f.proof = PROOF_ACTIVE;
+	assert_string_equal(decide_emergency(f), "deny proof");
+	f.consented = false;
+	f.authorised = true; /* a running authorisation is for consultations */
+	assert_string_equal(decide_emergency(f), "deny no-consent");
+	f.opposed = true;
+	assert_string_equal(decide_emergency(f), "deny opposed");
+	f.blocked = true;
+	assert_string_equal(decide_emergency(f), "deny blocked");
+	f.sector = "SA13";
+	assert_string_equal(decide_emergency(f), "deny mode");
+	f.card_type = 2;
+	assert_string_equal(decide_emergency(f), "deny role-forbidden");
+	/* how often counts where one begins, and not while one is open */
+	open.emergencies = 4;
+	assert_string_equal(decide_emergency(open), "allow doctor");
+	open.emergencies = 5;
+	assert_string_equal(decide_emergency(open), "deny rate");
+	open.action = RIGHTS_ACTION_READ;
+	assert_string_equal(decide_emergency(open), "allow doctor");
+	open.action = RIGHTS_ACTION_OPEN;
+	open.mode = SESSION_MODE_CENTRE_15;
+	assert_string_equal(decide_emergency(open), "allow doctor");
+	open.regulation = false;
+	assert_string_equal(decide_emergency(open), "deny regulation");
+	open.mode = SESSION_MODE_NORMAL;
+	assert_string_equal(decide_emergency(open), "allow doctor");
+	/* what is only for emergencies changes nothing else */
+	normal.opposed = true;
+	assert_string_equal(decide_emergency(normal), "allow doctor");
+	normal.absent = true;
+	assert_string_equal(decide_emergency(normal), "deny proof");
+}
+
+static void what_is_locked_no_emergency_opens(void **state)
+{
+	struct rights_facts f =
+		in_emergency(RIGHTS_ACTION_READ, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
+
+	(void)state;
+	f.required = PROOF_LOCKED;
+	assert_string_equal(decide_emergency(f), "deny proof");
+	f.absent = true;
+	assert_string_equal(decide_emergency(f), "deny proof");
+}
+
 static void allowed_names_the_role(void **state)
 {
 	struct rights_facts f = facts(RIGHTS_ACTION_READ);
@@ -340,6 +467,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cell_of_the_matrix_is_as_its_source_says),
 		cmocka_unit_test(allowed_names_the_role),
+		cmocka_unit_test(every_cell_of_an_emergency_is_as_its_source_says),
+		cmocka_unit_test(an_emergency_has_rules_of_its_own),
+		cmocka_unit_test(what_is_locked_no_emergency_opens),
 		cmocka_unit_test(forbidden_sectors_are_refused_before_all_else),
 		cmocka_unit_test(identity_opens_nothing_of_a_dossier),
 		cmocka_unit_test(cards_that_are_no_professional_of_care_are_refused),

@@ -286,6 +286,28 @@ static void people_facts_reach_the_rights(void **state)
 	assert_false(d->authorised || d->blocked || d->treating);
 }
 
+static void an_opposition_keeps_an_emergency_of_its_mode_out(void **state)
+{
+	struct bed *b = *state;
+
+	fake_session(&b->s);
+	b->config.emergencies = 5;
+	script_begin(b);
+	script_opened(b, DOSSIER_STATE_OPEN);
+	script_people(b, "{\"oppositions\":[\"centre_15\",\"bris_de_glace\"]}");
+	b->s.mode = SESSION_MODE_BRIS_DE_GLACE;
+	b->s.intents = SESSION_INTENT_CONSULT;
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "opposed");
+	fake_session(&b->s);
+	script_begin(b);
+	script_opened(b, DOSSIER_STATE_OPEN);
+	script_people(b, "{\"oppositions\":[\"centre_15\"]}");
+	b->s.mode = SESSION_MODE_BRIS_DE_GLACE;
+	b->s.intents = SESSION_INTENT_CONSULT;
+	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
+}
+
 static void refused_rejection_entry_is_audit_unavailable(void **state)
 {
 	struct bed *b = *state;
@@ -531,6 +553,7 @@ int main(void)
 		T(closed_dossier_is_wrong_state),
 		T(people_that_are_no_json_are_child_failed),
 		T(people_facts_reach_the_rights),
+		T(an_opposition_keeps_an_emergency_of_its_mode_out),
 		T(refused_rejection_entry_is_audit_unavailable),
 		T(outcomes_of_calls_have_their_reasons),
 		T(answers_that_lack_something_are_child_failed),

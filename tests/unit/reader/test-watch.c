@@ -35,11 +35,14 @@ struct look {
 	LONG rv;
 	DWORD state;
 	DWORD atr_len;
+	DWORD wait;    /* how long it must be ready to wait, ms; 0: not looked at */
+	DWORD counter; /* of readers */
 };
 
 struct play {
 	LONG establish[3]; /* until one is good */
 	bool socket;	   /* whether pcscd's socket is there */
+	bool guard;	   /* it says that it lives */
 	struct look looks[LOOKS];
 	const char *events[EVENTS]; /* "op reader state": what must be said */
 	int status;
@@ -48,6 +51,7 @@ struct play {
 static const struct play *now;
 static unsigned turn;
 static unsigned establishes;
+static DWORD counted; /* what was said of the readers */
 
 LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret);
 LONG __wrap_SCardListReaders(SCARDCONTEXT c, LPCSTR groups, LPSTR names, LPDWORD len);
@@ -83,7 +87,10 @@ LONG __wrap_SCardGetStatusChange(
 	const struct look *l = &now->looks[turn++];
 
 	(void)c;
-	(void)timeout;
+	if ((l->wait && l->wait != timeout) || states[n - 1].dwCurrentState != counted) {
+		return SCARD_F_INTERNAL_ERROR;
+	}
+	counted = states[n - 1].dwEventState = l->counter << 16;
 	if (n > 1) {
 		states[0].dwEventState = l->state;
 		states[0].cbAtr = l->atr_len;
@@ -102,9 +109,13 @@ static int run(const struct play *p, int *ret_fd)
 	now = p;
 	turn = 0;
 	establishes = 0;
+	counted = 0;
 	pid = fork();
 	if (pid == 0) {
 		setenv("PCSCLITE_CSOCK_NAME", p->socket ? "/dev/null" : "/nowhere/at/all", 1);
+		if (p->guard) {
+			setenv(WATCH_GUARD, "1", 1);
+		}
 		dup2(fds[1], LINK_CHILD_FD);
 		if (*ret_fd == -2) {
 			/* the broker hangs up before anything is said */
@@ -152,7 +163,8 @@ static void check(const struct play *p)
 		_cleanup_(buf_done) struct buf text = BUF_NULL(256);
 		struct link_frame f;
 
-		assert_int_equal(link_recv(fd, &storage, &f, true), 0);
+		if (link_recv(fd, &storage, &f, true) != 0)
+			fail_msg("event %zu status %x", i, (unsigned)status);
 		assert_int_equal(f.kind, LINK_KIND_EVENT);
 		describe(&f, &text);
 		assert_string_equal((char *)text.data, p->events[i]);
@@ -195,16 +207,11 @@ static void readers_and_cards_are_reported_until_the_service_goes(void **state)
 				"2 B state 0 counter 0 slot 99 atr 99",
 				"4 A 00 00 state 0 counter 1 slot 99 atr 9",
 				"6  state 0 counter 0 slot 99 atr 99",
-				"7  state 0 counter 0 slot 99 atr 99",
-				"7  state 0 counter 0 slot 99 atr 99",
 				"5 A 00 00 state 0 counter 3 slot 99 atr 99",
 				"4 A 00 00 state 0 counter 3 slot 99 atr 9",
-				"7  state 0 counter 0 slot 99 atr 99",
 				"3 B state 0 counter 0 slot 99 atr 99",
 				"5 A 00 00 state 0 counter 4 slot 99 atr 99",
 				"4 A 00 00 state 1 counter 5 slot 99 atr 0",
-				"7  state 0 counter 0 slot 99 atr 99",
-				"7  state 0 counter 0 slot 99 atr 99",
 				"5 A 00 00 state 0 counter 5 slot 99 atr 99",
 				"3 A 00 00 state 0 counter 0 slot 99 atr 99",
 				"1  state 2 counter 0 slot 99 atr 99",
@@ -245,6 +252,84 @@ static void a_service_that_is_not_there_is_waited_for(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(plays); i++) {
 		check(&plays[i]);
 	}
+}
+
+#define QUIET(ms)                                                                              \
+	{                                                                                      \
+		.list = "A\0", .rv = SCARD_E_TIMEOUT, .state = OUT(1), .wait = (ms)            \
+	}
+#define BUSY(ms)                                                                               \
+	{                                                                                      \
+		.list = "A\0", .rv = SCARD_E_TIMEOUT, .state = IN(2), .atr_len = 9,            \
+		.wait = (ms)                                                                   \
+	}
+
+/* A quiet machine is left alone, a card in it or not; a guard says every two seconds that it lives. */
+static void where_nothing_happens_it_wakes_up_rarely(void **state)
+{
+	static const struct play plays[] = {
+		{
+			.looks = {{.list = "A\0", .state = OUT(1)}, QUIET(2000), QUIET(2000),
+				QUIET(2000), QUIET(600000), QUIET(600000),
+				{.list = "A\0", .rv = SCARD_E_SERVICE_STOPPED, .wait = 600000}},
+			.events = {"1  state 1 counter 0 slot 99 atr 99",
+				"2 A state 0 counter 0 slot 99 atr 99",
+				"6  state 0 counter 0 slot 99 atr 99",
+				"1  state 2 counter 0 slot 99 atr 99"},
+		},
+		{
+			.looks = {{.list = "A\0", .state = IN(2), .atr_len = 9}, BUSY(2000),
+				BUSY(2000), BUSY(2000), BUSY(600000),
+				{.list = "A\0", .state = OUT(3), .wait = 600000}, QUIET(2000),
+				{.list = "A\0", .rv = SCARD_E_SERVICE_STOPPED, .wait = 2000}},
+			.events = {"1  state 1 counter 0 slot 99 atr 99",
+				"2 A state 0 counter 0 slot 99 atr 99",
+				"4 A state 0 counter 2 slot 99 atr 9",
+				"6  state 0 counter 0 slot 99 atr 99",
+				"5 A state 0 counter 3 slot 99 atr 99",
+				"1  state 2 counter 0 slot 99 atr 99"},
+		},
+		{
+			.guard = true,
+			.looks = {{.list = "A\0", .state = OUT(1)}, QUIET(2000), QUIET(2000),
+				QUIET(2000), QUIET(2000),
+				{.list = "A\0", .rv = SCARD_E_SERVICE_STOPPED, .wait = 2000}},
+			.events = {"1  state 1 counter 0 slot 99 atr 99",
+				"2 A state 0 counter 0 slot 99 atr 99",
+				"6  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
+				"7  state 0 counter 0 slot 99 atr 99",
+				"1  state 2 counter 0 slot 99 atr 99"},
+		},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(plays); i++) {
+		check(&plays[i]);
+	}
+}
+
+/* What pcsc-lite 2.3 says of its events of readers is what it is asked with next; 1.9 says nothing. */
+static void the_counter_of_readers_is_handed_back(void **state)
+{
+	static const struct play play = {
+		.looks = {{.list = "A\0", .state = OUT(1), .counter = 1},
+			{.list = "A\0", .state = OUT(1), .counter = 7},
+			{.list = "A\0B\0", .state = OUT(1), .counter = 7},
+			{.list = "A\0B\0", .state = OUT(1)},
+			{.list = "A\0B\0", .rv = SCARD_E_SERVICE_STOPPED}},
+		.events = {"1  state 1 counter 0 slot 99 atr 99",
+			"2 A state 0 counter 0 slot 99 atr 99",
+			"6  state 0 counter 0 slot 99 atr 99",
+			"2 B state 0 counter 0 slot 99 atr 99",
+			"1  state 2 counter 0 slot 99 atr 99"},
+	};
+
+	(void)state;
+	check(&play);
 }
 
 static void what_nobody_understands_ends_the_program(void **state)
@@ -310,6 +395,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(readers_and_cards_are_reported_until_the_service_goes),
 		cmocka_unit_test(a_service_that_is_not_there_is_waited_for),
+		cmocka_unit_test(where_nothing_happens_it_wakes_up_rarely),
+		cmocka_unit_test(the_counter_of_readers_is_handed_back),
 		cmocka_unit_test(what_nobody_understands_ends_the_program),
 		cmocka_unit_test(a_program_that_inherits_many_descriptors_works),
 		cmocka_unit_test(a_broker_that_hung_up_ends_the_program),

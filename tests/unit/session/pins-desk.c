@@ -26,6 +26,13 @@ struct session *sessions_next(struct sessions *all, struct session *after)
 	return t.sessions && !after ? &t.session : NULL;
 }
 
+bool sessions_card_wanted(const struct sessions *all, struct card *c)
+{
+	assert_null(all);
+	assert_ptr_equal(c, t.card);
+	return t.wanted;
+}
+
 void sessions_card_lock(struct sessions *all, struct card *c, enum vitaled_reason r)
 {
 	assert_null(all);

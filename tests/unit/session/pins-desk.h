@@ -21,6 +21,7 @@ struct person_at_desk {
 	struct desk_card *played;
 	struct session session; /* one of the sessions, played */
 	bool sessions;
+	bool wanted; /* an emergency waits for the card */
 	unsigned int locked;
 	enum answer answer;
 	unsigned int fail_from; /* FAIL only from this question on */

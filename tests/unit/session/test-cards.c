@@ -347,36 +347,22 @@ static void a_watch_that_dies_takes_all_cards_and_comes_back(void **state)
 	assert_int_equal(desk.watches, 4);
 }
 
-static void a_watch_that_falls_silent_over_a_card_is_replaced(void **state)
+static void asleep_no_card_is_known_until_it_is_looked_for_anew(void **state)
 {
-	struct desk_card *p = desk_card(DESK_A, "vitale", "vitale-2");
-
 	(void)state;
-	world_hurry = 8;
-	(void)desk_present(p);
+	(void)desk_present(desk_card(DESK_A, "vitale", "vitale-2"));
+	cards_wake(desk.cards); /* nothing to wake */
 	desk_forget();
-	desk_event(WATCH_OP_ALIVE, NULL, 0);
-	desk_event(WATCH_OP_ALIVE, NULL, 0);
-	desk_hear("card- reader- reader- reader- reader+ reader+ reader+ card+");
-	assert_int_equal(desk.left, CARD_LEFT_WATCH);
-}
-
-static void a_watch_may_be_silent_once_the_last_card_has_left(void **state)
-{
-	struct desk_card *p = desk_card(DESK_A, "vitale", "vitale-2");
-	unsigned int watches;
-
-	(void)state;
-	world_hurry = 8; /* the silence that is allowed is 750 ms */
-	(void)desk_present(p);
-	watches = desk.watches;
-	desk_event(WATCH_OP_ALIVE, NULL, 0);
-	desk_event(WATCH_OP_CARD_OUT, DESK_A, 0);
-	desk_hear("card-");
+	cards_sleep(desk.cards);
+	desk_hear("card- reader- reader- reader-");
+	assert_false(cards_listed(desk.cards));
+	assert_false(cards_in_use(desk.cards));
+	desk_settle(300);
+	assert_int_equal(desk.working + desk.spare, 0);
 	desk_forget();
-	desk_settle(1000);
-	assert_int_equal(desk.log.len, 0);
-	assert_int_equal(desk.watches, watches);
+	cards_wake(desk.cards);
+	desk_hear("reader+ reader+ reader+ card+");
+	desk_hear("vitale");
 }
 
 static void a_watch_that_dies_again_and_again_is_started_with_pauses(void **state)
@@ -500,8 +486,7 @@ int main(void)
 		T(a_second_card_in_one_reader_replaces_the_first),
 		T(a_service_that_stops_takes_all_readers_and_cards),
 		T(a_watch_that_dies_takes_all_cards_and_comes_back),
-		T(a_watch_that_falls_silent_over_a_card_is_replaced),
-		T(a_watch_may_be_silent_once_the_last_card_has_left),
+		T(asleep_no_card_is_known_until_it_is_looked_for_anew),
 		T(a_watch_that_dies_again_and_again_is_started_with_pauses),
 		T(events_of_unknown_readers_and_kinds_are_left_alone),
 		T(more_readers_than_can_be_remembered_take_the_place_of_those_gone),

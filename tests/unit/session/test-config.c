@@ -82,7 +82,9 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(c.n_agents, 0);
 	assert_string_equal(c.pcsc_socket, "");
 	assert_true(c.professional_cache);
-	assert_string_equal(c.crl, "/var/lib/vitaled/crl");
+	assert_string_equal(c.crl, "/etc/vitaled/crl");
+	assert_string_equal(c.regulation, "");
+	assert_int_equal(c.emergencies, 5);
 	assert_int_equal(c.n_readers, 0);
 }
 
@@ -109,6 +111,7 @@ static void every_key_is_taken(void **state)
 			      "workstation = desk 1\n[proof]\nreal = read\ntest = active\n"
 			      "simulated = locked\n[pin]\nlifetime = 0\nidle = 90 s\n"
 			      "[consent]\nlanguage = en\n"
+			      "[emergency]\nregulation-structures = 1A 2B\nper-hour = 0\n"
 			      "[cards]\nprofessional-cache = no\ncrl = /l\n"
 			      "[reader A]\nrole = patient\nsharing = transactions\n"
 			      "[reader B*]\nrole = professional\n"
@@ -132,6 +135,8 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.pin_lifetime, 0);
 	assert_int_equal(c.pin_idle, 90);
 	assert_string_equal(c.consent_language, "en");
+	assert_string_equal(c.regulation, "1A 2B");
+	assert_int_equal(c.emergencies, 0);
 	assert_int_equal(c.n_pairs, 2);
 	assert_string_equal(c.pairs[0].name, "counter 1");
 	assert_string_equal(c.pairs[0].professional_reader, "B");
@@ -237,6 +242,17 @@ static const char *longest_section(void)
 	return text;
 }
 
+static void refused(const char *text, const char *with)
+{
+	char *where = NULL;
+
+	assert_int_equal(load(text, &where), CONFIG_INVALID);
+	if (!strstr(where, with)) {
+		fail_msg("'%s' instead of '%s'", where, with);
+	}
+	free(where);
+}
+
 static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 {
 	static const struct {
@@ -249,6 +265,9 @@ static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 		{"[proof]\nreal = none\n", ":2: [proof] real"},
 		{"[proof]\nreal = yes\n", ":2: [proof] real"},
 		{"[proof]\nunknown = read\n", ":2: [proof] unknown"},
+		{"[emergency]\nper-hour = 101\n", ":2: [emergency] per-hour"},
+		{"[emergency]\nper-hour = 5 h\n", ":2: [emergency] per-hour"},
+		{"[emergency]\nper-hour = few\n", ":2: [emergency] per-hour"},
 		{"[pin]\nidle = soon\n", ":2: [pin] idle"},
 		{"[pin]\nidle = 4 days\n", ":2: [pin] idle"},
 		{"[pin]\nidle = 99999999999999999999\n", ":2: [pin] idle"},
@@ -258,8 +277,8 @@ static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 		{"[pair x]\nreader = A\n", ":2: [pair x] reader"},
 		{"[agent x]\ncapability = all\nuser = 1\n", ":2: [agent x] capability"},
 		{"[agent x]\ncapability = pin\nuser = nobody-here\n", ":3: [agent x] user"},
-		{"[agent x]\ncapability = pin\n", ":0: [agent x] needs capability"},
-		{"[agent x]\nuser = 1\n", ":0: [agent x] needs capability"},
+		{"[agent x]\ncapability = pin\n", ":1: [agent x] needs capability"},
+		{"[agent x]\nuser = 1\n", ":1: [agent x] needs capability"},
 		{"[agent 0123456789012345678901234567890123]\nuser = 1\n",
 			":2: [agent 0123456789012345678901234567890123] user"},
 		{"[paths\n", ":1: not understood"},
@@ -278,23 +297,18 @@ static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 		{"[agent x]\n", ":1: [agent x] is not known or has no key"},
 		{"[pathz]\n[paths]\n", ":2: [pathz] is not known"},
 		{"[pair x]\npatient-reader = A\nprofessional-reader = A\n",
-			":0: [pair x] names one reader twice"},
+			":1: [pair x] names one reader twice"},
 		{"[reader A]\nrole = professional\n[pair x]\npatient-reader = A\n",
-			":0: [pair x] has a patient-reader that is for professionals"},
+			":3: [pair x] has a patient-reader that is for professionals"},
 		{"[reader A*]\nrole = patient\n[pair x]\nprofessional-reader = AB\n",
-			":0: [pair x] has a professional-reader that is for patients"},
+			":3: [pair x] has a professional-reader that is for patients"},
 	};
 
 	char *where = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		assert_int_equal(load(rows[i].text, &where), CONFIG_INVALID);
-		if (!strstr(where, rows[i].where)) {
-			fail_msg("'%s' instead of '%s'", where, rows[i].where);
-		}
-		free(where);
-		where = NULL;
+		refused(rows[i].text, rows[i].where);
 	}
 	assert_int_equal(load(long_line("[record]\norigin = "), &where), CONFIG_INVALID);
 	free(where);
@@ -307,6 +321,73 @@ static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 		CONFIG_INVALID);
 	assert_non_null(strstr(where, ":1: [] has a line that is too long"));
 	free(where);
+}
+
+static void pairs_of_agents_and_remarks_are_not_guessed(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *where; /* line and key */
+	} rows[] = {
+		{"\n[agent d]\ncapability = patient-display\nuser = 1\n",
+			":2: [agent d] needs the pair that the display stands at"},
+		{"[agent d]\ncapability = patient-display\nuser = 1\npair = counter\n",
+			":1: [agent d] names a pair that there is not"},
+		{"[pair a]\npatient-reader = A\n[agent d]\ncapability = pin\nuser = 1\n"
+		 "pair = default\n",
+			":3: [agent d] names a pair that there is not"},
+		{"[consent]\nlanguage = fr # French\n",
+			":2: [consent] language: no # in a value"},
+		{"[record]\norigin = # none\n", ":2: [record] origin: no # in a value"},
+		{"[record]\nworkstation = a\t#1\n",
+			":2: [record] workstation: no # in a value"},
+		{"[pair a]\npatient-reader = A # left\n",
+			":2: [pair a] patient-reader: no # in a value"},
+		{"[pair a]\nprofessional-reader = A #\n",
+			":2: [pair a] professional-reader: no # in a value"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		refused(rows[i].text, rows[i].where);
+	}
+}
+
+static void remarks_stand_on_lines_of_their_own_or_follow_a_semicolon(void **state)
+{
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(
+		load("# one\n; two\n[consent] ; three\n # four\nlanguage = en ; # five\n"
+		     " # six\n[record]\norigin = a#b/r\n[pair #1]\n"
+		     "patient-reader = Reader #2 00 00 ; seven\n",
+			&where),
+		0);
+	assert_string_equal(c.consent_language, "en");
+	assert_string_equal(c.origin, "a#b/r");
+	assert_string_equal(c.pairs[0].name, "#1");
+	assert_string_equal(c.pairs[0].patient_reader, "Reader #2 00 00");
+}
+
+static void an_agent_may_name_any_pair_that_there_is(void **state)
+{
+	static const char agent[] =
+		"[agent d]\ncapability = patient-display\nuser = 1\npair = ";
+	char text[256];
+	char *where = NULL;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "%sdefault\n", agent);
+	assert_int_equal(load(text, &where), 0);
+	assert_true(config_has_pair(&c, "default"));
+	assert_false(config_has_pair(&c, "counter"));
+	(void)snprintf(
+		text, sizeof(text), "%scounter\n[pair counter]\npatient-reader = A\n", agent);
+	assert_int_equal(load(text, &where), 0); /* also one that comes after it */
+	assert_string_equal(c.agents[0].pair, "counter");
+	assert_false(config_has_pair(&c, "default"));
+	assert_true(config_has_pair(&c, "counter"));
 }
 
 static void too_many_sections_stop_the_start(void **state)
@@ -392,6 +473,94 @@ static void proofs_have_words(void **state)
 	assert_string_equal(proof_word((enum proof)99), "none");
 }
 
+/* -- a new one in a running service ---------------------------------------------------------------- */
+
+static const char *adopted(struct config *to, const char *text)
+{
+	static char named[512];
+	struct buf restart = BUF_NULL(sizeof(named) - 1);
+	char *where = NULL;
+
+	assert_int_equal(load(text, &where), 0);
+	config_adopt(to, &c, &restart);
+	assert_int_equal(buf_check(&restart), 0);
+	assert_int_equal(view_copy_str(buf_view(&restart), named, sizeof(named)), 0);
+	buf_done(&restart);
+	return named;
+}
+
+static void what_may_change_is_taken_over(void **state)
+{
+	static struct config to;
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(load("", &where), 0);
+	to = c;
+	assert_string_equal(
+		adopted(&to, "[proof]\nreal = read\n[pin]\nlifetime = 0\nidle = 5 min\n"
+			     "[record]\nworkstation = desk 7\n[consent]\nlanguage = en\n"
+			     "[pair counter]\npatient-reader = A\n[reader A]\nrole = patient\n"
+			     "[agent one]\ncapability = pin\nuser = 7\n"),
+		"");
+	assert_int_equal(to.required[NATURE_REAL], PROOF_READ);
+	assert_int_equal(to.pin_lifetime, 0);
+	assert_int_equal(to.pin_idle, 300);
+	assert_string_equal(to.workstation, "desk 7");
+	assert_string_equal(to.consent_language, "en");
+	assert_int_equal(to.n_pairs, 1);
+	assert_string_equal(to.pairs[0].patient_reader, "A");
+	assert_int_equal(config_reader(&to, "A")->role, CONFIG_ROLE_PATIENT);
+	assert_int_equal(to.n_agents, 1);
+	assert_int_equal(to.agents[0].uid, 7);
+	assert_string_equal(adopted(&to, ""), ""); /* and back */
+	assert_int_equal(to.n_pairs + to.n_agents + to.n_readers, 0);
+	assert_int_equal(to.required[NATURE_REAL], PROOF_LOCKED);
+	assert_string_equal(to.workstation, "");
+}
+
+static void another_origin_waits_for_no_restart_but_with_a_new_folder(void **state)
+{
+	static struct config to;
+	char *where = NULL;
+
+	(void)state;
+	assert_int_equal(load("[paths]\nstate = /a\n", &where), 0);
+	to = c;
+	assert_string_equal(adopted(&to, "[paths]\nstate = /a\n[record]\norigin = b\n"), "");
+	assert_true(config_other_origin(&to, &c));
+	assert_string_equal(to.origin, "vitaled.local/record");
+	assert_string_equal(adopted(&to, "[paths]\nstate = /b\n[record]\norigin = b\n"),
+		"[paths] state, [record] origin");
+	assert_false(config_other_origin(&to, &c));
+}
+
+static void what_needs_a_restart_is_named_and_stays(void **state)
+{
+	static struct config to;
+	char *where = NULL;
+
+	(void)state;
+	/* what stands behind the end of a text is no difference */
+	assert_int_equal(load("[paths]\nstate = /long/long/long\nstate = /a\n", &where), 0);
+	to = c;
+	assert_string_equal(adopted(&to, "[paths]\nstate = /a\n"), "");
+	assert_string_equal(
+		adopted(&to, "[paths]\nstate = /b\nanchors = /b\nchildren = /b\ndata = /b\n"
+			     "wordings = /b\npcsc-socket = /b\n[record]\norigin = b\n"
+			     "[cards]\nprofessional-cache = no\ncrl = /b\n[pin]\nidle = 7\n"),
+		"[paths] state, [paths] anchors, [paths] children, [paths] data, [paths] "
+		"wordings, "
+		"[paths] pcsc-socket, [record] origin, [cards] professional-cache, [cards] "
+		"crl");
+	assert_string_equal(to.state, "/a");
+	assert_string_equal(to.anchors, "/etc/vitaled/anchors");
+	assert_string_equal(to.origin, "vitaled.local/record");
+	assert_string_equal(to.crl, "/etc/vitaled/crl");
+	assert_true(to.professional_cache);
+	assert_int_equal(to.pin_idle, 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,11 +570,17 @@ int main(void)
 		cmocka_unit_test(times_have_units),
 		cmocka_unit_test(the_section_that_fits_best_counts_for_a_reader),
 		cmocka_unit_test(what_is_not_understood_stops_the_start_and_is_named),
+		cmocka_unit_test(pairs_of_agents_and_remarks_are_not_guessed),
+		cmocka_unit_test(remarks_stand_on_lines_of_their_own_or_follow_a_semicolon),
+		cmocka_unit_test(an_agent_may_name_any_pair_that_there_is),
 		cmocka_unit_test(too_many_sections_stop_the_start),
 		cmocka_unit_test(a_named_file_must_be_there_and_the_default_one_need_not),
 		cmocka_unit_test(an_inih_of_other_limits_is_no_way_in),
 		cmocka_unit_test(a_text_longer_than_its_place_is_not_taken),
 		cmocka_unit_test(proofs_have_words),
+		cmocka_unit_test(what_may_change_is_taken_over),
+		cmocka_unit_test(another_origin_waits_for_no_restart_but_with_a_new_folder),
+		cmocka_unit_test(what_needs_a_restart_is_named_and_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

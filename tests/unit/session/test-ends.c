@@ -377,16 +377,50 @@ static void no_name_leaves_before_the_record_has_its_entry(void **state)
 	}
 }
 
+/* Judged on its track, before anybody is asked whom it is about. */
+static void an_identity_that_waits_for_a_choice_is_judged_by_what_is_in_force(void **state)
+{
+	struct session *s;
+
+	(void)state;
+	release_first();
+	play_person(vitale, "DUPONT", "BRUNO", "19780322", "178037563210045", 1);
+	world.when[ASK_PERSON] = ANSWER_NEVER;
+	for (size_t i = 0; i < 2; i++) {
+		s = world_session(SESSION_MODE_IDENTITY);
+		world_reach(s, ST(WAITING_FOR_CHOICE));
+		world.config.required[NATURE_SIMULATED] = PROOF_LOCKED;
+		if (i == 0) {
+			sessions_configured(world.all);
+			world_end(s, ST(FAILED), R(PROOF_TOO_WEAK));
+			assert_int_equal(session_choose(s, SESSION_CHOICE_BENEFICIARY, 0),
+				SESSION_CHOOSE_STATE);
+		} else { /* nor is it granted when nobody tells it */
+			assert_int_equal(session_choose(s, SESSION_CHOICE_BENEFICIARY, 0), 0);
+			world_end(s, ST(FAILED), R(PROOF_TOO_WEAK));
+		}
+		session_release(s);
+		world.config.required[NATURE_SIMULATED] = PROOF_MUTUAL;
+	}
+	s = world_session(SESSION_MODE_IDENTITY);
+	world_reach(s, ST(WAITING_FOR_CHOICE));
+	sessions_configured(world.all); /* nothing is less than what it has */
+	assert_int_equal(session_choose(s, SESSION_CHOICE_BENEFICIARY, 0), 0);
+	world_reach(s, ST(UNLOCKED));
+}
+
 static void one_user_may_have_so_many_sessions_and_all_users_so_many(void **state)
 {
 	const struct session_options o = {.wait = true};
-	struct session *last;
 	struct session *s = NULL;
 	unsigned int n = 0;
-	uid_t owner;
 
 	(void)state;
 	while (session_open(world.all, ":1.7", 1000, &o, &s) == 0) {
+		n++;
+	}
+	assert_int_equal(n, LIMIT_SESSIONS_PEER); /* another program of the same user: */
+	while (session_open(world.all, ":1.6", 1000, &o, &s) == 0) {
 		n++;
 	}
 	assert_int_equal(n, LIMIT_SESSIONS_UID);
@@ -396,16 +430,35 @@ static void one_user_may_have_so_many_sessions_and_all_users_so_many(void **stat
 		}
 	}
 	assert_int_equal(n, LIMIT_SESSIONS);
-	last = sessions_next(world.all, NULL);
-	while (sessions_next(world.all, last)) {
-		last = sessions_next(world.all, last);
-	}
-	owner = session_uid(last);
-	session_end(last, R(RELEASED)); /* ended: makes way for its own user and nobody else */
 	assert_int_equal(session_open(world.all, ":1.8", 3000, &o, &s), SESSION_OPEN_LIMIT);
 	assert_int_equal(world.removed, 0);
-	assert_int_equal(session_open(world.all, ":1.9", owner, &o, &s), 0);
-	assert_int_equal(world.removed, 1);
+	session_end(sessions_next(world.all, NULL), R(RELEASED)); /* takes no place any more */
+	assert_int_equal(session_open(world.all, ":1.8", 3000, &o, &s), 0);
+	assert_int_equal(world.removed, 0);
+}
+
+static void those_that_ended_take_no_place_and_the_user_with_most_loses_them(void **state)
+{
+	const struct session_options o = {.wait = true};
+	struct session *first = NULL;
+	struct session *s = NULL;
+	unsigned int n = 0;
+
+	(void)state;
+	assert_int_equal(session_open(world.all, ":1.8", 3000, &o, &first), 0);
+	session_end(first, R(RELEASED));
+	for (uid_t uid = 2000; uid < 2000 + 2 * LIMIT_SESSIONS / LIMIT_SESSIONS_UID; uid++) {
+		for (unsigned int i = 0; i < LIMIT_SESSIONS_UID; i++) {
+			assert_int_equal(session_open(world.all, ":1.9", uid, &o, &s), 0);
+			session_end(s, R(RELEASED));
+		}
+	}
+	assert_int_equal(session_open(world.all, ":1.7", 1000, &o, &s), 0);
+	for (s = sessions_next(world.all, NULL); s; s = sessions_next(world.all, s)) {
+		n++;
+	}
+	assert_int_equal(n, LIMIT_SESSIONS_ENDED); /* the live one and one less of the ended */
+	assert_ptr_equal(sessions_next(world.all, NULL), first); /* its user has but one */
 }
 
 static void the_ended_ones_of_a_user_are_few_and_the_oldest_goes_first(void **state)
@@ -476,7 +529,9 @@ int main(void)
 		T(a_denial_or_an_identity_that_cannot_be_recorded_ends_so),
 		T(an_unlocked_session_expires_and_its_object_stays_a_while),
 		T(no_name_leaves_before_the_record_has_its_entry),
+		T(an_identity_that_waits_for_a_choice_is_judged_by_what_is_in_force),
 		T(one_user_may_have_so_many_sessions_and_all_users_so_many),
+		T(those_that_ended_take_no_place_and_the_user_with_most_loses_them),
 		T(the_ended_ones_of_a_user_are_few_and_the_oldest_goes_first),
 		T(cards_that_do_not_come_end_it),
 		T(a_session_waits_for_cards_and_goes_on_when_they_come),

@@ -60,7 +60,7 @@ static void look(struct session *s)
 		json_put(&j);
 	}
 	if (consent_receipt(world.consents, s, &receipt) == 0) {
-		assert_int_equal(session_mode(s), SESSION_MODE_NORMAL);
+		assert_int_not_equal(session_mode(s), SESSION_MODE_IDENTITY);
 	}
 	buf_done(&receipt);
 }
@@ -72,10 +72,11 @@ static void one_session(enum session_mode mode)
 	struct session *s = NULL;
 
 	memory_pause();
-	if (mode == SESSION_MODE_NORMAL) {
+	if (mode != SESSION_MODE_IDENTITY) {
 		wanted = json_pack(
-			"{s:s,s:s}", "nir", "280075632100123", "birth-date", "1980-07-14");
+			"{s:s,s:s}", "nir", "2800756321001", "birth-date", "1980-07-14");
 	}
+	o.reason = session_mode_emergency(mode) ? "Patiente inconsciente" : NULL;
 	o.patient = wanted;
 	memory_resume();
 	if (session_open(world.all, ":1.7", 1000, &o, &s) == 0) {
@@ -154,11 +155,18 @@ enum story {
 	CONSULTATION = 0,
 	IDENTITY,
 	LENT,
+	EMERGENCY, /* without the patient's card */
 };
 
 /* The world as in any other test, with the n-th call of the rooms failing. */
 static unsigned int whole(enum story story, unsigned int nth)
 {
+	static const enum session_mode modes[] = {
+		[CONSULTATION] = SESSION_MODE_NORMAL,
+		[IDENTITY] = SESSION_MODE_IDENTITY,
+		[EMERGENCY] = SESSION_MODE_BRIS_DE_GLACE,
+	};
+
 	unsigned int n;
 
 	memory_pause();
@@ -167,14 +175,14 @@ static unsigned int whole(enum story story, unsigned int nth)
 	world.config.professional_cache = true;
 	world_restart();
 	put_in();
-	vitale->in = true;
+	vitale->in = story != EMERGENCY;
 	cps->in = true;
 	memory_arm(nth);
 	memory_resume();
 	if (story == LENT) {
 		lent_session();
 	} else {
-		one_session(story == IDENTITY ? SESSION_MODE_IDENTITY : SESSION_MODE_NORMAL);
+		one_session(modes[story]);
 	}
 	memory_pause();
 	n = memory_count();
@@ -214,6 +222,12 @@ static void an_identity_bears_any_call_that_fails(void **state)
 {
 	(void)state;
 	every_call_that_fails(IDENTITY);
+}
+
+static void an_emergency_bears_any_call_that_fails(void **state)
+{
+	(void)state;
+	every_call_that_fails(EMERGENCY);
 }
 
 static void a_suspension_bears_any_call_that_fails(void **state)
@@ -256,6 +270,7 @@ int main(void)
 		cmocka_unit_test(the_rooms_open_whole_or_not_at_all),
 		cmocka_unit_test(an_identity_bears_any_call_that_fails),
 		cmocka_unit_test(a_consultation_bears_any_call_that_fails),
+		cmocka_unit_test(an_emergency_bears_any_call_that_fails),
 		cmocka_unit_test(a_suspension_bears_any_call_that_fails),
 	};
 

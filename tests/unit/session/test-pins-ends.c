@@ -298,11 +298,65 @@ static void any_call_may_fail(void **state)
 	assert_int_equal(n, 3);
 }
 
+static void what_an_emergency_wants_is_given_up_while_a_person_is_asked(void **state)
+{
+	(void)state;
+	t.answer = NEVER;
+	assert_int_equal(pins_start(PIN_JOB_CHANGE), 0);
+	assert_int_equal(t.card->job, CARD_JOB_WORKS);
+	cards_want(desk.cards, t.card); /* it is being opened: not in the middle of that */
+	assert_true(desk_run(pins_asking, NULL, 10000));
+	assert_int_equal(t.card->job, CARD_JOB_ASKS);
+	cards_want(desk.cards, t.card);
+	assert_int_equal(t.card->job, CARD_JOB_ENDS);
+	cards_want(desk.cards, t.card);
+	pins_finish(VITALED_REASON_CANCELLED);
+	assert_int_equal(t.card->job, CARD_JOB_NONE);
+	assert_int_equal(t.stopped, 1);
+	assert_int_equal(t.stop, VITALED_REASON_CANCELLED);
+	assert_int_equal(t.played->ops[CARD_OP_CHANGE_PIN].asked, 0);
+	assert_int_equal(t.played->ops[CARD_OP_CLOSE].asked, 1);
+	assert_int_equal(desk_recorded(AUDIT_EVENT_PIN_CHANGED, "cancelled"), 1);
+}
+
+static void what_an_emergency_wants_is_kept_while_the_card_has_the_codes(void **state)
+{
+	(void)state;
+	pins_card_says(CARD_OP_CHANGE_PIN, CARD_DONE, 3);
+	t.answer = LATER;
+	assert_int_equal(pins_start(PIN_JOB_CHANGE), 0);
+	assert_true(desk_run(pins_asking, NULL, 10000));
+	pins_give(t.job, "1234");
+	desk_settle(20);
+	assert_int_equal(t.asked, 2);
+	pins_give(t.job, "5678");
+	assert_int_equal(sd_event_run(desk.ev, 0), 1); /* they are sent */
+	assert_int_equal(t.card->job, CARD_JOB_WORKS);
+	cards_want(desk.cards, t.card);
+	pins_finish(VITALED_REASON_NONE);
+	assert_int_equal(t.played->ops[CARD_OP_CHANGE_PIN].asked, 1);
+}
+
+static void a_job_that_has_not_begun_gives_way_to_an_emergency(void **state)
+{
+	(void)state;
+	assert_int_equal(cards_claim(desk.cards, t.card, 1000, &t), 0);
+	assert_int_equal(pins_start(PIN_JOB_CHANGE), 0); /* the idle life is given up first */
+	cards_want(desk.cards, t.card);
+	assert_true(desk_run(pins_done, NULL, 10000));
+	assert_int_equal(t.why, VITALED_REASON_CANCELLED);
+	assert_non_null(t.card->child); /* whose it is lets it go */
+	cards_release(desk.cards, t.card);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, pins_setup, pins_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_busy_card_is_opened_a_little_later),
+		T(what_an_emergency_wants_is_given_up_while_a_person_is_asked),
+		T(what_an_emergency_wants_is_kept_while_the_card_has_the_codes),
+		T(a_job_that_has_not_begun_gives_way_to_an_emergency),
 		T(opening_and_state_may_fail_in_every_way),
 		T(the_process_may_die_at_every_step),
 		T(a_process_that_dies_while_a_person_is_asked_ends_the_job),

@@ -240,6 +240,9 @@ static void only_a_free_card_of_a_professional_has_a_job(void **state)
 	t.session.professional_side.card = t.card;
 	assert_int_equal(pins_start(PIN_JOB_CHANGE), PIN_JOB_BUSY);
 	t.session.professional_side.card = NULL;
+	t.wanted = true; /* by an emergency that waits for it */
+	assert_int_equal(pins_start(PIN_JOB_CHANGE), PIN_JOB_BUSY);
+	t.wanted = false;
 	assert_int_equal(cards_claim(desk.cards, t.card, 1001, &t), 0);
 	assert_int_equal(pins_start(PIN_JOB_CHANGE), PIN_JOB_BUSY);
 	assert_int_equal(t.locked, 0);

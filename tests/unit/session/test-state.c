@@ -95,6 +95,10 @@ static void nothing_happens_that_is_not_in_the_table(void **state)
 	} modes[] = {
 		{SESSION_MODE_NORMAL, normal, ARRAY_LEN(normal)},
 		{SESSION_MODE_IDENTITY, identity, ARRAY_LEN(identity)},
+		/* the way of an emergency is that of a consultation: what is asked differs */
+		{SESSION_MODE_BRIS_DE_GLACE, normal, ARRAY_LEN(normal)},
+		{SESSION_MODE_CENTRE_15, normal, ARRAY_LEN(normal)},
+		{SESSION_MODE_COUNT, normal, 0},
 	};
 
 	(void)state;
@@ -375,6 +379,19 @@ static void every_step_has_a_state_with_a_word(void **state)
 	assert_true(session_state_ended(state_of(at(S(ENDED)))));
 }
 
+static void every_mode_has_a_word_and_two_are_emergencies(void **state)
+{
+	static const char *const words[] = {"normal", "identity", "bris_de_glace", "centre_15"};
+
+	(void)state;
+	assert_int_equal(ARRAY_LEN(words), SESSION_MODE_COUNT);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		assert_string_equal(session_mode_word((enum session_mode)i), words[i]);
+		assert_int_equal(session_mode_emergency((enum session_mode)i), i >= 2);
+	}
+	assert_string_equal(session_mode_word(SESSION_MODE_COUNT), "");
+}
+
 static void on_the_tracks_the_professionals_is_seen_and_alone_the_patients(void **state)
 {
 	static const struct {
@@ -424,7 +441,8 @@ static void an_end_before_is_refused_locked_or_failed_by_its_reason(void **state
 	static const enum vitaled_reason refused[] = {VITALED_REASON_CONSENT_REFUSED,
 		VITALED_REASON_OTHER_PATIENT, VITALED_REASON_NO_DOSSIER,
 		VITALED_REASON_NO_OWN_IDENTITY, VITALED_REASON_FORBIDDEN_SECTOR,
-		VITALED_REASON_ROLE_FORBIDDEN, VITALED_REASON_NOT_PERMITTED};
+		VITALED_REASON_ROLE_FORBIDDEN, VITALED_REASON_NOT_PERMITTED,
+		VITALED_REASON_LIMITS_EXCEEDED};
 
 	static const enum vitaled_reason locked[] = {VITALED_REASON_RELEASED,
 		VITALED_REASON_OWNER_GONE, VITALED_REASON_SLEEP, VITALED_REASON_CARD_LENT,
@@ -456,6 +474,7 @@ int main(void)
 		cmocka_unit_test(every_wait_for_people_has_a_limit_and_a_reason),
 		cmocka_unit_test(a_suspended_session_has_one_limit_from_the_lend_to_the_proof),
 		cmocka_unit_test(every_step_has_a_state_with_a_word),
+		cmocka_unit_test(every_mode_has_a_word_and_two_are_emergencies),
 		cmocka_unit_test(
 			on_the_tracks_the_professionals_is_seen_and_alone_the_patients),
 		cmocka_unit_test(an_unlocked_or_suspended_session_locks_whatever_the_reason),

@@ -120,6 +120,13 @@ void world_answer(struct session *s, enum question q)
 		consent_answered(world.consents, s,
 			fail == VITALED_REASON_NONE ? &world.consent : NULL, fail);
 		return;
+	case ASK_CONFIRM:
+		if (fail != VITALED_REASON_NONE) {
+			consent_answered(world.consents, s, NULL, fail);
+		} else {
+			consent_confirmed(world.consents, s, !world.confirm_no, 1001, "agent");
+		}
+		return;
 	case ASK_UNLOCK:
 		session_granted(s, fail);
 		return;
@@ -293,6 +300,13 @@ static void unlock(void *user, struct session *s)
 	ask(s, ASK_UNLOCK);
 }
 
+static void emergency(void *user, struct session *s)
+{
+	(void)user;
+	assert_int_equal(session_state(s), SESSION_STATE_UNLOCKED);
+	world.emergencies++;
+}
+
 static void lock(void *user, struct session *s)
 {
 	(void)user;
@@ -325,10 +339,21 @@ static const struct session_ops session_ops = {
 	.ask_consent = ask_consent,
 	.sign = sign,
 	.unlock = unlock,
+	.emergency = emergency,
 	.lock = lock,
 };
 
-static const struct consent_ops consent_ops = {.ask = ask_agent};
+static void confirm_agent(void *user, struct session *s, const json_t *request)
+{
+	(void)user;
+	memory_pause();
+	json_put(&world.request);
+	world.request = json_deep_copy(request);
+	memory_resume();
+	ask(s, ASK_CONFIRM);
+}
+
+static const struct consent_ops consent_ops = {.ask = ask_agent, .confirm = confirm_agent};
 
 /* -- building and taking down -------------------------------------------------------------------- */
 
@@ -550,35 +575,4 @@ void world_end(struct session *s, enum session_state state, enum vitaled_reason 
 	assert_null(session_patient(s));
 	assert_null(session_professional(s));
 	assert_int_equal(session_expires(s), 0);
-}
-
-/* -- the record ---------------------------------------------------------------------------------- */
-
-unsigned int world_recorded(enum audit_event e, const char *outcome)
-{
-	struct buf entry = BUF_NULL(65536);
-	struct buf path = BUF_NULL(4096);
-	uint8_t root[MERKLE_HASH];
-	unsigned int n = 0;
-	uint64_t size;
-
-	audit_head(world.audit, &size, root);
-	for (uint64_t i = 0; i < size; i++) {
-		json_t *j = NULL;
-		const char *said;
-
-		buf_reset(&entry);
-		buf_reset(&path);
-		assert_int_equal(audit_proof(world.audit, i, &entry, &path), 0);
-		assert_int_equal(json_parse(buf_view(&entry), &j), 0);
-		said = json_get_str(j, "outcome");
-		n += strcmp(json_get_str(j, "event"), audit_event_word(e)) == 0 &&
-				     (!outcome || (said && strcmp(said, outcome) == 0))
-			     ? 1
-			     : 0;
-		json_decref(j);
-	}
-	buf_done(&entry);
-	buf_done(&path);
-	return n;
 }

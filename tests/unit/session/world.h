@@ -25,6 +25,7 @@ enum question {
 	ASK_PERSON,
 	ASK_PREPARE,
 	ASK_CONSENT,
+	ASK_CONFIRM, /* of an emergency: yes, unless fail says why not */
 	ASK_UNLOCK,
 	ASK_COUNT
 };
@@ -57,7 +58,9 @@ struct world {
 	unsigned int removed;
 	unsigned int tries_told; /* with the last PIN question */
 	bool again_told;
-	unsigned int keypads; /* how often the keypad was told of */
+	unsigned int keypads;	  /* how often the keypad was told of */
+	unsigned int emergencies; /* ... the rooms above of an emergency that was opened */
+	bool confirm_no;
 	unsigned int changes;
 	json_t *choices;   /* of the last question */
 	json_t *request;   /* for consent */

@@ -156,6 +156,42 @@ static void missing_folders_are_empty(void **state)
 	assert_null(trust_free(NULL));
 }
 
+struct told {
+	unsigned int n, real, simulated;
+	uint64_t x509, root;
+};
+
+static void take(void *user, const struct trust_anchor *a)
+{
+	struct told *t = user;
+
+	t->n++;
+	t->real += a->nature == NATURE_REAL;
+	t->simulated += a->nature == NATURE_SIMULATED;
+	if (strcmp(a->subject, SIM) == 0)
+		t->root = a->until;
+	else if (strstr(a->subject, "CN=REAL"))
+		t->x509 = a->until;
+}
+
+static void each_anchor_tells_when_it_ends(void **state)
+{
+	struct told told = {0};
+	struct trust *t;
+
+	(void)state;
+	write_authority("real/root.pem", "REAL", rsa, rsa, NULL);
+	write_root("simulated/sim.cvcert", SIM, ec, ec);
+	t = accepted();
+	trust_anchors(t, take, &told);
+	assert_int_equal(told.n, 2);
+	assert_int_equal(told.real, 1);
+	assert_int_equal(told.simulated, 1);
+	assert_int_equal(told.x509, (uint64_t)(NOW + YEAR) * 1000000U);
+	assert_int_equal(told.root, 2208988800ULL * 1000000U);
+	assert_null(trust_free(t));
+}
+
 static void a_folder_that_is_none_is_a_fault(void **state)
 {
 	struct trust *t = NULL;
@@ -399,6 +435,7 @@ int main(void)
 #define test_in_folder(f) cmocka_unit_test_setup_teardown(f, new_folder, old_folder)
 	const struct CMUnitTest tests[] = {
 		test_in_folder(missing_folders_are_empty),
+		test_in_folder(each_anchor_tells_when_it_ends),
 		test_in_folder(a_folder_that_is_none_is_a_fault),
 		test_in_folder(other_files_are_passed_over),
 		test_in_folder(a_text_that_is_no_certificate_is_named),

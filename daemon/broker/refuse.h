@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/* What is configured does not fit what is there: refused by name in the log, not called damage. */
+#include "daemon/config.h"
+
+/** refuse_key() - the key @name is not the one that was used here before: with it what is there would be
+ *  unreadable, or of two keys. Return: BROKER_MISCONFIGURED. */
+int refuse_key(const char *name);
+/** refuse_origin() - the record was made with another origin. Return: BROKER_MISCONFIGURED or a fault. */
+int refuse_origin(const struct config *config);

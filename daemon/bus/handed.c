@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Whether a reply was read shows in its descriptor alone: the bus tells nothing, and a program that
+ * waits for one answer answers no question of ours meanwhile. The file is opened anew for reading, so
+ * that closing the one that was written is told apart, and inotify says when its last copy goes, in
+ * whichever process. The kernel tells no such thing of a pseudo file that was never opened by a path.
+ */
+#include "daemon/bus/handed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+
+#include "daemon/bus/errors.h"
+#include "daemon/bus/fds.h"
+
+struct handed {
+	struct handed *next;
+	struct peer *peer;
+	sd_event_source *closed;
+	uint32_t n;
+};
+
+static void handed_drop(struct handed *h)
+{
+	for (struct handed **at = &h->peer->handed; *at; at = &(*at)->next)
+		if (*at == h) {
+			*at = h->next;
+			break;
+		}
+	peer_give(h->peer, QUOTA_UNREAD, h->n);
+	sd_event_source_disable_unref(h->closed);
+	free(h);
+}
+
+static int on_closed(
+	sd_event_source *src _unused_, const struct inotify_event *e _unused_, void *user)
+{
+	handed_drop(user);
+	return 0;
+}
+
+static bool is_read_only(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
+}
+
+int handed_read_only(int *fd)
+{
+	char path[32];
+	int again;
+
+	if (is_read_only(*fd))
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	again = open(path, O_RDONLY | O_CLOEXEC);
+	if (again < 0)
+		return fault(-errno);
+	fd_close(fd);
+	*fd = again;
+	return 0;
+}
+
+/* @n of QUOTA_UNREAD, which @p took, are held until the last copy of @fd is closed */
+static int hold(struct peer *p, uint32_t n, int fd)
+{
+	struct handed *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (!h)
+		return fault(-ENOMEM);
+	*h = (struct handed){.peer = p, .n = n};
+	r = sd_event_add_inotify_fd(p->b->ev, &h->closed, fd, IN_CLOSE_NOWRITE, on_closed, h);
+	if (r < 0) {
+		free(h);
+		return fault(r);
+	}
+	h->next = p->handed;
+	p->handed = h;
+	return 0;
+}
+
+void handed_out(struct call *call, int *fd)
+{
+	int r = handed_read_only(fd);
+
+	if (r >= 0)
+		r = hold(call->peer, call->load.of[QUOTA_UNREAD], *fd);
+	if (r < 0)
+		errors_log(r, "bus-handed"); /* the call gives back what it took */
+	else
+		call->load.of[QUOTA_UNREAD] = 0; /* held by the peer from now on */
+}
+
+bool handed_fd(struct peer *p, int fd)
+{
+	int r;
+
+	if (!peer_take(p, QUOTA_UNREAD, 1))
+		return false;
+	r = is_read_only(fd) ? hold(p, 1, fd) : fault(-EINVAL);
+	if (r < 0) {
+		errors_log(r, "bus-handed");
+		peer_give(p, QUOTA_UNREAD, 1);
+	}
+	return true;
+}
+
+void handed_free(struct peer *p)
+{
+	while (p->handed)
+		handed_drop(p->handed);
+}
