@@ -157,6 +157,7 @@ struct parse {
 	unsigned int line;
 	char section[LINE_MAX_BYTES];	    /* the one that we are in */
 	bool keyed;			    /* it has had a key */
+	char last[32];			    /* the last one */
 	unsigned int section_line;	    /* where it began */
 	char agents[CONFIG_AGENTS_MAX][32]; /* names of the sections, in the order of config */
 	unsigned int agent_lines[CONFIG_AGENTS_MAX];
@@ -290,6 +291,12 @@ static int on_key(void *user, const char *section, const char *name, const char 
 	struct parse *parse = user;
 
 	(void)section; /* may be cut */
+	/* also inih's way with a line that begins with a blank: it would go on with the value */
+	if (parse->keyed && strcmp(parse->last, name) == 0) {
+		bad(parse, 0, "[%.100s] %.100s has two values", parse->section, name);
+		return 0;
+	}
+	(void)snprintf(parse->last, sizeof(parse->last), "%s", name);
 	parse->keyed = true;
 	if (config_has_remark(value, is_reader_name(name))) {
 		bad(parse, 0, "[%.100s] %.100s: no # in a value, a remark follows \" ;\"",
@@ -464,7 +471,7 @@ static int parse_file(struct parse *parse, const char *name, char **ret_where)
 {
 	int line = parse->file ? ini_parse_stream(next_line, parse, on_key, parse) : 0;
 
-	if (line < 0) {
+	if (line < 0 || (parse->file && ferror(parse->file))) {
 		return fault(-EIO);
 	}
 	section_end(parse);

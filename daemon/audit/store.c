@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_NAME   "audit.sqlite"
@@ -282,7 +283,11 @@ static int lay_out(struct store *s, bool *ret_fresh)
 
 bool store_exists(int dirfd)
 {
-	return faccessat(dirfd, FILE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	struct stat st;
+
+	return fstatat(dirfd, FILE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (st.st_size > 0 ||
+		       faccessat(dirfd, FILE_NAME "-wal", F_OK, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
 int store_open(const char *folder, int dirfd, struct store *ret_s, bool *ret_fresh)

@@ -47,7 +47,7 @@ enum store_outcome {
 /** @text: borrowed for the call. Return: 0, a fault, or STORE_STOP. */
 typedef int (*store_row_fn)(void *user, uint64_t index, struct view text);
 
-/** store_exists() - whether there is an audit.sqlite below @dirfd. */
+/** store_exists() - whether there is an audit.sqlite with something in it below @dirfd. */
 bool store_exists(int dirfd);
 /** store_open() - open or lay out audit.sqlite in @folder (also open as @dirfd).
  *  @ret_fresh: whether it was laid out now. @ret_s must be closed also after a fault. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* The refusals of a start that a person must decide about; nothing was changed before them. */
+/* The refusals of a start that a person must decide about; no record and no dossier was changed before them. */
 #include "daemon/broker/refuse.h"
 
 #include "base/log.h"

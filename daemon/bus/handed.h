@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * Descriptors that replies brought to callers, and questions to agents, until these have closed them. dbus-daemon reads nothing
- * more from a connection while it keeps 64 descriptors of it for recipients that do not read theirs: one
- * caller that asks and never reads would shut out all others.
+ * Descriptors that replies brought to callers, and questions to agents, until these have read them.
+ * dbus-daemon reads nothing more from a connection while it keeps 64 descriptors of it for recipients that
+ * do not read theirs: one caller that asks and never reads would shut out all others. What a recipient
+ * keeps open afterwards is its own matter: a file that it opens once more and closes counts as closed.
  */
 #include "daemon/bus/peers.h"
 
 /**
- * handed_out() - what @call took of QUOTA_UNREAD is held until the last copy of @fd is closed
+ * handed_out() - what @call took of QUOTA_UNREAD is held until @fd is closed by its recipient
  * @fd: a memfd or file of the reply; replaced by one that is open for reading only
  *
  * Without a way to see it closed nothing is held, and the reply goes out all the same.

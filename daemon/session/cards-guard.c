@@ -163,8 +163,9 @@ static void on_event(void *user, struct link_frame *event)
 		return;
 	case WATCH_OP_SERVICE:
 		if (!runs(event->body)) {
-			cards_all_out(
-				cs, CARD_LEFT_SERVICE); /* the watch is about to say so too */
+			/* the watch may be better off: then it must tell of all that is there */
+			cards_all_out(cs, CARD_LEFT_SERVICE);
+			cards_watch_lost(cs);
 		}
 		return;
 	case WATCH_OP_READER_IN:

@@ -446,10 +446,25 @@ static void a_page_of_rubbish_is_found(void **state)
 	assert_int_equal(r, -EBADMSG);
 }
 
+static void an_emptied_record_beside_its_key_is_refused_however_often_it_is_tried(void **state)
+{
+	char path[64];
+
+	(void)state;
+	audit_free(scene_open());
+	scene_path(path, "audit.sqlite");
+	assert_int_equal(truncate(path, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(scene_open_result(), -EBADMSG);
+	}
+}
+
 int main(void)
 {
 #define test_scene(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 	const struct CMUnitTest tests[] = {
+		test_scene(
+			an_emptied_record_beside_its_key_is_refused_however_often_it_is_tried),
 		test_scene(a_changed_entry_is_named),
 		test_scene(a_changed_entry_after_the_last_checkpoint_is_named),
 		test_scene(the_first_of_two_changed_entries_is_named),

@@ -269,6 +269,8 @@ static void what_is_not_understood_stops_the_start_and_is_named(void **state)
 		{"[emergency]\nper-hour = 5 h\n", ":2: [emergency] per-hour"},
 		{"[emergency]\nper-hour = few\n", ":2: [emergency] per-hour"},
 		{"[pin]\nidle = soon\n", ":2: [pin] idle"},
+		{"[pin]\nidle = 1 h\n 2 h\n", ":3: [pin] idle has two values"},
+		{"[pin]\nidle = 1 h\nidle = 2 h\n", ":3: [pin] idle has two values"},
 		{"[pin]\nidle = 4 days\n", ":2: [pin] idle"},
 		{"[pin]\nidle = 99999999999999999999\n", ":2: [pin] idle"},
 		{"[pin]\nidle = 9999999 h\n", ":2: [pin] idle"},
@@ -428,6 +430,7 @@ static void a_named_file_must_be_there_and_the_default_one_need_not(void **state
 
 	(void)state;
 	assert_int_equal(config_load("/nowhere/vitaled.conf", &c, &where), -ENOENT);
+	assert_int_equal(config_load("/tmp", &c, &where), -EIO); /* opens, and cannot be read */
 	assert_null(where);
 	if (access("/etc/vitaled/vitaled.conf", F_OK) < 0) {
 		assert_int_equal(config_load(NULL, &c, &where), 0);
@@ -542,7 +545,8 @@ static void what_needs_a_restart_is_named_and_stays(void **state)
 
 	(void)state;
 	/* what stands behind the end of a text is no difference */
-	assert_int_equal(load("[paths]\nstate = /long/long/long\nstate = /a\n", &where), 0);
+	assert_int_equal(
+		load("[paths]\nstate = /long/long/long\n[paths]\nstate = /a\n", &where), 0);
 	to = c;
 	assert_string_equal(adopted(&to, "[paths]\nstate = /a\n"), "");
 	assert_string_equal(

@@ -54,6 +54,18 @@ static void a_guard_that_ends_or_talks_nonsense_replaces_the_watch(void **state)
 	}
 }
 
+/* The guard finds no pcscd, the watch is connected and has nothing to say: it is asked anew. */
+static void a_guard_that_finds_no_service_has_everything_told_anew(void **state)
+{
+	(void)state;
+	(void)desk_present(desk_card(DESK_A, "vitale", "vitale-2"));
+	guarded();
+	desk_event(WATCH_OP_SERVICE, NULL, WATCH_SERVICE_STOPPED);
+	desk_hear(all_anew);
+	assert_int_equal(desk.left, CARD_LEFT_SERVICE);
+	assert_int_equal(desk.watches, 3);
+}
+
 static void a_card_that_only_the_guard_has_seen_leave_is_out(void **state)
 {
 	(void)state;
@@ -119,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_guard_that_falls_silent_replaces_the_watch),
 		T(a_guard_that_ends_or_talks_nonsense_replaces_the_watch),
+		T(a_guard_that_finds_no_service_has_everything_told_anew),
 		T(a_card_that_only_the_guard_has_seen_leave_is_out),
 		T(a_guard_that_is_slower_than_the_watch_doubts_nothing),
 		T(a_card_that_the_guard_does_not_find_is_out),
