@@ -30,6 +30,8 @@ def more_users(tmp_path_factory):
     lines = {"passwd": [f"{n}:x:{u}:{u}:{n}:/nonexistent:/bin/sh" for n, u in USERS.items()],
              "group": [f"{n}:x:{u}:" for n, u in USERS.items()] + [f"{n}:x:{g}:{m}" for n, (g, m) in GROUPS.items()]}
     for name, more in lines.items():
+        # that of an earlier bed, whose file is gone: nothing can be mounted on it
+        subprocess.run(["umount", f"/etc/{name}"], check=False, capture_output=True)
         with open(f"/etc/{name}", encoding="utf-8") as f:
             text = f.read()
         (folder / name).write_text(text.rstrip("\n") + "\n" + "\n".join(more) + "\n")

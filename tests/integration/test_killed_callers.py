@@ -197,12 +197,14 @@ def test_callers_killed_while_polkit_is_asked_get_nothing(scene, request):
 def test_callers_killed_while_people_are_asked_unlock_nothing(scene, request):
     people = {"pin": "waiting-for-pin", "code": None, "consent": "waiting-for-consent"}
     scene.agent.answers(choice_beneficiary=[0], choice_structure=[0])
+    kept = None  # the user who is not asked for a PIN: it was verified for them
     for n in range(scale(request, 100)):
         kind = list(people)[n % 3]
+        uid = scene.rng.choice([u for u in scene.uids if u != kept])
+        kept = uid if kind == "consent" else None
         before = len(scene.agent.events)
         scene.agent.answers(pin=["1234" if kind == "consent" else "never"], consent=["never"])
-        v = scene.victim("ChangePin") if kind == "code" else Victim(scene.bus, scene.rng.choice(scene.uids),
-                                                                   scene.calls[2])
+        v = scene.victim("ChangePin") if kind == "code" else Victim(scene.bus, uid, scene.calls[2])
         scene.agent.event(kind, after=before)
         v.kill()
         scene.agent.event("cancel", after=before)

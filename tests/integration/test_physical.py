@@ -10,7 +10,7 @@ import pytest
 
 from actor import Actor
 from bed import Bed, wait_for
-from conftest import SPARES, card_at, is_empty, pids, profiles, running, shown, taken
+from conftest import SPARES, card_at, is_empty, pids, profiles, reader_at, running, shown, taken
 from terminal import Terminal
 from test_consultation import add
 
@@ -34,7 +34,7 @@ class Office:
             self.actor.call("List", {"a{sv}": {}}, path=self.session, interface="Dossier")
             self.slowest = max(self.slowest, time.monotonic() - before)
             self.calls += 1
-            time.sleep(0.02)
+            time.sleep(0.2)  # as often as one user's programs may for ever (LIMIT_DOSSIERS_EACH)
 
     def undisturbed(self):
         self.over = True
@@ -60,8 +60,9 @@ class World:
         self.descriptors = descriptors()
 
     def quiet(self):
-        """What runs while the office works: its two cards and its dossier, besides the usual."""
-        wait_for(lambda: (len(pids("vitaled-card")), len(pids("vitaled-dossier"))) == (2 + SPARES, 1), 10)
+        """What runs while the office works: its two cards, its dossier and the guard, besides the usual."""
+        wait_for(lambda: (len(pids("vitaled-card")), len(pids("vitaled-dossier")), len(pids("vitaled-watch")))
+                 == (2 + SPARES, 1, 2), 10)
 
     def begin(self):
         self.healthy = False  # until this test has left nothing
@@ -261,8 +262,8 @@ def test_a_card_that_bounces_locks(world, told, slot, ms):
 def test_a_card_upside_down_is_mute_until_it_is_turned(world, told, slot):
     world.bed.sim(f"upside-down {slot} {CARDS[slot]}")
     name = f"00 0{slot}"
-    path = card_at(world.app, name)
-    assert shown(world.app, "Card")[path]["Kind"] == "mute"
+    reader = reader_at(world.app, name)
+    wait_for(lambda: any(c["Reader"] == reader and c["Kind"] == "mute" for c in shown(world.app, "Card").values()))
     before = time.monotonic()
     world.session = world.open()
     assert world.app.ended(world.session) == ("failed", "card-broken")
