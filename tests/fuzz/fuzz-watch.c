@@ -37,10 +37,12 @@ static struct reader script;
 static bool socket_there;
 static unsigned int folders_missing; /* of the socket's path, from its end */
 static bool folder_stirs;
+static bool hangs_up_then;
 
 static int watch_poll(struct pollfd *p, nfds_t n, int ms);
 static int watch_stat(const char *path, struct stat *ret);
 static int watch_folders(int flags);
+static void hang_up(void);
 static int watch_folder(int fd, const char *path, uint32_t events);
 noreturn int watch_main(void);
 
@@ -63,8 +65,13 @@ static struct watch *program; /* its state */
 
 static int watch_poll(struct pollfd *p, nfds_t n, int ms)
 {
+	int r = fail_now() ? -1 : poll(p, n, 0);
+
 	(void)ms; /* nobody waits in here */
-	return fail_now() ? -1 : poll(p, n, 0);
+	if (n == 2 && r > 0 && hangs_up_then) {
+		hang_up();
+	}
+	return r;
 }
 
 static int watch_stat(const char *path, struct stat *ret)
@@ -330,12 +337,13 @@ void target_run(struct view in)
 	pthread_t thread;
 
 	/* bit 0: pcscd's socket is there; 1: it is the guard; 2, 3: so many folders are not there;
-	 * 4, 5: which path; 6: something comes into the folder */
+	 * 4, 5: which path; 6: something comes into the folder; 7: and then the broker leaves */
 	const uint8_t what = reader_u8(&r);
 
 	socket_there = what & 1;
 	folders_missing = what >> 2 & 3;
 	folder_stirs = what & 0x40;
+	hangs_up_then = what & 0x80;
 	set_path(what >> 4 & 3);
 	assert((what & 2 ? setenv(WATCH_GUARD, "1", 1) : unsetenv(WATCH_GUARD)) == 0);
 	script = r;

@@ -222,7 +222,7 @@ def limits():
     attempt("forks of 80", lambda: forks(80))
     attempt("memory of 400 MiB", lambda: memory(400 << 20))
     attempt("securebits", lambda: LIBC.prctl(27, 0, 0, 0, 0))  # PR_GET_SECUREBITS
-    more = (ctypes.c_ulong * 2)(1024, 1024)
+    more = (ctypes.c_ulong * 2)(4096, 4096)
     attempt("open files", lambda: call(LIBC.setrlimit(resource.RLIMIT_NOFILE, more)))
 
 
