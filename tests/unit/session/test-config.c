@@ -343,6 +343,8 @@ static void pairs_of_agents_and_remarks_are_not_guessed(void **state)
 		{"[record]\norigin = # none\n", ":2: [record] origin: no # in a value"},
 		{"[record]\nworkstation = a\t#1\n",
 			":2: [record] workstation: no # in a value"},
+		{"[pair a]\npatient-reader = A #\tleft\n",
+			":2: [pair a] patient-reader: no # in a value"},
 		{"[pair a]\npatient-reader = A # left\n",
 			":2: [pair a] patient-reader: no # in a value"},
 		{"[pair a]\nprofessional-reader = A #\n",
