@@ -9,6 +9,7 @@ import signal
 import pytest
 
 import rawbus
+from conftest import nothing_behind
 from bed import ROOT as TREE, USERS, wait_for
 from test_hostile_callers import is_sanitized
 
@@ -94,6 +95,7 @@ def test_a_user_whose_questions_to_polkit_are_many_is_refused_and_others_are_not
 
 
 def test_calls_that_wait_with_descriptors_hold_few_of_ours(hall):
+    nothing_behind(hall.bed)  # the processes that wait for cards have been started
     mine, before = hall.enter("vdapp"), hall.fds()
     fd = os.memfd_create("x", os.MFD_ALLOW_SEALING)
     os.write(fd, b'{"nir": "1850", "birth-date": "1985-01-01"}')
