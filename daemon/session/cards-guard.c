@@ -5,6 +5,10 @@
  * answers; when it falls silent, or has seen a card leave that the watch does not tell of within
  * LIMIT_WATCH_LAG, both are replaced and all cards are out. So nothing of ours wakes up at set times
  * while nothing is unlocked, whatever cards are in.
+ *
+ * An exchange that the guard sees first counts at once. PC/SC itself can hide a quick one from the watch:
+ * libpcsclite does not compare a counter of 0, that of a card that was in when pcscd started, and what
+ * has left and come back before it looked is to it the same card (winscard_clnt.c, 1.9.9 to 2.3).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +40,12 @@ static bool listen(struct cards *cs, uint64_t usec)
 /* -- doubt ----------------------------------------------------------------------------------------- */
 
 static int on_doubt(sd_event_source *source, uint64_t usec, void *user);
+
+/* Whether both told last of the same card in reader @i. */
+static bool agree(const struct cards *cs, size_t i)
+{
+	return cs->words[i].in && cs->words[i].events == cs->readers[i]->card->events;
+}
 
 static struct entry *entry_at(const struct cards *cs, size_t i)
 {
@@ -71,9 +81,11 @@ static int on_doubt(sd_event_source *source, uint64_t usec, void *user)
 	(void)source;
 	(void)usec;
 	for (size_t i = 0; i < cs->n_readers; i++) {
-		const struct entry *e = entry_at(cs, i);
+		struct entry *e = entry_at(cs, i);
 
-		if (e && e->doubt != 0 && e->doubt <= now) {
+		if (e && e->doubt != 0 && agree(cs, i)) {
+			e->doubt = 0;
+		} else if (e && e->doubt != 0 && e->doubt <= now) {
 			cards_watch_lost(cs);
 			return 0;
 		}
@@ -91,16 +103,22 @@ static void doubt(struct cards *cs, struct card *c)
 	}
 }
 
-/* The guard sees a card come in. When PC/SC has counted no more for it than the watch knows, it is this
- * one: the watch was the quicker of the two, and there is nothing to doubt. */
-static void seen(struct cards *cs, struct card *c, struct view body)
+bool cards_newer(uint32_t a, uint32_t b)
 {
-	uint32_t events = 0;
+	return a != b && (uint16_t)(a - b) < 0x8000U;
+}
 
-	if (tlv_find_u32(body, LINK_TAG_EVENTS, &events) == 0 && events == c->events) {
-		entry_of(c)->guarded = true;
-		entry_of(c)->doubt = 0;
-		doubt_arm(cs);
+/* The guard sees a card come in. When PC/SC has counted more for it than the watch knows, it is another
+ * one, or the same that was out: the watch will say so later, or never. */
+static void exchanged(struct cards *cs, size_t i, struct view body)
+{
+	struct card_reader *r = cs->readers[i];
+
+	if (r->card && cards_newer(cs->words[i].events, r->card->events)) {
+		cards_card_in(cs, r, body);
+		if (r->card) {
+			entry_of(r->card)->ahead = true;
+		}
 	}
 }
 
@@ -110,7 +128,7 @@ static void compare(struct cards *cs)
 	for (size_t i = 0; i < cs->n_readers; i++) {
 		struct card *c = cs->readers[i]->card;
 
-		if (c && !entry_of(c)->guarded) {
+		if (c && !agree(cs, i)) {
 			doubt(cs, c);
 		}
 	}
@@ -118,16 +136,36 @@ static void compare(struct cards *cs)
 
 /* -- what it says ---------------------------------------------------------------------------------- */
 
-static struct card *card_of(struct cards *cs, struct view body)
+/* Which reader, or n_readers: none that is known. */
+static size_t place_of(const struct cards *cs, struct view body)
 {
-	struct card_reader *r = NULL;
-	char name[sizeof(r->name)] = "";
+	char name[sizeof(cs->readers[0]->name)] = "";
+	size_t i = 0;
 
 	if (tlv_find_str(body, LINK_TAG_READER, name, sizeof(name)) != 0) {
-		return NULL;
+		return cs->n_readers;
 	}
-	r = cards_reader_by_name(cs, name);
-	return r ? r->card : NULL;
+	while (i < cs->n_readers && strcmp(cs->readers[i]->name, name) != 0) {
+		i++;
+	}
+	return i;
+}
+
+/* A card came in or left. */
+static void take(struct cards *cs, bool in, struct view body)
+{
+	size_t i = place_of(cs, body);
+	uint32_t events = 0;
+
+	if (i == cs->n_readers || tlv_find_u32(body, LINK_TAG_EVENTS, &events) != 0) {
+		return;
+	}
+	cs->words[i] = (struct guard_word){.in = in, .events = events};
+	if (in) {
+		exchanged(cs, i, body);
+	} else if (cs->readers[i]->card) {
+		doubt(cs, cs->readers[i]->card);
+	}
 }
 
 static bool runs(struct view body)
@@ -140,7 +178,6 @@ static bool runs(struct view body)
 static void on_event(void *user, struct link_frame *event)
 {
 	struct cards *cs = user;
-	struct card *c = card_of(cs, event->body);
 
 	switch ((enum watch_op)event->op) {
 	case WATCH_OP_ALIVE:
@@ -149,14 +186,8 @@ static void on_event(void *user, struct link_frame *event)
 		}
 		return;
 	case WATCH_OP_CARD_IN:
-		if (c) {
-			seen(cs, c, event->body);
-		}
-		return;
 	case WATCH_OP_CARD_OUT:
-		if (c) {
-			doubt(cs, c);
-		}
+		take(cs, event->op == WATCH_OP_CARD_IN, event->body);
 		return;
 	case WATCH_OP_LISTED:
 		compare(cs);
@@ -202,8 +233,8 @@ static int start(struct cards *cs)
 	}
 	env[n] = says;
 	for (size_t i = 0; i < cs->n_readers; i++) {
+		cs->words[i] = (struct guard_word){.in = false};
 		if (cs->readers[i]->card) {
-			entry_of(cs->readers[i]->card)->guarded = false;
 			entry_of(cs->readers[i]->card)->doubt = 0;
 		}
 	}

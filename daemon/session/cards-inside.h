@@ -18,8 +18,8 @@ struct entry {		  /* a card with what nobody else sees of it */
 	sd_event_source *retry;
 	unsigned int tries;
 	unsigned int mutes;
-	bool leaving;	/* card_removed is running */
-	bool guarded;	/* the guard has seen it too */
+	bool leaving; /* card_removed is running */
+	bool ahead; /* the guard told of it first: the watch's own word of it is still to come */
 	uint64_t doubt; /* the watch must have told by then that it left, CLOCK_MONOTONIC; 0 */
 	bool hint;	/* was recognised since it came in or was given back */
 	bool last_breath; /* it answered that the reader is busy: perhaps the last that it can say */
@@ -32,6 +32,11 @@ struct entry {		  /* a card with what nobody else sees of it */
 struct spare { /* a process that waits for a card */
 	struct cards *cards;
 	struct child *child; /* NULL: none */
+};
+
+struct guard_word {
+	bool in;
+	uint32_t events; /* PC/SC's counter then */
 };
 
 struct listener {
@@ -53,8 +58,9 @@ struct cards {
 	sd_event_source *restart;
 	struct child *guard; /* while something is unlocked */
 	sd_event_source *guard_start;
-	sd_event_source *silence; /* until the guard must have said that it lives */
-	sd_event_source *doubt;	  /* until the first doubt of a card is over */
+	sd_event_source *silence;	      /* until the guard must have said that it lives */
+	sd_event_source *doubt;		      /* until the first doubt of a card is over */
+	struct guard_word words[CARDS_KNOWN]; /* what it said last of the card in this reader */
 	uint64_t backoff;
 	enum reader_service service;
 	bool heard; /* the watch has told of the service */
@@ -98,6 +104,8 @@ void cards_watch_lost(
 
 /* cards-guard.c */
 void cards_guard_stop(struct cards *cs);
+/** cards_newer() - whether PC/SC's counter (16 bits, it wraps) was @a after it was @b. */
+bool cards_newer(uint32_t a, uint32_t b);
 
 /* cards-claims.c: of every process that serves a card, recogniser or claimed */
 /** cards_answered() - child_ops.answer(): takes note, and asks OPEN anew of a fresh process in @slot

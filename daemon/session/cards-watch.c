@@ -47,6 +47,28 @@ static void on_listed(struct cards *cs)
 	tell_service(cs);
 }
 
+/* What the guard has told already of the card that is in, and all before it. */
+static bool is_known(struct card_reader *r, struct view body)
+{
+	uint32_t events = 0;
+
+	return r->card && entry_of(r->card)->ahead &&
+	       tlv_find_u32(body, LINK_TAG_EVENTS, &events) == 0 &&
+	       !cards_newer(events, r->card->events);
+}
+
+static void on_card(struct cards *cs, struct card_reader *r, bool in, struct view body)
+{
+	if (is_known(r, body)) {
+		return;
+	}
+	if (in) {
+		cards_card_in(cs, r, body);
+	} else {
+		cards_card_out(cs, r, CARD_LEFT_REMOVED);
+	}
+}
+
 static void on_event(void *user, struct link_frame *event)
 {
 	struct cards *cs = user;
@@ -77,13 +99,9 @@ static void on_event(void *user, struct link_frame *event)
 		}
 		return;
 	case WATCH_OP_CARD_IN:
-		if (r) {
-			cards_card_in(cs, r, event->body);
-		}
-		return;
 	case WATCH_OP_CARD_OUT:
 		if (r) {
-			cards_card_out(cs, r, CARD_LEFT_REMOVED);
+			on_card(cs, r, event->op == WATCH_OP_CARD_IN, event->body);
 		}
 		return;
 	}

@@ -140,8 +140,11 @@ class Doctor(unittest.TestCase):
 
     def run_doctor(self, *options, words=False, user=None):
         command = [VITALECTL, *(() if words else ("--json",)), "doctor", "--root", self.tree.root, *options]
-        result = subprocess.run(command, env=self.env, capture_output=True, timeout=SECONDS, check=False, user=user,
-                                group=user, extra_groups=[] if user else None)
+        with tempfile.TemporaryDirectory() as counters:  # a build that counts coverage writes as @user too
+            os.chmod(counters, 0o777)
+            env = dict(self.env, GCOV_PREFIX=counters) if user else self.env
+            result = subprocess.run(command, env=env, capture_output=True, timeout=SECONDS, check=False, user=user,
+                                    group=user, extra_groups=[] if user else None)
         self.code = result.returncode
         self.assertIn(self.code, range(10), result.stderr)
         self.assertEqual(result.stderr, b"")

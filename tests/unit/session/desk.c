@@ -99,6 +99,9 @@ static struct desk_relay *watch(void)
 	while (r && !r->watch) {
 		r = r->next;
 	}
+	for (struct desk_relay *next = r; desk.elder && next; next = next->next) {
+		r = next->watch ? next : r;
+	}
 	return r;
 }
 
@@ -314,7 +317,8 @@ int desk_setup(void **state)
 	char path[64];
 
 	(void)state;
-	desk = (struct desk){.log = BUF_NULL(65536), .service = WATCH_SERVICE_RUNNING};
+	desk = (struct desk){
+		.log = BUF_NULL(65536), .service = WATCH_SERVICE_RUNNING, .counter = 7};
 	desk_audit_fails = 0;
 	world_hurry = 1;
 	world_hurry_requests = 1;
@@ -379,7 +383,9 @@ void desk_event(enum watch_op op, const char *reader, uint8_t state)
 	}
 	if (op == WATCH_OP_CARD_IN) {
 		tlv_put(&body, LINK_TAG_ATR, VIEW(atr));
-		tlv_put_u32(&body, LINK_TAG_EVENTS, 7);
+	}
+	if (op == WATCH_OP_CARD_IN || op == WATCH_OP_CARD_OUT) {
+		tlv_put_u32(&body, LINK_TAG_EVENTS, desk.counter);
 	}
 	if (state != 0) {
 		tlv_put_u8(&body, LINK_TAG_STATE, state);

@@ -66,6 +66,8 @@ struct desk {
 	unsigned int spare;	/* that were not */
 	uint8_t service;	/* WATCH_SERVICE_* that a new watch tells */
 	bool quiet;		/* a new watch tells nothing */
+	bool elder;		/* desk_event() is of the first watch, beside its guard */
+	uint32_t counter;	/* PC/SC's, that an event of a card tells */
 	unsigned int die_early; /* so many processes die as they come */
 	struct buf log;		/* what listeners were told, one word each */
 	enum card_left left;

@@ -92,6 +92,73 @@ static void a_guard_that_is_slower_than_the_watch_doubts_nothing(void **state)
 	assert_int_equal(desk.watches, 2);
 }
 
+static void tell(bool guard, enum watch_op op, uint32_t counter)
+{
+	desk.elder = !guard;
+	desk.counter = counter;
+	desk_event(op, DESK_A, 0);
+	desk.elder = false;
+}
+
+/* libpcsclite does not compare a counter of 0: the watch may sleep through a quick exchange. */
+static void an_exchange_that_only_the_guard_has_seen_is_one(void **state)
+{
+	(void)state;
+	desk.counter = 0;
+	(void)desk_present(desk_card(DESK_A, "vitale", "vitale-2"));
+	guarded();
+	tell(true, WATCH_OP_CARD_IN, 2);
+	desk_hear("card- card+ vitale");
+	assert_int_equal(desk.left, CARD_LEFT_REPLACED);
+	desk_settle(1300);
+	assert_int_equal(desk.watches, 2); /* and nothing else is lost by it */
+}
+
+/* ... and where the watch tells it later, that is no other one. */
+static void what_the_guard_told_first_is_not_taken_twice(void **state)
+{
+	(void)state;
+	(void)desk_present(desk_card(DESK_A, "vitale", "vitale-2"));
+	guarded();
+	tell(true, WATCH_OP_CARD_OUT, 8);
+	tell(true, WATCH_OP_CARD_IN, 9);
+	desk_hear("card- card+ vitale");
+	desk_forget();
+	tell(false, WATCH_OP_CARD_OUT, 8);
+	tell(false, WATCH_OP_CARD_IN, 9);
+	desk_settle(1300);
+	assert_int_equal(desk.log.len, 0);
+	tell(false, WATCH_OP_CARD_OUT, 10);
+	desk_hear("card-");
+	assert_int_equal(desk.left, CARD_LEFT_REMOVED);
+	desk_forget();
+	tell(true, WATCH_OP_CARD_OUT, 10);
+	tell(true, WATCH_OP_CARD_IN, 11); /* nothing to exchange: the watch tells of it */
+	desk_settle(50);
+	assert_int_equal(desk.log.len, 0);
+	tell(false, WATCH_OP_CARD_IN, 11);
+	desk_hear("card+ vitale");
+	desk_settle(1300);
+	assert_int_equal(desk.watches, 2);
+}
+
+/* The guard tells late of cards that the watch has seen come and go; PC/SC's counter has 16 bits. */
+static void words_of_an_older_card_change_nothing(void **state)
+{
+	(void)state;
+	desk.counter = 1;
+	(void)desk_present(desk_card(DESK_A, "vitale", "vitale-2"));
+	guarded();
+	tell(true, WATCH_OP_CARD_IN, 0xFFFF);
+	tell(true, WATCH_OP_CARD_OUT, 0);
+	tell(true, WATCH_OP_CARD_IN, 1);
+	desk_settle(1300);
+	assert_int_equal(desk.log.len, 0);
+	tell(true, WATCH_OP_CARD_IN, 3);
+	desk_hear("card- card+ vitale");
+	assert_int_equal(desk.watches, 2);
+}
+
 static void a_card_that_the_guard_does_not_find_is_out(void **state)
 {
 	struct desk_card *p = desk_card(DESK_A, "vitale", "vitale-2");
@@ -134,6 +201,9 @@ int main(void)
 		T(a_guard_that_finds_no_service_has_everything_told_anew),
 		T(a_card_that_only_the_guard_has_seen_leave_is_out),
 		T(a_guard_that_is_slower_than_the_watch_doubts_nothing),
+		T(an_exchange_that_only_the_guard_has_seen_is_one),
+		T(what_the_guard_told_first_is_not_taken_twice),
+		T(words_of_an_older_card_change_nothing),
 		T(a_card_that_the_guard_does_not_find_is_out),
 		T(without_a_guard_a_watch_may_be_silent),
 	};
