@@ -102,7 +102,8 @@ int __wrap_sd_event_add_time_relative(sd_event *ev, sd_event_source **ret, clock
 	if (fails()) {
 		return -ENOMEM;
 	}
-	if (usec >= 100000000ULL) {
+	/* a process that is started meanwhile has a deadline that never comes */
+	if (usec >= 100000000ULL && usec < UINT64_MAX / 4) {
 		world_clock_long = clock;
 	}
 	return __real_sd_event_add_time_relative(
