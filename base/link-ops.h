@@ -111,18 +111,22 @@ enum dossier_op {
 	                   answered yet; then KEY (32) = the dossier's, which must open a header of the
 	                   same VERSION and HASH -> PEOPLE, from now on contents can be read */
 	DOSSIER_OP_CREATE, /* FACTS (JSON: author) -> VERSION, HASH */
-	DOSSIER_OP_ROWS, /* FILTER (JSON) -> ROWS (JSON array {id,type,section,author,flags,status}),
-	                    VALUE u8 (1: there are more, after the last id) */
+	DOSSIER_OP_ROWS, /* FILTER (JSON) -> ROWS (JSON array {id,type,section,author,author-kind,flags,
+	                    status}), VALUE u8 (1: there are more, after the last id) */
 	DOSSIER_OP_LIST, /* IDS (JSON array of released ids), VALUE u8 (1: more ids follow in another
 	                    request, nothing is made yet) -> at the last: fd: sealed memfd, JSON */
 	DOSSIER_OP_SUMMARY, /* as LIST */
 	DOSSIER_OP_READ, /* ID -> fds: pipe to read the content from, sealed memfd with the facts.
-	                    Event of the same op when the content cannot be sent to its end:
-	                    ID, STATE u8 (outcome) */
+	                    Event of the same op when it cannot be sent to its end: ID, STATE u8 */
 	DOSSIER_OP_ADD, /* fds: content pipe, metadata memfd; FACTS (JSON: author) -> ID, VERSION, HASH */
 	DOSSIER_OP_FLAG, /* ID, FLAG, VALUE u8 (1: on), FACTS -> VERSION, HASH */
-	DOSSIER_OP_WEIGH, /* fd: metadata memfd; FACTS as of ADD -> ROWS (the one row that ADD would
-	                     make, id ""), VALUE u8 0; nothing changes */
+	DOSSIER_OP_WEIGH, /* fd: metadata memfd; FACTS as of ADD, (ID as of REPLACE) -> ROWS (the one
+	                     row that it would make, id ""), VALUE u8 0; nothing changes */
+	DOSSIER_OP_REPLACE, /* as ADD, and ID: the active document that the new one replaces
+	                       -> ID (the new one's), VERSION, HASH */
+	DOSSIER_OP_STATUS, /* ID, STATUS (text: active, archived, deleted), FACTS (JSON: author)
+	                       -> VERSION, HASH. deleted: the content is gone, and there is no way back */
+	DOSSIER_OP_PEOPLE, /* FACTS (JSON: people_act of doc/store.md) -> PEOPLE, VERSION, HASH */
 };
 
 enum dossier_state {
@@ -142,4 +146,5 @@ enum dossier_outcome {
 	DOSSIER_FULL,	 /* disk full or read-only */
 	DOSSIER_LATE,	 /* the content did not come in time */
 	DOSSIER_FAULT,
+	DOSSIER_NEWER, /* the file was written by a later version of this program */
 };

@@ -66,4 +66,5 @@ enum link_tag {
 	LINK_TAG_FLAG,
 	LINK_TAG_VALUE,
 	LINK_TAG_PEOPLE,
+	LINK_TAG_STATUS,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * vitalectl explain: what a name means, for the person and for the technician, and what to do; or the
- * whole catalogue. A name is an error's, a reason's or a finding's word, or an error's name on the
- * bus. Asks nobody.
+ * whole catalogue. A name is an error's, a reason's, a finding's or a rule's word, or an error's name
+ * on the bus. Asks nobody.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "client/ctl.h"
 #include "client/lang.h"
 
-/* one row of the catalogue; kind: error, reason, finding, remark or bus */
+/* one row of the catalogue; kind: error, reason, finding, remark, rule or bus */
 struct row {
 	const char *name;
 	const char *kind;
@@ -39,11 +39,34 @@ static void row_of_finding(enum vitaled_finding f, struct row *ret)
 		.message = m};
 }
 
-/* Row @index of errors and reasons, findings, errors of the bus. false: past the last. */
+/* Row @index of rules and errors of the bus. */
+static bool row_of_name(size_t index, struct row *ret)
+{
+	const char *name = message_rule_name(index);
+	size_t rules = 0;
+
+	if (name) {
+		*ret = (struct row){
+			.name = name, .kind = "rule", .message = message_rule(name)};
+		return true;
+	}
+	while (message_rule_name(rules)) {
+		rules++;
+	}
+	name = message_bus_name(index - rules);
+	if (name) {
+		*ret = (struct row){.name = name,
+			.kind = "bus",
+			.bus = name,
+			.message = message_of_error(name)};
+	}
+	return name != NULL;
+}
+
+/* Row @index of errors and reasons, findings, rules, errors of the bus. false: past the last. */
 static bool row_at(size_t index, struct row *ret)
 {
 	const size_t reasons = VITALED_REASON_COUNT - 1;
-	const char *bus;
 
 	if (index < reasons) {
 		row_of_reason((enum vitaled_reason)(index + 1), ret);
@@ -54,14 +77,7 @@ static bool row_at(size_t index, struct row *ret)
 		row_of_finding((enum vitaled_finding)index, ret);
 		return true;
 	}
-	bus = message_bus_name(index - VITALED_FINDING_COUNT);
-	if (bus) {
-		*ret = (struct row){.name = bus,
-			.kind = "bus",
-			.bus = bus,
-			.message = message_of_error(bus)};
-	}
-	return bus != NULL;
+	return row_of_name(index - VITALED_FINDING_COUNT, ret);
 }
 
 static bool is_called(const struct row *row, const char *name)

@@ -15,19 +15,36 @@
 #include "client/render.h"
 #include "client/value.h"
 
-const struct verb *open_find(const char *name)
+const struct verb *open_verb(size_t index)
 {
-	for (size_t i = 0; i < verbs_session_count; i++) {
-		if (strcmp(verbs_session[i].name, name) == 0) {
-			return &verbs_session[i];
+	const struct {
+		const struct verb *verbs;
+		size_t n;
+	} tables[] = {
+		{verbs_session, verbs_session_count},
+		{verbs_dossier, verbs_dossier_count},
+		{verbs_document, verbs_document_count},
+		{verbs_people, verbs_people_count},
+	};
+
+	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
+		if (index < tables[t].n) {
+			return &tables[t].verbs[index];
 		}
-	}
-	for (size_t i = 0; i < verbs_dossier_count; i++) {
-		if (strcmp(verbs_dossier[i].name, name) == 0) {
-			return &verbs_dossier[i];
-		}
+		index -= tables[t].n;
 	}
 	return NULL;
+}
+
+const struct verb *open_find(const char *name)
+{
+	const struct verb *v;
+	size_t i = 0;
+
+	do {
+		v = open_verb(i++);
+	} while (v && strcmp(v->name, name) != 0);
+	return v;
 }
 
 /* -- states ---------------------------------------------------------------------------------- */
@@ -160,18 +177,25 @@ enum ctl_exit open_print(
 	return CTL_OK;
 }
 
-enum ctl_exit open_call_json(
-	struct open *o, const char *command, DBusMessage *call, const char *const *columns)
+enum ctl_exit open_fetch(struct open *o, DBusMessage *call, json_t **ret)
 {
 	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
-	_cleanup_json_ json_t *j = NULL;
 	struct conn_failure f = {0};
 	int r = conn_call(&o->ctl->conn, call, 60, NULL, &f, &reply);
 
 	if (r == 0) {
-		r = conn_reply_json(reply, &f, &j);
+		r = conn_reply_json(reply, &f, ret);
 	}
-	return r == 0 ? open_print(o, command, j, columns) : ctl_result(o->ctl, r, &f);
+	return ctl_result(o->ctl, r, &f);
+}
+
+enum ctl_exit open_call_json(
+	struct open *o, const char *command, DBusMessage *call, const char *const *columns)
+{
+	_cleanup_json_ json_t *j = NULL;
+	enum ctl_exit code = open_fetch(o, call, &j);
+
+	return code == CTL_OK ? open_print(o, command, j, columns) : code;
 }
 
 /* -- verbs ----------------------------------------------------------------------------------- */
@@ -220,15 +244,15 @@ static enum ctl_exit run_line(struct open *o, const char *text)
 	return run_verb(o, v, &l);
 }
 
-/* One line of standard input while the session goes on. Return: 0, a fault, PROMPT_END,
- * PROMPT_LONG; @ret_over: the session ended before a line came at a terminal. */
-static int next_line(struct open *o, bool *ret_over)
+/* One line of standard input while the session goes on, at a terminal behind @before. Return: 0, a
+ * fault, PROMPT_END, PROMPT_LONG; @ret_over: the session ended before a line came at a terminal. */
+static int next_line(struct open *o, const char *before, bool *ret_over)
 {
 	struct pollfd in = {.fd = o->prompt.fd, .events = POLLIN};
 	int r = prompt_begin(&o->prompt, false);
 
 	if (o->prompt.tty) {
-		(void)fputs("vitaled> ", stderr);
+		(void)fputs(before, stderr);
 	}
 	while (r == 0 || r == PROMPT_MORE) {
 		if (o->prompt.tty && held_ended(&o->held)) {
@@ -251,6 +275,27 @@ static int next_line(struct open *o, bool *ret_over)
 	return trace(r);
 }
 
+enum ctl_exit open_confirm(struct open *o, const char *command, const char *question)
+{
+	bool over = false;
+	bool keep = o->prompt.keep;
+	int r;
+
+	if (!o->prompt.tty || o->ctl->json) {
+		return ctl_usage(
+			o->ctl, command, _("nobody can be asked here: --yes is needed"));
+	}
+	o->prompt.keep = false; /* what was typed ahead is no answer */
+	r = next_line(o, question, &over);
+	o->prompt.keep = keep;
+	if (r < 0) {
+		return ctl_fault(o->ctl, r);
+	}
+	return r == 0 && lang_yes(prompt_text(&o->prompt))
+		       ? CTL_OK
+		       : ctl_wrong(o->ctl, CTL_LATER, command, _("nothing was done"));
+}
+
 static enum ctl_exit from_input(struct open *o, bool keep_going)
 {
 	enum ctl_exit worst = CTL_OK;
@@ -258,7 +303,7 @@ static enum ctl_exit from_input(struct open *o, bool keep_going)
 
 	for (;;) {
 		enum ctl_exit code = CTL_OK;
-		int r = next_line(o, &over);
+		int r = next_line(o, "vitaled> ", &over);
 
 		if (r < 0) {
 			return ctl_fault(o->ctl, r);

@@ -20,7 +20,8 @@
 #include "record/cvc.h"
 #include "record/receipt.h"
 
-#define ANCHORS "/etc/vitaled/anchors"
+#define ANCHORS	 "/etc/vitaled/anchors"
+#define WORDINGS "/usr/share/vitaled/wordings"
 
 static enum ctl_exit load(struct ctl *ctl, const char *path, struct receipt *ret)
 {
@@ -39,16 +40,48 @@ static enum ctl_exit load(struct ctl *ctl, const char *path, struct receipt *ret
 
 /* -- show ------------------------------------------------------------------------------------ */
 
-static enum ctl_exit do_show(struct ctl *ctl, const struct receipt *r)
+static void show_wording(int r, const char *folder, const struct buf *wording, struct buf *out)
 {
-	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)4 * 1024 * 1024);
+	_cleanup_(buf_done) struct buf clean = BUF_NULL((size_t)64 * 1024);
 
+	if (r == STATEMENT_NO_TEXT) {
+		buf_put_str(out, _("\nThe patient was shown no text.\n"));
+		return;
+	}
+	if (r == STATEMENT_NO_FILE) {
+		buf_printf(out,
+			_("\nThe text that the patient was shown is not in %s (--wordings "
+			  "DIR).\n"),
+			folder);
+		return;
+	}
+	buf_put_view(&clean, buf_view(wording));
+	buf_put_u8(&clean, 0);
+	buf_put_str(out, _("\nThe text that the patient was shown (its hash agrees):\n"));
+	render_text(buf_check(&clean) < 0 ? "" : (const char *)clean.data, true, out);
+}
+
+static enum ctl_exit do_show(struct ctl *ctl, const struct receipt *r, const struct args *a)
+{
+	const char *folder = args_flag(a, "wordings") ? args_value(a, "wordings") : WORDINGS;
+	_cleanup_(buf_done) struct buf wording = BUF_NULL((size_t)64 * 1024);
+	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)4 * 1024 * 1024);
+	int found = statement_wording(r, folder, &wording);
+
+	if (found < 0) {
+		return ctl_fault(ctl, found);
+	}
 	if (ctl->json) {
-		ctl_json(json_pack("{s:s, s:O}", "command", "receipt", "statement", r->parsed));
+		ctl_json(json_pack("{s:s, s:O, s:o}", "command", "receipt", "statement",
+			r->parsed, "wording",
+			found == 0 ? json_stringn((const char *)wording.data, wording.len)
+				   : json_null()));
 		return CTL_OK;
 	}
 	statement_text(r, &text);
-	buf_put_str(&text, _("\nNothing was verified here: vitalectl receipt verify FILE.\n"));
+	show_wording(found, folder, &wording, &text);
+	buf_put_str(
+		&text, _("\nNo signature was verified here: vitalectl receipt verify FILE.\n"));
 	render_print(&text);
 	return CTL_OK;
 }
@@ -226,6 +259,7 @@ static const struct args_option options[] = {
 	{"anchors", 0, "DIR"},
 	{"vkey", 0, "TEXT|FILE"},
 	{"out", 0, "DIR"},
+	{"wordings", 0, "DIR"},
 };
 
 enum ctl_exit cmd_receipt(struct ctl *ctl, const struct args *line)
@@ -242,7 +276,7 @@ enum ctl_exit cmd_receipt(struct ctl *ctl, const struct args *line)
 		return code;
 	}
 	if (strcmp(a.words[0], "show") == 0) {
-		code = do_show(ctl, &receipt);
+		code = do_show(ctl, &receipt, &a);
 	} else if (strcmp(a.words[0], "verify") == 0) {
 		code = do_verify(ctl, &receipt, &a);
 	} else if (strcmp(a.words[0], "extract") == 0) {

@@ -51,13 +51,28 @@ void ctl_line(const struct ctl *ctl, const char *fmt, ...)
 	}
 }
 
+/* The rule behind "not-permitted: ", when it is one that has sentences; else NULL. */
+static const char *rule_of(const char *name, const char *detail)
+{
+	const char *rule = strstr(detail, ": ");
+
+	return rule && strcmp(name, vitaled_error_bus(VITALED_REASON_NOT_PERMITTED)) == 0 &&
+			       message_rule(rule + 2)
+		       ? rule + 2
+		       : NULL;
+}
+
 static enum ctl_exit report(
 	const struct ctl *ctl, const char *name, const struct message *m, const char *detail)
 {
+	const char *rule = rule_of(name, detail);
+
+	m = rule ? message_rule(rule) : m;
 	if (ctl->json) {
-		ctl_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "error", name, "sentence",
-			gettext(m->person), "technician", gettext(m->technician), "remedy",
-			gettext(m->remedy), "detail", detail, "exit", (int)m->exit));
+		ctl_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s*}", "error", name,
+			"sentence", gettext(m->person), "technician", gettext(m->technician),
+			"remedy", gettext(m->remedy), "detail", detail, "exit", (int)m->exit,
+			"rule", rule));
 		return m->exit;
 	}
 	(void)fprintf(stderr, "%s\n  %s%s%s (%s)\n  %s\n", gettext(m->person),

@@ -68,6 +68,13 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 		   "any, nothing is opened."),
 		N_("Free space on the disk of the state folder. Never delete files of the "
 		   "state folder itself.")),
+	ROW(RECORD_BEHIND, CTL_OK,
+		N_("What is recorded here does not reach the site's log at the moment."),
+		N_("Entries wait: the syslog daemon does not read the named socket. They are "
+		   "kept "
+		   "here and sent in order when it does."),
+		N_("Look at the syslog daemon (systemctl status rsyslog) and at syslog in "
+		   "vitaled.conf.")),
 	ROW(NO_SLEEP_SIGNAL, CTL_OK, N_("A dossier may stay open while the computer sleeps."),
 		N_("systemd-logind is absent (state absent): nothing is locked before sleep. "
 		   "Or it "

@@ -164,6 +164,9 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 		N_("A professional whose role allows it must open the dossier.")),
 	ROW(EXPIRED, CTL_LATER, N_("The session reached the end of its time."),
 		N_("Its lifetime ran out; it was locked."), N_("Open a new session.")),
+	ROW(REVOKED, CTL_REFUSED, N_("The right to open this dossier was taken back."),
+		N_("This professional's authorisation was revoked, or they were blocked."),
+		N_("Only the patient can give the right anew.")),
 };
 
 /* errors of the bus itself, and of this program */

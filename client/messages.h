@@ -23,6 +23,7 @@ enum ctl_exit {
 	CTL_STORE,	/* record or store not available */
 	CTL_FALSE,	/* what was checked is not true (verify, contents) */
 	CTL_LATER,	/* nobody answered, or busy: try again */
+	CTL_REWRITTEN,	/* the record is not what it was: rewritten, or rolled back */
 };
 
 /** struct message - untranslated; pass each through gettext(). All are set. */
@@ -39,6 +40,9 @@ const struct message *message_of(enum vitaled_reason r);
 const struct message *message_of_error(const char *name);
 /** message_bus_name() - the errors of the bus itself that have sentences; NULL past the last. */
 const char *message_bus_name(size_t index);
+/** message_rule() - by the rule that a NotPermitted names; NULL when it is not known. */
+const struct message *message_rule(const char *rule);
+const char *message_rule_name(size_t index); /* NULL past the last */
 /** message_of_word() - by a reason's word ("pin-blocked"); NULL when the word is not known. */
 const struct message *message_of_word(const char *word);
 
@@ -47,9 +51,11 @@ const char *message_state(const char *word);  /* Session.State */
 const char *message_proof(const char *word);  /* Session.Proof */
 const char *message_nature(const char *word); /* Card.Nature */
 const char *message_kind(const char *word);   /* Card.Kind */
+const char *message_mode(const char *word);   /* Session.Mode */
 const char *message_advice(const char *word); /* Card.Advice */
 const char *message_act(const char *word);    /* acts of a consent */
 const char *message_inform(const char *what); /* Agent.Inform */
+const char *message_entry(const char *word);  /* closed words of a document's entry */
 const char *message_label(const char *name);  /* members of JSON objects: "birth-date" */
 /** message_finding() - by a finding's word ("no-anchors"), NULL when the word is not known. Its exit
  *  code is CTL_OK for a mere remark. */

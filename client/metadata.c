@@ -98,8 +98,8 @@ static int from_options(const struct args *a, const char *path, const char *toda
 	static const char *const texts[][2] = {{"type", "type"}, {"title", "title"},
 		{"section", "section"}, {"date", METADATA_DATE}, {"mime", "mime"}};
 	const char *entry = args_value(a, "entry");
-	_cleanup_json_ json_t *j = json_pack(
-		"{s:s, s:s, s:[]}", METADATA_DATE, today, "mime", metadata_mime(path), "flags");
+	_cleanup_json_ json_t *j =
+		json_pack("{s:s, s:s}", METADATA_DATE, today, "mime", metadata_mime(path));
 	json_t *inner = NULL;
 	int r = j ? 0 : fault(-ENOMEM);
 
@@ -113,10 +113,9 @@ static int from_options(const struct args *a, const char *path, const char *toda
 			return METADATA_ABSENT;
 		}
 	}
-	if (r == 0 && args_flag(a, "masque-ps") &&
-		json_array_append_new(json_object_get(j, "flags"), json_string("masque_ps")) <
-			0) {
-		r = fault(-ENOMEM);
+	/* none are no empty list: what replaces another keeps the flags of the other */
+	if (r == 0 && args_flag(a, "masque-ps")) {
+		r = json_set(j, "flags", json_pack("[s]", "masque_ps"));
 	}
 	if (r == 0 && entry) {
 		*ret_bad = "entry";

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * `vitalectl open`: the session being held and the commands ("verbs") that can be given to it, one
- * line each. verbs-session.c and verbs-dossier.c hold them, cmd-open.c the loop.
+ * line each. verbs-session.c, -dossier.c, -document.c and -people.c hold them, cmd-open.c the loop.
  */
 #include "client/ctl.h"
 #include "client/held.h"
@@ -35,7 +35,13 @@ extern const struct verb verbs_session[];
 extern const size_t verbs_session_count;
 extern const struct verb verbs_dossier[];
 extern const size_t verbs_dossier_count;
+extern const struct verb verbs_document[];
+extern const size_t verbs_document_count;
+extern const struct verb verbs_people[];
+extern const size_t verbs_people_count;
 
+/** open_verb() - all of them in the order of the list for people; NULL past the last. */
+const struct verb *open_verb(size_t index);
 /** open_find() - the verb @name or NULL. */
 const struct verb *open_find(const char *name);
 /** open_wait() - until the session reached @stage. Return: CTL_OK, or the code of the reason for
@@ -44,6 +50,13 @@ enum ctl_exit open_wait(struct open *o, enum held_stage stage);
 /** open_ended() - why the session ended, printed, as a code (OK for one that was unlocked). */
 enum ctl_exit open_ended(struct open *o);
 
+/** open_confirm() - ask the person at the terminal @question (translated) once. Return: CTL_OK for
+ *  yes; otherwise a code, printed: LATER for another answer, USAGE where nobody can be asked. */
+enum ctl_exit open_confirm(struct open *o, const char *command, const char *question);
+
+/** open_fetch() - send @call (owned). Return: CTL_OK and the JSON of the reply's memfd, or the code
+ *  of the failure, printed. */
+enum ctl_exit open_fetch(struct open *o, DBusMessage *call, json_t **ret);
 /** open_call_json() - send @call, print the JSON of its memfd: whole with --json, else rendered,
  *  rows of @columns when that is not NULL and the JSON is an array (or has one member array). */
 enum ctl_exit open_call_json(

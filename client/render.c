@@ -153,7 +153,7 @@ void render(const json_t *j, struct buf *out)
 	}
 }
 
-static void put_cell(const json_t *j, struct buf *out)
+void render_cell(const json_t *j, struct buf *out)
 {
 	if (!json_is_array(j)) {
 		put_scalar(j, out);
@@ -175,7 +175,7 @@ void render_rows(const json_t *rows, const char *const *names, struct buf *out)
 
 		for (size_t n = 0; names[n]; n++) {
 			buf_put_str(out, n > 0 ? "\t" : "");
-			put_cell(json_object_get(row, names[n]), out);
+			render_cell(json_object_get(row, names[n]), out);
 		}
 		buf_put_u8(out, '\n');
 	}

@@ -12,6 +12,8 @@ void render(const json_t *j, struct buf *out);
 /** render_rows() - an array of objects, one line each: the members @names (NULL-terminated),
  *  tab-separated; absent ones are "-". */
 void render_rows(const json_t *rows, const char *const *names, struct buf *out);
+/** render_cell() - a scalar, or the scalars of an array with commas between; "-" for nothing. */
+void render_cell(const json_t *j, struct buf *out);
 /** render_text() - @text without control characters (C0, DEL, C1, bidirectional overrides: each
  *  U+FFFD; @lines: newline and tab stay). */
 void render_text(const char *text, bool lines, struct buf *out);

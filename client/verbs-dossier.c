@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Verbs about the dossier: create, look, read, add, hide, show, history. Contents are checked
- * against the facts that come with them before a byte of them is shown or saved.
+ * Verbs about the dossier as a whole: create it, its summary, its list, its history. A list that is
+ * longer than one answer of the service comes page by page, each after the last row before.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
-#include "client/content.h"
 #include "client/lang.h"
-#include "client/metadata.h"
 #include "client/open.h"
 #include "client/render.h"
+#include "client/sheet.h"
 #include "client/value.h"
 
-#define STREAM_S 600U /* seconds for a document's bytes; the service's own limit */
+#define PAGE 500U /* rows of one List, the most that the service gives */
 
 static enum ctl_exit do_create(struct open *o, const struct args *a _unused_)
 {
@@ -43,14 +39,28 @@ static enum ctl_exit do_create(struct open *o, const struct args *a _unused_)
 
 static enum ctl_exit do_summary(struct open *o, const struct args *a _unused_)
 {
-	return open_call_json(o, "summary", held_method(&o->held, "Dossier", "Summary"), NULL);
+	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)8 * 1024 * 1024);
+	_cleanup_json_ json_t *summary = NULL;
+	enum ctl_exit code =
+		open_fetch(o, held_method(&o->held, "Dossier", "Summary"), &summary);
+
+	if (code != CTL_OK || o->ctl->json) {
+		return code == CTL_OK ? open_print(o, "summary", summary, NULL) : code;
+	}
+	sheet_summary(summary, &text);
+	render_print(&text);
+	return CTL_OK;
 }
 
-/* A call whose only argument is a{sv} with those of @names that were given. */
-static DBusMessage *filtered(
-	struct open *o, const char *member, const struct args *a, const char *const *names)
+/* -- list ------------------------------------------------------------------------------------ */
+
+/* List with those of its filters that were given, at most @limit rows behind the document @after. */
+static DBusMessage *listing(
+	struct open *o, const struct args *a, uint32_t limit, const char *after)
 {
-	DBusMessage *call = held_method(&o->held, "Dossier", member);
+	static const char *const names[] = {
+		"section", "type", "status", "author", "text", "from", "to"};
+	DBusMessage *call = held_method(&o->held, "Dossier", "List");
 	DBusMessageIter args;
 	DBusMessageIter dict;
 	bool ok = call != NULL;
@@ -59,11 +69,13 @@ static DBusMessage *filtered(
 		dbus_message_iter_init_append(call, &args);
 		ok = value_open_dict(&args, &dict);
 	}
-	for (size_t i = 0; ok && names[i]; i++) {
+	for (size_t i = 0; ok && i < ARRAY_LEN(names); i++) {
 		const char *value = args_value(a, names[i]);
 
 		ok = !value || value_put_str(&dict, names[i], value);
 	}
+	ok = ok && value_put_u32(&dict, "limit", limit);
+	ok = ok && (!after || value_put_str(&dict, "after", after));
 	ok = ok && dbus_message_iter_close_container(&args, &dict);
 	if (!ok) {
 		conn_message_put(&call);
@@ -71,23 +83,145 @@ static DBusMessage *filtered(
 	return call;
 }
 
-static enum ctl_exit do_list(struct open *o, const struct args *a)
+/* What is deleted has no title: who did it, and when, stands in its place. */
+static int word_deleted(json_t *rows)
 {
-	static const char *const names[] = {"section", "type", "status", NULL};
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		const json_t *deleted = json_object_get(row, "deleted");
+		const char *who = sheet_person(json_object_get(deleted, "by"));
+		_cleanup_(buf_done) struct buf text = BUF_NULL(1024);
+		int64_t time = 0;
+		int r;
+
+		if (!who || json_get_int(deleted, "time", 0, INT64_MAX, &time) != 0) {
+			continue;
+		}
+		buf_printf(&text, "%s ", _("deleted"));
+		sheet_day(time, &text);
+		buf_printf(&text, ", %s", who);
+		r = buf_check(&text);
+		if (r == 0) {
+			r = json_set(
+				row, "title", json_stringn((const char *)text.data, text.len));
+		}
+		if (r < 0) {
+			return trace(r);
+		}
+	}
+	return 0;
+}
+
+/* With --json everything is one result at the end, else a page is printed when it has come. */
+static int take_page(const struct open *o, json_t *rows, json_t *all)
+{
 	static const char *const columns[] = {
 		"id", "date", "type", "status", "flags", "title", NULL};
+	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)8 * 1024 * 1024);
+	int r;
 
-	return open_call_json(o, "list", filtered(o, "List", a, names), columns);
+	if (o->ctl->json) {
+		return json_array_extend(all, rows) < 0 ? fault(-ENOMEM) : 0;
+	}
+	r = word_deleted(rows);
+	if (r == 0) {
+		render_rows(rows, columns, &text);
+		render_print(&text);
+		r = buf_check(&text);
+	}
+	return trace(r);
+}
+
+/* Whether more follows, and behind which document; a page that is not full is the last one. */
+static bool page_follows(const json_t *rows, uint32_t asked, char after[64])
+{
+	size_t n = json_array_size(rows);
+	const char *last = n > 0 ? json_get_str(json_array_get(rows, n - 1), "id") : NULL;
+
+	return n >= asked && last && strcmp(last, after) != 0 &&
+	       view_copy_str(view_str(last), after, 64) == 0;
+}
+
+static enum ctl_exit list_pages(
+	struct open *o, const struct args *a, uint32_t left, json_t *all)
+{
+	const char *first = args_value(a, "after");
+	char after[64] = "";
+	bool more = true;
+
+	while (more && left > 0) {
+		_cleanup_json_ json_t *rows = NULL;
+		uint32_t asked = left < PAGE ? left : PAGE;
+		enum ctl_exit code =
+			open_fetch(o, listing(o, a, asked, after[0] ? after : first), &rows);
+		int r;
+
+		if (code != CTL_OK) {
+			return code;
+		}
+		r = take_page(o, rows, all);
+		if (r < 0) {
+			return ctl_fault(o->ctl, r);
+		}
+		more = page_follows(rows, asked, after);
+		left -= asked;
+	}
+	return CTL_OK;
+}
+
+static enum ctl_exit do_list(struct open *o, const struct args *a)
+{
+	_cleanup_json_ json_t *all = json_array();
+	uint32_t limit = UINT32_MAX;
+	enum ctl_exit code;
+
+	if (args_flag(a, "limit") &&
+		(args_u32(args_value(a, "limit"), &limit) != 0 || limit == 0)) {
+		return ctl_usage(o->ctl, "--limit", _("a number is needed"));
+	}
+	code = list_pages(o, a, limit, all);
+	if (code == CTL_OK && o->ctl->json) {
+		code = open_print(o, "list", all, NULL);
+	}
+	return code;
+}
+
+/* -- history --------------------------------------------------------------------------------- */
+
+/* Times as a person reads them. */
+static int word_times(json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_int_t time = json_integer_value(json_object_get(row, "time"));
+		char text[28];
+
+		if (time > 0) {
+			clock_rfc3339((uint64_t)time, text);
+			if (json_set(row, "time", json_string(text)) < 0) {
+				return fault(-ENOMEM);
+			}
+		}
+	}
+	return 0;
 }
 
 static enum ctl_exit do_history(struct open *o, const struct args *a)
 {
 	static const char *const columns[] = {
 		"time", "event", "professional", "mode", "document", "outcome", NULL};
+	_cleanup_json_ json_t *rows = NULL;
 	DBusMessage *call = held_method(&o->held, "Dossier", "History");
 	DBusMessageIter args;
 	DBusMessageIter dict;
 	uint32_t limit = 0;
+	enum ctl_exit code;
 	bool ok = call != NULL;
 
 	if (args_flag(a, "limit") && args_u32(args_value(a, "limit"), &limit) != 0) {
@@ -103,253 +237,27 @@ static enum ctl_exit do_history(struct open *o, const struct args *a)
 	if (!ok) {
 		conn_message_put(&call);
 	}
-	return open_call_json(o, "history", call, columns);
-}
-
-/* -- read ------------------------------------------------------------------------------------ */
-
-/* On standard output: as it is, but a terminal is given text only, without control characters. */
-static enum ctl_exit read_shown(struct open *o, struct view bytes)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(CONTENT_MAX);
-	json_t *valid = NULL;
-
-	if (!isatty(STDOUT_FILENO)) {
-		buf_put_view(&text, bytes);
-		render_print(&text);
-		return CTL_OK;
+	code = open_fetch(o, call, &rows);
+	if (code == CTL_OK && !o->ctl->json && word_times(rows) < 0) {
+		return ctl_fault(o->ctl, fault(-ENOMEM));
 	}
-	/* jansson takes valid UTF-8 only; a NUL would cut it */
-	valid = json_stringn(bytes.len > 0 ? (const char *)bytes.data : "", bytes.len);
-	if (!valid || (bytes.len > 0 && memchr(bytes.data, 0, bytes.len))) {
-		json_decref(valid);
-		return ctl_usage(o->ctl, "read", _("it is not text: --output FILE saves it"));
-	}
-	render_text(json_string_value(valid), true, &text);
-	json_decref(valid);
-	render_print(&text);
-	return CTL_OK;
-}
-
-static enum ctl_exit read_out(struct open *o, const char *id, const struct content *c,
-	json_t *facts, const char *path)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(CONTENT_MAX / 3 * 4 + 4);
-	int r = 0;
-
-	if (path) {
-		r = content_save(content_view(c), path);
-		if (r < 0) {
-			return ctl_wrong(o->ctl, CTL_FAILED, path, strerror(-r));
-		}
-	}
-	if (!o->ctl->json) {
-		if (path) {
-			render(facts, &text);
-			render_print(&text);
-			return CTL_OK;
-		}
-		return read_shown(o, content_view(c));
-	}
-	if (path) {
-		ctl_json(json_pack("{s:s, s:s, s:O, s:s}", "command", "read", "id", id, "facts",
-			facts, "output", path));
-		return CTL_OK;
-	}
-	base64_encode(&text, content_view(c));
-	if (buf_check(&text) < 0) {
-		return ctl_fault(o->ctl, buf_check(&text));
-	}
-	ctl_json(json_pack("{s:s, s:s, s:O, s:s%}", "command", "read", "id", id, "facts", facts,
-		"content", text.len > 0 ? (const char *)text.data : "", text.len));
-	return CTL_OK;
-}
-
-static enum ctl_exit read_checked(struct open *o, const struct args *a, const int fds[2])
-{
-	_cleanup_(content_done) struct content c = CONTENT_NULL;
-	_cleanup_json_ json_t *facts = NULL;
-	int r = json_read_fd(fds[1], (size_t)1024 * 1024, &facts);
-
-	if (r > 0) {
-		return ctl_wrong(o->ctl, CTL_FALSE, "read", content_explain(CONTENT_SEALS));
-	}
-	if (r == 0) {
-		r = content_read(fds[0], clock_monotonic() + STREAM_S * USEC_PER_SEC, &c);
-	}
-	if (r == 0) {
-		r = content_check(&c, facts);
-	}
-	if (r < 0) {
-		return ctl_fault(o->ctl, r);
-	}
-	if (r > 0) {
-		return ctl_wrong(o->ctl, CTL_FALSE, "read", content_explain(r));
-	}
-	return read_out(o, a->words[0], &c, facts, args_value(a, "output"));
-}
-
-static enum ctl_exit do_read(struct open *o, const struct args *a)
-{
-	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
-	struct conn_failure f = {0};
-	int fds[2] = {-1, -1};
-	enum ctl_exit code;
-	DBusMessage *call = held_method(&o->held, "Dossier", "Read");
-
-	if (call && !dbus_message_append_args(
-			    call, DBUS_TYPE_STRING, &a->words[0], DBUS_TYPE_INVALID)) {
-		conn_message_put(&call);
-	}
-	code = ctl_result(o->ctl, conn_call(&o->ctl->conn, call, 60, NULL, &f, &reply), &f);
-	if (code != CTL_OK) {
-		return code;
-	}
-	if (value_fds(reply, 2, fds) != 0) {
-		return ctl_wrong(
-			o->ctl, CTL_FAILED, "read", _("the service's answer is malformed"));
-	}
-	code = read_checked(o, a, fds);
-	close(fds[0]);
-	close(fds[1]);
-	return code;
-}
-
-/* -- add ------------------------------------------------------------------------------------- */
-
-static enum ctl_exit send_document(
-	struct open *o, const struct content *c, const json_t *metadata)
-{
-	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
-	struct conn_failure f = {0};
-	struct conn_feed feed = {.fd = -1, .left = content_view(c)};
-	const char *id = NULL;
-	int ends[2] = {-1, -1};
-	int memfd = -1;
-	DBusMessage *call;
-	enum ctl_exit code;
-	int r = json_memfd(metadata, "metadata", &memfd);
-
-	if (r == 0 && pipe2(ends, O_CLOEXEC) < 0) {
-		r = fault(-errno);
-		close(memfd);
-	}
-	if (r < 0) {
-		return ctl_fault(o->ctl, r);
-	}
-	/* only our end: the reader keeps a blocking one */
-	if (fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0) {
-		code = ctl_fault(o->ctl, fault(-errno));
-		close(ends[0]);
-		close(ends[1]);
-		close(memfd);
-		return code;
-	}
-	call = held_method(&o->held, "Dossier", "Add");
-	if (call && !dbus_message_append_args(call, DBUS_TYPE_UNIX_FD, &ends[0],
-			    DBUS_TYPE_UNIX_FD, &memfd, DBUS_TYPE_INVALID)) {
-		conn_message_put(&call);
-	}
-	close(ends[0]); /* libdbus has duplicates */
-	close(memfd);
-	feed.fd = ends[1];
-	r = conn_call(&o->ctl->conn, call, STREAM_S, &feed, &f, &reply);
-	code = ctl_result(o->ctl, r, &f);
-	if (code != CTL_OK) {
-		return code;
-	}
-	if (!dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &id, DBUS_TYPE_INVALID)) {
-		return ctl_wrong(
-			o->ctl, CTL_FAILED, "add", _("the service's answer is malformed"));
-	}
-	if (o->ctl->json) {
-		ctl_json(json_pack("{s:s, s:s}", "command", "add", "id", id));
-	}
-	ctl_line(o->ctl, "%s", id);
-	return CTL_OK;
-}
-
-static enum ctl_exit do_add(struct open *o, const struct args *a)
-{
-	_cleanup_(content_done) struct content c = CONTENT_NULL;
-	_cleanup_json_ json_t *metadata = NULL;
-	const char *bad = "";
-	char today[11];
-	int r = content_file(a->words[0], &c);
-
-	if (r < 0) {
-		return ctl_usage(o->ctl, a->words[0], strerror(-r));
-	}
-	if (r > 0) {
-		return ctl_usage(o->ctl, a->words[0], content_explain(r));
-	}
-	metadata_today(today);
-	r = metadata_build(a, a->words[0], &c, today, &metadata, &bad);
-	if (r < 0) {
-		return ctl_fault(o->ctl, r);
-	}
-	if (r > 0) {
-		return ctl_usage(o->ctl, bad, metadata_explain(r));
-	}
-	return send_document(o, &c, metadata);
-}
-
-/* -- hide, show ------------------------------------------------------------------------------ */
-
-static enum ctl_exit set_flag(struct open *o, const struct args *a, bool on)
-{
-	struct conn_failure f = {0};
-	const char *flag = a->n_words > 1 ? a->words[1] : "masque_ps";
-	dbus_bool_t value = on ? TRUE : FALSE;
-	enum ctl_exit code;
-	DBusMessage *call = held_method(&o->held, "Dossier", "SetVisibility");
-
-	if (call && !dbus_message_append_args(call, DBUS_TYPE_STRING, &a->words[0],
-			    DBUS_TYPE_STRING, &flag, DBUS_TYPE_BOOLEAN, &value,
-			    DBUS_TYPE_INVALID)) {
-		conn_message_put(&call);
-	}
-	code = ctl_result(o->ctl, conn_call(&o->ctl->conn, call, 60, NULL, &f, NULL), &f);
-	if (code == CTL_OK && o->ctl->json) {
-		ctl_json(json_pack("{s:s, s:s, s:s, s:b}", "command", on ? "hide" : "show",
-			"id", a->words[0], "flag", flag, "result", 1));
-	}
-	return code;
-}
-
-static enum ctl_exit do_hide(struct open *o, const struct args *a)
-{
-	return set_flag(o, a, true);
-}
-
-static enum ctl_exit do_show(struct open *o, const struct args *a)
-{
-	return set_flag(o, a, false);
+	return code == CTL_OK ? open_print(o, "history", rows, columns) : code;
 }
 
 static const struct args_option list_options[] = {
 	{"section", 0, "CODE"},
 	{"type", 0, "CODE"},
 	{"status", 0, "WORD"},
+	{"author", 0, "ID"},
+	{"text", 0, "TEXT"},
+	{"from", 0, "DATE"},
+	{"to", 0, "DATE"},
+	{"limit", 0, "NUMBER"},
+	{"after", 0, "ID"},
 };
 
 static const struct args_option history_options[] = {
 	{"limit", 0, "NUMBER"},
-};
-
-static const struct args_option read_options[] = {
-	{"output", 'o', "FILE"},
-};
-
-static const struct args_option add_options[] = {
-	{"type", 0, "CODE"},
-	{"title", 0, "TITLE"},
-	{"section", 0, "CODE"},
-	{"date", 0, "DATE"},
-	{"mime", 0, "TYPE"},
-	{"masque-ps", 0, NULL},
-	{"entry", 0, "JSON"},
-	{"metadata", 0, "FILE"},
 };
 
 const struct verb verbs_dossier[] = {
@@ -358,18 +266,9 @@ const struct verb verbs_dossier[] = {
 	{"summary", HELD_UNLOCKED, false, do_summary, 0, 0, NULL, 0, "",
 		N_("what matters first: blood group, allergies, treatments")},
 	{"list", HELD_UNLOCKED, false, do_list, 0, 0, list_options, ARRAY_LEN(list_options),
-		"[--section CODE] [--type CODE] [--status WORD]",
+		"[--section CODE] [--type CODE] [--status WORD] [--author ID] [--text TEXT] "
+		"[--from DATE] [--to DATE] [--limit NUMBER] [--after ID]",
 		N_("the documents that may be seen")},
-	{"read", HELD_UNLOCKED, false, do_read, 1, 1, read_options, ARRAY_LEN(read_options),
-		"ID [--output FILE]", N_("a document, checked against its size and hash")},
-	{"add", HELD_UNLOCKED, false, do_add, 1, 1, add_options, ARRAY_LEN(add_options),
-		"FILE --type CODE --title TITLE [--section CODE] [--date DATE] [--mime TYPE] "
-		"[--masque-ps] [--entry JSON|@FILE] | FILE --metadata FILE",
-		N_("add a document; its identifier is printed")},
-	{"hide", HELD_UNLOCKED, false, do_hide, 1, 2, NULL, 0, "ID [FLAG]",
-		N_("set a flag on a document (masque_ps)")},
-	{"show", HELD_UNLOCKED, false, do_show, 1, 2, NULL, 0, "ID [FLAG]",
-		N_("take the flag off again")},
 	{"history", HELD_UNLOCKED, false, do_history, 0, 0, history_options,
 		ARRAY_LEN(history_options), "[--limit NUMBER]",
 		N_("who did what in this dossier")},

@@ -236,21 +236,11 @@ static enum ctl_exit do_wait(struct open *o, const struct args *a _unused_)
 
 static enum ctl_exit do_help(struct open *o, const struct args *a _unused_)
 {
-	const struct {
-		const struct verb *verbs;
-		size_t n;
-	} tables[] = {
-		{verbs_session, verbs_session_count},
-		{verbs_dossier, verbs_dossier_count},
-	};
+	const struct verb *v;
 
-	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
-		for (size_t i = 0; i < tables[t].n; i++) {
-			const struct verb *v = &tables[t].verbs[i];
-
-			ctl_line(o->ctl, "  %s%s%s\n      %s", v->name, v->usage[0] ? " " : "",
-				v->usage, gettext(v->help));
-		}
+	for (size_t i = 0; (v = open_verb(i)); i++) {
+		ctl_line(o->ctl, "  %s%s%s\n      %s", v->name, v->usage[0] ? " " : "",
+			v->usage, gettext(v->help));
 	}
 	return CTL_OK;
 }

@@ -32,9 +32,11 @@ static const struct command {
 		"show|verify|extract FILE [--anchors DIR] [--vkey KEY] [--out DIR]",
 		N_("look at the receipt of a consent, check it, take it apart")},
 	{"audit", cmd_audit,
-		"export [--output FILE] | checkpoint [--output FILE] | "
-		"verify FILE [--checkpoint FILE] [--vkey KEY]",
-		N_("take the record along and check it")},
+		"verify|export|prove|history|stats|watch|checkpoint [ENTRY|EXPORT] "
+		"[--checkpoint FILE] [--vkey KEY] [--output FILE] "
+		"[--format json|fhir|fhir-ndjson] [--pseudonym TEXT] [--professional ID] "
+		"[--session SESSION] [--once]",
+		N_("take the record along, check it, look into it, watch over it")},
 	{"doctor", cmd_doctor, "[--anchors DIR] [--root DIR]",
 		N_("what keeps this computer from working")},
 	{"explain", cmd_explain, "[NAME]", N_("what an error, a reason or a finding means")},
@@ -57,7 +59,8 @@ static void print_help(FILE *to)
 	(void)fprintf(to, _("\nExit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 no service, "
 			    "5 cards or readers,\n"
 			    "6 PIN, 7 record or store, 8 what was checked is false, 9 nobody "
-			    "answered or busy.\n"));
+			    "answered or busy,\n"
+			    "10 the record was rewritten.\n"));
 }
 
 /* --json and --help may also stand behind the command. */

@@ -83,6 +83,18 @@ const char *message_kind(const char *word)
 	return look_up(words, ARRAY_LEN(words), word);
 }
 
+const char *message_mode(const char *word)
+{
+	static const struct word words[] = {
+		{"normal", N_("with consent (normal)")},
+		{"identity", N_("identity only (identity)")},
+		{"bris_de_glace", N_("breaking the glass (bris_de_glace)")},
+		{"centre_15", N_("medical regulation (centre_15)")},
+	};
+
+	return look_up(words, ARRAY_LEN(words), word);
+}
+
 const char *message_advice(const char *word)
 {
 	static const struct word words[] = {
@@ -110,6 +122,11 @@ const char *message_act(const char *word)
 		{"consult", N_("read the documents of the dossier")},
 		{"feed", N_("add documents to the dossier")},
 		{"create", N_("create the dossier if there is none")},
+		{"authorise",
+			N_("let this professional open the dossier later, or block somebody")},
+		{"treating-doctor",
+			N_("take the role of treating doctor, who sees everything")},
+		{"oppose", N_("keep the dossier closed in emergencies")},
 		{"emergency", N_("open the dossier in an emergency, without consent")},
 		{"regulation", N_("open the dossier for medical regulation, without consent")},
 	};
@@ -127,6 +144,27 @@ const char *message_inform(const char *what)
 	};
 
 	return look_up(words, ARRAY_LEN(words), what);
+}
+
+const char *message_entry(const char *word)
+{
+	static const struct word words[] = {
+		{"mild", N_("mild")},
+		{"moderate", N_("moderate")},
+		{"severe", N_("severe")},
+		{"medical", N_("medical")},
+		{"surgical", N_("surgical")},
+		{"obstetric", N_("obstetric")},
+		{"family", N_("of the family")},
+		{"smear", N_("smear")},
+		{"mammography", N_("mammography")},
+		{"colonoscopy", N_("colonoscopy")},
+		{"other", N_("other")},
+		{"here", N_("in this dossier")},
+		{"elsewhere", N_("kept elsewhere")},
+	};
+
+	return look_up(words, ARRAY_LEN(words), word);
 }
 
 static const struct word labels[] = {
@@ -206,6 +244,34 @@ static const struct word labels[] = {
 	{"action", N_("action")},
 	{"right", N_("right")},
 	{"directive", N_("directive")},
+	{"current-treatments", N_("current treatments")},
+	{"pathologies", N_("diseases")},
+	{"antecedents", N_("medical history")},
+	{"persons-to-warn", N_("people to warn")},
+	{"treating-doctor", N_("treating doctor")},
+	{"advance-directives", N_("advance directives")},
+	{"vaccinations", N_("vaccinations")},
+	{"prevention-dates", N_("prevention")},
+	{"dose", N_("dose")},
+	{"lot", N_("lot")},
+	{"next", N_("next")},
+	{"long-term", N_("long-term illness")},
+	{"place", N_("place")},
+	{"phone", N_("telephone")},
+	{"relation", N_("relation")},
+	{"trusted", N_("trusted person")},
+	{"authorised", N_("may open the dossier")},
+	{"blocked", N_("blocked")},
+	{"oppositions", N_("emergencies opposed")},
+	{"reaction", N_("reaction")},
+	{"severity", N_("severity")},
+	{"dosage", N_("dosage")},
+	{"code", N_("code")},
+	{"since", N_("since")},
+	{"by", N_("by")},
+	{"added", N_("added")},
+	{"replaces", N_("replaces")},
+	{"replaced-by", N_("replaced by")},
 };
 
 const char *message_label(const char *name)

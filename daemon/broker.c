@@ -14,11 +14,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/secret.h"
+#include "daemon/broker/forward.h"
 #include "daemon/broker/notify.h"
+#include "daemon/broker/record.h"
 #include "daemon/broker/refuse.h"
 #include "daemon/broker/reload.h"
-#include "daemon/broker/seed.h"
 #include "daemon/broker/upkeep.h"
 #include "daemon/confined.h"
 #include "daemon/limits.h"
@@ -38,6 +38,7 @@ struct broker {
 	struct pins *pins;
 	struct crls *crls;
 	struct upkeep *upkeep;
+	struct forward *forward; /* NULL: entries are not handed on */
 	struct notify *notify;
 	sd_event_source *hangup;
 	uint32_t unconfined;  /* bits of enum confined_directive */
@@ -146,7 +147,11 @@ static void ask_consent(void *user, struct session *s)
 {
 	struct broker *b = user;
 
-	consent_ask(b->consents, s);
+	if (dossier_agreed(s)) {
+		consent_running(b->consents, s);
+	} else {
+		consent_ask(b->consents, s);
+	}
 }
 
 static void sign(void *user, struct session *s)
@@ -304,24 +309,6 @@ static void on_slept(void *user)
 
 /* -- building ------------------------------------------------------------------------------------ */
 
-static int open_record(struct broker *b)
-{
-	_cleanup_(secret_done) struct secret seed = SECRET_NULL;
-	int r;
-
-	r = seed_read(&seed);
-	b->record_key_file = seed.len == 0;
-	if (r == 0) {
-		r = audit_open(b->config->state, b->config->origin,
-			view_of(seed.data, seed.len), &b->audit);
-	}
-	if (r > 0) {
-		return r == AUDIT_OTHER_ORIGIN ? refuse_origin(b->config)
-					       : refuse_key("audit.key");
-	}
-	return r < 0 ? log_fault(r, "audit-open") : 0;
-}
-
 static int load_trust(struct broker *b)
 {
 	char *bad = NULL;
@@ -370,7 +357,7 @@ static int build_lower(struct broker *b)
 
 	r = load_trust(b);
 	if (r == 0) {
-		r = open_record(b);
+		r = record_open(b->config, &b->audit, &b->record_key_file);
 	}
 	if (r == 0) {
 		r = load_rights(b);
@@ -451,7 +438,15 @@ static int build_upper(struct broker *b, sd_event *ev)
 	return r < 0 ? log_fault(r, "bus-connect") : 0;
 }
 
-static const struct upkeep_ops upkeep_ops = {.clock_set = on_clock_set, .slept = on_slept};
+static void on_recorded(void *user)
+{
+	struct broker *b = user;
+
+	forward_wake(b->forward);
+}
+
+static const struct upkeep_ops upkeep_ops = {
+	.clock_set = on_clock_set, .slept = on_slept, .recorded = on_recorded};
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *user)
 {
@@ -474,8 +469,12 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 /* What the service does by itself from now on. */
 static int keep_up(struct broker *b, sd_event *ev)
 {
-	int r = upkeep_new(ev, b->audit, &upkeep_ops, b, &b->upkeep);
+	int r = upkeep_new(ev, b->audit, &b->config->retention, &upkeep_ops, b, &b->upkeep);
 
+	if (r == 0 && b->config->syslog[0]) {
+		r = forward_new(
+			ev, b->audit, b->config->syslog, b->config->origin, &b->forward);
+	}
 	if (r == 0) {
 		r = notify_new(ev, b->cards, b->sessions, &b->notify);
 	}
@@ -488,7 +487,7 @@ static int keep_up(struct broker *b, sd_event *ev)
 
 static int serve(struct broker *b, sd_event *ev)
 {
-	const struct bus_rooms rooms = {
+	struct bus_rooms rooms = {
 		.config = b->config,
 		.cards = b->cards,
 		.sessions = b->sessions,
@@ -513,6 +512,7 @@ static int serve(struct broker *b, sd_event *ev)
 	if (r < 0) {
 		return log_fault(r, "tick");
 	}
+	rooms.forward = b->forward;
 	r = bus_serve(b->bus, &rooms);
 	return r < 0 ? log_fault(r, "bus-serve") : 0;
 }
@@ -576,6 +576,7 @@ struct broker *broker_free(struct broker *b)
 	if (b->started) {
 		(void)record(b, AUDIT_EVENT_STOP); /* logged when it is not taken */
 	}
+	b->forward = forward_free(b->forward);
 	b->upkeep = upkeep_free(b->upkeep);
 	b->rights = rights_free(b->rights);
 	b->audit = audit_free(b->audit);

@@ -22,6 +22,7 @@
 #define DEFAULT_FILE "/etc/vitaled/vitaled.conf"
 #define HOUR	     3600U
 #define MINUTE	     60U
+#define YEAR	     366U /* days: never less than a year */
 
 const char *proof_word(enum proof p)
 {
@@ -106,6 +107,8 @@ static const struct key keys[] = {
 	START_KEY("paths", "pcsc-socket", pcsc_socket, config_take_path),
 	START_KEY("record", "origin", origin, config_take_text),
 	KEY(config, "record", "workstation", workstation, config_take_text),
+	KEY(config, "record", "retention", retention, config_take_days),
+	START_KEY("record", "syslog", syslog, config_take_path),
 	KEY(config, "proof", "real", required[NATURE_REAL], config_take_proof),
 	KEY(config, "proof", "test", required[NATURE_TEST], config_take_proof),
 	KEY(config, "proof", "simulated", required[NATURE_SIMULATED], config_take_proof),
@@ -437,6 +440,7 @@ static void defaults(struct config *c)
 		.children = VITALED_LIBEXECDIR,
 		.data = VITALED_DATADIR,
 		.origin = "vitaled.local/record",
+		.retention = 3 * YEAR, /* EHDS (EU 2025/327) art. 9: at least three years */
 		.required =
 			{
 				[NATURE_UNKNOWN] = PROOF_LOCKED,

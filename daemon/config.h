@@ -62,6 +62,8 @@ struct config {
 		[256]; /* PCSCLITE_CSOCK_NAME for the children; empty: libpcsclite's default */
 	char origin[128]; /* name of the record */
 	char workstation[64];
+	char syslog[108];   /* socket that entries are handed on to; empty: none */
+	uint32_t retention; /* days that entries keep their content; 0: for ever */
 	enum proof required[NATURE_COUNT];
 	uint32_t pin_lifetime;	 /* s; 0: a PIN for every patient */
 	uint32_t pin_idle;	 /* s */

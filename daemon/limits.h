@@ -57,10 +57,9 @@
 #define LIMIT_SLEEP_CLOSE    (2ULL * 1000000ULL)
 /* ... and who was told of a sleep that does not come looks at the cards again after this time awake. */
 #define LIMIT_SLEEP_AWAKE    (60ULL * 1000000ULL)
-#define LIMIT_LOGIND	     (10ULL * 1000000ULL) /* logind's answer */
-#define LIMIT_NOTIFY	     (1000000ULL)	  /* room in systemd's socket for READY=1 */
-/* Checkpoint when something new happened. */
-#define LIMIT_CHECKPOINT     (300ULL * 1000000ULL)
+#define LIMIT_LOGIND	     (10ULL * 1000000ULL)  /* logind's answer */
+#define LIMIT_NOTIFY	     (1000000ULL)	   /* room in systemd's socket for READY=1 */
+#define LIMIT_CHECKPOINT     (300ULL * 1000000ULL) /* when something new happened */
 
 #define LIMIT_READERS	     16U /* pcscd's own limit */
 #define LIMIT_SESSIONS	     64U /* in all; each may hold three children */
@@ -145,3 +144,7 @@
 #define LIMIT_DOSSIER_CALLS   8U    /* calls waiting on one dossier */
 #define LIMIT_HISTORY	      1000U /* entries of one History answer */
 #define LIMIT_LIST	      5000U /* rows of one List answer; the memfd's 1 MiB binds earlier */
+#define LIMIT_LIST_ASKED      500U /* rows that a List can be limited to: a screen has fewer */
+#define LIMIT_NAME	      200U /* bytes of a professional's name, as an application gives it */
+#define LIMIT_AUTHORISED      (365ULL * 86400ULL * 1000000ULL)	/* when no end is said */
+#define LIMIT_AUTHORISED_MOST (3653ULL * 86400ULL * 1000000ULL) /* as a dossier is kept */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Opening and writing of the record. An entry and the nodes that it completes are committed in one
- * transaction; the tree in memory follows only then, so a failed append leaves no trace and the
- * next one starts from what the disk holds. A checkpoint is signed only over what is committed, and
- * is kept before it is given out.
- *
- * Opening believes the newest checkpoint in the file, whose signature must be ours under our origin:
- * one of another key or origin is told apart from damage. Fewer entries than it counts, or another
- * root, is damage. Nodes that are missing or wrong are computed anew
- * from the entries, within the transaction that checks them.
+ * Opening of the record. It believes the newest checkpoint in the file, whose signature must be ours
+ * under our origin: one of another key or origin is told apart from damage. Fewer entries than it
+ * counts, or another root, is damage, and so are first entries that are not there and that no
+ * "pruned" entry tells of. Nodes that are missing or wrong are computed anew from the entries, and
+ * from the leaves of those that were pruned, within the transaction that checks them.
  */
 #include "daemon/audit/audit.h"
 
@@ -19,11 +15,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/audit/keep.h"
 #include "daemon/audit/key.h"
 #include "daemon/audit/state.h"
 
-#define NOTE_MAX   1024U
-#define CLOCK_STEP ((int64_t)(5 * USEC_PER_SEC)) /* slewing by NTP stays far below */
+#define NOTE_MAX 1024U
 
 static const uint64_t no_index = UINT64_MAX;
 
@@ -45,6 +41,7 @@ struct audit *audit_free(struct audit *a)
 	store_close(&a->store);
 	secret_done(&a->seed);
 	free(a->vkey);
+	free(a->note);
 	free(a);
 	return NULL;
 }
@@ -55,6 +52,26 @@ struct rebuild {
 	struct store *store;
 	struct merkle tree;
 };
+
+/* The leaf of a pruned entry is in its place already. */
+static int rebuild_node(
+	void *user, unsigned int level, uint64_t index, const uint8_t hash[MERKLE_HASH])
+{
+	return level == 0 ? 0 : trace(store_put_node(user, level, index, hash));
+}
+
+static int rebuild_pruned(struct rebuild *b, uint64_t first)
+{
+	uint8_t leaf[MERKLE_HASH];
+	int r = 0;
+
+	while (r == 0 && b->tree.size < first) {
+		r = store_get_node(b->store, 0, b->tree.size, leaf);
+		if (r == 0)
+			r = merkle_append(&b->tree, leaf, rebuild_node, b->store);
+	}
+	return trace(r);
+}
 
 static int rebuild_row(void *user, uint64_t index, struct view text)
 {
@@ -74,10 +91,12 @@ static int rebuild_row(void *user, uint64_t index, struct view text)
 static int rebuild_nodes(struct audit *a)
 {
 	struct rebuild b = {.store = &a->store};
-	int r = store_clear_nodes(&a->store);
+	int r = store_clear_nodes(&a->store, a->first);
 
 	if (r == 0)
-		r = store_each_entry(&a->store, 0, rebuild_row, &b);
+		r = rebuild_pruned(&b, a->first);
+	if (r == 0)
+		r = store_each_entry(&a->store, a->first, rebuild_row, &b);
 	if (r == 0)
 		a->tree = b.tree;
 	return trace(r);
@@ -136,7 +155,7 @@ static int check_all(struct audit *a, uint64_t size, const struct checkpoint *c)
 	bool complete = false;
 	int r;
 
-	if (c->size > size)
+	if (c->size > size || a->first > c->size)
 		return fault(-EBADMSG);
 	r = load_nodes(a, size, &complete);
 	if (r == 0 && complete)
@@ -165,6 +184,41 @@ static int load_last(struct audit *a, uint64_t *ret_size)
 	if (r < 0)
 		return trace(r);
 	*ret_size = index + 1;
+	return 0;
+}
+
+/* Which entries were pruned and which are about to be, by the newest entry that says so. */
+static int load_pruned(struct audit *a)
+{
+	uint64_t by = 0, last = 0;
+	int r = store_first_entry(&a->store, &a->first);
+
+	if (r < 0)
+		return trace(r);
+	a->prune_to = a->first;
+	r = store_get_mark(&a->store, STORE_MARK_PRUNED, &by);
+	if (r == 0)
+		r = prune_last(a, by, &last);
+	if (r < 0)
+		return trace(r);
+	if (r > 0)
+		return a->first > 0 ? fault(-EBADMSG) : 0;
+	if (last + 1 < a->first)
+		return fault(-EBADMSG);
+	a->prune_to = last + 1;
+	return 0;
+}
+
+/* How far entries were handed on. */
+static int load_sent(struct audit *a, uint64_t size)
+{
+	int r = store_get_mark(&a->store, STORE_MARK_SENT, &a->sent_kept);
+
+	if (r < 0)
+		return trace(r);
+	a->opened = size;
+	if (r == STORE_NONE)
+		a->sent_kept = AUDIT_NEVER;
 	return 0;
 }
 
@@ -214,7 +268,8 @@ static int load_checkpoint(struct audit *a, struct checkpoint *ret)
 	if (r != 0 || ret->size != size)
 		return fault(-EBADMSG);
 	a->checkpointed = size;
-	return 0;
+	a->note = buf_take_str(&note);
+	return a->note ? 0 : fault(-ENOMEM);
 }
 
 static int load(struct audit *a)
@@ -226,6 +281,10 @@ static int load(struct audit *a)
 	r = load_checkpoint(a, &c);
 	if (r == 0)
 		r = load_last(a, &size);
+	if (r == 0)
+		r = load_pruned(a);
+	if (r == 0)
+		r = load_sent(a, size);
 	if (r == 0)
 		r = store_begin(&a->store, true);
 	if (r != 0)
@@ -290,25 +349,6 @@ static int load_names(struct audit *a, const char *origin)
 	return a->vkey ? 0 : fault(-ENOMEM);
 }
 
-/* A checkpoint of now, kept before it is given out. */
-static int make_checkpoint(struct audit *a, struct buf *out)
-{
-	_cleanup_(buf_done) struct buf note = BUF_NULL(NOTE_MAX);
-	struct checkpoint c = {.size = a->tree.size};
-	int r;
-
-	bytes_copy(c.origin, sizeof(c.origin), a->origin, sizeof(a->origin));
-	bytes_copy(c.root, sizeof(c.root), a->root, sizeof(a->root));
-	r = checkpoint_sign(&c, seed_of(a), &note);
-	if (r == 0 && a->checkpointed != c.size)
-		r = store_put_checkpoint(&a->store, c.size, buf_view(&note));
-	if (r < 0)
-		return trace(r);
-	a->checkpointed = c.size;
-	buf_put_view(out, buf_view(&note));
-	return trace(buf_check(out));
-}
-
 /* The file and the seed. A key without its file was robbed of it, and none is made in its place. */
 static int open_store(struct audit *a, const char *folder, int dirfd, struct view seed)
 {
@@ -335,6 +375,7 @@ int audit_open(const char *folder, const char *origin, struct view seed, struct 
 	if (!a || dirfd < 0)
 		return fault(a ? -errno : -ENOMEM);
 	a->checkpointed = no_index;
+	a->sent = AUDIT_NEVER;
 	a->cause = "";
 	r = open_store(a, folder, dirfd, seed);
 	if (r == 0)
@@ -344,7 +385,7 @@ int audit_open(const char *folder, const char *origin, struct view seed, struct 
 	if (r == 0 && a->checkpointed == no_index) {
 		_cleanup_(buf_done) struct buf note = BUF_NULL(NOTE_MAX);
 
-		r = make_checkpoint(a, &note);
+		r = audit_make_checkpoint(a, &note);
 	}
 	if (r != 0)
 		return trace(r);
@@ -376,144 +417,4 @@ int audit_origin(const char *folder, char ret[CHECKPOINT_ORIGIN_MAX])
 		return r < 0 ? trace(r) : fault(-EBADMSG);
 	bytes_copy(ret, CHECKPOINT_ORIGIN_MAX, c.origin, sizeof(c.origin));
 	return 0;
-}
-
-/* -- writing ------------------------------------------------------------------------------------ */
-
-/* What a fault of the store means to the person who reads the log. */
-static int unavailable(struct audit *a, int r)
-{
-	static const struct {
-		int fault;
-		const char *cause;
-	} causes[] = {
-		{-ENOSPC, "disk full"},
-		{-EROFS, "read-only"},
-		{-EBADMSG, "damaged"},
-		{-ENOMEM, "out of memory"},
-		{-EINVAL, "invalid entry"},
-		{-EMSGSIZE, "invalid entry"},
-	};
-
-	store_rollback(&a->store);
-	a->cause = "input/output error";
-	for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
-		if (causes[i].fault == r)
-			a->cause = causes[i].cause;
-	}
-	return AUDIT_UNAVAILABLE;
-}
-
-static int put(struct audit *a, struct merkle *t, const struct audit_entry *e,
-	const struct entry_place *now)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_ENTRY_MAX);
-	struct entry_place at = *now;
-	uint8_t leaf[MERKLE_HASH];
-	int r;
-
-	at.sequence = t->size;
-	r = entry_text(e, &at, &text);
-	if (r == 0)
-		r = store_put_entry(&a->store, at.sequence, buf_view(&text));
-	if (r == 0)
-		r = merkle_leaf_hash(buf_view(&text), leaf);
-	if (r == 0)
-		r = merkle_append(t, leaf, store_put_node, &a->store);
-	return trace(r);
-}
-
-/* By how much the wall clock was set since the last entry; 0 when by no more than drift. Across a
- * restart of the machine only a step back can be told. */
-static int64_t clock_step(const struct audit *a, const struct entry_place *now)
-{
-	int64_t wall = (int64_t)(now->wall - a->last.wall);
-	int64_t step = wall - (int64_t)(now->boot - a->last.boot);
-
-	if (!a->last.boot_id[0])
-		return 0;
-	if (strcmp(a->last.boot_id, now->boot_id) != 0)
-		return wall < -CLOCK_STEP ? wall : 0;
-	return step > CLOCK_STEP || step < -CLOCK_STEP ? step : 0;
-}
-
-static int put_jump(struct audit *a, struct merkle *t, const struct entry_place *now)
-{
-	_cleanup_json_ json_t *details = NULL;
-	struct audit_entry e = AUDIT_ENTRY_NULL;
-	int64_t step = clock_step(a, now);
-	int r;
-
-	if (step == 0)
-		return 0;
-	details = json_object();
-	if (!details)
-		return fault(-ENOMEM);
-	r = json_set(details, "step", json_integer(step));
-	if (r == 0)
-		r = json_set(details, "previous-time", json_integer((json_int_t)a->last.wall));
-	if (r < 0)
-		return trace(r);
-	e.event = AUDIT_EVENT_CLOCK_JUMP;
-	e.details = details;
-	return trace(put(a, t, &e, now));
-}
-
-int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_index)
-{
-	struct entry_place now = {.wall = clock_wall(), .boot = clock_boottime()};
-	struct merkle next = a->tree;
-	uint8_t root[MERKLE_HASH];
-	int r;
-
-	bytes_copy(now.boot_id, sizeof(now.boot_id), a->boot_id, sizeof(a->boot_id));
-	r = store_begin(&a->store, true);
-	if (r == 0)
-		r = put_jump(a, &next, &now);
-	if (r == 0 && !(e->event == AUDIT_EVENT_CLOCK_JUMP && next.size > a->tree.size))
-		r = put(a, &next, e, &now); /* else the entry just put says it already */
-	if (r == 0)
-		r = merkle_root(&next, root);
-	if (r == 0)
-		r = store_commit(&a->store);
-	if (r < 0)
-		return unavailable(a, r);
-	a->tree = next;
-	a->last = now;
-	a->cause = ""; /* it can be written to again */
-	bytes_copy(a->root, sizeof(a->root), root, sizeof(root));
-	if (ret_index)
-		*ret_index = next.size - 1;
-	if (a->appended)
-		a->appended(a->user);
-	return 0;
-}
-
-void audit_on_append(struct audit *a, void (*appended)(void *user), void *user)
-{
-	a->appended = appended;
-	a->user = user;
-}
-
-const char *audit_cause(const struct audit *a)
-{
-	return a->cause;
-}
-
-void audit_head(const struct audit *a, uint64_t *ret_size, uint8_t ret_root[MERKLE_HASH])
-{
-	*ret_size = a->tree.size;
-	bytes_copy(ret_root, MERKLE_HASH, a->root, sizeof(a->root));
-}
-
-const char *audit_vkey(const struct audit *a)
-{
-	return a->vkey;
-}
-
-int audit_checkpoint(struct audit *a, struct buf *out)
-{
-	int r = make_checkpoint(a, out);
-
-	return r < 0 ? unavailable(a, r) : 0;
 }

@@ -7,51 +7,8 @@
  * (VITALED_REASON_AUDIT_UNAVAILABLE). Never content, title, PIN, NIR or name of a patient.
  */
 #include "base/json.h"
+#include "daemon/audit/events.h"
 #include "record/checkpoint.h"
-
-/* event names are stable words; members: see doc/audit.md */
-#define AUDIT_EVENTS(X)                                                                        \
-	X(START, "start")                                                                      \
-	X(STOP, "stop")                                                                        \
-	X(SESSION_OPENED, "session-opened")                                                    \
-	X(SESSION_ENDED, "session-ended")                                                      \
-	X(CARD_IN, "card-in")                                                                  \
-	X(CARD_OUT, "card-out")                                                                \
-	X(PIN, "pin")                                                                          \
-	X(PROOF, "proof")                                                                      \
-	X(CONSENT, "consent")                                                                  \
-	X(UNLOCKED, "unlocked")                                                                \
-	X(IDENTITY_READ, "identity-read")                                                      \
-	X(DOSSIER_CREATED, "dossier-created")                                                  \
-	X(DOSSIER_LISTED, "dossier-listed")                                                    \
-	X(DOSSIER_SUMMARY, "dossier-summary")                                                  \
-	X(DOCUMENT_READ, "document-read")                                                      \
-	X(DOCUMENT_ADDED, "document-added")                                                    \
-	X(DOCUMENT_FLAGGED, "document-flagged")                                                \
-	X(HISTORY_READ, "history-read")                                                        \
-	X(DENIED, "denied")                                                                    \
-	X(RECEIPT, "receipt")                                                                  \
-	X(EXPORT, "export")                                                                    \
-	X(CONFIGURATION, "configuration")                                                      \
-	X(AGENT, "agent")                                                                      \
-	X(CLOCK_JUMP, "clock-jump")                                                            \
-	X(CARD_LENT, "card-lent")                                                              \
-	X(CARD_RETURNED, "card-returned")                                                      \
-	X(SUSPENDED, "suspended")                                                              \
-	X(RESUMED, "resumed")                                                                  \
-	X(PIN_CHANGED, "pin-changed")                                                          \
-	X(PIN_UNBLOCKED, "pin-unblocked")                                                      \
-	X(CHILD_FAILED, "child-failed")                                                        \
-	X(STORE_REJECTED, "store-rejected")                                                    \
-	X(EMERGENCY, "emergency")                                                              \
-	X(PRE_EMPTION, "pre-emption")
-
-enum audit_event {
-#define X(id, word) AUDIT_EVENT_##id,
-	AUDIT_EVENTS(X)
-#undef X
-	AUDIT_EVENT_COUNT
-};
 
 const char *audit_event_word(enum audit_event e);
 
@@ -110,13 +67,23 @@ void audit_head(const struct audit *a, uint64_t *ret_size, uint8_t ret_root[MERK
 /** audit_checkpoint() - sign and keep a checkpoint of now; the note's text appended to @out.
  *  Return: 0 or AUDIT_UNAVAILABLE. */
 int audit_checkpoint(struct audit *a, struct buf *out) _must_check_;
+/** audit_note() - the newest checkpoint that is kept, a C2SP note; borrowed until the next one.
+ *  @ret_size: the entries that it covers; may be NULL. */
+const char *audit_note(const struct audit *a, uint64_t *ret_size);
+/** audit_on_checkpoint() - @made (NULL: nobody) runs after each checkpoint that is a new one. */
+void audit_on_checkpoint(struct audit *a, void (*made)(void *user), void *user);
+/** audit_consistency() - that the tree of the first @old entries is the beginning of the one of
+ *  audit_note(): RFC 6962 §2.1.2, hashes appended to @ret_path. Return: 0, a fault, AUDIT_NO_ENTRY
+ *  when the note covers fewer than @old. */
+int audit_consistency(struct audit *a, uint64_t old, struct buf *ret_path) _must_check_;
 /** audit_vkey() - borrowed. */
 const char *audit_vkey(const struct audit *a);
-/** audit_proof() - canonical bytes of entry @index and its path in the tree of now. */
+/** audit_proof() - canonical bytes of entry @index (none when it was pruned) and its path in the tree
+ *  of now. */
 int audit_proof(struct audit *a, uint64_t index, struct buf *ret_entry,
 	struct buf *ret_path) _must_check_;
-/** audit_export() - JSON array file: {"format":1,"origin","vkey","checkpoint","entries":[text...],
- *  "leaves":[base64...]}
+/** audit_export() - JSON array file: {"format":1,"origin","vkey","checkpoint","entries":[text or null
+ *  (pruned)...],"leaves":[base64...]}
  *  written to @fd, entries as the exact canonical texts (JSON strings), streamed. A checkpoint is
  *  made for it. @fd: a file or memfd (a pipe that is not read would stall the loop).
  *  Return: 0, a fault or AUDIT_UNAVAILABLE. */

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Reading of the record: proofs, history, export, verification. Each runs in one read transaction
- * on the record's only connection, so a callback must not append. An entry that does not read as
- * JSON is damage (-EBADMSG), never skipped.
+ * Reading of the record: proofs, history, verification. Each runs in one read transaction on the
+ * record's only connection, so a callback must not append. An entry that does not read as JSON is
+ * damage (-EBADMSG), never skipped. A pruned entry has no text; its leaf stands for it.
  */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hex.h"
 #include "daemon/audit/audit.h"
 #include "daemon/audit/state.h"
-
-#define NOTE_MAX   1024U
-#define WRITE_SIZE 65536U /* bytes gathered before a write of the export */
 
 static const uint64_t no_index = UINT64_MAX;
 
@@ -30,10 +26,40 @@ int audit_proof(struct audit *a, uint64_t index, struct buf *ret_entry, struct b
 	if (index >= a->tree.size)
 		return AUDIT_NO_ENTRY;
 	r = store_begin(s, false);
-	if (r == 0)
+	if (r == 0 && index >= a->first)
 		r = store_get_entry(s, index, ret_entry);
 	if (r == 0)
 		r = merkle_prove(index, a->tree.size, store_get_node, s, ret_path);
+	return r > 0 ? fault(-EBADMSG) : trace(r);
+}
+
+int audit_leaf(struct audit *a, uint64_t index, uint8_t ret[MERKLE_HASH])
+{
+	if (index >= a->tree.size)
+		return AUDIT_NO_ENTRY;
+	return trace(store_get_node(&a->store, 0, index, ret));
+}
+
+int audit_read(struct audit *a, uint64_t index, struct buf *out)
+{
+	int r;
+
+	if (index >= a->tree.size || index < a->first)
+		return AUDIT_NO_ENTRY;
+	r = store_get_entry(&a->store, index, out);
+	return r > 0 ? fault(-EBADMSG) : trace(r);
+}
+
+int audit_consistency(struct audit *a, uint64_t old, struct buf *ret_path)
+{
+	_cleanup_(read_end) struct store *s = &a->store;
+	int r;
+
+	if (old > a->checkpointed)
+		return AUDIT_NO_ENTRY;
+	r = store_begin(s, false);
+	if (r == 0)
+		r = merkle_prove_consistency(old, a->checkpointed, store_get_node, s, ret_path);
 	return r > 0 ? fault(-EBADMSG) : trace(r);
 }
 
@@ -91,133 +117,6 @@ int audit_last_version(
 	return 0;
 }
 
-/* -- export ------------------------------------------------------------------------------------- */
-
-struct writer {
-	int fd;
-	struct buf gathered;
-	uint64_t next; /* index of the entry that must come */
-};
-
-static void writer_put(struct writer *w)
-{
-	buf_done(&w->gathered);
-}
-
-static int flush(struct writer *w)
-{
-	struct view left = buf_view(&w->gathered);
-	int r = buf_check(&w->gathered);
-
-	if (r < 0)
-		return trace(r);
-	while (left.len > 0) {
-		ssize_t n = write(w->fd, left.data, left.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fault(n < 0 ? -errno : -EIO);
-		left = view_last(left, left.len - (size_t)n);
-	}
-	buf_reset(&w->gathered);
-	return 0;
-}
-
-/* @text as a JSON string. */
-static int put_string(struct writer *w, struct view text)
-{
-	_cleanup_json_ json_t *string = json_stringn((const char *)text.data, text.len);
-
-	if (!string)
-		return fault(-EBADMSG);
-	return trace(json_canonical(string, &w->gathered));
-}
-
-static int export_row(void *user, uint64_t index, struct view text)
-{
-	struct writer *w = user;
-	int r;
-
-	if (index != w->next)
-		return fault(-EBADMSG);
-	buf_put_str(&w->gathered, w->next++ == 0 ? "\n" : ",\n");
-	r = put_string(w, text);
-	if (r == 0 && w->gathered.len >= WRITE_SIZE)
-		r = flush(w);
-	return trace(r);
-}
-
-static int export_head(struct audit *a, struct view note, struct writer *w)
-{
-	const struct {
-		const char *before;
-		struct view text;
-	} members[] = {
-		{"{\"format\":1,\n\"origin\":", view_str(a->origin)},
-		{",\n\"vkey\":", view_str(a->vkey)},
-		{",\n\"checkpoint\":", note},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-		int r;
-
-		buf_put_str(&w->gathered, members[i].before);
-		r = put_string(w, members[i].text);
-		if (r < 0)
-			return trace(r);
-	}
-	buf_put_str(&w->gathered, ",\n\"entries\":[");
-	return 0;
-}
-
-/* The leaves as the tree has them: with them a reader can name the very entry that was changed. */
-static int export_leaves(struct audit *a, struct writer *w)
-{
-	int r = 0;
-
-	for (uint64_t i = 0; r == 0 && i < a->tree.size; i++) {
-		uint8_t leaf[MERKLE_HASH];
-
-		r = store_get_node(&a->store, 0, i, leaf);
-		if (r < 0)
-			return trace(r);
-		buf_put_str(&w->gathered, i == 0 ? "\n\"" : ",\n\"");
-		base64_encode(&w->gathered, VIEW(leaf));
-		buf_put_str(&w->gathered, "\"");
-		if (w->gathered.len >= WRITE_SIZE)
-			r = flush(w);
-	}
-	return trace(r);
-}
-
-int audit_export(struct audit *a, int fd)
-{
-	_cleanup_(writer_put) struct writer w = {
-		.fd = fd, .gathered = BUF_NULL(8 * (size_t)STORE_ENTRY_MAX)};
-	_cleanup_(buf_done) struct buf note = BUF_NULL(NOTE_MAX);
-	_cleanup_(read_end) struct store *s = &a->store;
-	int r;
-
-	r = audit_checkpoint(a, &note);
-	if (r != 0)
-		return trace(r);
-	r = store_begin(s, false);
-	if (r == 0)
-		r = export_head(a, buf_view(&note), &w);
-	if (r == 0)
-		r = store_each_entry(s, 0, export_row, &w);
-	if (r == 0 && w.next != a->tree.size)
-		r = fault(-EBADMSG);
-	buf_put_str(&w.gathered, "\n],\n\"leaves\":[");
-	if (r == 0)
-		r = export_leaves(a, &w);
-	buf_put_str(&w.gathered, "\n]}\n");
-	if (r == 0)
-		r = flush(&w);
-	return trace(r);
-}
-
 /* -- verification ------------------------------------------------------------------------------- */
 
 struct verification {
@@ -229,7 +128,9 @@ struct verification {
 	uint64_t good;		/* entries below are covered by a checkpoint that agrees */
 	uint64_t suspect;	/* first entry from good on whose leaf differs */
 	uint64_t bad;
-	bool leaves_differ; /* a leaf differs though its entry is good */
+	bool leaves_differ;  /* a leaf differs though its entry is good */
+	uint64_t leaf_index; /* the leaf that was read last; no_index: there is none any more */
+	uint8_t leaf[MERKLE_HASH];
 };
 
 /* The smallest checkpoint of at least @from entries. */
@@ -271,10 +172,22 @@ static int meet_checkpoint(struct verification *v)
 	return trace(load_next(v, v->tree.size + 1));
 }
 
+/* Read leaves on to that of entry @index. A damaged one ends them: all behind it are suspect. */
+static int leaf_of(struct verification *v, uint64_t index)
+{
+	int r = 0;
+
+	while (r == 0 && v->leaf_index != no_index && v->leaf_index < index)
+		r = store_next_leaf(&v->a->store, &v->leaf_index, v->leaf);
+	if (r > 0)
+		v->leaf_index = no_index;
+	return r < 0 ? trace(r) : 0;
+}
+
 static int verify_row(void *user, uint64_t index, struct view text)
 {
 	struct verification *v = user;
-	uint8_t leaf[MERKLE_HASH], stored[MERKLE_HASH] = {0};
+	uint8_t leaf[MERKLE_HASH];
 	int r;
 
 	if (index != v->tree.size) {
@@ -286,15 +199,58 @@ static int verify_row(void *user, uint64_t index, struct view text)
 		r = merkle_append(&v->tree, leaf, NULL, NULL);
 	if (r < 0)
 		return trace(r);
-	r = store_find_node(&v->a->store, 0, index, stored);
+	r = leaf_of(v, index);
 	if (r < 0)
 		return trace(r);
-	if (v->suspect == no_index && (r > 0 || memcmp(leaf, stored, sizeof(leaf)) != 0))
+	if (v->suspect == no_index &&
+		(v->leaf_index != index || memcmp(leaf, v->leaf, sizeof(leaf)) != 0))
 		v->suspect = index;
-	r = 0;
 	if (v->tree.size == v->next_size)
 		r = meet_checkpoint(v);
 	return v->bad != no_index ? STORE_STOP : trace(r);
+}
+
+/* The leaf of a pruned entry: only checkpoints say whether it is right. */
+static int verify_pruned_row(void *user, uint64_t index, struct view hash)
+{
+	struct verification *v = user;
+	int r;
+
+	if (v->tree.size >= v->a->first)
+		return STORE_STOP;
+	if (index != v->tree.size || hash.len != MERKLE_HASH) {
+		v->bad = v->tree.size;
+		return STORE_STOP;
+	}
+	r = merkle_append(&v->tree, hash.data, NULL, NULL);
+	if (r == 0 && v->tree.size == v->next_size)
+		r = meet_checkpoint(v);
+	return v->bad != no_index ? STORE_STOP : trace(r);
+}
+
+static int verify_pruned(struct verification *v)
+{
+	int r = v->a->first > 0 ? store_each_leaf(&v->a->store, 0, verify_pruned_row, v) : 0;
+
+	if (r == 0 && v->bad == no_index && v->tree.size < v->a->first)
+		v->bad = v->tree.size;
+	return trace(r);
+}
+
+/* Entries and leaves side by side. */
+static int verify_entries(struct verification *v)
+{
+	struct store *s = &v->a->store;
+	int r = store_first_leaf(s, v->a->first);
+
+	if (r == 0)
+		r = store_next_leaf(s, &v->leaf_index, v->leaf);
+	if (r > 0)
+		v->leaf_index = no_index;
+	if (r >= 0)
+		r = store_each_entry(s, v->a->first, verify_row, v);
+	store_end_leaves(s);
+	return trace(r);
 }
 
 /* All entries were read: what remains is what should have followed. */
@@ -342,7 +298,9 @@ int audit_verify(struct audit *a, uint64_t *ret_bad)
 	if (r == 0 && v.next_size == 0)
 		r = meet_checkpoint(&v);
 	if (r == 0)
-		r = store_each_entry(s, 0, verify_row, &v);
+		r = verify_pruned(&v);
+	if (r == 0 && v.bad == no_index)
+		r = verify_entries(&v);
 	if (r == 0 && v.bad == no_index)
 		r = verify_end(&v);
 	if (r < 0)

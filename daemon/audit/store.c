@@ -14,16 +14,18 @@
 #include <unistd.h>
 
 #define FILE_NAME   "audit.sqlite"
-#define FORMAT	    "1" /* PRAGMA user_version */
+#define FORMAT	    "2" /* PRAGMA user_version; 1 had no marks */
 #define LEVEL_SHIFT 56	/* node key: level << 56 | index */
 #define LENGTH_MAX                                                                             \
 	(1024 * 1024) /* bytes of any value: a damaged file must not make us hold more */
 
 /* the cache in KiB: entries are read once, in order */
-static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
+static const char settings[] = "PRAGMA page_size=4096;" /* STORE_PAGE */
+			       "PRAGMA locking_mode=EXCLUSIVE;"
 			       "PRAGMA journal_mode=WAL;"
 			       "PRAGMA synchronous=FULL;"
 			       "PRAGMA temp_store=MEMORY;"
+			       "PRAGMA secure_delete=ON;" /* what is pruned is gone */
 			       "PRAGMA cache_size=-512;"
 			       "PRAGMA cell_size_check=ON;";
 
@@ -35,6 +37,13 @@ static const char layout[] =
 	"CREATE INDEX entry_of_person ON entry(pseudonym, i) WHERE pseudonym IS NOT NULL;"
 	"CREATE INDEX entry_of_version ON entry(pseudonym, i) WHERE hash IS NOT NULL;"
 	"CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL);"
+	"CREATE TABLE mark(k INTEGER PRIMARY KEY, v INTEGER NOT NULL);"
+	"PRAGMA user_version=" FORMAT ";"
+	"COMMIT;";
+
+static const char from_format_1[] =
+	"BEGIN IMMEDIATE;"
+	"CREATE TABLE mark(k INTEGER PRIMARY KEY, v INTEGER NOT NULL);"
 	"PRAGMA user_version=" FORMAT ";"
 	"COMMIT;";
 
@@ -50,9 +59,13 @@ static const char *const texts[STORE_STATEMENT_COUNT] = {
 	[STORE_PUT_ENTRY] = "INSERT INTO entry(i, e) VALUES(?1, ?2)",
 	[STORE_PUT_NODE] = "INSERT INTO node(k, h) VALUES(?1, ?2)",
 	[STORE_PUT_CHECKPOINT] = "INSERT INTO checkpoint(size, note) VALUES(?1, ?2)",
-	[STORE_CLEAR_NODES] = "DELETE FROM node",
+	[STORE_PUT_MARK] = "INSERT OR REPLACE INTO mark(k, v) VALUES(?1, ?2)",
+	[STORE_CLEAR_NODES] = "DELETE FROM node WHERE k >= ?1",
+	[STORE_FORGET_ENTRY] = "DELETE FROM entry WHERE i = ?1",
+	[STORE_GET_MARK] = "SELECT v FROM mark WHERE k = ?1",
 	[STORE_GET_ENTRY] = "SELECT i, e FROM entry WHERE i = ?1",
 	[STORE_GET_NODE] = "SELECT k, h FROM node WHERE k = ?1",
+	[STORE_FIRST_ENTRY] = "SELECT i, e FROM entry ORDER BY i LIMIT 1",
 	[STORE_LAST_ENTRY] = "SELECT i, e FROM entry ORDER BY i DESC LIMIT 1",
 	[STORE_LAST_LEAF] = "SELECT k, h FROM node WHERE k < (1 << 56) ORDER BY k DESC LIMIT 1",
 	[STORE_LAST_CHECKPOINT] =
@@ -60,10 +73,13 @@ static const char *const texts[STORE_STATEMENT_COUNT] = {
 	[STORE_NEXT_CHECKPOINT] =
 		"SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT 1",
 	[STORE_EACH_ENTRY] = "SELECT i, e FROM entry WHERE i >= ?1 ORDER BY i",
+	[STORE_EACH_LEAF] = "SELECT k, h FROM node WHERE k >= ?1 AND k < (1 << 56) ORDER BY k",
 	[STORE_EACH_OF_PERSON] = "SELECT i, e FROM entry WHERE pseudonym IS NOT NULL"
 				 " AND pseudonym = ?1 ORDER BY i DESC LIMIT ?2",
 	[STORE_VERSION_OF_PERSON] = "SELECT i, e FROM entry WHERE hash IS NOT NULL"
 				    " AND pseudonym = ?1 ORDER BY i DESC LIMIT 1",
+	[STORE_PAGES] = "PRAGMA page_count",
+	[STORE_PAGES_FREE] = "PRAGMA freelist_count",
 };
 
 /* -- faults ------------------------------------------------------------------------------------- */
@@ -270,10 +286,12 @@ static int lay_out(struct store *s, bool *ret_fresh)
 	if (!says(&mode, "wal"))
 		return fault(-EROFS);
 	fresh = says(&format, "0") && says(&tables, "0");
-	if (!fresh && !says(&format, FORMAT))
+	if (!fresh && !says(&format, FORMAT) && !says(&format, "1"))
 		return fault(-EBADMSG);
 	if (fresh)
 		r = execute(s, layout);
+	else if (says(&format, "1"))
+		r = execute(s, from_format_1);
 	if (r == 0)
 		r = execute(s, layout_nodes);
 	if (r == 0)
@@ -317,6 +335,7 @@ int store_open(const char *folder, int dirfd, struct store *ret_s, bool *ret_fre
 	(void)sqlite3_db_config(ret_s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	(void)sqlite3_db_config(ret_s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_limit(ret_s->db, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+	store_adopt_log(ret_s);
 	r = lay_out(ret_s, ret_fresh);
 	if (r < 0)
 		return trace(r);
@@ -335,8 +354,14 @@ void store_close(struct store *s)
 		(void)sqlite3_finalize(s->statements[i]);
 		s->statements[i] = NULL;
 	}
+	if (s->log > 0 && !store_empty_log(s, false)) {
+		(void)close(s->log); /* what is in the log is still needed */
+		s->log = 0;
+	}
 	(void)sqlite3_close(s->db);
 	s->db = NULL;
+	if (s->log > 0)
+		store_wipe_log(s);
 }
 
 /* -- transactions ------------------------------------------------------------------------------- */
@@ -371,9 +396,48 @@ int store_put_checkpoint(struct store *s, uint64_t size, struct view note)
 	return trace(run(s, STORE_PUT_CHECKPOINT, size, note, false));
 }
 
-int store_clear_nodes(struct store *s)
+/* A statement of one or two numbers and without an answer. */
+static int run_numbers(
+	struct store *s, enum store_statement which, uint64_t a, const uint64_t *b)
 {
-	return trace(run(s, STORE_CLEAR_NODES, 0, VIEW_NULL, false));
+	_cleanup_(statement_rest) sqlite3_stmt *st = s->statements[which];
+	int rc = sqlite3_bind_int64(st, 1, to_key(a)), r;
+
+	if (rc == SQLITE_OK && b)
+		rc = sqlite3_bind_int64(st, 2, to_key(*b));
+	if (rc != SQLITE_OK)
+		return store_fault(s, rc);
+	r = step(s, st);
+	return r < 0 ? trace(r) : 0;
+}
+
+int store_put_mark(struct store *s, enum store_mark mark, uint64_t value)
+{
+	return trace(run_numbers(s, STORE_PUT_MARK, mark, &value));
+}
+
+int store_clear_nodes(struct store *s, uint64_t kept)
+{
+	return trace(run_numbers(s, STORE_CLEAR_NODES, kept, NULL));
+}
+
+int store_forget_entry(struct store *s, uint64_t index)
+{
+	return trace(run_numbers(s, STORE_FORGET_ENTRY, index, NULL));
+}
+
+int store_get_mark(struct store *s, enum store_mark mark, uint64_t *ret)
+{
+	_cleanup_(statement_rest) sqlite3_stmt *st = s->statements[STORE_GET_MARK];
+	int rc = sqlite3_bind_int64(st, 1, mark), r;
+
+	r = rc == SQLITE_OK ? step(s, st) : store_fault(s, rc);
+	if (r != 0)
+		return trace(r);
+	if (sqlite3_column_int64(st, 0) < 0)
+		return fault(-EBADMSG);
+	*ret = (uint64_t)sqlite3_column_int64(st, 0);
+	return 0;
 }
 
 static uint64_t node_key(unsigned int level, uint64_t index)
@@ -415,6 +479,15 @@ int store_get_entry(struct store *s, uint64_t index, struct buf *text)
 	return trace(first_by_number(s, STORE_GET_ENTRY, index, NULL, text));
 }
 
+int store_first_entry(struct store *s, uint64_t *ret_index)
+{
+	int r = first_by_number(s, STORE_FIRST_ENTRY, 0, ret_index, NULL);
+
+	if (r == STORE_NONE)
+		*ret_index = 0;
+	return r < 0 ? trace(r) : 0;
+}
+
 int store_last_entry(struct store *s, uint64_t *ret_index, struct buf *text)
 {
 	return trace(first_by_number(s, STORE_LAST_ENTRY, 0, ret_index, text));
@@ -450,12 +523,51 @@ int store_version_of(struct store *s, const char *pseudonym, struct buf *text)
 	return trace(r < 0 ? r : first_row(s, st, NULL, text));
 }
 
-int store_each_entry(struct store *s, uint64_t from, store_row_fn fn, void *user)
+static int each_from(
+	struct store *s, enum store_statement which, uint64_t from, store_row_fn fn, void *user)
 {
-	_cleanup_(statement_rest) sqlite3_stmt *st = s->statements[STORE_EACH_ENTRY];
+	_cleanup_(statement_rest) sqlite3_stmt *st = s->statements[which];
 	int rc = sqlite3_bind_int64(st, 1, to_key(from));
 
 	return rc == SQLITE_OK ? trace(each(s, st, fn, user)) : store_fault(s, rc);
+}
+
+int store_each_entry(struct store *s, uint64_t from, store_row_fn fn, void *user)
+{
+	return trace(each_from(s, STORE_EACH_ENTRY, from, fn, user));
+}
+
+int store_first_leaf(struct store *s, uint64_t from)
+{
+	int rc = sqlite3_bind_int64(s->statements[STORE_EACH_LEAF], 1, to_key(from));
+
+	return rc == SQLITE_OK ? 0 : store_fault(s, rc);
+}
+
+int store_next_leaf(struct store *s, uint64_t *ret_index, uint8_t ret_hash[MERKLE_HASH])
+{
+	sqlite3_stmt *st = s->statements[STORE_EACH_LEAF];
+	struct view hash;
+	int r = step(s, st);
+
+	if (r != 0)
+		return trace(r);
+	if (row(st, ret_index, &hash) < 0 || hash.len != MERKLE_HASH)
+		return STORE_NONE;
+	bytes_copy(ret_hash, MERKLE_HASH, hash.data, hash.len);
+	return 0;
+}
+
+void store_end_leaves(struct store *s)
+{
+	sqlite3_stmt *st = s->statements[STORE_EACH_LEAF];
+
+	statement_rest(&st);
+}
+
+int store_each_leaf(struct store *s, uint64_t from, store_row_fn fn, void *user)
+{
+	return trace(each_from(s, STORE_EACH_LEAF, from, fn, user));
 }
 
 int store_each_of(

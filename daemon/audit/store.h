@@ -12,6 +12,7 @@
 /* One entry in bytes: members are bounded by the bus, details hold a hash or two; what is larger
  * is a mistake of ours, and is refused. */
 #define STORE_ENTRY_MAX 65536U
+#define STORE_PAGE	4096U /* bytes of a page of the file */
 
 enum store_statement {
 	STORE_BEGIN_WRITE,
@@ -21,22 +22,37 @@ enum store_statement {
 	STORE_PUT_ENTRY,
 	STORE_PUT_NODE,
 	STORE_PUT_CHECKPOINT,
+	STORE_PUT_MARK,
 	STORE_CLEAR_NODES,
+	STORE_FORGET_ENTRY,
 	STORE_GET_ENTRY,
+	STORE_GET_MARK,
 	STORE_GET_NODE,
+	STORE_FIRST_ENTRY,
 	STORE_LAST_ENTRY,
 	STORE_LAST_LEAF,
 	STORE_LAST_CHECKPOINT,
 	STORE_NEXT_CHECKPOINT,
 	STORE_EACH_ENTRY,
+	STORE_EACH_LEAF,
 	STORE_EACH_OF_PERSON,
 	STORE_VERSION_OF_PERSON,
+	STORE_PAGES,
+	STORE_PAGES_FREE,
 	STORE_STATEMENT_COUNT
+};
+
+/* numbers that are kept beside the entries */
+enum store_mark {
+	STORE_MARK_PRUNED, /* index of the newest "pruned" entry that names a first and a last one */
+	STORE_MARK_SENT, /* entries below were handed on */
 };
 
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
+	sqlite3_io_methods methods; /* of the file, once it keeps its room (store-room.c) */
+	int log;		    /* the write-ahead log, once it keeps its room; 0: not */
 };
 
 enum store_outcome {
@@ -62,7 +78,13 @@ void store_rollback(struct store *s);
 
 int store_put_entry(struct store *s, uint64_t index, struct view text) _must_check_;
 int store_put_checkpoint(struct store *s, uint64_t size, struct view note) _must_check_;
-int store_clear_nodes(struct store *s) _must_check_;
+/** store_put_mark(), store_get_mark() - Return: 0, a fault, or STORE_NONE. */
+int store_put_mark(struct store *s, enum store_mark mark, uint64_t value) _must_check_;
+int store_get_mark(struct store *s, enum store_mark mark, uint64_t *ret) _must_check_;
+/** store_clear_nodes() - all but the leaves below @kept. */
+int store_clear_nodes(struct store *s, uint64_t kept) _must_check_;
+/** store_forget_entry() - its content; its leaf stays. */
+int store_forget_entry(struct store *s, uint64_t index) _must_check_;
 /* These two are a merkle_store_fn and a merkle_fetch_fn; @user is the struct store. A node that is
  * not there is the fault -EBADMSG. */
 int store_put_node(void *user, unsigned int level, uint64_t index,
@@ -76,6 +98,7 @@ int store_find_node(struct store *s, unsigned int level, uint64_t index,
 
 /* 0, a fault, or STORE_NONE. @text and @note are appended to. */
 int store_get_entry(struct store *s, uint64_t index, struct buf *text) _must_check_;
+int store_first_entry(struct store *s, uint64_t *ret_index) _must_check_; /* none: 0 */
 int store_last_entry(struct store *s, uint64_t *ret_index, struct buf *text) _must_check_;
 int store_last_leaf(struct store *s, uint64_t *ret_index) _must_check_;
 int store_last_checkpoint(struct store *s, uint64_t *ret_size, struct buf *note) _must_check_;
@@ -87,6 +110,29 @@ int store_version_of(struct store *s, const char *pseudonym, struct buf *text) _
 
 /** store_each_entry() - from @from on, oldest first. */
 int store_each_entry(struct store *s, uint64_t from, store_row_fn row, void *user) _must_check_;
+/** store_each_leaf() - hashes of leaves from @from on, in order. */
+int store_each_leaf(struct store *s, uint64_t from, store_row_fn row, void *user) _must_check_;
+/** store_next_leaf() - the leaf behind the last one; store_first_leaf() says where that begins and
+ *  store_end_leaves() that nobody asks any more. Return: 0, a fault or STORE_NONE (also: no hash). */
+int store_next_leaf(
+	struct store *s, uint64_t *ret_index, uint8_t ret_hash[MERKLE_HASH]) _must_check_;
+int store_first_leaf(struct store *s, uint64_t from) _must_check_;
+void store_end_leaves(struct store *s);
 /** store_each_of() - those of @pseudonym, newest first, at most @limit. */
 int store_each_of(struct store *s, const char *pseudonym, unsigned int limit, store_row_fn row,
 	void *user) _must_check_;
+
+/* -- store-room.c ------------------------------------------------------------------------------- */
+
+/** store_keep_room() - have the file @room bytes, and a little more, larger than what is in it, and the
+ *  log @log bytes long, and never give either back. Return: 0 or a fault (-ENOSPC). */
+int store_keep_room(struct store *s, uint64_t room, uint64_t log) _must_check_;
+/** store_adopt_log() - a log that was kept and wiped stays one, also when the opening is refused. */
+void store_adopt_log(struct store *s);
+/** store_room() - bytes that the file has and that hold nothing. */
+int store_room(struct store *s, uint64_t *ret) _must_check_;
+/** store_empty_log() - move the write-ahead log into the file. @scrub: and cut it. Return: whether all
+ *  of it is there, so that it begins anew. */
+bool store_empty_log(struct store *s, bool scrub);
+/** store_wipe_log() - after the file was closed with an empty log: nothing in it reads as a log. */
+void store_wipe_log(struct store *s);

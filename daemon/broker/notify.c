@@ -102,19 +102,6 @@ static int tell(const char *text, uint64_t usec)
 
 /* -- the line ------------------------------------------------------------------------------------- */
 
-static const char *service_word(enum reader_service service)
-{
-	switch (service) {
-	case READER_SERVICE_ABSENT:
-		return "absent";
-	case READER_SERVICE_STOPPED:
-		return "stopped";
-	case READER_SERVICE_RUNNING:
-		return "running";
-	}
-	return "";
-}
-
 static void count_readers(
 	struct cards *cards, unsigned int *ret_readers, unsigned int *ret_cards)
 {
@@ -156,7 +143,7 @@ static int on_turn(sd_event_source *source, void *user)
 	count_sessions(n->sessions, &open, &unlocked);
 	(void)snprintf(now, sizeof(now),
 		"STATUS=readers: %u, cards: %u, sessions: %u, unlocked: %u, reader service: %s",
-		readers, cards, open, unlocked, service_word(cards_service(n->cards)));
+		readers, cards, open, unlocked, reader_service_word(cards_service(n->cards)));
 	if (strcmp(now, n->told) != 0 && tell(now, 0) == 0) {
 		bytes_copy(n->told, sizeof(n->told), now, sizeof(now));
 	}

@@ -8,3 +8,7 @@
 int refuse_key(const char *name);
 /** refuse_origin() - the record was made with another origin. Return: BROKER_MISCONFIGURED or a fault. */
 int refuse_origin(const struct config *config);
+/** refuse_lost_record() - dossiers without a record: it was lost, or restored in part. A new one would
+ *  know none of them, and what was done with them would be nowhere.
+ *  Return: 0 (there is a record, or no dossier either) or BROKER_MISCONFIGURED. */
+int refuse_lost_record(const struct config *config) _must_check_;

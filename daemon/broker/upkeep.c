@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Nothing here wakes up by itself: the timer of the checkpoint runs only while the record has entries
- * that no checkpoint covers, and the kernel tells of a wall clock that was set (timerfd_create(2),
+ * Nothing here wakes up by itself, but once a day for what is too old: the timer of the checkpoint runs
+ * only while the record has entries that no checkpoint covers, and the kernel tells of a wall clock that was set (timerfd_create(2),
  * TFD_TIMER_CANCEL_ON_SET). It tells the same of a sleep, since the monotonic clock stood still: how
  * far the three clocks have come apart says which it was.
+ *
+ * Contents are forgotten in steps of some milliseconds with a pause behind each. A clock that is years
+ * ahead must not empty the record: one run takes a month of it at the most, and there is one a day.
  */
 #include "daemon/broker/upkeep.h"
 
@@ -15,11 +18,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/audit/keep.h"
 #include "daemon/limits.h"
 
 #define APART	  (2ULL * USEC_PER_SEC) /* more than drift */
 #define FAR_AWAY  9000000000LL		/* s: the year 2255; the timer itself never matters */
 #define NOTE_SIZE 4096U
+#define DAY	  (24ULL * 3600ULL * USEC_PER_SEC)
+#define RUN_FIRST                                                                              \
+	(2ULL * USEC_PER_SEC)  /* after the start, when whoever started it was answered */
+#define RUN_MOST (31ULL * DAY) /* of the record's own time */
+#define PAUSE	 (20ULL * USEC_PER_MS) /* between steps: others have their turns */
 
 struct upkeep {
 	struct audit *audit;
@@ -27,6 +36,10 @@ struct upkeep {
 	void *user;
 	sd_event_source *tick;
 	sd_event_source *clock;
+	sd_event_source *prune;
+	const uint32_t *retention;
+	uint64_t
+		before; /* of the run that is on its way: entries older than this; 0: none is */
 	int fd;
 	uint64_t noted;	   /* size of the record at the last checkpoint here */
 	uint64_t wall_off; /* wall - boot time */
@@ -50,6 +63,9 @@ static void checkpoint(struct upkeep *u)
 		return; /* the next entry tries again */
 	}
 	u->noted = size;
+	if (audit_sent_keep(u->audit) != 0) {
+		log_msg(LOG_ERR, "audit-unavailable", "%s", audit_cause(u->audit));
+	}
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *user)
@@ -65,6 +81,9 @@ static void on_appended(void *user)
 	struct upkeep *u = user;
 	int state = SD_EVENT_OFF;
 
+	if (u->ops.recorded) {
+		u->ops.recorded(u->user);
+	}
 	if (sd_event_source_get_enabled(u->tick, &state) < 0 || state != SD_EVENT_OFF) {
 		return; /* it runs already */
 	}
@@ -72,6 +91,42 @@ static void on_appended(void *user)
 	if (sd_event_source_set_time_relative(u->tick, LIMIT_CHECKPOINT) >= 0) {
 		(void)sd_event_source_set_enabled(u->tick, SD_EVENT_ONESHOT);
 	}
+}
+
+/* -- retention ------------------------------------------------------------------------------------- */
+
+/* What is too old now, by at most a month of the record; 0: nothing. */
+static uint64_t too_old(const struct upkeep *u)
+{
+	uint64_t kept = *u->retention * DAY, now = clock_wall(), oldest = 0;
+
+	if (kept == 0 || now < kept || audit_oldest(u->audit, &oldest) != 0) {
+		return 0;
+	}
+	return now - kept < oldest + RUN_MOST ? now - kept : oldest + RUN_MOST;
+}
+
+static int on_prune(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct upkeep *u = user;
+	bool more = false;
+
+	(void)usec;
+	if (u->before == 0) {
+		u->before = too_old(u);
+	}
+	/* what cannot be said now is tried tomorrow */
+	if (audit_prune(u->audit, u->before, &more) != 0) {
+		log_msg(LOG_ERR, "audit-unavailable", "%s", audit_cause(u->audit));
+		more = false;
+	}
+	if (!more) {
+		u->before = 0;
+	}
+	if (sd_event_source_set_time_relative(source, more ? PAUSE : DAY) >= 0) {
+		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	}
+	return 0;
 }
 
 /* -- the clocks ------------------------------------------------------------------------------------ */
@@ -140,11 +195,15 @@ static int start(struct upkeep *u, sd_event *ev)
 		r = sd_event_add_time_relative(
 			ev, &u->tick, CLOCK_MONOTONIC, LIMIT_CHECKPOINT, 0, on_tick, u);
 	}
+	if (r >= 0) {
+		r = sd_event_add_time_relative(
+			ev, &u->prune, CLOCK_BOOTTIME, RUN_FIRST, 0, on_prune, u);
+	}
 	return r < 0 ? fault(r) : 0;
 }
 
-int upkeep_new(sd_event *ev, struct audit *audit, const struct upkeep_ops *ops, void *user,
-	struct upkeep **ret)
+int upkeep_new(sd_event *ev, struct audit *audit, const uint32_t *retention,
+	const struct upkeep_ops *ops, void *user, struct upkeep **ret)
 {
 	struct upkeep *u = calloc(1, sizeof(*u));
 	int r;
@@ -152,7 +211,8 @@ int upkeep_new(sd_event *ev, struct audit *audit, const struct upkeep_ops *ops, 
 	if (!u) {
 		return fault(-ENOMEM);
 	}
-	*u = (struct upkeep){.audit = audit, .ops = *ops, .user = user, .fd = -1};
+	*u = (struct upkeep){
+		.audit = audit, .retention = retention, .ops = *ops, .user = user, .fd = -1};
 	r = start(u, ev);
 	if (r < 0) {
 		u->audit = NULL;
@@ -175,6 +235,7 @@ struct upkeep *upkeep_free(struct upkeep *u)
 	}
 	sd_event_source_disable_unref(u->tick);
 	sd_event_source_disable_unref(u->clock);
+	sd_event_source_disable_unref(u->prune);
 	if (u->fd >= 0) {
 		close(u->fd);
 	}

@@ -159,6 +159,7 @@ int bus_serve(struct bus *b, const struct bus_rooms *rooms)
 	r = objects_add(b, OBJECT_ROOT, 0, NULL, NULL);
 	if (r < 0)
 		return trace(r);
+	record_start(b);
 	r = cards_listen(rooms->cards, &bus_cards_ops, b);
 	if (r == 0)
 		r = bus_cards_announce(b);
@@ -207,7 +208,7 @@ struct bus *bus_free(struct bus *b)
 	}
 	sd_event_source_disable_unref(b->flush);
 	sd_event_unref(b->ev);
-	free(b->checkpoint);
+	record_stop(b);
 	free(b->rejected);
 	free(b);
 	return NULL;

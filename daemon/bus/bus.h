@@ -23,6 +23,7 @@ struct bus_rooms {
 	struct consents *consents;
 	struct dossiers *dossiers;
 	struct audit *audit;
+	const struct forward *forward; /* or NULL */
 	const struct trust *trust;
 	uint32_t unconfined;  /* what of the sandbox is not in force: confined_missing() */
 	bool record_key_file; /* the record's key lies in a file that we made, no credential */

@@ -46,9 +46,6 @@ struct bus {
 
 	struct sleeper *sleeper; /* sleep.c */
 	char *rejected;		 /* configure.c: where a new configuration is wrong; or NULL */
-
-	char *checkpoint; /* record.c: the last one given out, and the record's size then */
-	uint64_t checkpoint_size;
 };
 
 /** bus_send() - send and free what @w holds; nothing is sent when building it failed. */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "daemon/broker/forward.h"
 #include "daemon/bus/agents.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/interfaces.h"
@@ -20,19 +21,6 @@
 #include "include/vitaled/findings.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
-
-static const char *service_word(enum reader_service service)
-{
-	switch (service) {
-	case READER_SERVICE_ABSENT:
-		return "absent";
-	case READER_SERVICE_STOPPED:
-		return "stopped";
-	case READER_SERVICE_RUNNING:
-		return "running";
-	}
-	return "";
-}
 
 /* one finding: its name and at most one fact */
 static void put(struct wire *list, const char *name, const char *fact, const char *value)
@@ -58,7 +46,7 @@ static void put_readers(struct bus *b, struct wire *list)
 	bool any = false;
 
 	if (service != READER_SERVICE_RUNNING) {
-		put(list, "no-reader-service", "state", service_word(service));
+		put(list, "no-reader-service", "state", reader_service_word(service));
 		return;
 	}
 	for (size_t i = 0;; i++) {
@@ -180,6 +168,21 @@ static void put_store(const struct bus *b, struct wire *list)
 	wire_close(list, &dict);
 }
 
+static void put_behind(const struct bus *b, struct wire *list)
+{
+	const char *socket;
+	struct wire dict;
+	uint64_t n;
+
+	if (!forward_behind(b->rooms.forward, &n, &socket))
+		return;
+	wire_open(list, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	wire_sv_str(&dict, "name", vitaled_finding_word(VITALED_FINDING_RECORD_BEHIND));
+	wire_sv_str(&dict, "socket", socket);
+	wire_sv_u64(&dict, "entries", n);
+	wire_close(list, &dict);
+}
+
 static void answer(struct call *call, bool polkit)
 {
 	struct bus *b = call->b;
@@ -199,6 +202,7 @@ static void answer(struct call *call, bool polkit)
 	if (cause && *cause)
 		put(&list, "audit-unavailable", "cause", cause);
 	put_store(b, &list);
+	put_behind(b, &list);
 	if (clock_wall() < LIMIT_CLOCK_SET)
 		put_finding(&list, VITALED_FINDING_CLOCK_UNSET, NULL, NULL);
 	if (!polkit)

@@ -126,9 +126,12 @@ static void on_list(struct call *call)
 		{"section", "s", NULL},
 		{"type", "s", NULL},
 		{"status", "s", NULL},
+		{"author", "s", NULL},
+		{"text", "s", NULL},
 		{"from", "s", NULL},
 		{"to", "s", NULL},
 		{"after", "s", NULL},
+		{"limit", "u", NULL},
 	};
 
 	query(call, keys, ARRAY_LEN(keys), dossier_list);
@@ -163,20 +166,73 @@ static void on_read(struct call *call)
 		call_fail(call, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
 }
 
+/* content and metadata, as the next two arguments; false: the call has ended */
+static bool take_document(struct call *call, DBusMessageIter *it)
+{
+	call->fds[0] = wire_get_fd(it);
+	(void)dbus_message_iter_next(it);
+	call->fds[1] = wire_get_fd(it);
+	if (call->fds[0] < 0 || !fd_is_pipe_reader(call->fds[0])) {
+		invalid(call, "content");
+		return false;
+	}
+	if (call->fds[1] < 0 || !fd_is_sealed_memfd(call->fds[1], LIMIT_JSON_FD)) {
+		invalid(call, "metadata");
+		return false;
+	}
+	return true;
+}
+
 static void on_add(struct call *call)
 {
 	DBusMessageIter it;
 
 	(void)dbus_message_iter_init(call->m, &it);
-	call->fds[0] = wire_get_fd(&it);
-	(void)dbus_message_iter_next(&it);
-	call->fds[1] = wire_get_fd(&it);
-	if (call->fds[0] < 0 || !fd_is_pipe_reader(call->fds[0]))
-		invalid(call, "content");
-	else if (call->fds[1] < 0 || !fd_is_sealed_memfd(call->fds[1], LIMIT_JSON_FD))
-		invalid(call, "metadata");
-	else
+	if (take_document(call, &it))
 		dossier_add(begin(call), call->fds[0], call->fds[1], on_done, call);
+}
+
+static void on_replace(struct call *call)
+{
+	DBusMessageIter it;
+	const char *id;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	id = wire_get_str(&it);
+	(void)dbus_message_iter_next(&it);
+	if (!take_document(call, &it))
+		return;
+	if (short_id(id))
+		dossier_replace(begin(call), id, call->fds[0], call->fds[1], on_done, call);
+	else
+		call_fail(call, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
+}
+
+static void on_archive(struct call *call)
+{
+	DBusMessageIter it;
+	const char *id;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	id = wire_get_str(&it);
+	(void)dbus_message_iter_next(&it);
+	if (short_id(id))
+		dossier_archive(begin(call), id, wire_get_bool(&it), on_done, call);
+	else
+		call_fail(call, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
+}
+
+static void on_delete(struct call *call)
+{
+	DBusMessageIter it;
+	const char *id;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	id = wire_get_str(&it);
+	if (short_id(id))
+		dossier_delete(begin(call), id, on_done, call);
+	else
+		call_fail(call, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
 }
 
 static void on_visibility(struct call *call)
@@ -198,6 +254,72 @@ static void on_visibility(struct call *call)
 			begin(call), id, flag, wire_get_bool(&it), on_done, call);
 }
 
+/* -- people -- */
+
+/* the argument that says whom the call is about; what stands in it is the dossier's to look at.
+ * false: the call has ended */
+static bool take_who(struct call *call, DBusMessageIter *it)
+{
+	call->fds[0] = wire_get_fd(it);
+	if (call->fds[0] >= 0 && fd_is_sealed_memfd(call->fds[0], LIMIT_JSON_FD))
+		return true;
+	invalid(call, "who");
+	return false;
+}
+
+static void on_authorise(struct call *call)
+{
+	DBusMessageIter it;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	if (take_who(call, &it))
+		dossier_authorise(begin(call), call->fds[0], on_done, call);
+}
+
+static void on_revoke(struct call *call)
+{
+	DBusMessageIter it;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	if (take_who(call, &it))
+		dossier_revoke(begin(call), call->fds[0], on_done, call);
+}
+
+static void on_block(struct call *call)
+{
+	DBusMessageIter it;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	if (!take_who(call, &it))
+		return;
+	(void)dbus_message_iter_next(&it);
+	dossier_block(begin(call), call->fds[0], wire_get_bool(&it), on_done, call);
+}
+
+static void on_list_professionals(struct call *call)
+{
+	dossier_list_professionals(begin(call), on_done, call);
+}
+
+static void on_set_treating_doctor(struct call *call)
+{
+	DBusMessageIter it;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	dossier_set_treating_doctor(begin(call), wire_get_bool(&it), on_done, call);
+}
+
+static void on_set_opposition(struct call *call)
+{
+	DBusMessageIter it;
+	const char *mode;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	mode = wire_get_str(&it);
+	(void)dbus_message_iter_next(&it);
+	dossier_set_opposition(begin(call), mode, wire_get_bool(&it), on_done, call);
+}
+
 static const struct method methods[] = {
 	{"Create", "a{sv}", "", "options", METHOD_DOSSIER, NULL, on_create},
 	{"Summary", "", "h", "summary", METHOD_DOSSIER, NULL, on_summary},
@@ -205,6 +327,17 @@ static const struct method methods[] = {
 	{"Read", "s", "hh", "id content facts", METHOD_DOSSIER, NULL, on_read},
 	{"Add", "hh", "s", "content metadata id", METHOD_DOSSIER, NULL, on_add},
 	{"SetVisibility", "ssb", "", "id flag on", METHOD_DOSSIER, NULL, on_visibility},
+	{"Replace", "shh", "s", "id content metadata replacement", METHOD_DOSSIER, NULL,
+		on_replace},
+	{"Archive", "sb", "", "id on", METHOD_DOSSIER, NULL, on_archive},
+	{"Delete", "s", "", "id", METHOD_DOSSIER, NULL, on_delete},
+	{"Authorise", "h", "", "who", METHOD_DOSSIER, NULL, on_authorise},
+	{"Revoke", "h", "", "who", METHOD_DOSSIER, NULL, on_revoke},
+	{"Block", "hb", "", "who on", METHOD_DOSSIER, NULL, on_block},
+	{"ListProfessionals", "", "h", "professionals", METHOD_DOSSIER, NULL,
+		on_list_professionals},
+	{"SetTreatingDoctor", "b", "", "on", METHOD_DOSSIER, NULL, on_set_treating_doctor},
+	{"SetOpposition", "sb", "", "mode on", METHOD_DOSSIER, NULL, on_set_opposition},
 	{"History", "a{sv}", "h", "filter entries", METHOD_DOSSIER, NULL, on_history},
 };
 

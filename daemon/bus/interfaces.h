@@ -7,7 +7,10 @@ void manager_on_open(struct call *call);       /* open.c */
 void manager_on_diagnose(struct call *call);   /* diagnose.c */
 void manager_on_checkpoint(struct call *call); /* record.c */
 void manager_on_proof(struct call *call);
+void manager_on_consistency(struct call *call);
 void manager_on_export(struct call *call);
+void record_start(struct bus *b); /* every checkpoint that is made is told from now on */
+void record_stop(struct bus *b);
 
 /** reader_pair() - the pair that @r is of; "" for none. */
 const char *reader_pair(const struct config *config, const struct card_reader *r);

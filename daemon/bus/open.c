@@ -18,6 +18,8 @@
 #define REASON_MAX     1000U
 #define REASON_BYTES   (4U * REASON_MAX)
 
+#define EMERGENCY_INTENTS ((unsigned int)SESSION_INTENT_CONSULT | SESSION_INTENT_FEED)
+
 struct open_args {
 	struct session_options o;
 	json_t *patient;   /* owned, o.patient borrows it */
@@ -37,12 +39,14 @@ static void args_free(void *data)
 
 static int set_mode(void *user, DBusMessageIter *value)
 {
+	static const enum session_mode offered[] = {SESSION_MODE_NORMAL, SESSION_MODE_IDENTITY,
+		SESSION_MODE_BRIS_DE_GLACE, SESSION_MODE_CENTRE_15};
 	struct open_args *args = user;
 	const char *word = wire_get_str(value);
 
-	for (int m = 0; m < SESSION_MODE_COUNT; m++) {
-		if (strcmp(word, session_mode_word((enum session_mode)m)) == 0) {
-			args->o.mode = (enum session_mode)m;
+	for (size_t i = 0; i < ARRAY_LEN(offered); i++) {
+		if (strcmp(word, session_mode_word(offered[i])) == 0) {
+			args->o.mode = offered[i];
 			return 0;
 		}
 	}
@@ -51,27 +55,19 @@ static int set_mode(void *user, DBusMessageIter *value)
 
 static int set_intent(void *user, DBusMessageIter *value)
 {
-	static const struct {
-		const char *word;
-		enum session_intent bit;
-	} words[] = {
-		{"consult", SESSION_INTENT_CONSULT},
-		{"feed", SESSION_INTENT_FEED},
-		{"create", SESSION_INTENT_CREATE},
-	};
 	struct open_args *args = user;
 	DBusMessageIter array;
 
 	dbus_message_iter_recurse(value, &array);
 	while (dbus_message_iter_get_arg_type(&array) == DBUS_TYPE_STRING) {
 		const char *word = wire_get_str(&array);
-		size_t i = 0;
+		unsigned int i = 0;
 
-		while (i < ARRAY_LEN(words) && strcmp(words[i].word, word) != 0)
+		while (i < SESSION_INTENTS && strcmp(session_intent_word(i), word) != 0)
 			i++;
-		if (i == ARRAY_LEN(words) || args->o.intents & words[i].bit)
+		if (i == SESSION_INTENTS || args->o.intents & 1U << i)
 			return WIRE_INVALID;
-		args->o.intents |= words[i].bit;
+		args->o.intents |= 1U << i;
 		(void)dbus_message_iter_next(&array);
 	}
 	args->intent_given = true;
@@ -270,15 +266,24 @@ static void open_allowed(struct call *call)
 	call_reply(call, &w);
 }
 
+/* Whether what is asked of the patient stands in a text that they are shown. */
+static bool said_to_the_patient(const struct call *call, unsigned int intents)
+{
+	return consent_covers(
+		call->b->rooms.consents, intents ? intents : SESSION_INTENT_CONSULT);
+}
+
 /* The key that does not go with the mode, or is missing; NULL: none. */
-static const char *not_of_mode(const struct open_args *args)
+static const char *not_of_mode(const struct call *call, const struct open_args *args)
 {
 	bool emergency = session_mode_emergency(args->o.mode);
 
 	if (args->o.mode == SESSION_MODE_IDENTITY && args->intent_given)
 		return "intent"; /* nothing is opened */
-	if (emergency && args->o.intents & SESSION_INTENT_CREATE)
-		return "intent"; /* nobody has agreed to a dossier */
+	if (emergency && args->o.intents & ~EMERGENCY_INTENTS)
+		return "intent"; /* nobody has agreed to more */
+	if (args->o.mode == SESSION_MODE_NORMAL && !said_to_the_patient(call, args->o.intents))
+		return "intent";
 	if (emergency != (args->o.reason != NULL))
 		return "reason";
 	if (!args->o.pair && !config_has_pair(args->config, "default"))
@@ -326,7 +331,7 @@ void manager_on_open(struct call *call)
 		return;
 	}
 	if (r == 0)
-		bad = not_of_mode(args);
+		bad = not_of_mode(call, args);
 	if (bad) {
 		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, bad);
 		return;

@@ -40,14 +40,13 @@ static void get_mode(struct bus *b _unused_, const struct object *o, struct wire
 
 static void get_intent(struct bus *b _unused_, const struct object *o, struct wire *w)
 {
-	static const char *const words[] = {"consult", "feed", "create"};
 	unsigned int intents = session_intents(session_of(o));
 	struct wire list;
 
 	wire_open(w, DBUS_TYPE_ARRAY, "s", &list);
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++)
 		if (intents & 1U << i)
-			wire_str(&list, words[i]);
+			wire_str(&list, session_intent_word(i));
 	wire_close(w, &list);
 }
 

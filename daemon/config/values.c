@@ -11,6 +11,8 @@
 #define MINUTE	   60U
 #define NUMBER_MAX (365U * 24U * HOUR)
 #define COUNT_MAX  100U
+#define YEAR	   366U /* days */
+#define DAYS_MAX   (100U * YEAR)
 
 bool config_take_text(void *to, size_t size, const char *value)
 {
@@ -84,6 +86,36 @@ bool config_take_seconds(void *to, size_t size, const char *value)
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		if (strcmp(rest, units[i].unit) == 0 && n <= NUMBER_MAX / units[i].seconds) {
 			n *= units[i].seconds;
+			bytes_copy(to, size, &n, sizeof(n));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "1096 d", "3 y", "0": days */
+bool config_take_days(void *to, size_t size, const char *value)
+{
+	static const struct {
+		const char *unit;
+		uint32_t days;
+	} units[] = {{"d", 1}, {"y", YEAR}};
+
+	const char *rest;
+	uint32_t n;
+
+	if (!take_number(value, &n, &rest) || n > DAYS_MAX) {
+		return false;
+	}
+	rest += strspn(rest, " ");
+	if (n == 0 && rest[0] == '\0') {
+		bytes_copy(to, size, &n, sizeof(n));
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (strcmp(rest, units[i].unit) == 0 && n > 0 &&
+			n <= DAYS_MAX / units[i].days) {
+			n *= units[i].days;
 			bytes_copy(to, size, &n, sizeof(n));
 			return true;
 		}

@@ -17,6 +17,8 @@ bool config_take_proof(void *to, size_t size,
 	const char *value); /* enum proof: read, active, mutual, locked */
 bool config_take_seconds(
 	void *to, size_t size, const char *value); /* uint32_t: "90", "90 s", "30 min", "4 h" */
+/** config_take_days() - "1096 d", "3 y" (366 days each), "0": for ever. @to: uint32_t. */
+bool config_take_days(void *to, size_t size, const char *value);
 bool config_take_count(void *to, size_t size, const char *value); /* uint32_t: 0 to 100 */
 bool config_take_user(void *to, size_t size, const char *value);  /* uid_t: a name or number */
 bool config_take_role(void *to, size_t size, const char *value);  /* enum config_role */

@@ -48,6 +48,11 @@ struct consents *consents_free(struct consents *cs)
 	return NULL;
 }
 
+bool consent_covers(const struct consents *cs, unsigned int intents)
+{
+	return wordings_pick(&cs->wordings, cs->config->consent_language, intents) != NULL;
+}
+
 static struct consent *consent_new(struct consents *cs, struct session *s)
 {
 	struct consent *c = calloc(1, sizeof(*c));
@@ -58,6 +63,7 @@ static struct consent *consent_new(struct consents *cs, struct session *s)
 	*c = (struct consent){
 		.all = cs,
 		.session = s,
+		.shown = WORDING_SHOWN_NULL,
 		.agent_name = BUF_NULL(256),
 		.statement = BUF_NULL(STATEMENT_MAX),
 		.attributes = BUF_NULL(ATTRIBUTES_MAX),
@@ -78,6 +84,7 @@ void consent_removed(struct consents *cs, struct session *s)
 		return;
 	}
 	session_set_consent(s, NULL);
+	wording_shown_done(&c->shown);
 	buf_done(&c->agent_name);
 	buf_done(&c->statement);
 	buf_done(&c->attributes);
@@ -113,6 +120,13 @@ bool consent_given(const struct session *s)
 	return c && c->phase == PHASE_SIGNED;
 }
 
+bool consent_is_running(const struct session *s)
+{
+	const struct consent *c = session_consent(s);
+
+	return c && c->form == CONSENT_FORM_RUNNING;
+}
+
 /* -- the record ---------------------------------------------------------------------------------- */
 
 /* Who answered, as in the statement; NULL when memory is out. */
@@ -133,7 +147,7 @@ static json_t *hex_json(const uint8_t hash[CRYPTO_SHA256])
 	_cleanup_(buf_done) struct buf hex = BUF_NULL(128);
 
 	hex_encode(&hex, view_of(hash, CRYPTO_SHA256));
-	return json_stringn((const char *)hex.data, hex.len);
+	return buf_check(&hex) < 0 ? NULL : json_stringn((const char *)hex.data, hex.len);
 }
 
 static json_t *details_of(const struct consent *c, const char *decision, const char *why)
@@ -190,6 +204,7 @@ static void ask_anew(struct consent *c)
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		buf_reset(all[i]);
 	}
+	wording_shown_done(&c->shown);
 	c->form = CONSENT_FORM_NONE;
 	c->asked = false;
 	c->waiting = 0;
@@ -204,7 +219,6 @@ static void ask_professional(struct consent *c)
 	struct session *s = c->session;
 	struct view grounds = view_str(session_grounds(s));
 
-	c->wording = NULL;
 	if (crypto_sha256(&grounds, 1, c->reason) < 0 ||
 		statement_request(s, NULL, &request) < 0) {
 		session_consented(s, VITALED_REASON_FAILED);
@@ -216,30 +230,78 @@ static void ask_professional(struct consent *c)
 	}
 }
 
-void consent_ask(struct consents *cs, struct session *s)
+/* What this patient reads: of all that this session was opened for, and of nothing else. */
+static int show(struct consent *c)
+{
+	const struct wording *w = wordings_pick(&c->all->wordings,
+		c->all->config->consent_language, session_intents(c->session));
+	_cleanup_json_ json_t *acts = NULL;
+	int r;
+
+	if (!w) {
+		return fault(-ENOENT); /* the bus opens no such session */
+	}
+	r = statement_acts(c->session, &acts);
+	return r < 0 ? trace(r) : trace(wording_show(w, acts, &c->shown));
+}
+
+static void ask_patient(struct consent *c)
+{
+	_cleanup_json_ json_t *request = NULL;
+	struct session *s = c->session;
+	int r = show(c);
+
+	if (r == 0) {
+		r = statement_request(s, &c->shown, &request);
+	}
+	buf_done(&c->shown.text); /* the statement needs its hash alone */
+	if (r < 0) {
+		session_consented(s, VITALED_REASON_FAILED);
+		return;
+	}
+	c->all->ops.ask(c->all->user, s, request);
+}
+
+/* From the beginning. NULL: there is no memory, and the session was told. */
+static struct consent *begin(struct consents *cs, struct session *s)
 {
 	struct consent *c = session_consent(s);
-	_cleanup_json_ json_t *request = NULL;
 
 	if (!c) {
 		c = consent_new(cs, s);
 	}
 	if (!c) {
 		session_consented(s, VITALED_REASON_FAILED);
-		return;
+		return NULL;
 	}
 	ask_anew(c);
 	c->phase = PHASE_ASKING;
+	return c;
+}
+
+void consent_running(struct consents *cs, struct session *s)
+{
+	struct consent *c = begin(cs, s);
+
+	if (c) {
+		c->form = CONSENT_FORM_RUNNING;
+		c->phase = PHASE_ANSWERED;
+		session_consented(s, VITALED_REASON_NONE);
+	}
+}
+
+void consent_ask(struct consents *cs, struct session *s)
+{
+	struct consent *c = begin(cs, s);
+
+	if (!c) {
+		return;
+	}
 	if (is_emergency(c)) {
 		ask_professional(c);
-		return;
+	} else {
+		ask_patient(c);
 	}
-	c->wording = wordings_pick(&cs->wordings, cs->config->consent_language);
-	if (statement_request(s, c->wording, &request) < 0) {
-		session_consented(s, VITALED_REASON_FAILED);
-		return;
-	}
-	cs->ops.ask(cs->user, s, request);
 }
 
 /* Not given: recorded as what it was; refusing is no error and nothing is signed. */
@@ -413,7 +475,7 @@ static int state(struct consent *c)
 	struct statement st = {
 		.session = c->session,
 		.config = c->all->config,
-		.wording = c->wording,
+		.shown = c->shown.of ? &c->shown : NULL,
 		.reason = is_emergency(c) ? c->reason : NULL,
 		.decision = decision_of(c),
 		.form = c->form,

@@ -21,6 +21,7 @@ enum consent_form {
 	CONSENT_FORM_ORAL = 1, /* the professional states that the patient agreed */
 	CONSENT_FORM_SCREEN,   /* the patient answered on a patient-display of another uid */
 	CONSENT_FORM_SCREEN_SHARED, /* ... of the session owner's own uid */
+	CONSENT_FORM_RUNNING, /* nobody is asked: an earlier session's authorisation is in force */
 };
 
 struct consent_answer {
@@ -44,14 +45,19 @@ struct consent_ops {
 	void (*confirm)(void *user, struct session *s, const json_t *request);
 };
 
-/** consents_new() - loads the wordings of @folder (consent-<id>.<language>.txt). */
+/** consents_new() - loads the wordings of @folder (daemon/consent/wording.h). */
 int consents_new(const struct config *config, const char *folder, const struct trust *trust,
 	struct audit *audit, const struct consent_ops *ops, void *user,
 	struct consents **ret) _must_check_;
 struct consents *consents_free(struct consents *cs);
+/** consent_covers() - whether there is a text that tells a patient of all of @intents (bits). */
+bool consent_covers(const struct consents *cs, unsigned int intents);
 
 /* session_ops' own members, for main.c to fill in: */
-void consent_ask(struct consents *cs, struct session *s);    /* ends with session_consented() */
+void consent_ask(struct consents *cs, struct session *s); /* ends with session_consented() */
+/** consent_running() - in place of consent_ask(), where the patient agreed earlier to all that this
+ *  session is for (dossier_agreed()); likewise ends with session_consented(). */
+void consent_running(struct consents *cs, struct session *s);
 void consent_sign(struct consents *cs, struct session *s);   /* ends with session_signed() */
 void consent_forget(struct consents *cs, struct session *s); /* ops->lock: keeps the receipt */
 void consent_removed(
@@ -74,3 +80,5 @@ int consent_receipt(struct consents *cs, struct session *s, struct buf *ret) _mu
 /** consent_given() - whether this session's consent was given and both signatures verified; of an
  *  emergency, whether its statement is signed. */
 bool consent_given(const struct session *s);
+/** consent_is_running() - whether it was not asked: it holds as long as that authorisation does. */
+bool consent_is_running(const struct session *s);

@@ -29,7 +29,7 @@ struct consent {
 	struct consents *all;
 	struct session *session;
 	enum phase phase;
-	const struct wording *wording;
+	struct wording_shown shown; /* its text only while the patient is asked */
 	enum consent_form form;
 	bool asked; /* an agent answered: */
 	uid_t agent_uid;

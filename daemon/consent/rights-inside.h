@@ -7,24 +7,34 @@
 #define SPECIALITIES_MAX 16U
 #define CODES		 256U /* G02 and G15 are one byte here */
 
-enum role {
+enum role { /* who acts */
 	ROLE_PS = 0,
 	ROLE_DOCTOR,
 	ROLE_TREATING,
-	ROLE_OCCUPATIONAL,
-	ROLE_COUNT,
+	ROLE_OCCUPATIONAL, /* the last with a profession */
+	ROLE_EMPLOYEE,	   /* CPE of a structure */
+	ROLE_STRUCTURE,	   /* its certificate */
+	ROLE_AGENT,	   /* of the fund */
+	ROLE_FEEDER,	   /* the health insurer's signed feed */
+	ROLE_HOLDER,	   /* the patient */
+	ROLE_REPRESENTATIVE,
+	ROLE_COUNT, /* nobody */
 };
 
 enum cell {
 	CELL_NO = 0,
 	CELL_YES,
 	CELL_OWN,
+	CELL_SELF,
+	CELL_ALLOWED, /* what is masked, when the patient allowed that */
+	CELL_COUNT,
 };
 
 enum access {
 	ACCESS_NEVER = 0,
 	ACCESS_CARE,
 	ACCESS_OCCUPATIONAL,
+	ACCESS_ADMINISTRATION, /* the fund: mode administration, and no document */
 	ACCESS_COUNT,
 };
 
@@ -32,14 +42,34 @@ enum card_use {
 	CARD_USE_NONE = 0,
 	CARD_USE_OWN, /* the profession on the card */
 	CARD_USE_PS,  /* never more than a professional */
+	CARD_USE_EMPLOYEE,
+	CARD_USE_AGENT,
 	CARD_USE_COUNT,
 };
 
-enum column { /* of the matrix */
+enum consent { /* what an action needs, the most first */
+	CONSENT_SESSION = 0,
+	CONSENT_RUNNING,  /* ... or an authorisation given earlier */
+	CONSENT_SAME_DAY, /* ... or fed on the day of a consented session */
+	CONSENT_NONE,
+	CONSENT_COUNT,
+};
+
+enum column { /* of the matrix: the modes, but for identity, which opens nothing */
 	COLUMN_NORMAL = 0,
 	COLUMN_BRIS_DE_GLACE,
 	COLUMN_CENTRE_15,
+	COLUMN_ADMINISTRATION,
+	COLUMN_PATIENT,
 	COLUMN_COUNT,
+};
+
+enum layer {
+	LAYER_CELLS = 0,
+	LAYER_MASKED,	/* besides, with masque_ps */
+	LAYER_PATIENTS, /* in place of what is not "no", the patient being the author */
+	LAYER_INSURERS, /* ... the health insurer */
+	LAYER_COUNT,
 };
 
 struct sector {
@@ -53,21 +83,26 @@ struct profession {
 	const json_t *types; /* NULL: all */
 };
 
-struct cells {
-	enum cell plain[ROLE_COUNT];
-	enum cell masked[ROLE_COUNT];
+struct uses { /* of a kind of card */
+	bool known;
+	enum card_use use;
+	enum card_use administration; /* in that mode */
 };
 
 struct action {
 	bool known;
 	unsigned int intent; /* 0: any */
-	struct cells columns[COLUMN_COUNT];
+	enum consent consent;
+	bool code;
+	bool until;
+	bool layered[LAYER_COUNT];
+	enum cell cells[LAYER_COUNT][COLUMN_COUNT][ROLE_COUNT];
 };
 
 struct rights {
 	json_t *files[3]; /* hold every text below */
 	struct profession professions[CODES];
-	enum card_use cards[CODES];
+	struct uses cards[CODES];
 	struct sector sectors[SECTORS_MAX];
 	size_t n_sectors;
 	const char *specialities[SPECIALITIES_MAX];

@@ -39,6 +39,8 @@ const char *consent_form_word(enum consent_form f)
 		return "screen";
 	case CONSENT_FORM_SCREEN_SHARED:
 		return "screen-shared";
+	case CONSENT_FORM_RUNNING:
+		return "running";
 	}
 	return "oral";
 }
@@ -106,6 +108,8 @@ static const char *emergency_act(enum session_mode m)
 		return "regulation";
 	case SESSION_MODE_NORMAL:
 	case SESSION_MODE_IDENTITY:
+	case SESSION_MODE_ADMINISTRATION:
+	case SESSION_MODE_PATIENT:
 	case SESSION_MODE_COUNT:
 		break;
 	}
@@ -114,24 +118,15 @@ static const char *emergency_act(enum session_mode m)
 
 int statement_acts(const struct session *s, json_t **ret)
 {
-	static const struct {
-		unsigned int bit;
-		const char *word;
-	} acts[] = {
-		{SESSION_INTENT_CONSULT, "consult"},
-		{SESSION_INTENT_FEED, "feed"},
-		{SESSION_INTENT_CREATE, "create"},
-	};
-
 	_cleanup_json_ json_t *list = json_array();
 	const char *act = emergency_act(session_mode(s));
 
 	if (act && json_array_append_new(list, json_string(act)) < 0) {
 		return fault(-ENOMEM);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
-		if ((session_intents(s) & acts[i].bit) &&
-			json_array_append_new(list, json_string(acts[i].word)) < 0) {
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+		if ((session_intents(s) & 1U << i) &&
+			json_array_append_new(list, json_string(session_intent_word(i))) < 0) {
 			return fault(-ENOMEM);
 		}
 	}
@@ -159,15 +154,15 @@ enum proof statement_proof(const struct session *s)
 	return p && p->role_certificate.len > 0 ? PROOF_MUTUAL : PROOF_READ;
 }
 
-static void put_wording(struct object *o, const struct wording *w, bool whole)
+static void put_wording(struct object *o, const struct wording_shown *w, bool whole)
 {
 	struct object p = part();
 
-	put_text(&p, "id", w->id);
-	put_text(&p, "language", w->language);
+	put_text(&p, "id", w->of->id);
+	put_text(&p, "language", w->of->language);
 	put_text(&p, "sha256", w->sha256);
 	if (whole) {
-		put_text(&p, "wording", w->text);
+		put_text(&p, "wording", (const char *)w->text.data);
 	}
 	put_part(o, "text", &p);
 }
@@ -251,13 +246,13 @@ static void put_answer(struct object *o, const struct statement *st)
 	put_acts(o, s);
 	put_text(o, "decision", consent_decision_word(st->decision));
 	put_text(o, "form", consent_form_word(st->form));
-	if (st->wording) {
-		put_wording(o, st->wording, false);
+	if (st->shown) {
+		put_wording(o, st->shown, false);
 	} else {
 		put(o, "text", json_null());
 	}
 	put(o, "explained",
-		json_boolean(st->wording != NULL)); /* it was there to be read or told */
+		json_boolean(st->shown != NULL)); /* it was there to be read or told */
 	put(o, "assisted-by", json_null());
 	put_text(o, "mode", session_mode_word(session_mode(s)));
 	if (st->reason) {
@@ -305,7 +300,7 @@ int statement_build(const struct statement *st, struct buf *out)
 	return r > 0 ? fault(-EINVAL) : trace(r);
 }
 
-int statement_request(const struct session *s, const struct wording *w, json_t **ret)
+int statement_request(const struct session *s, const struct wording_shown *shown, json_t **ret)
 {
 	const struct session_professional *who = session_professional(s);
 	_cleanup_json_ json_t *whole = json_object();
@@ -314,8 +309,8 @@ int statement_request(const struct session *s, const struct wording *w, json_t *
 
 	o.r = session_chosen(s, &person);
 	put_acts(&o, s);
-	if (w) {
-		put_wording(&o, w, true);
+	if (shown) {
+		put_wording(&o, shown, true);
 	} else {
 		put_text(&o, "reason", session_grounds(s));
 	}

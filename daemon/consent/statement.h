@@ -11,8 +11,8 @@
 struct statement {
 	const struct session *session;
 	const struct config *config;
-	const struct wording *wording; /* NULL: nobody was shown any */
-	const uint8_t *reason;	       /* SHA-256 of an emergency's reason, or NULL */
+	const struct wording_shown *shown; /* NULL: nobody was shown any */
+	const uint8_t *reason;		   /* SHA-256 of an emergency's reason, or NULL */
 	enum consent_decision decision;
 	enum consent_form form;
 	uid_t agent_uid;
@@ -34,6 +34,6 @@ enum proof statement_proof(const struct session *s);
 /** statement_build() - the canonical bytes, appended. Session and person must be fixed. */
 int statement_build(const struct statement *st, struct buf *out) _must_check_;
 /** statement_request() - what the agent is given to ask with; see consent_ops.ask, and confirm when
- *  @w is NULL. */
+ *  @shown is NULL. */
 int statement_request(
-	const struct session *s, const struct wording *w, json_t **ret) _must_check_;
+	const struct session *s, const struct wording_shown *shown, json_t **ret) _must_check_;

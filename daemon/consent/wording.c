@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Loading the texts of consent. What is not named as a text of ours is left alone; what is, must
- * be UTF-8 of a sensible size, or the whole folder is refused: nobody is asked with a text that
- * cannot be shown. The struct owns the texts.
+ * Loading the texts of consent, and what one patient is shown of them. What is not named as a text of
+ * ours is left alone; what is, must be UTF-8 of a sensible size with markers that name acts that there
+ * are, or the whole folder is refused: nobody is asked with a text that cannot be shown, and no
+ * sentence is lost by a slip of the pen. The struct owns the texts.
  */
 #include "daemon/consent/wording.h"
 
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
-#include "base/json.h"
+#include "daemon/session/types.h"
 #include "record/crypto.h"
 
 static const char prefix[] = "consent-";
@@ -59,11 +60,37 @@ static int read_all(int folder, const char *name, struct buf *out)
 	return n < 0 ? fault(-EIO) : trace(buf_check(out));
 }
 
+/* What a file speaks of; without sections it is of the time when there were three acts. */
+static unsigned int covered(struct view file)
+{
+	unsigned int bits =
+		SESSION_INTENT_CONSULT | SESSION_INTENT_FEED | SESSION_INTENT_CREATE;
+
+	if (!sections_divided(file)) {
+		return bits;
+	}
+	bits = 0;
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+		if (sections_name(file, session_intent_word(i))) {
+			bits |= 1U << i;
+		}
+	}
+	return bits;
+}
+
+static bool well_marked(struct view file)
+{
+	const char *known[SESSION_INTENTS + 1] = {NULL};
+
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+		known[i] = session_intent_word(i);
+	}
+	return sections_check(file, known) == 0;
+}
+
 static int load_one(int folder, const char *name, struct wording *w)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(WORDING_MAX);
-	_cleanup_(buf_done) struct buf hex = BUF_NULL(sizeof(w->sha256));
-	uint8_t hash[CRYPTO_SHA256];
 	struct view bytes;
 	json_t *check;
 	int r;
@@ -75,18 +102,15 @@ static int load_one(int folder, const char *name, struct wording *w)
 	bytes = buf_view(&text);
 	check = json_stringn(
 		(const char *)bytes.data, bytes.len); /* refuses what is not UTF-8 */
-	if (bytes.len == 0 || !check || memchr(bytes.data, 0, bytes.len)) {
+	if (bytes.len == 0 || !check || memchr(bytes.data, 0, bytes.len) ||
+		!well_marked(bytes)) {
 		json_decref(check);
 		return fault(-EBADMSG);
 	}
 	json_decref(check);
-	r = crypto_sha256(&bytes, 1, hash);
-	hex_encode(&hex, VIEW(hash));
-	if (r == 0) {
-		r = view_copy_str(buf_view(&hex), w->sha256, sizeof(w->sha256));
-	}
-	w->text = r == 0 ? buf_take_str(&text) : NULL;
-	return r < 0 ? trace(r) : w->text ? 0 : fault(-ENOMEM);
+	w->covers = covered(bytes);
+	w->text = buf_take_str(&text);
+	return w->text ? 0 : fault(-ENOMEM);
 }
 
 static int load_entries(DIR *dir, struct wordings *w)
@@ -151,12 +175,14 @@ static bool newer(const struct wording *a, const struct wording *b)
 }
 
 /* @language NULL: any. */
-static const struct wording *newest(const struct wordings *w, const char *language)
+static const struct wording *newest(
+	const struct wordings *w, const char *language, unsigned int intents)
 {
 	const struct wording *best = NULL;
 
 	for (size_t i = 0; i < w->n; i++) {
-		if (language && strcmp(w->all[i].language, language) != 0) {
+		if ((w->all[i].covers & intents) != intents ||
+			(language && strcmp(w->all[i].language, language) != 0)) {
 			continue;
 		}
 		if (!best || newer(&w->all[i], best)) {
@@ -166,9 +192,53 @@ static const struct wording *newest(const struct wordings *w, const char *langua
 	return best;
 }
 
-const struct wording *wordings_pick(const struct wordings *w, const char *language)
+const struct wording *wordings_pick(
+	const struct wordings *w, const char *language, unsigned int intents)
 {
-	const struct wording *best = newest(w, language);
+	const struct wording *best = newest(w, language, intents);
 
-	return best ? best : newest(w, NULL);
+	return best ? best : newest(w, NULL, intents);
+}
+
+/* -- what is shown ------------------------------------------------------------------------------- */
+
+int wording_show(const struct wording *w, const json_t *acts, struct wording_shown *ret)
+{
+	struct wording_shown shown = WORDING_SHOWN_NULL;
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(sizeof(shown.sha256));
+	uint8_t hash[CRYPTO_SHA256];
+	struct view bytes;
+	int r = sections_compose(view_str(w->text), acts, &shown.text);
+
+	if (r == 0) {
+		r = buf_check(&shown.text);
+	}
+	bytes = buf_view(&shown.text);
+	if (r == 0) {
+		r = crypto_sha256(&bytes, 1, hash);
+	}
+	if (r == 0) {
+		hex_encode(&hex, VIEW(hash));
+		r = buf_check(&hex);
+	}
+	if (r == 0) {
+		r = view_copy_str(buf_view(&hex), shown.sha256, sizeof(shown.sha256));
+	}
+	buf_put_u8(&shown.text, 0);
+	if (r == 0) {
+		r = buf_check(&shown.text);
+	}
+	if (r != 0) { /* malformed: it was looked at when it was loaded */
+		buf_done(&shown.text);
+		return r < 0 ? trace(r) : fault(-EBADMSG);
+	}
+	shown.of = w;
+	*ret = shown;
+	return 0;
+}
+
+void wording_shown_done(struct wording_shown *w)
+{
+	buf_done(&w->text);
+	*w = WORDING_SHOWN_NULL;
 }

@@ -14,7 +14,17 @@ enum call_kind {
 	CALL_READ,
 	CALL_ADD,
 	CALL_FLAG,
+	CALL_REPLACE,
+	CALL_ARCHIVE, /* and back */
+	CALL_DELETE,
 	CALL_HISTORY,
+	CALL_PROFESSIONALS,
+	CALL_AUTHORISE,
+	CALL_REVOKE,
+	CALL_BLOCK, /* and back */
+	CALL_TREATING,
+	CALL_OPPOSE,
+	CALL_COUNT
 };
 
 struct call {
@@ -25,11 +35,16 @@ struct call {
 	dossier_done_fn done; /* NULL: forgotten */
 	void *user;
 	char id[37];
-	const char *flag; /* static text */
+	char made[37];	  /* Replace: the new document */
+	const char *word; /* static text: of the flag, or the status that it gets */
 	bool on;
-	json_t *filter; /* owned, or NULL */
-	json_t *ids;	/* released so far, owned */
-	size_t sent;	/* ids handed to the process */
+	bool self;	 /* the act names this very professional */
+	json_t *act;	 /* owned; people_act without who and when it is done */
+	json_t *details; /* owned; of the entries */
+	json_t *filter;	 /* owned, or NULL */
+	json_t *ids;	 /* released so far, owned */
+	size_t sent;	 /* ids handed to the process */
+	size_t most;	 /* ids that are wanted at most; 0: as many as there are */
 	unsigned int withheld;
 	int fds[2]; /* owned; Add: the client's; Read and others: the answer's */
 	enum vitaled_reason reason;
@@ -41,8 +56,8 @@ struct call {
 
 /** call_finish() - done for @reason without an entry of its own. */
 void call_finish(struct call *c, enum vitaled_reason reason);
-/** call_succeed() - done as asked: recorded, then told. @details is taken. */
-void call_succeed(struct call *c, json_t *details);
+/** call_succeed() - done as asked: recorded with its details, then told. */
+void call_succeed(struct call *c);
 /** call_abandon() - not done; a change that had been started is recorded as having come to nothing. */
 void call_abandon(struct call *c, enum vitaled_reason reason);
 /** call_denied() - NOT_PERMITTED by @rule (static text), recorded. */
@@ -51,6 +66,12 @@ void call_denied(struct call *c, const char *rule);
 void call_unrecorded(struct call *c);
 /** call_malformed() - the process answered nonsense: the session ends. */
 void call_malformed(struct call *c);
+
+/** call_decide() - rights about the call itself, or about the document of @row. */
+enum rights_decision call_decide(const struct call *c, enum rights_action action,
+	const json_t *row, const char **ret_rule);
+/** call_started() - a change is about to be made: recorded. Return: false: @c has ended. */
+bool call_started(struct call *c) _must_check_;
 
 /* -- the process -------------------------------------------------------------------------------- */
 
@@ -62,15 +83,30 @@ bool call_went_wrong(struct call *c, const struct link_frame *answer);
 int call_put_json(struct buf *body, uint32_t tag, const json_t *j) _must_check_;
 /** call_rows() - the rows of an answer, a new reference, or NULL; @ret_more: there are more. */
 json_t *call_rows(struct view body, bool *ret_more);
-/** call_row_allowed() - decide the call by the one row of @answer; on false the call has ended. */
-bool call_row_allowed(struct call *c, struct link_frame *answer);
-/** call_put_author() - FACTS: who does this, as the dossier keeps it. */
+/** call_row_allowed() - decide @action by the one row of @answer; on false the call has ended. */
+bool call_row_allowed(struct call *c, enum rights_action action, struct link_frame *answer);
+/** call_author() - who does this, as the dossier keeps it: a new reference, or NULL. */
+json_t *call_author(const struct dossier *d);
+/** call_put_author() - FACTS: the same. */
 int call_put_author(struct buf *body, const struct dossier *d) _must_check_;
 
-/* -- what runs a call (calls-read.c, calls-change.c) -------------------------------------------- */
+/* -- what runs a call (calls-read.c, calls-change.c, calls-people.c) ---------------------------- */
 void call_run_many(struct call *c);    /* Summary, List */
-void call_run_one(struct call *c);     /* Read, SetVisibility */
-void call_run_history(struct call *c); /* allowed already, as the two below */
+void call_run_one(struct call *c);     /* by its document's row */
+void call_run_history(struct call *c); /* allowed already, as all below */
 void call_run_create(struct call *c);
-void call_run_add(struct call *c);  /* allowed in general; then by the row it would make */
-void call_run_flag(struct call *c); /* allowed already, by its row */
+void call_run_add(struct call *c); /* in general; then by the row it would make */
+void call_change_document(
+	struct call *c); /* SetVisibility, Replace, Archive, Delete: by its row */
+void call_run_professionals(struct call *c);
+void call_run_people(struct call *c);
+
+/* -- beginning (calls.c) ------------------------------------------------------------------------ */
+
+/** call_begin() - a new call, not yet running. NULL: refused, and told. */
+struct call *call_begin(struct session *s, enum call_kind kind, enum rights_action action,
+	dossier_done_fn done, void *user);
+/** call_drop() - @c could not be made whole: told, and gone. */
+void call_drop(struct call *c, enum vitaled_reason reason, const char *rule);
+/** call_enqueue() - behind those that wait; runs at once when there are none. */
+void call_enqueue(struct call *c);

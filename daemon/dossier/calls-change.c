@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Calls that change something: told to the record as started, carried out, told again with the new
- * version and hash (record.c says what happens when the second cannot be written).
+ * Calls that change documents: told to the record as started, carried out, told again with the new
+ * version and hash (record.c says what happens when the second cannot be written). What comes in is
+ * decided by the row that its metadata would make: type, flags, author.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ static void on_created(void *user, struct link_frame *answer)
 	}
 	dossier_created(d);
 	d->all->ops->changed(d->all->user, d->session);
-	call_succeed(c, NULL);
+	call_succeed(c);
 }
 
 void call_run_create(struct call *c)
@@ -38,8 +39,7 @@ void call_run_create(struct call *c)
 		call_finish(c, VITALED_REASON_WRONG_STATE);
 		return;
 	}
-	if (record_started(d, AUDIT_EVENT_DOSSIER_CREATED, NULL) != 0) {
-		call_unrecorded(c);
+	if (!call_started(c)) {
 		return;
 	}
 	/* the key is durable before anything is sealed under it */
@@ -54,7 +54,7 @@ void call_run_create(struct call *c)
 	call_request(c, DOSSIER_OP_CREATE, &body, NULL, 0, on_created);
 }
 
-/* -- add ---------------------------------------------------------------------------------------- */
+/* -- contents ----------------------------------------------------------------------------------- */
 
 static void on_added(void *user, struct link_frame *answer)
 {
@@ -68,17 +68,41 @@ static void on_added(void *user, struct link_frame *answer)
 		call_malformed(c);
 		return;
 	}
-	call_succeed(c, NULL);
+	call_succeed(c);
 }
 
-static void add(struct call *c)
+/* The entries are about the one that was replaced, and the last names the one in its place. */
+static void on_replaced(void *user, struct link_frame *answer)
+{
+	struct call *c = user;
+
+	if (call_went_wrong(c, answer)) {
+		return;
+	}
+	if (tlv_find_str(answer->body, LINK_TAG_ID, c->made, sizeof(c->made)) != 0 ||
+		!dossier_take_state(c->d, answer->body)) {
+		call_malformed(c);
+		return;
+	}
+	c->details = json_pack("{s:s}", "replaced-by", c->made);
+	if (!c->details) {
+		call_unrecorded(c); /* the next opening tells of it */
+		return;
+	}
+	call_succeed(c);
+}
+
+static void send_content(struct call *c)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
+	bool replaces = c->kind == CALL_REPLACE;
 	int fds[2] = {c->fds[0], c->fds[1]};
 
-	if (record_started(c->d, AUDIT_EVENT_DOCUMENT_ADDED, NULL) != 0) {
-		call_unrecorded(c);
+	if (!call_started(c)) {
 		return;
+	}
+	if (replaces) {
+		tlv_put_str(&body, LINK_TAG_ID, c->id);
 	}
 	if (call_put_author(&body, c->d) < 0) {
 		call_abandon(c, VITALED_REASON_FAILED);
@@ -86,32 +110,32 @@ static void add(struct call *c)
 	}
 	c->fds[0] = -1;
 	c->fds[1] = -1;
-	call_request(c, DOSSIER_OP_ADD, &body, fds, 2, on_added);
+	call_request(c, replaces ? DOSSIER_OP_REPLACE : DOSSIER_OP_ADD, &body, fds, 2,
+		replaces ? on_replaced : on_added);
 	/* the request has duplicates; the call may be gone */
 	close(fds[0]);
 	close(fds[1]);
 }
 
-/* Allowed by what it would be: type, flags, author. */
+/* Allowed by what it would be, also where it takes another's place. */
 static void on_weighed(void *user, struct link_frame *answer)
 {
 	struct call *c = user;
 
-	if (!call_row_allowed(c, answer)) {
+	if (!call_row_allowed(c, RIGHTS_ACTION_ADD, answer)) {
 		return;
 	}
-	add(c);
+	send_content(c);
 }
 
 /* The process tells the row of the metadata, which hold a title and are not for us; the memfd is
- * sealed (dossier_add() has looked), so what is decided about is what is added. */
-void call_run_add(struct call *c)
+ * sealed (calls-begin.c has looked), so what is decided about is what is added. */
+static void weigh(struct call *c)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 
-	if (c->d->state != DOSSIER_STATE_OPEN) {
-		call_finish(c, VITALED_REASON_WRONG_STATE);
-		return;
+	if (c->kind == CALL_REPLACE) {
+		tlv_put_str(&body, LINK_TAG_ID, c->id);
 	}
 	if (call_put_author(&body, c->d) < 0) {
 		call_finish(c, VITALED_REASON_FAILED);
@@ -120,9 +144,18 @@ void call_run_add(struct call *c)
 	call_request(c, DOSSIER_OP_WEIGH, &body, &c->fds[1], 1, on_weighed);
 }
 
-/* -- visibility --------------------------------------------------------------------------------- */
+void call_run_add(struct call *c)
+{
+	if (c->d->state != DOSSIER_STATE_OPEN) {
+		call_finish(c, VITALED_REASON_WRONG_STATE);
+		return;
+	}
+	weigh(c);
+}
 
-static void on_flagged(void *user, struct link_frame *answer)
+/* -- a document that is there ------------------------------------------------------------------- */
+
+static void on_changed(void *user, struct link_frame *answer)
 {
 	struct call *c = user;
 
@@ -133,23 +166,35 @@ static void on_flagged(void *user, struct link_frame *answer)
 		call_malformed(c);
 		return;
 	}
-	call_succeed(c, json_pack("{s:s,s:b}", "flag", c->flag, "on", c->on));
+	call_succeed(c);
 }
 
-void call_run_flag(struct call *c)
+/* Its flag or its status. */
+static void mark(struct call *c)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
+	bool flag = c->kind == CALL_FLAG;
 
-	if (record_started(c->d, AUDIT_EVENT_DOCUMENT_FLAGGED, c->id) != 0) {
-		call_unrecorded(c);
+	if (!call_started(c)) {
 		return;
 	}
 	tlv_put_str(&body, LINK_TAG_ID, c->id);
-	tlv_put_str(&body, LINK_TAG_FLAG, c->flag);
-	tlv_put_u8(&body, LINK_TAG_VALUE, c->on);
+	tlv_put_str(&body, flag ? LINK_TAG_FLAG : LINK_TAG_STATUS, c->word);
+	if (flag) {
+		tlv_put_u8(&body, LINK_TAG_VALUE, c->on);
+	}
 	if (call_put_author(&body, c->d) < 0) {
 		call_abandon(c, VITALED_REASON_FAILED);
 		return;
 	}
-	call_request(c, DOSSIER_OP_FLAG, &body, NULL, 0, on_flagged);
+	call_request(c, flag ? DOSSIER_OP_FLAG : DOSSIER_OP_STATUS, &body, NULL, 0, on_changed);
+}
+
+void call_change_document(struct call *c)
+{
+	if (c->kind == CALL_REPLACE) {
+		weigh(c);
+	} else {
+		mark(c);
+	}
 }

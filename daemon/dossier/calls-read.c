@@ -32,7 +32,6 @@ static void send_ids(struct call *c);
 static void on_ids(void *user, struct link_frame *answer)
 {
 	struct call *c = user;
-	json_t *details;
 
 	if (call_went_wrong(c, answer)) {
 		return;
@@ -46,9 +45,9 @@ static void on_ids(void *user, struct link_frame *answer)
 		call_malformed(c);
 		return;
 	}
-	details = json_pack("{s:I,s:I}", "released", (json_int_t)json_array_size(c->ids),
+	c->details = json_pack("{s:I,s:I}", "released", (json_int_t)json_array_size(c->ids),
 		"withheld", (json_int_t)c->withheld);
-	call_succeed(c, details);
+	call_succeed(c);
 }
 
 /* The next page of released ids; the process answers the last one with the descriptor. */
@@ -74,7 +73,12 @@ static void send_ids(struct call *c)
 		NULL, 0, on_ids);
 }
 
-/* Take the rows that may be shown. Return: 0 or a fault. */
+static bool has_enough(const struct call *c)
+{
+	return c->most > 0 && json_array_size(c->ids) >= c->most;
+}
+
+/* Take the rows that may be shown, as many as are wanted. Return: 0 or a fault. */
 static int take_rows(struct call *c, const json_t *rows)
 {
 	const char *rule;
@@ -85,7 +89,10 @@ static int take_rows(struct call *c, const json_t *rows)
 	{
 		json_t *id = json_object_get(row, "id");
 
-		if (facts_decide(c->d, c->action, row, &rule) != RIGHTS_ALLOW) {
+		if (has_enough(c)) {
+			break;
+		}
+		if (call_decide(c, c->action, row, &rule) != RIGHTS_ALLOW) {
 			c->withheld++;
 		} else if (json_array_append(c->ids, id) < 0) {
 			return fault(-ENOMEM);
@@ -120,7 +127,7 @@ static void on_rows(void *user, struct link_frame *answer)
 		call_finish(c, VITALED_REASON_LIMITS_EXCEEDED);
 		return;
 	}
-	if (more) {
+	if (more && !has_enough(c)) {
 		run_rows(c);
 	} else {
 		send_ids(c);
@@ -143,7 +150,7 @@ void call_run_many(struct call *c)
 {
 	const char *rule;
 
-	if (facts_decide(c->d, c->action, NULL, &rule) != RIGHTS_ALLOW) {
+	if (call_decide(c, c->action, NULL, &rule) != RIGHTS_ALLOW) {
 		call_denied(c, rule);
 		return;
 	}
@@ -173,7 +180,7 @@ static void on_read(void *user, struct link_frame *answer)
 		call_malformed(c);
 		return;
 	}
-	call_succeed(c, NULL);
+	call_succeed(c);
 }
 
 static void run_read(struct call *c)
@@ -193,13 +200,13 @@ static void on_row(void *user, struct link_frame *answer)
 		call_finish(c, VITALED_REASON_NO_SUCH_DOCUMENT);
 		return;
 	}
-	if (!call_row_allowed(c, answer)) {
+	if (!call_row_allowed(c, c->action, answer)) {
 		return;
 	}
 	if (c->kind == CALL_READ) {
 		run_read(c);
 	} else {
-		call_run_flag(c);
+		call_change_document(c);
 	}
 }
 
@@ -246,5 +253,5 @@ void call_run_history(struct call *c)
 		call_finish(c, VITALED_REASON_LIMITS_EXCEEDED);
 		return;
 	}
-	call_succeed(c, NULL);
+	call_succeed(c);
 }

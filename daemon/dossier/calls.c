@@ -6,13 +6,12 @@
  * told to the record before and after (record.c). A refusal names its rule and is recorded.
  *
  * A call is in its dossier's list until it is done; then its done function runs, once, and it is
- * freed. When the session ends, dossier_lock() does that for all that are waiting.
+ * freed. When the session ends, dossier_lock() does that for all that are waiting. A call that takes
+ * away what its own session opens by ends that session when it has been told, before the next call.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/tlv.h"
@@ -20,6 +19,32 @@
 #include "daemon/limits.h"
 
 static void start_next(struct dossier *d);
+
+/* one row a kind of call */
+static const struct {
+	void (*run)(struct call *c);
+	enum audit_event event;
+	bool by_document; /* rights are asked there, by rows */
+	bool changes;
+} kinds[CALL_COUNT] = {
+	[CALL_CREATE] = {call_run_create, AUDIT_EVENT_DOSSIER_CREATED, false, true},
+	[CALL_SUMMARY] = {call_run_many, AUDIT_EVENT_DOSSIER_SUMMARY, true, false},
+	[CALL_LIST] = {call_run_many, AUDIT_EVENT_DOSSIER_LISTED, true, false},
+	[CALL_READ] = {call_run_one, AUDIT_EVENT_DOCUMENT_READ, true, false},
+	[CALL_ADD] = {call_run_add, AUDIT_EVENT_DOCUMENT_ADDED, false, true},
+	[CALL_FLAG] = {call_run_one, AUDIT_EVENT_DOCUMENT_FLAGGED, true, true},
+	[CALL_REPLACE] = {call_run_one, AUDIT_EVENT_DOCUMENT_REPLACED, true, true},
+	[CALL_ARCHIVE] = {call_run_one, AUDIT_EVENT_DOCUMENT_ARCHIVED, true, true},
+	[CALL_DELETE] = {call_run_one, AUDIT_EVENT_DOCUMENT_DELETED, true, true},
+	[CALL_HISTORY] = {call_run_history, AUDIT_EVENT_HISTORY_READ, false, false},
+	[CALL_PROFESSIONALS] = {call_run_professionals, AUDIT_EVENT_PEOPLE_LISTED, false,
+		false},
+	[CALL_AUTHORISE] = {call_run_people, AUDIT_EVENT_AUTHORISED, false, true},
+	[CALL_REVOKE] = {call_run_people, AUDIT_EVENT_REVOKED, false, true},
+	[CALL_BLOCK] = {call_run_people, AUDIT_EVENT_BLOCKED, false, true},
+	[CALL_TREATING] = {call_run_people, AUDIT_EVENT_TREATING_DOCTOR, false, true},
+	[CALL_OPPOSE] = {call_run_people, AUDIT_EVENT_OPPOSITION, false, true},
+};
 
 /* -- ends --------------------------------------------------------------------------------------- */
 
@@ -32,6 +57,8 @@ static struct call *call_free(struct call *c)
 	}
 	json_decref(c->filter);
 	json_decref(c->ids);
+	json_decref(c->act);
+	json_decref(c->details);
 	free(c);
 	return NULL;
 }
@@ -49,7 +76,8 @@ static void tell(struct call *c)
 		return;
 	}
 	if (c->reason == VITALED_REASON_NONE) {
-		bytes_copy(reply.id, sizeof(reply.id), c->id, sizeof(c->id));
+		bytes_copy(reply.id, sizeof(reply.id), c->made[0] ? c->made : c->id,
+			sizeof(c->id));
 		reply.fds[0] = c->fds[0];
 		reply.fds[1] = c->fds[1];
 		c->fds[0] = -1;
@@ -73,16 +101,20 @@ static void pop(struct dossier *d)
 void call_finish(struct call *c, enum vitaled_reason reason)
 {
 	struct dossier *d = c->d;
+	bool waiting;
 
 	c->reason = reason;
 	pop(d);
+	waiting = d->calls != NULL; /* one that comes from within tell() runs there */
 	d->calling++;
 	tell(c);
 	call_free(c);
 	d->calling--;
 	if (d->dead) {
 		dossier_put(d);
-	} else {
+	} else if (d->over != VITALED_REASON_NONE) {
+		dossier_end(d, d->over);
+	} else if (waiting) {
 		start_next(d);
 	}
 }
@@ -109,41 +141,44 @@ void call_unrecorded(struct call *c)
 	session_end(c->d->session, VITALED_REASON_AUDIT_UNAVAILABLE);
 }
 
+static const char *document_of(const struct call *c)
+{
+	return c->id[0] ? c->id : NULL;
+}
+
 void call_denied(struct call *c, const char *rule)
 {
 	struct dossier *d = c->d;
 
 	c->rule = rule;
 	if (record_entry(d, AUDIT_EVENT_DENIED,
-		    vitaled_reason_word(VITALED_REASON_NOT_PERMITTED), c->id[0] ? c->id : NULL,
-		    rule, NULL) != 0) {
+		    vitaled_reason_word(VITALED_REASON_NOT_PERMITTED), document_of(c), rule,
+		    NULL) != 0) {
 		call_unrecorded(c);
 		return;
 	}
 	call_finish(c, VITALED_REASON_NOT_PERMITTED);
 }
 
-static const enum audit_event events[] = {
-	[CALL_CREATE] = AUDIT_EVENT_DOSSIER_CREATED,
-	[CALL_SUMMARY] = AUDIT_EVENT_DOSSIER_SUMMARY,
-	[CALL_LIST] = AUDIT_EVENT_DOSSIER_LISTED,
-	[CALL_READ] = AUDIT_EVENT_DOCUMENT_READ,
-	[CALL_ADD] = AUDIT_EVENT_DOCUMENT_ADDED,
-	[CALL_FLAG] = AUDIT_EVENT_DOCUMENT_FLAGGED,
-	[CALL_HISTORY] = AUDIT_EVENT_HISTORY_READ,
-};
-
-static bool is_change(const struct call *c)
+static int record_call(struct call *c, const char *outcome)
 {
-	return c->kind == CALL_CREATE || c->kind == CALL_ADD || c->kind == CALL_FLAG;
+	return record_entry(c->d, kinds[c->kind].event, outcome, document_of(c), NULL,
+		json_incref(c->details));
 }
 
-/* Done as asked: recorded, then told. @details is taken. */
-void call_succeed(struct call *c, json_t *details)
+bool call_started(struct call *c)
 {
-	const char *document = c->id[0] ? c->id : NULL;
+	if (record_started(c->d, kinds[c->kind].event, document_of(c), c->details) == 0) {
+		return true;
+	}
+	call_unrecorded(c);
+	return false;
+}
 
-	if (record_entry(c->d, events[c->kind], "ok", document, NULL, details) != 0) {
+/* Done as asked: recorded, then told. */
+void call_succeed(struct call *c)
+{
+	if (record_call(c, "ok") != 0) {
 		call_unrecorded(c);
 		return;
 	}
@@ -154,8 +189,7 @@ void call_succeed(struct call *c, json_t *details)
  * told to have come to nothing. */
 void call_abandon(struct call *c, enum vitaled_reason reason)
 {
-	if (is_change(c) && record_entry(c->d, events[c->kind], vitaled_reason_word(reason),
-				    c->kind == CALL_FLAG ? c->id : NULL, NULL, NULL) != 0) {
+	if (kinds[c->kind].changes && record_call(c, vitaled_reason_word(reason)) != 0) {
 		call_unrecorded(c);
 		return;
 	}
@@ -201,9 +235,9 @@ bool call_went_wrong(struct call *c, const struct link_frame *answer)
 		dossier_failed(c->d, answer ? "fault" : "gone");
 		return true;
 	}
-	if (answer->outcome == DOSSIER_DAMAGED) {
+	if (answer->outcome == DOSSIER_DAMAGED || answer->outcome == DOSSIER_NEWER) {
 		c->reason = VITALED_REASON_STORE_UNAVAILABLE;
-		dossier_damaged(c->d, "damaged");
+		dossier_damaged(c->d, answer->outcome == DOSSIER_NEWER ? "newer" : "damaged");
 		return true;
 	}
 	if (answer->outcome != DOSSIER_DONE) {
@@ -226,12 +260,13 @@ void call_malformed(struct call *c)
 void call_request(struct call *c, enum dossier_op op, const struct buf *body, const int *fds,
 	size_t n_fds, child_answer_fn done)
 {
-	uint64_t limit = op == DOSSIER_OP_ADD ? LIMIT_DOSSIER_STREAM : LIMIT_DOSSIER;
+	/* those that take a content, and deleting, which overwrites one */
+	bool slow = op == DOSSIER_OP_ADD || op == DOSSIER_OP_REPLACE || op == DOSSIER_OP_STATUS;
 	int r = buf_check(body);
 
 	if (r == 0) {
-		r = child_request(
-			c->d->child, (uint8_t)op, buf_view(body), fds, n_fds, limit, done, c);
+		r = child_request(c->d->child, (uint8_t)op, buf_view(body), fds, n_fds,
+			slow ? LIMIT_DOSSIER_STREAM : LIMIT_DOSSIER, done, c);
 	}
 	if (r != 0) {
 		c->reason = VITALED_REASON_CHILD_FAILED;
@@ -267,9 +302,31 @@ json_t *call_rows(struct view body, bool *ret_more)
 	return rows;
 }
 
-bool call_row_allowed(struct call *c, struct link_frame *answer)
+/* -- rights ------------------------------------------------------------------------------------- */
+
+enum rights_decision call_decide(const struct call *c, enum rights_action action,
+	const json_t *row, const char **ret_rule)
+{
+	const struct facts_act act = {.action = action,
+		.row = row,
+		.self = c->self,
+		.until = json_object_get(c->act, "until") != NULL};
+
+	return facts_decide(c->d, &act, ret_rule);
+}
+
+/* A document that was deleted is none, whoever asks; its row tells that it was. */
+static bool is_gone(const struct call *c, const json_t *row)
+{
+	const char *status = json_get_str(row, "status");
+
+	return c->id[0] && status && strcmp(status, "deleted") == 0;
+}
+
+bool call_row_allowed(struct call *c, enum rights_action action, struct link_frame *answer)
 {
 	_cleanup_json_ json_t *rows = NULL;
+	const json_t *row;
 	const char *rule;
 	bool more;
 
@@ -281,7 +338,12 @@ bool call_row_allowed(struct call *c, struct link_frame *answer)
 		call_malformed(c);
 		return false;
 	}
-	if (facts_decide(c->d, c->action, json_array_get(rows, 0), &rule) != RIGHTS_ALLOW) {
+	row = json_array_get(rows, 0);
+	if (is_gone(c, row)) {
+		call_finish(c, VITALED_REASON_NO_SUCH_DOCUMENT);
+		return false;
+	}
+	if (call_decide(c, action, row, &rule) != RIGHTS_ALLOW) {
 		call_denied(c, rule);
 		return false;
 	}
@@ -289,55 +351,49 @@ bool call_row_allowed(struct call *c, struct link_frame *answer)
 }
 
 /* Who does this, for the dossier itself. */
-int call_put_author(struct buf *body, const struct dossier *d)
+json_t *call_author(const struct dossier *d)
 {
 	const struct session_professional *p = session_professional(d->session);
 	_cleanup_(buf_done) struct buf name = BUF_NULL(512);
 	_cleanup_json_ json_t *j = NULL;
 
 	if (!p) {
-		return fault(-EINVAL);
+		return NULL;
 	}
 	buf_printf(&name, "%s%s%s", p->person.given, p->person.given[0] ? " " : "",
 		p->person.surname);
 	buf_put_u8(&name, 0);
 	if (name.failed) {
-		return trace(buf_check(&name));
+		return NULL;
 	}
 	j = json_pack("{s:s,s:s,s:s,s:i}", "kind", "professional", "id", p->person.national_id,
 		"name", (const char *)name.data, "profession", p->person.profession);
 	if (!j || (p->chosen &&
 			  json_set(j, "structure", json_string(p->chosen->structure)) < 0)) {
-		return fault(-ENOMEM);
+		return NULL;
 	}
-	return trace(call_put_json(body, LINK_TAG_FACTS, j));
+	return json_incref(j);
+}
+
+int call_put_author(struct buf *body, const struct dossier *d)
+{
+	_cleanup_json_ json_t *j = call_author(d);
+
+	return j ? trace(call_put_json(body, LINK_TAG_FACTS, j)) : fault(-ENOMEM);
 }
 
 /* -- beginning ---------------------------------------------------------------------------------- */
-
-static const struct {
-	void (*run)(struct call *c);
-	bool by_document; /* rights are asked there, by rows */
-} runs[] = {
-	[CALL_CREATE] = {call_run_create, false},
-	[CALL_SUMMARY] = {call_run_many, true},
-	[CALL_LIST] = {call_run_many, true},
-	[CALL_READ] = {call_run_one, true},
-	[CALL_ADD] = {call_run_add, false},
-	[CALL_FLAG] = {call_run_one, true},
-	[CALL_HISTORY] = {call_run_history, false},
-};
 
 static void run(struct call *c)
 {
 	const char *rule;
 
-	if (!runs[c->kind].by_document &&
-		facts_decide(c->d, c->action, NULL, &rule) != RIGHTS_ALLOW) {
+	if (!kinds[c->kind].by_document &&
+		call_decide(c, c->action, NULL, &rule) != RIGHTS_ALLOW) {
 		call_denied(c, rule);
 		return;
 	}
-	runs[c->kind].run(c);
+	kinds[c->kind].run(c);
 }
 
 static void start_next(struct dossier *d)
@@ -355,14 +411,14 @@ static void refuse(
 	done(user, &reply);
 }
 
-/* A new call at the end of the list, not yet running. NULL: refused, and told. */
-static struct call *begin(struct session *s, enum call_kind kind, enum rights_action action,
+struct call *call_begin(struct session *s, enum call_kind kind, enum rights_action action,
 	dossier_done_fn done, void *user)
 {
 	struct dossier *d = session_dossier(s);
 	struct call *c;
 
-	if (!d || !d->granted || session_state(s) != SESSION_STATE_UNLOCKED) {
+	if (!d || !d->granted || d->over != VITALED_REASON_NONE ||
+		session_state(s) != SESSION_STATE_UNLOCKED) {
 		refuse(done, user, VITALED_REASON_WRONG_STATE, NULL);
 		return NULL;
 	}
@@ -385,7 +441,7 @@ static struct call *begin(struct session *s, enum call_kind kind, enum rights_ac
 	return c;
 }
 
-static void enqueue(struct call *c)
+void call_enqueue(struct call *c)
 {
 	struct dossier *d = c->d;
 	struct call **at = &d->calls;
@@ -400,165 +456,19 @@ static void enqueue(struct call *c)
 	}
 }
 
-/* @c could not be made whole. */
-static void drop(struct call *c, enum vitaled_reason reason, const char *rule)
+void call_drop(struct call *c, enum vitaled_reason reason, const char *rule)
 {
 	dossier_done_fn done = c->done;
 	void *user = c->user;
+	char kept[sizeof(c->advice)];
 
+	/* the name of a member may be in the call itself */
+	if (rule == c->advice) {
+		bytes_copy(kept, sizeof(kept), c->advice, sizeof(c->advice));
+		rule = kept;
+	}
 	call_free(c);
 	refuse(done, user, reason, rule);
-}
-
-void dossier_create(struct session *s, dossier_done_fn done, void *user)
-{
-	struct call *c = begin(s, CALL_CREATE, RIGHTS_ACTION_CREATE, done, user);
-
-	if (c) {
-		enqueue(c);
-	}
-}
-
-/* jansson wants an object that it could change. */
-static json_t *for_reading(const json_t *object)
-{
-	union {
-		const json_t *in;
-		json_t *out;
-	} u = {.in = object};
-
-	return u.out;
-}
-
-/* Members that only the broker itself asks by are no one else's. */
-static bool filter_is_public(const json_t *filter)
-{
-	return !json_object_get(filter, "id") && !json_object_get(filter, "after") &&
-	       !json_object_get(filter, "entry");
-}
-
-static void begin_filtered(struct session *s, enum call_kind kind, enum rights_action action,
-	const json_t *filter, dossier_done_fn done, void *user)
-{
-	struct call *c = begin(s, kind, action, done, user);
-
-	if (!c) {
-		return;
-	}
-	if (filter && (!json_is_object(filter) || !filter_is_public(filter))) {
-		drop(c, VITALED_REASON_INVALID_ARGUMENT, "filter");
-		return;
-	}
-	c->filter = json_object();
-	/* its values are shared: nobody changes them. jansson reads @filter only. */
-	if (!c->filter || (filter && json_object_update(c->filter, for_reading(filter)) < 0)) {
-		drop(c, VITALED_REASON_FAILED, NULL);
-		return;
-	}
-	enqueue(c);
-}
-
-void dossier_summary(struct session *s, dossier_done_fn done, void *user)
-{
-	begin_filtered(s, CALL_SUMMARY, RIGHTS_ACTION_SUMMARY, NULL, done, user);
-}
-
-void dossier_list(struct session *s, const json_t *filter, dossier_done_fn done, void *user)
-{
-	begin_filtered(s, CALL_LIST, RIGHTS_ACTION_LIST, filter, done, user);
-}
-
-void dossier_history(struct session *s, const json_t *filter, dossier_done_fn done, void *user)
-{
-	begin_filtered(s, CALL_HISTORY, RIGHTS_ACTION_HISTORY, filter, done, user);
-}
-
-/* Ids are ours: 36 characters of lower case hex and hyphens, or no document has it. */
-static bool take_id(struct call *c, const char *id)
-{
-	return strlen(id) == sizeof(c->id) - 1 &&
-	       strspn(id, "0123456789abcdef-") == strlen(id) &&
-	       view_copy_str(view_str(id), c->id, sizeof(c->id)) == 0;
-}
-
-void dossier_read(struct session *s, const char *id, dossier_done_fn done, void *user)
-{
-	struct call *c = begin(s, CALL_READ, RIGHTS_ACTION_READ, done, user);
-
-	if (c && !take_id(c, id)) {
-		drop(c, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
-	} else if (c) {
-		enqueue(c);
-	}
-}
-
-static bool is_pipe(int fd)
-{
-	struct stat st;
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY && fstat(fd, &st) == 0 &&
-	       S_ISFIFO(st.st_mode);
-}
-
-static bool is_sealed(int fd)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-
-	return seals >= 0 && (seals & wanted) == wanted;
-}
-
-void dossier_add(struct session *s, int content, int metadata, dossier_done_fn done, void *user)
-{
-	struct call *c = begin(s, CALL_ADD, RIGHTS_ACTION_ADD, done, user);
-
-	if (!c) {
-		return;
-	}
-	if (!is_pipe(content) || !is_sealed(metadata)) {
-		drop(c, VITALED_REASON_INVALID_ARGUMENT,
-			is_pipe(content) ? "metadata" : "content");
-		return;
-	}
-	c->fds[0] = fcntl(content, F_DUPFD_CLOEXEC, 3);
-	c->fds[1] = fcntl(metadata, F_DUPFD_CLOEXEC, 3);
-	if (c->fds[0] < 0 || c->fds[1] < 0) {
-		drop(c, VITALED_REASON_FAILED, NULL);
-		return;
-	}
-	enqueue(c);
-}
-
-static enum rights_action flag_action(unsigned int flag, bool on)
-{
-	if (flag == RIGHTS_FLAG_MASQUE_PS) {
-		return on ? RIGHTS_ACTION_MASK : RIGHTS_ACTION_UNMASK;
-	}
-	/* hidden from the patient or, of a minor, from the representatives */
-	return on ? RIGHTS_ACTION_HIDE_PATIENT : RIGHTS_ACTION_SHOW_PATIENT;
-}
-
-void dossier_set_visibility(struct session *s, const char *id, const char *flag, bool on,
-	dossier_done_fn done, void *user)
-{
-	unsigned int bit = rights_flag_of(flag);
-	struct call *c = begin(s, CALL_FLAG, flag_action(bit, on), done, user);
-
-	if (!c) {
-		return;
-	}
-	if (bit == 0) {
-		drop(c, VITALED_REASON_INVALID_ARGUMENT, "flag");
-		return;
-	}
-	if (!take_id(c, id)) {
-		drop(c, VITALED_REASON_NO_SUCH_DOCUMENT, NULL);
-		return;
-	}
-	c->flag = rights_flag_word((enum rights_flag)bit);
-	c->on = on;
-	enqueue(c);
 }
 
 void dossier_forget(struct session *s, void *user)

@@ -99,7 +99,7 @@ int dossier_pseudonym(
 /* -- trouble ------------------------------------------------------------------------------------ */
 
 /* The session of @d ends for @r, whatever it was waiting for. */
-static void end(struct dossier *d, enum vitaled_reason r)
+void dossier_end(struct dossier *d, enum vitaled_reason r)
 {
 	d->why = r;
 	session_end(d->session, r);
@@ -109,7 +109,8 @@ void dossier_damaged(struct dossier *d, const char *why)
 {
 	int r = record_rejected(d, why);
 
-	end(d, r == 0 ? VITALED_REASON_STORE_UNAVAILABLE : VITALED_REASON_AUDIT_UNAVAILABLE);
+	dossier_end(d,
+		r == 0 ? VITALED_REASON_STORE_UNAVAILABLE : VITALED_REASON_AUDIT_UNAVAILABLE);
 }
 
 void dossier_failed(struct dossier *d, const char *why)
@@ -118,7 +119,7 @@ void dossier_failed(struct dossier *d, const char *why)
 	int r = record_entry(d, AUDIT_EVENT_CHILD_FAILED,
 		vitaled_reason_word(VITALED_REASON_CHILD_FAILED), NULL, NULL, details);
 
-	end(d, r == 0 ? VITALED_REASON_CHILD_FAILED : VITALED_REASON_AUDIT_UNAVAILABLE);
+	dossier_end(d, r == 0 ? VITALED_REASON_CHILD_FAILED : VITALED_REASON_AUDIT_UNAVAILABLE);
 }
 
 /* The only event there is: a content that cannot be sent to its end. */
@@ -149,12 +150,12 @@ static bool went_wrong(struct dossier *d, const struct link_frame *answer)
 		dossier_failed(d, answer ? "fault" : "gone");
 		return true;
 	}
-	if (answer->outcome == DOSSIER_DAMAGED) {
-		dossier_damaged(d, "damaged");
+	if (answer->outcome == DOSSIER_DAMAGED || answer->outcome == DOSSIER_NEWER) {
+		dossier_damaged(d, answer->outcome == DOSSIER_NEWER ? "newer" : "damaged");
 		return true;
 	}
 	if (answer->outcome != DOSSIER_DONE) {
-		end(d, VITALED_REASON_STORE_UNAVAILABLE);
+		dossier_end(d, VITALED_REASON_STORE_UNAVAILABLE);
 		return true;
 	}
 	return false;
@@ -184,8 +185,12 @@ static void on_people(void *user, struct link_frame *answer)
 	if (went_wrong(d, answer)) {
 		return;
 	}
-	if (facts_take_people(d, answer->body) < 0) {
+	if (people_take(d, answer->body) < 0) {
 		dossier_failed(d, "malformed");
+		return;
+	}
+	if (record_fed(d) < 0) {
+		session_prepared(d->session, VITALED_REASON_AUDIT_UNAVAILABLE);
 		return;
 	}
 	if (facts_worth_asking(d, &rule)) {
@@ -517,6 +522,9 @@ void dossier_put(struct dossier *d)
 	if (d->dead && d->calling == 0) {
 		buf_done(&d->wrapped);
 		secret_done(&d->key);
+		json_decref(d->people);
+		json_decref(d->mine);
+		json_decref(d->unfinished_details);
 		wipe(d, sizeof(*d));
 		free(d);
 	}

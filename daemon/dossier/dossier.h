@@ -36,13 +36,16 @@ void dossier_lock(struct dossiers *ds, struct session *s);    /* kills the proce
 enum vitaled_reason dossier_admit(
 	struct dossiers *ds, struct session *s, const char **ret_rule);
 
+/** dossier_agreed() - of a prepared session: whether an authorisation that is in force covers all that
+ *  it is for, so that nobody need be asked. */
+bool dossier_agreed(const struct session *s);
 /** dossier_state_of() - "absent", "open", "closed"; NULL while the session is not unlocked. */
 const char *dossier_state_of(const struct session *s);
 
 struct dossier_reply {
 	enum vitaled_reason reason; /* NONE: done */
 	const char *rule; /* NOT_PERMITTED: the rule's name; INVALID_ARGUMENT: the member */
-	char id[37];	  /* Add */
+	char id[37];	  /* Add, Replace */
 	int fds[2]; /* taken by the callee by setting -1; Read: content, facts; else one */
 };
 
@@ -58,6 +61,21 @@ void dossier_add(
 	struct session *s, int content, int metadata, dossier_done_fn done, void *user);
 void dossier_set_visibility(struct session *s, const char *id, const char *flag, bool on,
 	dossier_done_fn done, void *user);
+void dossier_replace(struct session *s, const char *id, int content, int metadata,
+	dossier_done_fn done, void *user); /* reply.id: the new one */
+void dossier_archive(
+	struct session *s, const char *id, bool on, dossier_done_fn done, void *user);
+void dossier_delete(struct session *s, const char *id, dossier_done_fn done, void *user);
 void dossier_history(struct session *s, const json_t *filter, dossier_done_fn done, void *user);
+/* @who: sealed memfd, {"id", "name"?, "until"?}; a member that is none of these, or that the call
+ * does not take, is INVALID_ARGUMENT by its name ("who": no object, or no such descriptor) */
+void dossier_authorise(struct session *s, int who, dossier_done_fn done, void *user);
+void dossier_revoke(struct session *s, int who, dossier_done_fn done, void *user);
+void dossier_block(struct session *s, int who, bool on, dossier_done_fn done, void *user);
+void dossier_list_professionals(struct session *s, dossier_done_fn done, void *user);
+void dossier_set_treating_doctor(struct session *s, bool on, dossier_done_fn done, void *user);
+/** dossier_set_opposition() - @mode: bris_de_glace or centre_15, else INVALID_ARGUMENT: mode. */
+void dossier_set_opposition(
+	struct session *s, const char *mode, bool on, dossier_done_fn done, void *user);
 /** dossier_forget() - the calls with @user will not be called (the caller left). */
 void dossier_forget(struct session *s, void *user);

@@ -4,11 +4,12 @@
  * what the cards proved, what the dossier says about this professional, and a document's row. Nothing
  * is decided here.
  */
-#include <errno.h>
 #include <string.h>
 
-#include "base/tlv.h"
+#include "base/clock.h"
 #include "daemon/dossier/inside.h"
+
+#define G02_CPE 2U /* card of a structure's employee */
 
 /* -- deciding ----------------------------------------------------------------------------------- */
 
@@ -44,6 +45,7 @@ static struct rights_facts facts_of(
 		.proof = session_proof(s),
 		.required = PROOF_LOCKED,
 		.absent = patient && patient->absent,
+		.age = patient && patient->minor ? RIGHTS_AGE_MINOR : RIGHTS_AGE_ADULT,
 		.emergencies = session_emergencies(s),
 		.emergencies_max = config->emergencies,
 	};
@@ -90,6 +92,34 @@ static unsigned int flags_of(const json_t *row)
 	return flags;
 }
 
+/* A kind that is not known is nobody's: no professional's own, and no patient's. */
+static uint8_t kind_of(const json_t *row)
+{
+	static const char *const words[RIGHTS_AUTHOR_COUNT] = {
+		"professional", "patient", "device", "structure", "insurer"};
+	const char *kind = json_get_str(row, "author-kind");
+	uint8_t i = 0;
+
+	while (kind && i < RIGHTS_AUTHOR_COUNT && strcmp(words[i], kind) != 0) {
+		i++;
+	}
+	return i;
+}
+
+/* What an employee puts in is their structure's (M526, notes 4 and 9), whose number stands before the
+ * slash of their own. */
+static bool is_author(const struct trust_person *p, const char *author)
+{
+	const char *slash = p->card_type == G02_CPE ? strchr(p->national_id, '/') : NULL;
+
+	if (slash) {
+		size_t n = (size_t)(slash - p->national_id) + 1;
+
+		return strncmp(author, p->national_id, n) == 0;
+	}
+	return strcmp(author, p->national_id) == 0;
+}
+
 static void add_row_facts(const struct dossier *d, const json_t *row, struct rights_facts *f)
 {
 	const struct session_professional *p = session_professional(d->session);
@@ -97,14 +127,18 @@ static void add_row_facts(const struct dossier *d, const json_t *row, struct rig
 
 	f->type = json_get_str(row, "type");
 	f->flags = flags_of(row);
-	f->author = p && author && strcmp(author, p->person.national_id) == 0;
+	f->author_kind = kind_of(row);
+	f->author = f->author_kind == RIGHTS_AUTHOR_PROFESSIONAL && p && author &&
+		    is_author(&p->person, author);
 }
 
 static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 {
 	const struct session_patient *patient = session_patient(d->session);
+	int64_t now = (int64_t)clock_wall();
 
-	f->authorised = d->authorised;
+	f->authorised = people_authorised(d);
+	f->fed_today = d->fed_since <= now && now < d->fed_until;
 	f->blocked = d->blocked;
 	f->treating_doctor = d->treating;
 	f->opposed = d->opposed;
@@ -113,76 +147,68 @@ static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 	}
 }
 
-enum rights_decision facts_decide(const struct dossier *d, enum rights_action action,
-	const json_t *row, const char **ret_rule)
+enum rights_decision facts_decide(
+	const struct dossier *d, const struct facts_act *act, const char **ret_rule)
 {
-	struct rights_facts f = facts_of(d->all->config, d->session, action);
+	struct rights_facts f = facts_of(d->all->config, d->session, act->action);
 
 	add_people_facts(d, &f);
-	f.consented = consent_given(d->session);
-	if (row) {
-		add_row_facts(d, row, &f);
+	f.consented = consent_given(d->session) && !consent_is_running(d->session);
+	f.self = act->self;
+	f.has_until = act->until;
+	if (act->row) {
+		add_row_facts(d, act->row, &f);
 	}
 	return rights_decide(d->all->rights, &f, ret_rule);
 }
 
-bool facts_worth_asking(const struct dossier *d, const char **ret_rule)
+/* one for each intent, in the order of their bits */
+static const enum rights_action intended[SESSION_INTENTS] = {RIGHTS_ACTION_LIST,
+	RIGHTS_ACTION_ADD, RIGHTS_ACTION_CREATE, RIGHTS_ACTION_AUTHORISE,
+	RIGHTS_ACTION_TREATING_DOCTOR_TAKE, RIGHTS_ACTION_OPPOSE};
+
+/* What would be decided about the intent @i, before anybody has been asked. */
+static enum rights_decision decide_ahead(
+	const struct dossier *d, size_t i, bool consented, const char **ret_rule)
 {
-	static const enum rights_action actions[] = {
-		RIGHTS_ACTION_LIST, RIGHTS_ACTION_ADD, RIGHTS_ACTION_CREATE};
+	struct rights_facts f = facts_of(d->all->config, d->session, intended[i]);
 
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		struct rights_facts f = facts_of(d->all->config, d->session, actions[i]);
+	add_people_facts(d, &f);
+	f.consented = consented;
+	f.self = true;
+	f.has_until = true;
+	f.proof = f.required; /* what the cards prove comes with the signatures */
+	return rights_decide(d->all->rights, &f, ret_rule);
+}
 
-		add_people_facts(d, &f);
-		f.consented = true;
-		f.proof = f.required; /* what the cards prove comes with the signatures */
-		if (rights_decide(d->all->rights, &f, ret_rule) == RIGHTS_ALLOW) {
-			return true;
-		}
-		if (strcmp(*ret_rule, "intent") != 0) {
+bool dossier_agreed(const struct session *s)
+{
+	const struct dossier *d = session_dossier(s);
+	unsigned int intents = session_intents(s);
+	const char *rule;
+
+	for (size_t i = 0; d && i < ARRAY_LEN(intended); i++) {
+		if ((intents & 1U << i) && decide_ahead(d, i, false, &rule) != RIGHTS_ALLOW) {
 			return false;
 		}
 	}
-	return false;
+	return d && intents != 0;
 }
 
-/* -- people facts ------------------------------------------------------------------------------- */
-
-static bool names(const json_t *list, const char *id)
+bool facts_worth_asking(const struct dossier *d, const char **ret_rule)
 {
-	json_t *row;
-	size_t i;
+	*ret_rule = "intent";
+	for (size_t i = 0; i < ARRAY_LEN(intended); i++) {
+		const char *rule;
 
-	json_array_foreach(list, i, row)
-	{
-		const char *text = json_string_value(row);
-
-		if (text && strcmp(text, id) == 0) {
+		if (decide_ahead(d, i, true, &rule) == RIGHTS_ALLOW) {
+			*ret_rule = rule;
 			return true;
+		}
+		/* the first that tells more than that something else is intended */
+		if (strcmp(*ret_rule, "intent") == 0) {
+			*ret_rule = rule;
 		}
 	}
 	return false;
-}
-
-/* {"authorised": [id...], "blocked": [id...], "treating-doctor": id or null,
- *  "oppositions"?: [mode...]} */
-int facts_take_people(struct dossier *d, struct view body)
-{
-	const struct session_professional *p = session_professional(d->session);
-	_cleanup_json_ json_t *people = NULL;
-	const char *treating;
-	struct tlv t;
-
-	if (!p || tlv_find(body, LINK_TAG_PEOPLE, &t) != 0 ||
-		json_parse(t.value, &people) != 0) {
-		return fault(-EBADMSG);
-	}
-	treating = json_get_str(people, "treating-doctor");
-	d->authorised = names(json_object_get(people, "authorised"), p->person.national_id);
-	d->blocked = names(json_object_get(people, "blocked"), p->person.national_id);
-	d->opposed = names(json_object_get(people, "oppositions"),
-		session_mode_word(session_mode(d->session)));
-	d->treating = treating && strcmp(treating, p->person.national_id) == 0;
-	return 0;
 }

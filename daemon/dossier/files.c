@@ -136,8 +136,9 @@ int files_write(const char *path, struct view content)
 
 int files_mkdir(const char *path)
 {
-	if (mkdir(path, 0700) < 0) {
-		return errno == EEXIST ? 0 : fault(-errno);
+	/* one that is there may come from a start that was killed before it was durable */
+	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+		return fault(-errno);
 	}
 	return trace(sync_parent(path));
 }
@@ -183,6 +184,21 @@ void files_unmark_pending(const char *folder, const char *pseudonym)
 	}
 }
 
+/* Whether what was removed below <two hex>/ cannot come back with the power. */
+static bool are_gone(const char *folder, const char *pseudonym)
+{
+	_cleanup_(buf_done) struct buf path = BUF_NULL(PATH_BYTES);
+	_cleanup_(fd_done) int fd = -1;
+
+	buf_printf(&path, "%s/%.2s", folder, pseudonym);
+	buf_put_u8(&path, 0);
+	if (path.failed) {
+		return false;
+	}
+	fd = open(text(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? errno == ENOENT : fsync(fd) == 0;
+}
+
 void files_drop_pending(const char *folder, const char *pseudonym)
 {
 	/* the log last: SQLite would take a log without its file for nothing */
@@ -195,7 +211,10 @@ void files_drop_pending(const char *folder, const char *pseudonym)
 			(void)unlink(text(&path));
 		}
 	}
-	files_unmark_pending(folder, pseudonym);
+	/* a store that came back without its key and its marker would be refused for ever */
+	if (are_gone(folder, pseudonym)) {
+		files_unmark_pending(folder, pseudonym);
+	}
 }
 
 static bool is_pseudonym(const char *name)

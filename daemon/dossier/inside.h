@@ -42,11 +42,17 @@ struct dossier {
 	bool vouched;	 /* @version and @hash: by the record, or by the sealed header */
 	bool unfinished; /* the record misses the end of a change, which is: */
 	enum audit_event unfinished_event;
-	bool authorised; /* people facts about this session's professional */
+	char unfinished_document[37];
+	json_t *unfinished_details;
+	json_t *people; /* the people record; what it says of this session's professional: */
+	json_t *mine;	/* authorisations, in force or not */
 	bool blocked;
 	bool treating;
-	bool opposed;		 /* the patient opposed this emergency mode */
-	enum vitaled_reason why; /* what calls that wait are told when it is locked */
+	bool opposed;	   /* the patient opposed this emergency mode */
+	int64_t fed_since; /* their last consent, and the end of that day; us, wall clock */
+	int64_t fed_until;
+	enum vitaled_reason why;  /* what calls that wait are told when it is locked */
+	enum vitaled_reason over; /* the session ends when the running call has been told */
 	struct call *calls;
 	size_t n_calls;
 	unsigned int calling; /* done functions on the stack */
@@ -60,9 +66,10 @@ struct dossier {
  *  Return: 0 or AUDIT_UNAVAILABLE. */
 int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
 	const char *document, const char *rule, json_t *details) _must_check_;
-/** record_started() - the same without version and hash: a change is about to be made. */
-int record_started(
-	struct dossier *d, enum audit_event event, const char *document) _must_check_;
+/** record_started() - the same without version and hash: a change is about to be made. @details
+ *  is borrowed. */
+int record_started(struct dossier *d, enum audit_event event, const char *document,
+	const json_t *details) _must_check_;
 
 enum record_outcome {
 	RECORD_REJECTED =
@@ -78,6 +85,9 @@ int record_check(struct dossier *d, struct view previous, const char **ret_why) 
 int record_recovered(struct dossier *d) _must_check_;
 /** record_rejected() - the entry of a store that is not used, with no version. */
 int record_rejected(struct dossier *d, const char *why) _must_check_;
+/** record_fed() - without the patient's card: when this professional last had their consent, unless it was
+ *  revoked since, and until when that day lasts. Return: 0 or a fault. */
+int record_fed(struct dossier *d) _must_check_;
 /** record_history() - entries about @d's patient as shown; @own: only this professional's.
  *  Return: 0 or a fault. */
 int record_history(struct dossier *d, bool own, unsigned int limit, json_t **ret) _must_check_;
@@ -90,20 +100,41 @@ void calls_end(struct dossier *d);
 
 /* -- facts.c -------------------------------------------------------------------------------------- */
 
-/** facts_decide() - rights of this session's professional. @row: of a document, or NULL. */
-enum rights_decision facts_decide(const struct dossier *d, enum rights_action action,
-	const json_t *row, const char **ret_rule);
+/* what is asked, besides by whom */
+struct facts_act {
+	enum rights_action action;
+	const json_t *row; /* of a document, or NULL */
+	bool self;	   /* the act names this very professional */
+	bool until;	   /* ... and an end */
+};
+
+/** facts_decide() - rights of this session's professional, now. */
+enum rights_decision facts_decide(
+	const struct dossier *d, const struct facts_act *act, const char **ret_rule);
 /** facts_worth_asking() - whether consent to what is intended would open anything; if not nobody is
  *  asked. */
 bool facts_worth_asking(const struct dossier *d, const char **ret_rule);
-/** facts_take_people() - PEOPLE of an answer. Return: 0 or a fault (-EBADMSG). */
-int facts_take_people(struct dossier *d, struct view body) _must_check_;
+
+/* -- people.c ------------------------------------------------------------------------------------- */
+
+/** people_take() - PEOPLE of an answer. Return: 0 or a fault (-EBADMSG: no people record). */
+int people_take(struct dossier *d, struct view body) _must_check_;
+/** people_authorised() - whether an authorisation of this professional is in force now. */
+bool people_authorised(const struct dossier *d);
+/** people_listed() - what ListProfessionals tells, now: a new reference. Return: 0 or -ENOMEM. */
+int people_listed(const struct dossier *d, json_t **ret) _must_check_;
+/** people_changed() - @d's record was changed. Sessions that have the same dossier open know it now;
+ *  one whose professional was blocked, or named in what was revoked (@revoked: id, or NULL), or whose
+ *  emergency is opposed now, ends at once, and @d's own when its call has been told. */
+void people_changed(struct dossier *d, const char *revoked);
 
 /* -- dossier.c ---------------------------------------------------------------------------------- */
 
 /** dossier_expect() - one will be asked for soon: its process is started ahead, and knows nothing. */
 void dossier_expect(struct dossiers *ds);
 
+/** dossier_end() - the session of @d ends for @r, and so does @d. */
+void dossier_end(struct dossier *d, enum vitaled_reason r);
 /** dossier_damaged() - record the rejection and end the session. */
 void dossier_damaged(struct dossier *d, const char *why);
 /** dossier_failed() - record the process's failure and end the session. */

@@ -99,6 +99,8 @@ static unsigned int mode_bit(enum session_mode mode)
 	case SESSION_MODE_BRIS_DE_GLACE:
 	case SESSION_MODE_CENTRE_15:
 		return EMERGENCY;
+	case SESSION_MODE_ADMINISTRATION: /* no way leads there yet */
+	case SESSION_MODE_PATIENT:
 	case SESSION_MODE_COUNT:
 		break;
 	}
@@ -349,7 +351,8 @@ static bool is_closing(enum vitaled_reason r)
 {
 	return r == VITALED_REASON_RELEASED || r == VITALED_REASON_OWNER_GONE ||
 	       r == VITALED_REASON_SLEEP || r == VITALED_REASON_CARD_LENT ||
-	       r == VITALED_REASON_PRE_EMPTED || r == VITALED_REASON_EXPIRED;
+	       r == VITALED_REASON_PRE_EMPTED || r == VITALED_REASON_EXPIRED ||
+	       r == VITALED_REASON_REVOKED;
 }
 
 enum session_state state_of_end(enum session_step step, enum vitaled_reason r)

@@ -5,6 +5,13 @@
 #include "daemon/session/cards.h"
 #include "include/vitaled/errors.h"
 
+static inline const char *reader_service_word(enum reader_service s)
+{
+	static const char *const words[] = {"absent", "stopped", "running"};
+
+	return (unsigned int)s < ARRAY_LEN(words) ? words[s] : "";
+}
+
 enum session_state {
 	SESSION_STATE_QUEUED = 0,
 	SESSION_STATE_WAITING_FOR_CARDS,
@@ -28,13 +35,15 @@ enum session_mode {
 	SESSION_MODE_IDENTITY,
 	SESSION_MODE_BRIS_DE_GLACE, /* the patient cannot say what they want: reason, PIN, Confirm */
 	SESSION_MODE_CENTRE_15, /* medical regulation: reason, PIN, a structure that is listed */
+	SESSION_MODE_ADMINISTRATION, /* opening and closing a dossier, and no document */
+	SESSION_MODE_PATIENT,	     /* the patient alone */
 	SESSION_MODE_COUNT
 };
 
 static inline const char *session_mode_word(enum session_mode m)
 {
-	static const char *const words[SESSION_MODE_COUNT] = {
-		"normal", "identity", "bris_de_glace", "centre_15"};
+	static const char *const words[SESSION_MODE_COUNT] = {"normal", "identity",
+		"bris_de_glace", "centre_15", "administration", "patient"};
 
 	return (unsigned int)m < SESSION_MODE_COUNT ? words[m] : "";
 }
@@ -49,7 +58,21 @@ enum session_intent { /* bits */
 	SESSION_INTENT_CONSULT = 1,
 	SESSION_INTENT_FEED = 2,
 	SESSION_INTENT_CREATE = 4,
+	SESSION_INTENT_AUTHORISE = 8,	     /* who may open it later, and who may not */
+	SESSION_INTENT_TREATING_DOCTOR = 16, /* this professional takes the role */
+	SESSION_INTENT_OPPOSE = 32,	     /* oppositions to the emergency modes */
 };
+
+#define SESSION_INTENTS 6U /* bits of them */
+
+/** session_intent_word() - of bit @i, from 0; as OpenSession and the statement's acts have it. */
+static inline const char *session_intent_word(unsigned int i)
+{
+	static const char *const words[SESSION_INTENTS] = {
+		"consult", "feed", "create", "authorise", "treating-doctor", "oppose"};
+
+	return i < SESSION_INTENTS ? words[i] : "";
+}
 
 enum session_choice {
 	SESSION_CHOICE_STRUCTURE = 1,

@@ -56,7 +56,8 @@
 	X(NO_OWN_IDENTITY, "no-own-identity")                                                  \
 	X(FORBIDDEN_SECTOR, "forbidden-sector")                                                \
 	X(ROLE_FORBIDDEN, "role-forbidden")                                                    \
-	X(EXPIRED, "expired")
+	X(EXPIRED, "expired")                                                                  \
+	X(REVOKED, "revoked")
 
 enum vitaled_reason {
 	VITALED_REASON_NONE = 0,

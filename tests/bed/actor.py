@@ -251,12 +251,13 @@ class BusError(Exception):
 
 class Actor:
     """Drives a Peer that runs as @user in @bed."""
+    program = [os.path.abspath(__file__)]
 
     def __init__(self, bed, user):
         self.bed = bed
         self.process = subprocess.Popen(
             ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", "/usr/bin/python3",
-             os.path.abspath(__file__)], env=bed.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+             *self.program], env=bed.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.events, self.replies, self.ids = [], {}, 0
         self.wake = threading.Condition()
         threading.Thread(target=self.listen, daemon=True).start()

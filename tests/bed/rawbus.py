@@ -134,6 +134,7 @@ class Connection:
         self.socket.settimeout(timeout)
         self.socket.connect(path)
         self.serial, self.data, self.others = 0, b"", []
+        self.kept = None  # a list: descriptors that come are put there and not closed
         self.socket.sendall(b"\0AUTH EXTERNAL " + str(os.geteuid()).encode().hex().encode() +
                             b"\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n")
         while self.data.count(b"\r\n") < 2:
@@ -199,13 +200,13 @@ class Connection:
                 fds = array.array("i")
                 fds.frombytes(payload[:len(payload) - len(payload) % fds.itemsize])
                 for fd in fds:
-                    os.close(fd)
+                    os.close(fd) if self.kept is None else self.kept.append(fd)
         if not data:
             raise Gone()
         self.data += data
 
     def receive(self):
-        """The next message; descriptors are closed."""
+        """The next message; descriptors are closed, or kept."""
         while len(self.data) < 16:
             self.more()
         _, kind, _, _, size, serial, fields = struct.unpack_from("<cBBBIII", self.data)

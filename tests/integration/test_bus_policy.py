@@ -72,7 +72,8 @@ def test_every_member_of_the_interface_reaches_the_service_for_every_user(bed):
 
 @pytest.mark.parametrize("interface,method", [
     (STANDARD + "Properties", "Set"), (STANDARD + "Peer", "GetMachineId"), (PREFIX + "Manager", "Nonsense"),
-    (PREFIX + "Session", "OpenSession"), (PREFIX + "Agent", "RequestPin"), ("org.example.Other", "OpenSession"),
+    (PREFIX + "Session", "OpenSession"), (PREFIX + "Session", "Authorise"), (PREFIX + "Dossier", "Nonsense"),
+    (PREFIX + "Dossier", "Authorize"), (PREFIX + "Agent", "RequestPin"), ("org.example.Other", "OpenSession"),
     (STANDARD + "ObjectManager", "Nonsense"), (None, "OpenSession"), (None, "Lock"), (None, "Nonsense")])
 def test_what_the_policy_does_not_list_ends_at_the_bus(bed, interface, method):
     for user in ("vdapp", "vdother", "vddisplay"):

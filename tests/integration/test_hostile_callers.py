@@ -15,6 +15,7 @@ import re
 import select
 import socket
 import threading
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -95,7 +96,7 @@ NUMBERS = {"y": [0, 1, 255], "b": [0, 1], "n": [-2**15, -1, 0], "q": [0, 2**16 -
 PATHS = ["/", "/x", ROOT, ROOT + "/session/0", ROOT + "/session/4294967296", ROOT + "/card/1/2", "/" + "a" * 3000]
 TYPES = ["y", "b", "n", "q", "i", "u", "x", "t", "d", "s", "o", "g", "ay", "as", "a{sv}", "(ss)", "v", "aas", "a(uu)"]
 KEYS = ["mode", "intent", "patient", "reason", "pair", "structure", "application", "lifetime", "wait", "section", "type",
-        "status", "from", "to", "after", "limit", "name", "version", "", "Mode", "x" * 300, "é", "mode ", "__proto__"]
+        "status", "author", "text", "from", "to", "after", "limit", "name", "version", "", "Mode", "x" * 300, "é", "mode ", "__proto__"]
 
 
 class Values:
@@ -146,9 +147,13 @@ class Values:
                 return made
 
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
 BAD_OPTION = [[("mode", ("s", "normal")), ("mode", ("s", "normal"))], [("wait", ("s", "yes"))], [("lifetime", ("u", 0))],
               [("lifetime", ("u", 2**32 - 1))], [("pair", ("s", "nobody's"))], [("intent", ("as", []))],
               [("intent", ("as", ["consult", "consult"]))], [("intent", ("as", ["consult"] * 900))],
+              [("intent", ("as", ["oppose", "authorise", "oppose"]))], [("intent", ("as", ["close"]))],
+              [("mode", ("s", "identity")), ("intent", ("as", ["authorise"]))], [("mode", ("s", "patient"))],
+              [("mode", ("s", "administration"))],
               [("application", ("a{sv}", [("name", ("s", "x" * 65))]))], [("structure", ("s", ""))],
               [("application", ("v", ("a{sv}", [])))], [("patient", ("s", "1850"))], [("mode", ("s", "root"))]]
 WRONG = {  # arguments of the right signature that mean nothing good
@@ -157,13 +162,21 @@ WRONG = {  # arguments of the right signature that mean nothing good
                       ["/a", ["pin"] * 500]],
     "UnregisterAgent": [["/"], ["/agent"], ["/" + "a" * 5000]],
     "GetAuditProof": [[""], ["-1"], ["00"], ["9" * 19], ["9" * 5000], ["x" * 200000], ["1 "]],
+    "GetAuditConsistency": [[""], ["-1"], ["00"], ["9" * 19], ["9" * 5000], ["x" * 200000], ["origin\n1\n"]],
     "ExportAudit": [[[("format", ("s", "csv"))]], [[("", ("v", ("v", ("u", 1))))]]],
     "Lend": [[0], [121], [2**32 - 1]],
     "Choose": [[0], [19], [2**32 - 1]],
     "GetReceipt": [[""], ["xml"], ["json "], ["x" * 100000]],
     "Create": [[[("force", ("b", 1))]]],
-    "List": [[[("section", ("u", 1))]], [[("Section", ("s", ""))]], [[("after", ("s", "x")), ("after", ("s", "x"))]]],
-    "Read": [[""], ["x"], ["x" * 37], ["x" * 100000], ["00000000-0000-0000-0000-000000000000"]],
+    "List": [[[("section", ("u", 1))]], [[("Section", ("s", ""))]], [[("after", ("s", "x")), ("after", ("s", "x"))]],
+             [[("author", ("u", 1))]], [[("text", ("as", ["x"]))]], [[("limit", ("u", 0))]], [[("limit", ("u", 501))]],
+             [[("limit", ("t", 1))]], [[("status", ("s", "gone"))]]],
+    "Archive": [["x", 1], ["", 0], ["x" * 9000, 1], [NOBODY, 1], [NOBODY, 0]],
+    "Delete": [[""], ["x"], ["x" * 37], ["x" * 9000], [NOBODY]],
+    "SetTreatingDoctor": [[1], [0]],  # without the intent; without the role
+    "SetOpposition": [["", 1], ["normal", 1], ["bris-de-glace", 1], ["x" * 9000, 0], ["bris_de_glace", 1],
+                      ["centre_15", 0]],
+    "Read": [[""], ["x"], ["x" * 37], ["x" * 100000], [NOBODY]],
     "SetVisibility": [["x", "masque_ps", 1], ["", "", 0], ["x" * 9000, "masque_ps", 1], ["x", "masque_p", 1]],
     "History": [[[("limit", ("s", "1"))]], [[("limit", ("t", 1))]], [[("since", ("t", 1))]]],
     "Get": [["", ""], [MANAGER, "x" * 5000], ["x" * 300000, "Version"], [PREFIX + "Agent", "Version"]],
@@ -220,6 +233,32 @@ NO_PATIENT = {  # what is not JSON in a sealed memfd
     "spaces": lambda: memfd(b" " * 2**20), "a number": lambda: memfd(b"1" * 100000), "open text": lambda: memfd(b'{"nir": "'),
 }
 NO_CONTENT = {k: v for k, v in NO_PATIENT.items() if "pipe" not in k or "writing" in k}
+
+
+ME = "899700000000"  # no card of the tests bears it
+WHO = ("Authorise", "Revoke", "Block")
+YEAR = 365 * 86400 * 10**6
+
+
+def nobody():
+    """JSON that names nobody, by what is wrong with it; for all three of WHO."""
+    long = "x" * 2000
+    texts = {"no id": "{}", "a list": '["1"]', "text": '"1"', "null": "null", "a number as id": '{"id": 899700000000}',
+             "an empty id": '{"id": ""}', "a long id": json.dumps({"id": "8" * 65}), "an id of controls": '{"id": "8\\u0001"}',
+             "no name": json.dumps({"id": ME, "name": 5}), "a long name": json.dumps({"id": ME, "name": long}),
+             "a name of controls": '{"id": "%s", "name": "a\\nb"}' % ME, "a list as id": '{"id": ["%s"]}' % ME,
+             "an unknown member": json.dumps({"id": ME, "colour": "red"}), "a later one": '{"id": "%s", "id": "2"}' % ME,
+             "another case": json.dumps({"Id": ME}), "NUL": '{"id": "8\\u0000"}', "a real number": '{"id": 8.5}',
+             "many members": json.dumps({"id": ME, **{f"m{n}": n for n in range(20000)}}),
+             "1 MiB of name": json.dumps({"id": ME, "name": "x" * (2**20 - 64)}),
+             "1 MiB of lists": '{"id": "%s", "name": [%s]}' % (ME, ",".join(["[]"] * 300000)),
+             "deep": '{"id": "%s", "name": ' % ME + "[" * 100 + "]" * 100 + "}"}
+    return {k: v.encode() for k, v in texts.items()}
+
+
+def no_end(now):
+    """Ends that an authorisation cannot have."""
+    return [-1, 0, 1, now - 10**6, now + 11 * YEAR, 2**62, "tomorrow", None, [], True]
 
 
 # -- callers -----------------------------------------------------------------------------------------------
@@ -320,12 +359,13 @@ def objects(app):
 
 def test_the_generator_reads_the_members_and_their_errors():
     by_name = {str(m): m for m in MEMBERS}
-    assert len(by_name) == len(MEMBERS) >= 31
+    assert len(by_name) == len(MEMBERS) >= 40
     assert {OWN + "AuditUnavailable", OWN + "InteractionRequired"} <= by_name["Manager.OpenSession"].errors
     assert OWN + "PinBlocked" in by_name["Card.UnblockPin"].errors  # "the errors, as ChangePin"
     assert OWN + "NotPermitted" in by_name["Dossier.Read"].errors  # of the whole interface
     assert OWN + "PinBlocked" not in by_name["Manager.OpenSession"].errors
-    assert by_name["Dossier.Add"].signature == "hh"
+    assert by_name["Dossier.Add"].signature == "hh" and by_name["Dossier.Replace"].signature == "shh"
+    assert {"Authorise", "Revoke", "Block"} == {m.name for m in MEMBERS if m.name in WHO}
 
 
 def test_arguments_of_any_kind_are_refused_on_every_member(bed, people, callers, request):
@@ -462,17 +502,33 @@ def metadata(size, digest=None):
                        "size": size, "sha256": digest or hashlib.sha256(b"x" * size).hexdigest(), "flags": []}).encode()
 
 
-@pytest.fixture
-def unlocked(bed, people, callers):
-    """(connection, path) of a hostile caller that has a dossier of its own."""
-    app, _ = people(bed, choice_beneficiary=[0], choice_structure=[0])
-    mine = callers.of(USERS["vdapp"])
-    made = mine.ask(ROOT, MANAGER, "OpenSession", "a{sv}", [[("intent", ("as", ["consult", "feed", "create"]))]])
+def told(mine, path, member, signature="", values=()):
+    """The JSON that a call on the dossier answers."""
+    mine.kept = []
+    m = mine.ask(path, PREFIX + "Dossier", member, signature, values)
+    fds, mine.kept = mine.kept, None
+    assert m.error is None, m.text()
+    with os.fdopen(fds[0], "rb") as f:
+        return json.load(f)
+
+
+def unlock(mine, *intents):
+    """Path of a session of @mine that is unlocked."""
+    made = mine.ask(ROOT, MANAGER, "OpenSession", "a{sv}", [[("intent", ("as", list(intents)))]])
     path = made.args()[0]
 
     def state():
         return mine.ask(path, PROPERTIES, "Get", "ss", [PREFIX + "Session", "State"]).args()[0]
     wait_for(lambda: state() == "unlocked", 30)
+    return path
+
+
+@pytest.fixture
+def unlocked(bed, people, callers):
+    """(connection, path) of a hostile caller that has a dossier of its own."""
+    app, _ = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    mine = callers.of(USERS["vdapp"])
+    path = unlock(mine, "consult", "feed", "create")
     assert mine.ask(path, PREFIX + "Dossier", "Create", "a{sv}", [[]]).error is None
     return app, mine, path
 
@@ -491,7 +547,65 @@ def test_an_unlocked_dossier_bears_any_argument(bed, unlocked, callers, request)
             arguments = [values.make(kind) for kind in rawbus.split(signature)]
             callers.refused(mine, member, path, signature, arguments)
     assert mine.ask(path, PREFIX + "Dossier", "Summary").error is None  # it is unlocked still
-    watcher.check("denied", "dossier-summary", "document-read", "document-flagged", "dossier-listed", "history-read")
+    watcher.check("denied", "dossier-summary", "document-read", "document-flagged", "dossier-listed", "history-read",
+                  "document-archived", "document-deleted", "people-listed", "treating-doctor", "opposition")
+
+
+def test_who_is_named_in_no_good_way_is_nobody(bed, people, callers):
+    app, _ = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    mine = callers.of(USERS["vdapp"])
+    path = unlock(mine, "consult", "create", "authorise", "treating-doctor")
+    assert mine.ask(path, PREFIX + "Dossier", "Create", "a{sv}", [[]]).error is None
+    assert mine.ask(path, PREFIX + "Dossier", "SetTreatingDoctor", "b", [1]).error is None  # who may block
+    watcher = Watcher(bed, app)
+    members = [m for m in MEMBERS if m.name in WHO]
+
+    def refused(member, fd, what, error="InvalidArgument"):
+        m = callers.refused(mine, member, path, member.signature, [0, 1][:len(member.signature)], [fd])
+        os.close(fd)
+        assert m.error == OWN + error, f"{member}: {what}: {m.error} {m.text()}"
+    for member in members:
+        for name, make in NO_PATIENT.items():
+            if name != "twice":
+                refused(member, make(), name)
+        for name, text in nobody().items():
+            refused(member, memfd(text), name)
+        if member.name == "Authorise":  # of others, by a professional
+            refused(member, memfd(json.dumps({"id": ME}).encode()), "another", "NotPermitted")
+            for until in no_end(time.time_ns() // 1000):
+                refused(member, memfd(json.dumps({"id": ME, "until": until}).encode()), f"until {until}")
+        else:
+            refused(member, memfd(json.dumps({"id": ME, "until": 2**51}).encode()), "until, which it does not take")
+    people_of = told(mine, path, "ListProfessionals")
+    assert people_of["authorised"] == people_of["blocked"] == people_of["oppositions"] == []
+    watcher.check("denied", "authorised", "revoked", "blocked", "people-listed")
+
+
+def test_the_ids_of_another_dossier_are_no_documents(bed, people, callers):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    mine, ids = callers.of(USERS["vdapp"]), []
+    for person in (0, 1):
+        agent.answers(choice_beneficiary=[person])
+        path = unlock(mine, "consult", "feed", "create")
+        assert mine.ask(path, PREFIX + "Dossier", "Create", "a{sv}", [[]]).error is None
+        fds = [pipe_of(b"xxxx"), memfd(metadata(4))]
+        ids.append(mine.ask(path, PREFIX + "Dossier", "Add", "hh", [0, 1], fds=fds).args()[0])
+        for fd in fds:
+            os.close(fd)
+        if person == 0:
+            assert mine.ask(path, PREFIX + "Session", "Release").error is None
+    watcher = Watcher(bed, app)
+    by_name = {m.name: m for m in MEMBERS if m.interface == PREFIX + "Dossier"}
+    for name, rest in (("Read", []), ("Archive", [1]), ("Archive", [0]), ("Delete", []), ("Replace", [0, 1]),
+                       ("SetVisibility", ["masque_ps", 1])):
+        fds = [pipe_of(b"xxxx"), memfd(metadata(4))] if name == "Replace" else []
+        m = callers.refused(mine, by_name[name], path, by_name[name].signature, [ids[0], *rest], fds)
+        assert m.error == OWN + "NoSuchDocument", f"{name}: {m.error} {m.text()}"
+        for fd in fds:
+            os.close(fd)
+    assert [row["id"] for row in told(mine, path, "List", "a{sv}", [[]])] == ids[1:]
+    watcher.check("denied", "document-read", "document-archived", "document-deleted", "document-replaced",
+                  "document-flagged", "dossier-listed")
 
 
 def feed(fd, data, forever=False):
@@ -506,22 +620,29 @@ def feed(fd, data, forever=False):
     return thread
 
 
-def test_documents_that_are_not_what_they_say_are_not_filed(bed, unlocked, callers):
+@pytest.mark.parametrize("name", ["Add", "Replace"])
+def test_documents_that_are_not_what_they_say_are_not_filed(bed, unlocked, callers, name):
     app, mine, path = unlocked
+    before = []
+    if name == "Replace":
+        fds = [pipe_of(b"old"), memfd(metadata(3, hashlib.sha256(b"old").hexdigest()))]
+        before = mine.ask(path, PREFIX + "Dossier", "Add", "hh", [0, 1], fds=fds).args()
+        for fd in fds:
+            os.close(fd)
     watcher = Watcher(bed, app)
-    adding = next(m for m in MEMBERS if m.name == "Add")
+    member = next(m for m in MEMBERS if m.name == name)
 
     def refused(content, meta, name):
-        m = callers.refused(mine, adding, path, "hh", [0, 1], [content, meta])
+        m = callers.refused(mine, member, path, member.signature, [*before, 0, 1], [content, meta])
         assert m.error in (OWN + "InvalidArgument", OWN + "LimitsExceeded"), f"{name}: {m.error} {m.text()}"
         os.close(content)
         os.close(meta)
         return m
 
-    for name, make in NO_CONTENT.items():
-        refused(make(), memfd(metadata(4)), "content: " + name)
-    for name, make in NO_PATIENT.items():
-        refused(pipe_of(b"xxxx"), make(), "metadata: " + name)
+    for kind, make in NO_CONTENT.items():
+        refused(make(), memfd(metadata(4)), "content: " + kind)
+    for kind, make in NO_PATIENT.items():
+        refused(pipe_of(b"xxxx"), make(), "metadata: " + kind)
     refused(pipe_of(b"xxxx"), memfd(metadata(2**62, "0" * 64)), "a size of 2^62")
     refused(pipe_of(b"xxxx"), memfd(metadata(-1, "0" * 64)), "a negative size")
     refused(pipe_of(b"xxx"), memfd(metadata(4)), "ends early")
@@ -534,8 +655,9 @@ def test_documents_that_are_not_what_they_say_are_not_filed(bed, unlocked, calle
     refused(endless, memfd(metadata(100000)), "never ends")
     thread.join(20)
     assert not thread.is_alive()
-    assert mine.ask(path, PREFIX + "Dossier", "List", "a{sv}", [[]]).error is None  # the dossier's process lives
-    watcher.check("denied", "document-added", "dossier-listed")
+    rows = told(mine, path, "List", "a{sv}", [[("status", ("s", "all"))]])  # the dossier's process lives
+    assert [(row["id"], row["status"]) for row in rows] == [(ident, "active") for ident in before]
+    watcher.check("denied", "document-added", "document-replaced", "dossier-listed")
 
 
 @pytest.mark.minutes

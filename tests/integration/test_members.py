@@ -199,8 +199,10 @@ def test_a_vitale_that_cannot_prove_itself_waits_for_the_administrator(desk, bui
 # -- cards of professionals ------------------------------------------------------------------------------
 
 ENDS = {  # those that do not open a dossier
-    "cps3-student": ("refused", "role-forbidden"), "cps3-midwife": ("refused", "role-forbidden"),
-    "cps4-employee": ("refused", "role-forbidden"), "cps4-director": ("refused", "role-forbidden"),
+    "cps3-student": ("refused", "role-forbidden"),
+    # employees of a structure feed a dossier and do not create one
+    "cps3-midwife": ("refused", "not-permitted"), "cps4-employee": ("refused", "not-permitted"),
+    "cps4-director": ("refused", "not-permitted"),
     "cps4-fund": ("refused", "forbidden-sector"), "cps4-insurer": ("refused", "forbidden-sector"),
     "cps3-actua-broken": ("failed", "card-broken"), "cps3-actua-empty": ("failed", "card-broken"),
     "cps4-actua-zeros": ("failed", "card-broken"), "cps3-expired": ("failed", "card-expired"),

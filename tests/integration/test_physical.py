@@ -201,7 +201,7 @@ def test_one_false_bit_in_the_nth_answer_unlocks_nothing_wrong(world, told, slot
         assert (state, reason) in [("failed", r) for r in (*ODD, "card-expired", "nature-mixed", "pin-blocked",
                                                            "pin-wrong", "card-unsupported", "proof-too-weak")] + \
             [("refused", "no-own-identity"), ("refused", "role-forbidden"), ("refused", "forbidden-sector"),
-             ("failed", "cancelled")]
+             ("refused", "not-permitted"), ("failed", "cancelled")]
     assert world.bed.sim("counters 0").startswith("pin 3 ")  # one VERIFY, with the right PIN
     world.leaves_nothing()
 

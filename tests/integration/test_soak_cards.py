@@ -38,7 +38,7 @@ ENDS_BY_CARD = {
     "card-expired": {"cps4-expired", "cps3-expired", "vitale-expired"},
     "card-opposed": {"cps4-revoked"},
     "no-own-identity": {"vitale-lunar"},  # born in no month of the calendar: the number proves nobody
-    "role-forbidden": {"cps3-midwife"},  # of a hospital that has no sector of its own
+    "not-permitted": {"cps3-midwife"},  # a CPE feeds, and neither consults nor creates
 }
 # A card that leaves while it is powered up is silent before it is gone; and pcscd 1.9.9 may take the empty
 # reader for one that holds such a card until the next one comes. Only where a card did leave; counted.

@@ -94,6 +94,26 @@ def test_another_key_than_before_stops_the_start_and_nothing_is_changed(bed, peo
     assert again.get(open_dossier(again, intent=["consult"]), "Dossier", "State") == "open"
 
 
+def test_dossiers_without_their_record_stop_the_start_until_it_is_restored(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    app.call("Create", {"a{sv}": {}}, path=open_dossier(app), interface="Dossier")
+    bed.end("vitaled")
+    record = [n for n in os.listdir(bed.path("state")) if n.startswith("audit.")]
+    os.mkdir(bed.path("backup"))
+    for name in record:
+        os.rename(bed.path("state", name), bed.path("backup", name))
+    for _ in range(2):
+        status, log = start_fails(bed)
+        assert status == MISCONFIGURED and "audit.sqlite is not there" in log
+    assert not any(n.startswith("audit.") for n in os.listdir(bed.path("state")))
+    for name in record:
+        os.rename(bed.path("backup", name), bed.path("state", name))
+    bed.start_broker()
+    agent.agent("pin", "professional", choice_beneficiary=[0], choice_structure=[0])
+    again = people.actor(bed, "vdapp")
+    assert again.get(open_dossier(again, intent=["consult"]), "Dossier", "State") == "open"
+
+
 def test_a_file_that_is_no_anchor_stops_the_start_and_is_named(bed):
     bed.end("vitaled")
     with open(bed.path("anchors/simulated/extra.pem"), "w", encoding="ascii") as f:
@@ -119,7 +139,7 @@ def test_a_record_that_was_tampered_with_stops_the_start(bed, people):
 
 
 @pytest.mark.parametrize("missing", [["rights/actions.json"], ["rights/sectors.json"],
-                                     ["wordings/consent-1.fr.txt", "wordings/consent-1.en.txt"]])
+                                     [f"wordings/consent-{n}.{l}.txt" for n in (1, 2) for l in ("fr", "en")]])
 def test_missing_rights_or_wordings_stop_the_start(bed, missing):
     bed.end("vitaled")
     for name in missing:

@@ -176,13 +176,13 @@ def syscalls():
 
 def files():
     for path in ("/x", "/etc/x", "/etc/vitaled/vitaled.conf", "/usr/x", "/usr/lib/vitaled/vitaled", "/run/x",
-                 "/run/dbus/x", "/run/pcscd/x", "/tmp/x", "/var/tmp/x", "/dev/x", "/dev/shm/x", "/sys/x",
+                 "/run/dbus/x", "/run/pcscd/x", "/run/vitaled-syslog/x", "/tmp/x", "/var/tmp/x", "/dev/x", "/dev/shm/x", "/sys/x",
                  "/proc/sys/kernel/hostname", "/sys/fs/cgroup/cgroup.procs"):
         attempt("write " + path, lambda: write(path))
     for path in ("/etc/shadow", "/etc/ssh", "/root", "/home/alice", "/run/user", "/boot", "/usr/lib/modules", "/proc/meminfo",
                  "/proc/1", "/proc/net/dev", "/proc/kmsg", "/proc/kcore", "/proc/sys", "/proc/keys", "/dev/kmsg", "/dev/mem",
                  "/dev/rtc0", "/dev/bus/usb", "/var/log", "/var/lib/dpkg", "/etc/vitaled/vitaled.conf",
-                 "/run/systemd/timesync/synchronized"):
+                 "/run/systemd/timesync/synchronized", "/run/vitaled-syslog"):
         attempt("see " + path, lambda: see(path))
     attempt("read /etc/vitaled/vitaled.conf", lambda: len(read("/etc/vitaled/vitaled.conf")) > 0)
     attempt("write state", lambda: write(f"{STATE}/probe.txt"))

@@ -13,7 +13,7 @@ EXPECTED = {
     "from_inside_only_the_state_can_be_written": {
         **{"write " + path: SEALED for path in (
             "/x", "/etc/x", "/etc/vitaled/vitaled.conf", "/usr/x", "/usr/lib/vitaled/vitaled", "/run/x", "/run/dbus/x",
-            "/run/pcscd/x", "/tmp/x", "/var/tmp/x", "/dev/x", "/dev/shm/x", "/sys/x",
+            "/run/pcscd/x", "/run/vitaled-syslog/x", "/tmp/x", "/var/tmp/x", "/dev/x", "/dev/shm/x", "/sys/x",
             "/proc/sys/kernel/hostname", "/sys/fs/cgroup/cgroup.procs")},
         "write state": "done",
         # the folder that a job of root's writes to: nothing can be put in its place
@@ -27,6 +27,7 @@ EXPECTED = {
             "/proc/kmsg", "/proc/kcore", "/proc/sys", "/proc/keys", "/dev/kmsg", "/dev/mem", "/dev/rtc0", "/dev/bus/usb",
             "/var/log", "/var/lib/dpkg", "/run/user", "/usr/lib/modules")},
         "see /etc/vitaled/vitaled.conf": "there", "see /run/systemd/timesync/synchronized": "there",
+        "see /run/vitaled-syslog": "there",
         "read /etc/vitaled/vitaled.conf": True, "foreign processes": [],
     },
     # PrivateNetwork, RestrictAddressFamilies, IPAddressDeny

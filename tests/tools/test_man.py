@@ -12,6 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MAN = os.path.join(ROOT, "doc/man")
 PAGES = ["vitalectl.1", "vitale-sim.1", "vitaled.conf.5", "org.vitaled1.7", "vitaled.8"]
 LANGUAGES = ["", "fr"]
+VERBS = sorted(os.path.basename(p)[:-2] for p in glob.glob(os.path.join(ROOT, "client/verbs-*.c")))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_every_command_and_option_of_vitalectl_is_explained(build, language):
     wanted = options_of(text)
     for name in ("cmd-open", "cmd-agent", "cmd-audit", "cmd-doctor", "cmd-pin", "cmd-receipt"):
         wanted |= {"--" + o for o in members("args_option options", read("client", name + ".c"))}
-    for name in ("verbs-dossier", "verbs-session"):
+    for name in VERBS:
         for table in re.findall(r"args_option \w+_options", read("client", name + ".c")):
             wanted |= {"--" + o for o in members(table, read("client", name + ".c"))}
     assert len(wanted) > 25
@@ -124,9 +125,9 @@ def test_every_command_and_option_of_vitalectl_is_explained(build, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_command_of_a_session_is_explained(language):
     page, verbs = source("vitalectl.1", language), []
-    for name in ("verbs-dossier", "verbs-session"):
-        verbs += re.findall(r'^\t\{"([a-z]+)", HELD_', read("client", name + ".c"), re.M)
-    assert len(verbs) > 12
+    for name in VERBS:
+        verbs += re.findall(r'^\t\{"([a-z-]+)", HELD_', read("client", name + ".c"), re.M)
+    assert len(verbs) > 22
     for verb in verbs:
         assert re.search(rf"^\*(\w+\*.*, \*)?{verb}\*", page, re.M), verb
 

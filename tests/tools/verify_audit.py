@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: EUPL-1.2
-"""Check an exported record against a checkpoint and the record's public key.
+"""Check an exported record, or a proof of it, against checkpoints and the record's public key.
 
 Shares no code with the daemon: Python's standard library, and the openssl program for Ed25519.
-The tree is that of RFC 6962 section 2.1, the checkpoint a C2SP signed note, the export as
-doc/audit.md describes it. Exit status: 0 all is well, 1 something is not (the first bad entry is
+The tree and its proofs are those of RFC 6962 section 2.1, the checkpoint a C2SP signed note, the export
+as doc/audit.md describes it. Exit status: 0 all is well, 1 something is not (the first bad entry is
 named as well as it can be), 2 wrong usage.
 
 The export also lists the hashes of its leaves. When these lead to the checkpoint's root they are
 proven, and the first entry that does not hash to its leaf is named exactly. When they do not, the
-first entry that the checkpoints do not vouch for is named.
+first entry that the checkpoints do not vouch for is named. An entry that is null was pruned: only its
+proven leaf is left, only the oldest may be so, and an entry "pruned" must say up to which one.
 """
 import argparse
 import base64
@@ -130,6 +131,83 @@ def read_checkpoint(note, vkey):
     raise Bad("the checkpoint is not signed by this key")
 
 
+# -- proofs ---------------------------------------------------------------------------------------
+
+
+def split(size):
+    """The largest power of two below @size."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def root_of_path(index, size, leaf, path):
+    """RFC 6962 section 2.1.1, read backwards: the root to which the audit path leads."""
+    if size == 1:
+        if path:
+            raise Bad("the path is too long")
+        return leaf
+    if not path:
+        raise Bad("the path is too short")
+    k = split(size)
+    if index < k:
+        return node_hash(root_of_path(index, k, leaf, path[:-1]), path[-1])
+    return node_hash(path[-1], root_of_path(index - k, size - k, leaf, path[:-1]))
+
+
+def roots_of_growth(old, size, path, known):
+    """RFC 6962 section 2.1.2, read backwards: the roots of both trees. @known: the old root while the old
+    tree is a whole node of the new one; None: it is the path's first hash."""
+    if old == size:
+        if len(path) != (0 if known else 1):
+            raise Bad("the path has another length")
+        return (known, known) if known else (path[0], path[0])
+    if not path:
+        raise Bad("the path is too short")
+    k = split(size)
+    if old <= k:
+        before, now = roots_of_growth(old, k, path[:-1], known)
+        return before, node_hash(now, path[-1])
+    before, now = roots_of_growth(old - k, size - k, path[:-1], None)
+    return node_hash(path[-1], before), node_hash(path[-1], now)
+
+
+def read_path(proof):
+    path = proof.get("path")
+    if not isinstance(path, list) or not all(isinstance(h, str) for h in path):
+        raise Bad("the proof has no path")
+    path = [decode(h, "a hash of the path") for h in path]
+    if any(len(h) != 32 for h in path):
+        raise Bad("a hash of the path is not a SHA-256")
+    return path
+
+
+def verify_entry(proof, vkey):
+    """An answer of GetAuditProof; returns the entry's number and the record's size."""
+    size, root = read_checkpoint(proof["checkpoint"], vkey)
+    index, text = proof["index"], proof["entry"]
+    leaf = decode(proof["leaf"], "the leaf") if text is None else leaf_hash(text.encode())
+    if not 0 <= index < size or root_of_path(index, size, leaf, read_path(proof)) != root:
+        raise Bad("the entry does not lead to the checkpoint's root", index)
+    if text is not None:
+        check_entry(index, text, None)
+    return index, size
+
+
+def verify_growth(proof, note, vkey):
+    """An answer of GetAuditConsistency to the checkpoint @note; returns both sizes."""
+    old, old_root = read_checkpoint(note, vkey)
+    size, root = read_checkpoint(proof["checkpoint"], vkey)
+    path = read_path(proof)
+    if size < old:
+        raise Bad("the record has %d entries, it had %d: it was rolled back" % (size, old), size)
+    if old == 0:
+        good = not path and old_root == hashlib.sha256(b"").digest()
+    else:
+        good = roots_of_growth(old, size, path, old_root) == (old_root, root)
+    if not good:
+        raise Bad("the old record is not the beginning of the new one")
+    return old, size
+
+
 # -- entries --------------------------------------------------------------------------------------
 
 
@@ -176,17 +254,16 @@ def check_entry(index, text, last):
     return now
 
 
-def read_log(path):
-    with open(path, encoding="utf-8") as file:
-        try:
-            log = json.load(file, object_pairs_hook=unique)
-        except ValueError as error:
-            raise Bad(f"the log is not JSON: {error}") from error
+def parse_log(text):
+    try:
+        log = json.loads(text, object_pairs_hook=unique)
+    except ValueError as error:
+        raise Bad(f"the log is not JSON: {error}") from error
     entries = log.get("entries") if isinstance(log, dict) else None
     if not isinstance(entries, list) or log.get("format") != 1 \
-            or not all(isinstance(e, str) for e in entries):
+            or not all(isinstance(e, (str, type(None))) for e in entries):
         raise Bad("the log is not an export of format 1")
-    return log, entries
+    return log
 
 
 def root_of(leaves):
@@ -196,75 +273,142 @@ def root_of(leaves):
     return tree.root()
 
 
-def proven_leaves(log, size, root):
-    """The leaves of the export, if they lead to the root; else nothing can be said by them."""
+def listed_leaves(log, size):
+    """The leaves of the export, as bytes; [] when they are not what an export lists."""
     leaves = log.get("leaves")
     if not isinstance(leaves, list) or len(leaves) < size:
         return []
     try:
-        leaves = [decode(text, "a leaf") for text in leaves[:size]]
+        leaves = [decode(text, "a leaf") for text in leaves]
     except (Bad, TypeError):
         return []
-    return leaves if root_of(leaves) == root else []
+    return leaves if all(len(leaf) == 32 for leaf in leaves) else []
 
 
 def checkpoints(log, note, vkey):
-    """Size and root of the checkpoint given, and all that are known by size."""
+    """Sizes of the checkpoint given and of the export's own (or None), and the roots by size."""
     size, root = read_checkpoint(note, vkey)
     marks = {size: root}
-    inner = log.get("checkpoint")
+    inner, own = log.get("checkpoint"), None
     if isinstance(inner, str):  # the one that the export itself carries
-        inner_size, inner_root = read_checkpoint(inner, vkey)
-        if marks.setdefault(inner_size, inner_root) != inner_root:
+        own, own_root = read_checkpoint(inner, vkey)
+        if marks.setdefault(own, own_root) != own_root:
             raise Bad("two checkpoints of one size differ: the record was rewritten")
-    return size, root, marks
+    return size, own, marks
 
 
-def verify(log, entries, note, vkey):
-    """Checks all; returns the size that the checkpoint covers."""
-    size, root, marks = checkpoints(log, note, vkey)
-    leaves = proven_leaves(log, size, root)
-    tree, good, last = Tree(), 0, None
-    for index in range(len(entries) + 1):
-        if tree.size in marks:
-            if tree.root() != marks[tree.size]:
-                raise Bad("from here on the entries do not lead to the checkpoint of %d" % tree.size,
-                          good)
-            good = tree.size
-        if index == len(entries):
-            break
-        leaf = leaf_hash(entries[index].encode())
-        if index < len(leaves) and leaf != leaves[index]:
-            raise Bad("the entry is not the one that was recorded", index)
-        last = check_entry(index, entries[index], last)
-        tree.add_leaf(leaf)
-    if tree.size < max(marks):
-        raise Bad("the log ends here, the checkpoint covers %d" % max(marks), tree.size)
-    return size
+class Checker:
+    """Takes the entries one after the other. What it knows of those before is index, last, said and, when
+    the leaves are not proven, the tree."""
+
+    def __init__(self, log, note, vkey):
+        self.size, self.own, self.marks = checkpoints(log, note, vkey)
+        self.covered = max(self.marks)
+        self.leaves = listed_leaves(log, self.covered)
+        self.listed = "leaves" in log
+        self.proven = len(self.leaves) >= self.covered and \
+            all(root_of(self.leaves[:size]) == root for size, root in self.marks.items())
+        self.tree, self.index, self.good, self.last, self.pruned, self.said = Tree(), 0, 0, None, 0, 0
+        self.meet()
+
+    def meet(self):
+        """At a checkpoint: does all before lead to it?"""
+        if self.index in self.marks:
+            if not self.proven and self.tree.root() != self.marks[self.index]:
+                raise Bad("from here on the entries do not lead to the checkpoint of %d" % self.index,
+                          self.good)
+            self.good = self.index
+
+    def take_pruned(self):
+        if self.index >= len(self.leaves) or self.pruned != self.index:
+            raise Bad("the entry is missing", self.index)
+        self.pruned += 1
+        return self.leaves[self.index]
+
+    def take_text(self, text):
+        try:
+            leaf = leaf_hash(text.encode())
+        except UnicodeEncodeError as error:
+            raise Bad("the entry is not text", self.index) from error
+        if self.proven and self.index < self.covered and leaf != self.leaves[self.index]:
+            raise Bad("the entry is not the one that was recorded", self.index)
+        self.last = check_entry(self.index, text, self.last)
+        if self.pruned:
+            self.note_pruned(json.loads(text))
+        return leaf
+
+    def note_pruned(self, entry):
+        last = (entry.get("details") or {}).get("last")
+        if entry["event"] == "pruned" and isinstance(last, int):
+            self.said = max(self.said, last + 1)
+
+    def take(self, text):
+        leaf = self.take_pruned() if text is None else self.take_text(text)
+        if not self.proven:
+            self.tree.add_leaf(leaf)
+        self.index += 1
+        self.meet()
+
+    def end(self):
+        if self.index < self.covered:
+            raise Bad("the log ends here, the checkpoint covers %d" % self.covered, self.index)
+        if self.own is not None and self.index > self.own:
+            raise Bad("the log's own checkpoint ends here", self.own)
+        if self.pruned > self.said:
+            raise Bad("the entry is missing, and nothing says that it was pruned", self.said)
+        if self.listed and (not self.proven or self.own is not None and len(self.leaves) != self.own):
+            raise Bad("the entries are good, but the list of their hashes was changed")
+
+
+def verify(log, note, vkey):
+    """Checks all; returns the checker."""
+    checker = Checker(log, note, vkey)
+    for text in log["entries"]:
+        checker.take(text)
+    checker.end()
+    return checker
+
+
+def read_text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def check(args):
+    """What is to be said when all is well."""
+    vkey = read_text(args.vkey)
+    if args.entry:
+        return "entry %d is in the record of %d entries" % verify_entry(json.loads(read_text(args.entry)), vkey)
+    note = read_text(args.checkpoint)
+    if args.growth:
+        return "the record grew from %d to %d entries" % verify_growth(json.loads(read_text(args.growth)),
+                                                                       note, vkey)
+    done = verify(parse_log(read_text(args.log)), note, vkey)
+    beyond = done.index - done.size
+    return f"{done.size} entries verified" + (f", {beyond} after the checkpoint" if beyond else "") + \
+        (f", {done.pruned} of them pruned" if done.pruned else "")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--log", required=True, metavar="FILE", help="the exported record")
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="a signed note")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--log", metavar="FILE", help="the exported record")
+    what.add_argument("--entry", metavar="FILE", help="a proof of one entry (GetAuditProof)")
+    what.add_argument("--growth", metavar="FILE", help="a proof from --checkpoint on (GetAuditConsistency)")
+    parser.add_argument("--checkpoint", metavar="FILE", help="a signed note that was kept")
     parser.add_argument("--vkey", required=True, metavar="FILE", help="the record's public key")
     args = parser.parse_args()
+    if not args.entry and not args.checkpoint:
+        parser.error("--checkpoint is needed")
     try:
-        with open(args.checkpoint, encoding="utf-8") as file:
-            note = file.read()
-        with open(args.vkey, encoding="utf-8") as file:
-            vkey = file.read()
-        log, entries = read_log(args.log)
-        size = verify(log, entries, note, vkey)
+        print("ok: " + check(args))
     except Bad as bad:
         where = "" if bad.index is None else "entry %d: " % bad.index
         print(f"bad: {where}{bad}")
         return 1
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
         print(f"bad: {error}")
         return 1
-    beyond = len(entries) - size
-    print(f"ok: {size} entries verified" + (f", {beyond} after the checkpoint" if beyond else ""))
     return 0
 
 

@@ -83,6 +83,20 @@ int store_count_chunks(struct store *s, int64_t seq, uint32_t *ret_n)
 	return trace(r);
 }
 
+int store_drop_content(struct store *s, int64_t seq)
+{
+	_cleanup_(query_done) struct query q =
+		query_of(s->db, "DELETE FROM chunk WHERE key >= ? AND key < ?");
+
+	query_bind_int(&q, seq * CHUNKS_MAX);
+	query_bind_int(&q, (seq + 1) * CHUNKS_MAX);
+	(void)query_row(&q);
+	if (q.rc != SQLITE_OK) {
+		return trace(query_check(&q));
+	}
+	return trace(query_run(s->db, "INSERT OR IGNORE INTO chunk VALUES (0, zeroblob(0))"));
+}
+
 int store_put_chunk(struct store *s, const struct store_content *c, uint32_t number, bool last,
 	struct view plain)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Records as JSON. What was submitted stays as it was (it has passed metadata_check()); what is shown
- * is built from it, member by member, so that nothing internal (salts) is ever shown. Memory is the
- * only thing that can fail here, besides a record that is not one.
+ * Records as JSON. What was submitted stays as it was (it has passed metadata_check()) until the
+ * document is deleted; what is shown is built from it, member by member, so that nothing internal
+ * (salts) is ever shown. Memory is the only thing that can fail here, besides a record that is not
+ * one, and a change that its status does not allow.
  */
 #include "daemon/dossier/store/document.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -52,7 +52,7 @@ static int new_content(uint64_t version, const uint8_t salt[DOCUMENT_SALT], json
 }
 
 int document_new(json_t *metadata, json_t *author, uint64_t version,
-	const uint8_t salt[DOCUMENT_SALT], json_t **ret)
+	const uint8_t salt[DOCUMENT_SALT], const char *replaces, json_t **ret)
 {
 	_cleanup_json_ json_t *j = json_object();
 	json_t *content = NULL;
@@ -75,6 +75,9 @@ int document_new(json_t *metadata, json_t *author, uint64_t version,
 	if (r == 0) {
 		r = set_int(j, "added", clock_wall());
 	}
+	if (r == 0 && replaces[0]) {
+		r = json_set(j, "replaces", json_string(replaces));
+	}
 	if (r < 0) {
 		return trace(r);
 	}
@@ -82,24 +85,37 @@ int document_new(json_t *metadata, json_t *author, uint64_t version,
 	return 0;
 }
 
+static bool status_known(const json_t *record)
+{
+	return document_is(record, "active") || document_is(record, "archived") ||
+	       document_is(record, "replaced") || document_is(record, "deleted");
+}
+
 int document_parse(struct view text, json_t **ret)
 {
 	_cleanup_json_ json_t *j = NULL;
-	const char *member;
 	int r;
 
 	r = json_parse(text, &j);
 	if (r < 0) {
 		return trace(r);
 	}
-	/* the tag was right, so these are our own words; a newer format is not ours to read */
-	if (r != 0 || metadata_check(json_object_get(j, "metadata"), &member) != 0 ||
-		!json_get_str(json_object_get(j, "author"), "id") ||
-		!json_get_str(j, "status")) {
+	/* the tag was right, so these are our own words; those of a newer program are not ours */
+	if (r != 0 || !metadata_stored(json_object_get(j, "metadata")) ||
+		!json_get_str(json_object_get(j, "author"), "id") || !status_known(j)) {
 		return DOSSIER_DAMAGED;
 	}
 	*ret = json_incref(j);
 	return 0;
+}
+
+int document_text(const json_t *record, struct buf *out)
+{
+	int r;
+
+	buf_reset(out);
+	r = json_canonical(record, out);
+	return r > 0 ? DOSSIER_DAMAGED : trace(r);
 }
 
 int document_content(const json_t *record, uint8_t ret_salt[DOCUMENT_SALT],
@@ -121,6 +137,18 @@ int document_content(const json_t *record, uint8_t ret_salt[DOCUMENT_SALT],
 	*ret_version = (uint64_t)version;
 	*ret_size = (uint64_t)size;
 	return 0;
+}
+
+bool document_is(const json_t *record, const char *status)
+{
+	const char *word = json_get_str(record, "status");
+
+	return word && strcmp(word, status) == 0;
+}
+
+const char *document_replaces(const json_t *record)
+{
+	return json_get_str(record, "replaces");
 }
 
 /* -- what is shown --------------------------------------------------------------------------- */
@@ -158,6 +186,9 @@ int document_row(const json_t *record, const char *id, json_t **ret)
 	if (r == 0) {
 		r = set_shared(j, "author", json_object_get(record, "author"), "id");
 	}
+	if (r == 0) {
+		r = set_shared(j, "author-kind", json_object_get(record, "author"), "kind");
+	}
 	if (r < 0) {
 		return trace(r);
 	}
@@ -183,6 +214,8 @@ int document_row_of(json_t *metadata, json_t *author, json_t **ret)
 int document_item(const json_t *record, const char *id, uint64_t version, json_t **ret)
 {
 	static const char *const shown[] = {"title", "date", "mime", "size", "sha256"};
+	static const char *const kept[] = {
+		"author", "added", "replaces", "replaced-by", "deleted"};
 	_cleanup_json_ json_t *j = json_object();
 	int r;
 
@@ -190,11 +223,8 @@ int document_item(const json_t *record, const char *id, uint64_t version, json_t
 	for (size_t i = 0; i < ARRAY_LEN(shown) && r == 0; i++) {
 		r = set_shared(j, shown[i], json_object_get(record, "metadata"), shown[i]);
 	}
-	if (r == 0) {
-		r = set_shared(j, "author", record, "author");
-	}
-	if (r == 0) {
-		r = set_shared(j, "added", record, "added");
+	for (size_t i = 0; i < ARRAY_LEN(kept) && r == 0; i++) {
+		r = set_shared(j, kept[i], record, kept[i]);
 	}
 	if (r == 0) {
 		r = set_int(j, "version", version);
@@ -215,7 +245,7 @@ int document_facts(const json_t *record, const char *id, uint64_t version, json_
 	if (r < 0) {
 		return trace(r);
 	}
-	r = set_shared(j, "entries", json_object_get(record, "metadata"), "entry");
+	r = set_shared(j, "entry", json_object_get(record, "metadata"), "entry");
 	if (r == 0) {
 		r = set_int(j, "format", 1);
 	}
@@ -225,98 +255,6 @@ int document_facts(const json_t *record, const char *id, uint64_t version, json_
 	}
 	*ret = j;
 	return 0;
-}
-
-/* -- filters --------------------------------------------------------------------------------- */
-
-static bool status_valid(const char *text)
-{
-	static const char *const words[] = {"active", "archived", "replaced", "all"};
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcmp(words[i], text) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool word_valid(const char *text)
-{
-	return strlen(text) <= 64;
-}
-
-static const struct {
-	const char *name;
-	bool (*valid)(const char *text); /* NULL: a boolean */
-} filter_members[] = {
-	{"type", word_valid},
-	{"section", word_valid},
-	{"status", status_valid},
-	{"from", metadata_date_valid},
-	{"to", metadata_date_valid},
-	{"id", store_id_valid},
-	{"after", store_id_valid},
-	{"entry", NULL},
-};
-
-int document_filter_check(const json_t *filter, const char **ret_member)
-{
-	size_t known = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(filter_members); i++) {
-		const json_t *value = json_object_get(filter, filter_members[i].name);
-		const char *text = json_string_value(value);
-
-		if (!value) {
-			continue;
-		}
-		known++;
-		if (filter_members[i].valid ? !text || !filter_members[i].valid(text)
-					    : !json_is_boolean(value)) {
-			*ret_member = filter_members[i].name;
-			return DOSSIER_INVALID;
-		}
-	}
-	if (!json_is_object(filter) || known != json_object_size(filter)) {
-		*ret_member = "filter";
-		return DOSSIER_INVALID;
-	}
-	return 0;
-}
-
-static bool text_matches(const json_t *filter, const char *name, const char *text)
-{
-	const char *wanted = json_get_str(filter, name);
-
-	return !wanted || strcmp(wanted, text) == 0;
-}
-
-static bool status_matches(const json_t *filter, const char *status)
-{
-	const char *wanted = json_get_str(filter, "status");
-
-	if (json_object_get(filter, "id") || (wanted && strcmp(wanted, "all") == 0)) {
-		return true;
-	}
-	return strcmp(wanted ? wanted : "active", status) == 0;
-}
-
-bool document_matches(const json_t *record, const char *id, const json_t *filter)
-{
-	const json_t *metadata = json_object_get(record, "metadata");
-	const char *type = json_get_str(metadata, "type");
-	const char *day = json_get_str(metadata, "date");
-	const char *from = json_get_str(filter, "from");
-	const char *to = json_get_str(filter, "to");
-
-	if (json_get_bool(filter, "entry") && !json_object_get(metadata, "entry")) {
-		return false;
-	}
-	return text_matches(filter, "id", id) && text_matches(filter, "type", type) &&
-	       text_matches(filter, "section", metadata_section(type)) &&
-	       status_matches(filter, json_get_str(record, "status")) &&
-	       (!from || strcmp(day, from) >= 0) && (!to || strcmp(day, to) <= 0);
 }
 
 /* -- flags ----------------------------------------------------------------------------------- */
@@ -360,124 +298,103 @@ int document_set_flag(json_t *record, const char *flag, bool on, bool *ret_chang
 	return 0;
 }
 
-/* -- summary --------------------------------------------------------------------------------- */
-
-struct summary_row {
-	const char *day;
-	const char *list;
-	json_t *entry; /* borrowed */
-	const json_t *record;
-	const char *id;
-};
-
-static const struct {
-	const char *kind;
-	const char *list;
-} lists[] = {
-	{"blood-group", "blood-group"},
-	{"allergy", "allergies"},
-	{"current-treatment", "current-treatments"},
-};
-
-static const char *list_of(const char *kind)
+int document_add_flags(json_t *record, const json_t *flags, bool *ret_changed)
 {
-	size_t i = 0;
+	bool any = false;
+	size_t i;
+	json_t *flag;
 
-	while (i < ARRAY_LEN(lists) - 1 && strcmp(lists[i].kind, kind) != 0) {
-		i++;
-	}
-	return lists[i].list; /* metadata_check() lets no other kind in */
-}
+	json_array_foreach(flags, i, flag)
+	{
+		bool changed;
+		int r = document_set_flag(record, json_string_value(flag), true, &changed);
 
-static int newest_first(const void *pa, const void *pb)
-{
-	const struct summary_row *a = pa;
-	const struct summary_row *b = pb;
-	int order = strcmp(b->day, a->day);
-
-	return order != 0 ? order : strcmp(a->id, b->id);
-}
-
-static bool has_ended(const json_t *entry, const char *today)
-{
-	const char *until = json_get_str(entry, "until");
-
-	return until && strcmp(until, today) < 0;
-}
-
-static size_t collect(json_t *const *records, const char (*ids)[STORE_ID + 1], size_t n,
-	const char *today, struct summary_row *rows)
-{
-	size_t n_rows = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const json_t *metadata = json_object_get(records[i], "metadata");
-		json_t *entry = json_object_get(metadata, "entry");
-
-		if (!entry || has_ended(entry, today)) {
-			continue;
+		if (r < 0) {
+			return trace(r);
 		}
-		rows[n_rows++] = (struct summary_row){
-			.day = json_get_str(metadata, "date"),
-			.list = list_of(json_get_str(entry, "kind")),
-			.entry = entry,
-			.record = records[i],
-			.id = ids[i],
-		};
+		any = any || changed;
 	}
-	return n_rows;
+	*ret_changed = any;
+	return 0;
 }
 
-static int add_entry(json_t *summary, const struct summary_row *row)
+int document_inherit_flags(json_t *metadata, const json_t *replaced)
 {
-	json_t *j = json_object();
-	int r;
+	const json_t *flags = json_object_get(json_object_get(replaced, "metadata"), "flags");
+	_cleanup_json_ json_t *copy = NULL;
 
-	/* jansson's own copies lose members without a word when memory runs out */
-	if (json_array_append_new(json_object_get(summary, row->list), j) < 0 ||
-		json_object_update(j, row->entry) < 0) {
+	if (json_object_get(metadata, "flags") || json_array_size(flags) == 0) {
+		return 0;
+	}
+	copy = json_deep_copy(flags);
+	/* jansson's copy may have lost some when memory ran out */
+	if (json_array_size(copy) != json_array_size(flags)) {
 		return fault(-ENOMEM);
 	}
-	r = json_set(j, "document", json_string(row->id));
-	if (r == 0) {
-		r = json_set(j, "document-date", json_string(row->day));
-	}
-	if (r == 0) {
-		r = set_shared(j, "author", row->record, "author");
-	}
-	return trace(r);
+	return trace(json_set(metadata, "flags", json_incref(copy)));
 }
 
-static int empty_summary(json_t *j)
-{
-	int r = set_int(j, "format", 1);
+/* -- status ---------------------------------------------------------------------------------- */
 
-	for (size_t i = 0; i < ARRAY_LEN(lists) && r == 0; i++) {
-		r = json_set(j, lists[i].list, json_array());
+int document_set_status(json_t *record, const char *status, bool *ret_changed)
+{
+	if (!document_is(record, "active") && !document_is(record, "archived")) {
+		return DOSSIER_WRONG_STATE;
 	}
-	return trace(r);
+	*ret_changed = !document_is(record, status);
+	return trace(json_set(record, "status", json_string(status)));
 }
 
-int document_summary(json_t *const *records, const char (*ids)[STORE_ID + 1], size_t n,
-	const char *today, json_t **ret)
+int document_set_replaced(json_t *record, const char *id)
 {
-	_cleanup_json_ json_t *j = json_object();
-	struct summary_row *rows = calloc(n + 1, sizeof(*rows));
-	size_t n_rows;
 	int r;
 
-	r = rows ? empty_summary(j) : fault(-ENOMEM);
-	if (r == 0) {
-		n_rows = collect(records, ids, n, today, rows);
-		qsort(rows, n_rows, sizeof(*rows), newest_first);
-		for (size_t i = 0; i < n_rows && r == 0; i++) {
-			r = add_entry(j, &rows[i]);
-		}
+	if (!document_is(record, "active")) {
+		return DOSSIER_WRONG_STATE;
 	}
-	free(rows);
+	r = json_set(record, "status", json_string("replaced"));
+	return r < 0 ? trace(r) : trace(json_set(record, "replaced-by", json_string(id)));
+}
+
+/* type, date and flags */
+static int what_stays(const json_t *metadata, json_t **ret)
+{
+	static const char *const stays[] = {"type", "date", "flags"};
+	_cleanup_json_ json_t *j = json_object();
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(stays) && r == 0; i++) {
+		r = set_shared(j, stays[i], metadata, stays[i]);
+	}
 	if (r < 0) {
 		return trace(r);
 	}
 	*ret = json_incref(j);
 	return 0;
+}
+
+int document_delete(json_t *record, json_t *author)
+{
+	_cleanup_json_ json_t *deleted = json_object();
+	json_t *left = NULL;
+	int r;
+
+	r = what_stays(json_object_get(record, "metadata"), &left);
+	if (r == 0) {
+		r = json_set(record, "metadata", left);
+	}
+	if (r == 0) {
+		r = json_set(deleted, "by", json_incref(author));
+	}
+	if (r == 0) {
+		r = set_int(deleted, "time", clock_wall());
+	}
+	if (r == 0) {
+		r = json_set(record, "deleted", json_incref(deleted));
+	}
+	if (r == 0) {
+		r = json_set(record, "status", json_string("deleted"));
+	}
+	(void)json_object_del(record, "content"); /* its salt: the key goes with it */
+	return trace(r);
 }

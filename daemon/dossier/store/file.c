@@ -24,9 +24,10 @@
 	" version INTEGER NOT NULL, state INTEGER NOT NULL, previous BLOB NOT NULL,"           \
 	" people BLOB NOT NULL, header BLOB NOT NULL)"
 
-/* what sqlite_schema must say, in the order of names; "VDOS" 1 */
+/* what sqlite_schema must say, in the order of names; "VDOS" */
 static const char schema[] = SCHEMA_CHUNK ";" SCHEMA_DOCUMENT ";" SCHEMA_DOSSIER;
 #define APPLICATION_ID 1447317331
+#define USER_VERSION   2 /* 1: no replacing, no archive, no deleting, people of format 1 */
 
 static bool pseudonym_valid(const char *text)
 {
@@ -49,13 +50,14 @@ static int disk_refusal(void)
 	return fault(-errno);
 }
 
-/* @folder/<two hex>: made when needed, and then synced in its parent. */
+/* @folder/<two hex>: made when needed, and synced in its parent, since one that is there may come from
+ * a process that was killed before it did so. */
 static int make_shard(const char *folder, const char *shard)
 {
 	_cleanup_(fd_done) int fd = -1;
 
-	if (mkdir(shard, 0700) < 0) {
-		return errno == EEXIST ? 0 : disk_refusal();
+	if (mkdir(shard, 0700) < 0 && errno != EEXIST) {
+		return disk_refusal();
 	}
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0) {
@@ -95,6 +97,19 @@ static int check_layout(sqlite3 *db)
 	return r == 0 && !ours ? DOSSIER_DAMAGED : trace(r);
 }
 
+/* A dossier's file of a later program may look like anything. */
+static int check_version(sqlite3 *db)
+{
+	_cleanup_(query_done) struct query q =
+		query_of(db, "SELECT application_id, user_version FROM pragma_application_id,"
+			     " pragma_user_version");
+	bool ours = query_row(&q) && query_int(&q) == APPLICATION_ID;
+	bool newer = ours && query_int(&q) > USER_VERSION;
+	int r = query_check(&q);
+
+	return r == 0 && newer ? DOSSIER_NEWER : trace(r);
+}
+
 static int is_blank(sqlite3 *db, bool *ret)
 {
 	_cleanup_(query_done) struct query q =
@@ -122,10 +137,13 @@ static int touch(sqlite3 *db)
 		r = lay_out(db);
 	}
 	if (r == 0) {
+		r = check_version(db);
+	}
+	if (r == 0) {
 		r = check_layout(db);
 	}
 	if (r == 0) {
-		r = query_run(db, "PRAGMA user_version = 1");
+		r = query_run(db, "PRAGMA user_version = 2");
 	}
 	if (r == 0) {
 		r = query_run(db, "COMMIT");
@@ -133,13 +151,72 @@ static int touch(sqlite3 *db)
 	return trace(r);
 }
 
+/* On a disk that is full a dossier can still be read, which is what an emergency needs. Reading opens
+ * the log that is there from before; what would be written is refused then. */
+static int touch_or_read(struct store *s, bool make)
+{
+	sqlite3 *db = s->db;
+	int r = touch(db);
+
+	if (r != DOSSIER_FULL || make) {
+		return trace(r);
+	}
+	s->reading = true;
+	r = sqlite3_get_autocommit(db) ? 0 : query_run(db, "ROLLBACK");
+	if (r == 0) {
+		r = check_version(db);
+	}
+	return r == 0 ? trace(check_layout(db)) : trace(r);
+}
+
+static int is_due(sqlite3 *db, bool *ret)
+{
+	_cleanup_(query_done) struct query q =
+		query_of(db, "SELECT EXISTS (SELECT 1 FROM chunk WHERE key = 0)");
+	bool due = query_row(&q) && query_int(&q) != 0;
+	int r = query_check(&q);
+
+	if (r == 0) {
+		*ret = due;
+	}
+	return trace(r);
+}
+
+/* The log into the file, and the log to nothing. */
+static int empty_log(sqlite3 *db, bool *ret_done)
+{
+	_cleanup_(query_done) struct query q = query_of(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	bool done = query_row(&q) && query_int(&q) == 0;
+	int r = query_check(&q);
+
+	if (r == 0) {
+		*ret_done = done;
+	}
+	return trace(r);
+}
+
+int store_scrub(struct store *s)
+{
+	bool due = false;
+	int r;
+
+	r = is_due(s->db, &due);
+	if (r == 0 && due) {
+		r = empty_log(s->db, &due);
+	}
+	if (r == 0 && due) {
+		r = query_run(s->db, "DELETE FROM chunk WHERE key = 0");
+	}
+	return trace(r);
+}
+
 static int set_up(sqlite3 *db)
 {
 	static const char *const steps[] = {"PRAGMA locking_mode = EXCLUSIVE",
-		"PRAGMA temp_store = MEMORY", "PRAGMA mmap_size = 0",
-		"PRAGMA cell_size_check = ON", "PRAGMA cache_size = -4096",
-		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
-		"PRAGMA journal_size_limit = 16777216"};
+		"PRAGMA temp_store = MEMORY", "PRAGMA secure_delete = ON",
+		"PRAGMA mmap_size = 0", "PRAGMA cell_size_check = ON",
+		"PRAGMA cache_size = -4096", "PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = FULL", "PRAGMA journal_size_limit = 16777216"};
 	uint8_t byte;
 	int persist = 1;
 	int r = 0;
@@ -168,8 +245,15 @@ static int open_file(struct store *s, const char *path, bool make)
 	if (r != SQLITE_OK) {
 		return trace(query_failure(r));
 	}
+	/* SQLite makes do with reading where it may not write */
+	if (sqlite3_db_readonly(s->db, "main") == 1) {
+		return DOSSIER_FULL;
+	}
 	r = set_up(s->db);
-	return r != 0 ? trace(r) : trace(touch(s->db));
+	if (r == 0) {
+		r = touch_or_read(s, make);
+	}
+	return r != 0 || s->reading ? trace(r) : trace(store_scrub(s));
 }
 
 static int open_in(

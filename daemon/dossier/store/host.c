@@ -33,6 +33,7 @@ void host_done(struct host *h)
 		outflow_done(&h->out[i]);
 	}
 	json_put(&h->released);
+	order_done(&h->order);
 	store_done(&h->store);
 }
 
@@ -111,7 +112,7 @@ static int take_request(struct host *h)
 
 /* -- streams --------------------------------------------------------------------------------- */
 
-/* The ADD that @h->in serves ends with @r; 0: it is committed. */
+/* The ADD or REPLACE that @h->in serves ends with @r; 0: it is committed. */
 static int end_inflow(struct host *h, int r)
 {
 	struct host_answer a = {

@@ -7,6 +7,7 @@
  * Stages: OPEN -> the first KEY (the people's) -> the second KEY (the dossier's) -> everything else.
  */
 #include "base/link.h"
+#include "daemon/dossier/store/order.h"
 #include "daemon/dossier/store/stream.h"
 
 #define HOST_OUTFLOWS 8U /* contents on their way to readers at one time */
@@ -23,6 +24,7 @@ struct host {
 	int (*confine)(void); /* called once, when the file is open */
 	enum host_stage stage;
 	struct store store;
+	struct order order;
 	struct inflow in;
 	uint8_t in_op; /* request to answer when @in ends */
 	uint32_t in_seq;

@@ -8,7 +8,11 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "daemon/dossier/store/store.h"
+#include "daemon/limits.h"
+
+#define DAY_USEC (24ULL * 3600ULL * USEC_PER_SEC)
 
 /* Return: whether the value is as the schema wants it. */
 typedef bool (*check_fn)(const json_t *value);
@@ -39,31 +43,39 @@ const char *metadata_section(const char *type)
 
 /* -- values ---------------------------------------------------------------------------------- */
 
-/* 1..@max characters (not bytes), no control characters; jansson has checked the UTF-8. */
-static bool text_fits(const json_t *value, size_t max)
+/* 1..@max characters (not bytes), no control characters (C0, DEL, C1: U+0080 to U+009F, which are
+ * C2 80 to C2 9F); jansson has checked the UTF-8. */
+static bool text_fits(const char *text, size_t max)
 {
-	struct reader in = reader_of(view_str(json_string_value(value)));
+	struct reader in = reader_of(view_str(text));
+	uint8_t before = 0;
 	size_t n = 0;
 
 	while (in.left > 0) {
 		uint8_t c = reader_u8(&in);
 
-		if (c < 0x20 || c == 0x7F) {
+		if (c < 0x20 || c == 0x7F || (before == 0xC2 && c < 0xA0)) {
 			return false;
 		}
 		n += (c & 0xC0) != 0x80; /* not a continuation byte */
+		before = c;
 	}
 	return n >= 1 && n <= max;
 }
 
+bool metadata_text_valid(const char *text)
+{
+	return text_fits(text, 200);
+}
+
 static bool short_text(const json_t *value)
 {
-	return text_fits(value, 64);
+	return text_fits(json_string_value(value), 64);
 }
 
 static bool long_text(const json_t *value)
 {
-	return text_fits(value, 200);
+	return metadata_text_valid(json_string_value(value));
 }
 
 static bool one_of(const json_t *value, const char *const *words, size_t n)
@@ -113,15 +125,26 @@ bool metadata_date_valid(const char *text)
 
 	dashes = reader_u8(&in) == '-' && dashes;
 	day = digits(&in, 2);
-	if (in.failed || in.left > 0 || !dashes || year < 1850 || month < 1 || month > 12) {
+	if (in.failed || in.left > 0 || !dashes || month < 1 || month > 12) {
 		return false;
 	}
-	return day >= 1 && day <= days_of(year, month);
+	return year >= 1850 && year < 2200 && day >= 1 && day <= days_of(year, month);
 }
 
-static bool date(const json_t *value)
+static bool any_date(const json_t *value)
 {
 	return metadata_date_valid(json_string_value(value));
+}
+
+/* Of something that was, or that is arranged: a year ahead at most. A clock that was never set does
+ * not refuse everything. */
+static bool date(const json_t *value)
+{
+	uint64_t now = clock_wall() > LIMIT_CLOCK_SET ? clock_wall() : LIMIT_CLOCK_SET;
+	char most[28];
+
+	clock_rfc3339(now + 366 * DAY_USEC, most);
+	return any_date(value) && strncmp(json_string_value(value), most, 10) <= 0;
 }
 
 static bool format(const json_t *value)
@@ -243,6 +266,40 @@ static bool severity(const json_t *value)
 	return ONE_OF(value, "mild", "moderate", "severe");
 }
 
+static bool truth(const json_t *value)
+{
+	return json_is_boolean(value);
+}
+
+static bool here(const json_t *value)
+{
+	return ONE_OF(value, "here");
+}
+
+static bool elsewhere(const json_t *value)
+{
+	return ONE_OF(value, "elsewhere");
+}
+
+static bool nature(const json_t *value)
+{
+	return ONE_OF(value, "medical", "surgical", "obstetric", "family", "other");
+}
+
+static bool examination(const json_t *value)
+{
+	return ONE_OF(value, "smear", "mammography", "colonoscopy", "other");
+}
+
+static bool phone(const json_t *value)
+{
+	size_t len = json_string_length(value);
+	const char *text = json_string_value(value);
+
+	return text && len >= 3 && len <= 30 && strspn(text, "0123456789+ .()-") == len &&
+	       strspn(text, " .()-") == 0;
+}
+
 static const struct member blood_group[] = {
 	{"kind", kind, true},
 	{"group", group, true},
@@ -250,6 +307,7 @@ static const struct member blood_group[] = {
 	{"date", date, false},
 };
 
+/* allergies and intolerances */
 static const struct member allergy[] = {
 	{"kind", kind, true},
 	{"substance", long_text, true},
@@ -264,9 +322,64 @@ static const struct member current_treatment[] = {
 	{"dosage", long_text, false},
 	{"code", short_text, false},
 	{"since", date, false},
-	{"until", date, false},
+	{"until", any_date, false},
 };
 
+static const struct member antecedent[] = {
+	{"kind", kind, true},
+	{"text", long_text, true},
+	{"nature", nature, false},
+	{"code", short_text, false},
+	{"date", date, false},
+};
+
+static const struct member pathology[] = {
+	{"kind", kind, true},
+	{"text", long_text, true},
+	{"code", short_text, false},
+	{"long-term", truth, false},
+	{"since", date, false},
+	{"until", any_date, false},
+};
+
+static const struct member vaccination[] = {
+	{"kind", kind, true},
+	{"vaccine", long_text, true},
+	{"date", date, true},
+	{"dose", short_text, false},
+	{"lot", short_text, false},
+};
+
+static const struct member prevention_date[] = {
+	{"kind", kind, true},
+	{"examination", examination, true},
+	{"date", date, true},
+	{"text", long_text, false},
+	{"next", any_date, false},
+};
+
+static const struct member directive_here[] = {
+	{"kind", kind, true},
+	{"kept", here, true},
+	{"date", date, false},
+};
+
+static const struct member directive_elsewhere[] = {
+	{"kind", kind, true},
+	{"kept", elsewhere, true},
+	{"place", long_text, true},
+	{"date", date, false},
+};
+
+static const struct member person_to_warn[] = {
+	{"kind", kind, true},
+	{"name", long_text, true},
+	{"phone", phone, false},
+	{"relation", long_text, false},
+	{"trusted", truth, false},
+};
+
+/* a kind that has two forms is there twice */
 static const struct {
 	const char *kind;
 	const struct member *members;
@@ -274,7 +387,15 @@ static const struct {
 } entry_kinds[] = {
 	{"blood-group", blood_group, ARRAY_LEN(blood_group)},
 	{"allergy", allergy, ARRAY_LEN(allergy)},
+	{"intolerance", allergy, ARRAY_LEN(allergy)},
 	{"current-treatment", current_treatment, ARRAY_LEN(current_treatment)},
+	{"antecedent", antecedent, ARRAY_LEN(antecedent)},
+	{"pathology", pathology, ARRAY_LEN(pathology)},
+	{"vaccination", vaccination, ARRAY_LEN(vaccination)},
+	{"prevention-date", prevention_date, ARRAY_LEN(prevention_date)},
+	{"advance-directive", directive_here, ARRAY_LEN(directive_here)},
+	{"advance-directive", directive_elsewhere, ARRAY_LEN(directive_elsewhere)},
+	{"person-to-warn", person_to_warn, ARRAY_LEN(person_to_warn)},
 };
 
 static bool entry(const json_t *j)
@@ -282,8 +403,9 @@ static bool entry(const json_t *j)
 	const char *word = json_get_str(j, "kind");
 
 	for (size_t i = 0; word && i < ARRAY_LEN(entry_kinds); i++) {
-		if (strcmp(entry_kinds[i].kind, word) == 0) {
-			return !wrong_member(j, entry_kinds[i].members, entry_kinds[i].n);
+		if (strcmp(entry_kinds[i].kind, word) == 0 &&
+			!wrong_member(j, entry_kinds[i].members, entry_kinds[i].n)) {
+			return true;
 		}
 	}
 	return false;
@@ -302,10 +424,25 @@ static const struct member metadata[] = {
 	{"entry", entry, false},
 };
 
+/* What no member can say alone. Return: NULL, or what is wrong. */
+static const char *wrong_together(const json_t *j)
+{
+	const char *section = json_get_str(j, "section");
+
+	if (section && strcmp(section, metadata_section(json_get_str(j, "type"))) != 0) {
+		return "section";
+	}
+	/* nothing at all is no document */
+	if (json_integer_value(json_object_get(j, "size")) == 0 &&
+		!json_object_get(j, "entry")) {
+		return "size";
+	}
+	return NULL;
+}
+
 /* An unknown member's own name is the client's text: it is not given back. */
 int metadata_check(const json_t *j, const char **ret_member)
 {
-	const char *section = json_get_str(j, "section");
 	const char *wrong;
 
 	if (!json_is_object(j)) {
@@ -313,9 +450,8 @@ int metadata_check(const json_t *j, const char **ret_member)
 		return METADATA_INVALID;
 	}
 	wrong = wrong_member(j, metadata, ARRAY_LEN(metadata));
-	if (!wrong && section &&
-		strcmp(section, metadata_section(json_get_str(j, "type"))) != 0) {
-		wrong = "section";
+	if (!wrong) {
+		wrong = wrong_together(j);
 	}
 	if (wrong) {
 		*ret_member = wrong;
@@ -326,4 +462,13 @@ int metadata_check(const json_t *j, const char **ret_member)
 		return METADATA_TOO_LARGE;
 	}
 	return 0;
+}
+
+bool metadata_stored(const json_t *j)
+{
+	const json_t *flag_list = json_object_get(j, "flags");
+	const json_t *typed = json_object_get(j, "entry");
+
+	return type_code(json_object_get(j, "type")) && any_date(json_object_get(j, "date")) &&
+	       (!flag_list || flags(flag_list)) && (!typed || json_get_str(typed, "kind"));
 }

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * What a client says about a document: doc/metadata.schema.json, version 1, checked by hand. Strict:
- * a member that is not in the schema is refused, every length is bounded.
+ * a member that is not in the schema is refused, every length is bounded. Beyond the schema: a
+ * section is its type's own, and what has happened did so at most a year from today.
  */
 #include "base/json.h"
 
@@ -13,6 +14,10 @@ enum metadata_outcome {
 
 /** metadata_check() - @ret_member: static text, "metadata" when it is no object. */
 int metadata_check(const json_t *j, const char **ret_member) _must_check_;
+/** metadata_stored() - whether @j, from a sealed record, has the members that are read without asking.
+ *  What was once taken stays readable when rules get stricter. */
+bool metadata_stored(const json_t *j);
 /** metadata_section() - section of a type code, NULL when there is no such type. */
 const char *metadata_section(const char *type);
-bool metadata_date_valid(const char *text); /* YYYY-MM-DD of the Gregorian calendar */
+bool metadata_date_valid(const char *text); /* YYYY-MM-DD, 1850 to 2199, Gregorian calendar */
+bool metadata_text_valid(const char *text); /* 1 to 200 characters without control characters */

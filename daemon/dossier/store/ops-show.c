@@ -5,13 +5,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/tlv.h"
 #include "daemon/dossier/store/ops.h"
+#include "daemon/dossier/store/summary.h"
 #include "daemon/limits.h"
 
 /* Add a page of ids. @ret_last: this was the last page. */
@@ -58,23 +58,6 @@ static int put_memfd(struct host_answer *a, const json_t *j, const char *name)
 	return 0;
 }
 
-static const char *text_of(json_t *const *item, const char *name)
-{
-	return json_get_str(*item, name);
-}
-
-/* Newest event first, among equals the newest change. */
-static int item_order(const void *pa, const void *pb)
-{
-	json_t *const *a = pa;
-	json_t *const *b = pb;
-	int order = strcmp(text_of(b, "date"), text_of(a, "date"));
-	json_int_t va = json_integer_value(json_object_get(*a, "version"));
-	json_int_t vb = json_integer_value(json_object_get(*b, "version"));
-
-	return order != 0 ? order : (vb > va) - (vb < va);
-}
-
 static int load_item(struct host *h, const json_t *id, json_t **ret)
 {
 	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
@@ -86,20 +69,24 @@ static int load_item(struct host *h, const json_t *id, json_t **ret)
 	return r != 0 ? trace(r) : trace(document_item(record, d.id, d.version, ret));
 }
 
-static int load_items(struct host *h, json_t **items, json_t *list)
+/* In the order of release, which is that of the rows. */
+static int load_items(struct host *h, json_t *list)
 {
-	size_t n = json_array_size(h->released);
-	size_t i = 0;
+	json_t *id;
+	size_t i;
 	int r = 0;
 
-	for (; i < n && r == 0; i++) {
-		r = load_item(h, json_array_get(h->released, i), &items[i]);
-	}
-	if (r == 0) {
-		qsort(items, n, sizeof(*items), item_order);
-	}
-	for (i = 0; i < n && r == 0; i++) {
-		r = json_array_append(list, items[i]) < 0 ? fault(-ENOMEM) : 0;
+	json_array_foreach(h->released, i, id)
+	{
+		json_t *item;
+
+		r = load_item(h, id, &item);
+		if (r == 0 && json_array_append_new(list, item) < 0) {
+			r = fault(-ENOMEM);
+		}
+		if (r != 0) {
+			break;
+		}
 	}
 	return trace(r);
 }
@@ -108,21 +95,13 @@ int ops_list(struct host *h, struct link_frame *request, struct host_answer *a)
 {
 	_cleanup_json_ json_t *list = json_array();
 	bool last;
-	json_t **items;
-	size_t n;
 	int r;
 
 	r = release(h, request, &last);
 	if (r != 0 || !last) {
 		return trace(r);
 	}
-	n = json_array_size(h->released);
-	items = calloc(n + 1, sizeof(json_t *));
-	r = items ? load_items(h, items, list) : fault(-ENOMEM);
-	for (size_t i = 0; items && i < n; i++) {
-		json_decref(items[i]);
-	}
-	free(items);
+	r = load_items(h, list);
 	json_put(&h->released);
 	return r != 0 ? trace(r) : trace(put_memfd(a, list, "vitaled-list"));
 }
@@ -145,20 +124,22 @@ static int load_records(struct host *h, json_t **records, char (*ids)[STORE_ID +
 
 static int summarise(struct host *h, json_t **ret)
 {
+	_cleanup_json_ json_t *people = NULL;
 	size_t n = json_array_size(h->released);
 	json_t **records = calloc(n + 1, sizeof(json_t *));
 	char(*ids)[STORE_ID + 1] = calloc(n + 1, sizeof(*ids));
 	char today[28];
-	int r = fault(-ENOMEM);
+	int r;
 
 	clock_rfc3339(clock_wall(), today);
 	today[10] = '\0';
-	if (records && ids) {
+	r = records && ids ? ops_load_people(h, &people) : fault(-ENOMEM);
+	if (r == 0) {
 		r = load_records(h, records, ids);
-		if (r == 0) {
-			r = document_summary(
-				records, (const char(*)[STORE_ID + 1]) ids, n, today, ret);
-		}
+	}
+	if (r == 0) {
+		r = summary_make(
+			records, (const char(*)[STORE_ID + 1]) ids, n, people, today, ret);
 	}
 	for (size_t i = 0; records && i < n; i++) {
 		json_decref(records[i]);
@@ -205,6 +186,9 @@ int ops_read(struct host *h, struct link_frame *request, struct host_answer *a)
 	r = ops_get_str(request, LINK_TAG_ID, id, sizeof(id));
 	if (r == 0) {
 		r = ops_load_record(h, id, &d, &record);
+	}
+	if (r == 0 && document_is(record, "deleted")) {
+		r = DOSSIER_NO_DOCUMENT;
 	}
 	if (r == 0) {
 		r = document_facts(record, d.id, d.version, &facts);

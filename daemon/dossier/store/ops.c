@@ -8,13 +8,8 @@
 
 #include <errno.h>
 
-#include "base/clock.h"
 #include "base/tlv.h"
-#include "daemon/dossier/store/metadata.h"
-#include "daemon/limits.h"
-
-#define ROWS_PAGE (48U * 1024U) /* bytes of rows in one answer, well below LINK_MAX_FRAME */
-#define ROW_MAX	  1024U
+#include "daemon/dossier/store/people.h"
 
 /* -- requests -------------------------------------------------------------------------------- */
 
@@ -55,7 +50,7 @@ bool ops_get_flag(const struct link_frame *request, uint32_t tag)
 	return tlv_find_u8(request->body, tag, &v) == 0 && v == 1;
 }
 
-static int advise(struct host_answer *a, int outcome, const char *member)
+int ops_advise(struct host_answer *a, int outcome, const char *member)
 {
 	tlv_put_str(&a->body, LINK_TAG_ADVICE, member);
 	return outcome;
@@ -99,9 +94,52 @@ static int op_open(struct host *h, struct link_frame *request, struct host_answe
 	return 0;
 }
 
+int ops_commit(struct host *h, int r)
+{
+	if (r != 0) {
+		store_rollback(&h->store);
+		return trace(r);
+	}
+	return trace(store_commit(&h->store));
+}
+
+/* -- people ------------------------------------------------------------------------------------- */
+
+/* "{}" of a dossier that is not there. */
+static int load_people(struct host *h, struct view key, json_t **ret)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_RECORD);
+	int r;
+
+	if (h->store.state == DOSSIER_STATE_ABSENT) {
+		*ret = json_object();
+		return *ret ? 0 : fault(-ENOMEM);
+	}
+	r = store_read_people(&h->store, key, &text);
+	return r != 0 ? trace(r) : trace(people_parse(buf_view(&text), ret));
+}
+
+int ops_load_people(struct host *h, json_t **ret)
+{
+	return trace(load_people(h, view_of(h->store.people.data, SEAL_KEY), ret));
+}
+
+static int put_people(const json_t *people, struct buf *body)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_RECORD);
+	int r;
+
+	r = json_canonical(people, &text);
+	if (r != 0) {
+		return r > 0 ? DOSSIER_DAMAGED : trace(r);
+	}
+	tlv_put(body, LINK_TAG_PEOPLE, buf_view(&text));
+	return 0;
+}
+
 static int op_key(struct host *h, struct link_frame *request, struct host_answer *a)
 {
-	_cleanup_(buf_done) struct buf people = BUF_NULL(STORE_RECORD);
+	_cleanup_json_ json_t *people = NULL;
 	struct view key;
 	int r;
 
@@ -110,46 +148,36 @@ static int op_key(struct host *h, struct link_frame *request, struct host_answer
 		return trace(r);
 	}
 	if (h->stage == HOST_STAGE_OPENED) {
-		r = store_read_people(&h->store, key, &people);
+		r = load_people(h, key, &people);
 	} else {
 		r = store_grant(&h->store, key);
 		if (r == 0) {
-			r = store_read_people(
-				&h->store, view_of(h->store.people.data, SEAL_KEY), &people);
+			r = ops_load_people(h, &people);
 		}
 	}
-	if (r != 0) {
-		return trace(r);
+	if (r == 0) {
+		r = put_people(people, &a->body);
 	}
-	h->stage = h->stage == HOST_STAGE_OPENED ? HOST_STAGE_PEOPLE : HOST_STAGE_GRANTED;
-	tlv_put(&a->body, LINK_TAG_PEOPLE, buf_view(&people));
-	return 0;
+	if (r == 0) {
+		h->stage =
+			h->stage == HOST_STAGE_OPENED ? HOST_STAGE_PEOPLE : HOST_STAGE_GRANTED;
+	}
+	return trace(r);
 }
 
-/* The people record of a new dossier; members that it does not have yet come with later versions. */
-static int new_people(json_t *author, struct buf *out)
+/* The record of a new dossier, as text. */
+static int new_people(const struct link_frame *request, struct buf *out)
 {
-	_cleanup_json_ json_t *j = json_object();
+	_cleanup_json_ json_t *author = NULL;
+	_cleanup_json_ json_t *people = NULL;
 	int r;
 
-	r = json_set(j, "format", json_integer(1));
+	r = ops_get_json(request, LINK_TAG_FACTS, &author);
 	if (r == 0) {
-		r = json_set(j, "created", json_integer((json_int_t)clock_wall()));
+		r = people_new(author, &people);
 	}
 	if (r == 0) {
-		r = json_set(j, "created-by", json_incref(author));
-	}
-	if (r == 0) {
-		r = json_set(j, "authorised", json_array());
-	}
-	if (r == 0) {
-		r = json_set(j, "blocked", json_array());
-	}
-	if (r == 0) {
-		r = json_set(j, "treating-doctor", json_null());
-	}
-	if (r == 0) {
-		r = json_canonical(j, out);
+		r = json_canonical(people, out);
 	}
 	return r > 0 ? fault(-EINVAL) : trace(r);
 }
@@ -157,129 +185,68 @@ static int new_people(json_t *author, struct buf *out)
 static int op_create(struct host *h, struct link_frame *request, struct host_answer *a)
 {
 	_cleanup_(buf_done) struct buf people = BUF_NULL(STORE_RECORD);
-	_cleanup_json_ json_t *author = NULL;
 	int r;
 
 	if (!h->store.db) {
 		return DOSSIER_WRONG_STATE;
 	}
-	r = ops_get_json(request, LINK_TAG_FACTS, &author);
-	if (r == 0) {
-		r = new_people(author, &people);
-	}
+	r = new_people(request, &people);
 	if (r == 0) {
 		r = store_begin(&h->store);
 	}
 	if (r != 0) {
 		return trace(r);
 	}
-	r = store_create(&h->store, buf_view(&people));
-	if (r != 0) {
-		store_rollback(&h->store);
-		return trace(r);
-	}
-	r = store_commit(&h->store);
+	r = ops_commit(h, store_create(&h->store, buf_view(&people)));
 	if (r == 0) {
 		ops_put_state(h, &a->body);
 	}
 	return trace(r);
 }
 
-/* -- rows ------------------------------------------------------------------------------------ */
-
-/* Append the row of @d to the JSON array text @out when it matches. */
-static int add_row(const struct store_document *d, const json_t *filter, struct buf *out)
+static int write_people(struct host *h, const json_t *people)
 {
-	_cleanup_json_ json_t *record = NULL;
-	_cleanup_json_ json_t *row = NULL;
+	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_RECORD);
 	int r;
 
-	r = document_parse(buf_view(&d->record), &record);
-	if (r != 0 || !document_matches(record, d->id, filter)) {
-		return trace(r);
+	r = json_canonical(people, &text);
+	if (r != 0) {
+		return r > 0 ? fault(-EINVAL) : trace(r);
 	}
-	r = document_row(record, d->id, &row);
-	if (r < 0) {
-		return trace(r);
-	}
-	buf_put_str(out, out->len > 1 ? "," : "");
-	r = json_canonical(row, out);
-	return r > 0 ? DOSSIER_DAMAGED : trace(r);
-}
-
-/* The filter's "after" or the very beginning. */
-static int first_after(struct host *h, const json_t *filter, struct store_document *d)
-{
-	const char *after = json_get_str(filter, "after");
-
-	return after ? trace(store_get(&h->store, after, d)) : 0;
-}
-
-static int collect_rows(struct host *h, const json_t *filter, struct buf *out, bool *ret_more)
-{
-	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
-	int r;
-
-	r = first_after(h, filter, &d);
-	buf_put_str(out, "[");
-	while (r == 0 && out->len < ROWS_PAGE) {
-		r = store_next(&h->store, &d);
-		if (r == 0) {
-			r = add_row(&d, filter, out);
-		}
-	}
-	buf_put_str(out, "]");
-	if (r != 0 && r != DOSSIER_NO_DOCUMENT) {
-		return trace(r);
-	}
-	*ret_more = r == 0;
-	return trace(buf_check(out));
-}
-
-/* One document is looked up by its id without a walk. */
-static int one_row(struct host *h, const json_t *filter, struct buf *out)
-{
-	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
-	int r;
-
-	r = store_get(&h->store, json_get_str(filter, "id"), &d);
+	r = store_begin(&h->store);
 	if (r != 0) {
 		return trace(r);
 	}
-	buf_put_str(out, "[");
-	r = add_row(&d, filter, out);
-	buf_put_str(out, "]");
-	return r != 0 ? trace(r) : trace(buf_check(out));
+	return trace(ops_commit(h, store_put_people(&h->store, buf_view(&text))));
 }
 
-static int op_rows(struct host *h, struct link_frame *request, struct host_answer *a)
+static int op_people(struct host *h, struct link_frame *request, struct host_answer *a)
 {
-	_cleanup_(buf_done) struct buf rows = BUF_NULL(ROWS_PAGE + ROW_MAX);
-	_cleanup_json_ json_t *filter = NULL;
-	const char *member;
-	bool more = false;
+	_cleanup_json_ json_t *people = NULL;
+	_cleanup_json_ json_t *act = NULL;
+	bool changed = false;
 	int r;
 
-	r = ops_get_json(request, LINK_TAG_FILTER, &filter);
-	if (r < 0) {
-		return trace(r);
+	r = ops_get_json(request, LINK_TAG_FACTS, &act);
+	if (r == 0) {
+		r = ops_load_people(h, &people);
 	}
-	r = document_filter_check(filter, &member);
-	if (r != 0) {
-		return advise(a, r, member);
+	if (r == 0) {
+		r = people_apply(people, act, &changed);
 	}
-	if (json_object_get(filter, "id")) {
-		r = one_row(h, filter, &rows);
-	} else {
-		r = collect_rows(h, filter, &rows, &more);
+	if (r == 0 && changed) {
+		r = write_people(h, people);
 	}
-	if (r != 0) {
-		return trace(r);
+	if (r == 0) {
+		r = put_people(people, &a->body);
 	}
-	tlv_put(&a->body, LINK_TAG_ROWS, buf_view(&rows));
-	tlv_put_u8(&a->body, LINK_TAG_VALUE, more);
-	return 0;
+	if (r == 0) {
+		ops_put_state(h, &a->body);
+	}
+	return trace(r);
 }
+
+/* -- documents ------------------------------------------------------------------------------------ */
 
 int ops_load_record(
 	struct host *h, const char *id, struct store_document *d, json_t **ret_record)
@@ -291,136 +258,6 @@ int ops_load_record(
 	}
 	r = store_get(&h->store, id, d);
 	return r != 0 ? trace(r) : trace(document_parse(buf_view(&d->record), ret_record));
-}
-
-/* -- changes --------------------------------------------------------------------------------- */
-
-/* The request's author, and its metadata, checked; the memfd is the last of its @n descriptors. */
-static int take_metadata(const struct link_frame *request, size_t n, struct host_answer *a,
-	json_t **ret_author, json_t **ret_metadata)
-{
-	const char *member;
-	int r;
-
-	r = ops_get_json(request, LINK_TAG_FACTS, ret_author);
-	if (r < 0) {
-		return trace(r);
-	}
-	if (request->n_fds != n) {
-		return fault(-EBADMSG);
-	}
-	r = json_read_fd(request->fds[n - 1], LIMIT_JSON_FD, ret_metadata);
-	if (r != 0) {
-		return r < 0 ? trace(r) : advise(a, DOSSIER_INVALID, "metadata");
-	}
-	r = metadata_check(*ret_metadata, &member);
-	if (r != 0) {
-		return advise(a, r == METADATA_TOO_LARGE ? DOSSIER_TOO_LARGE : DOSSIER_INVALID,
-			member);
-	}
-	return 0;
-}
-
-/* What the broker decides an ADD by: it never sees the metadata, which hold titles. */
-static int op_weigh(struct host *h, struct link_frame *request, struct host_answer *a)
-{
-	_cleanup_(buf_done) struct buf rows = BUF_NULL(ROWS_PAGE + ROW_MAX);
-	_cleanup_json_ json_t *metadata = NULL;
-	_cleanup_json_ json_t *author = NULL;
-	_cleanup_json_ json_t *row = NULL;
-	int r;
-
-	(void)h;
-	r = take_metadata(request, 1, a, &author, &metadata);
-	if (r == 0) {
-		r = document_row_of(metadata, author, &row);
-	}
-	if (r != 0) {
-		return trace(r);
-	}
-	buf_put_str(&rows, "[");
-	r = json_canonical(row, &rows);
-	buf_put_str(&rows, "]");
-	if (r != 0) {
-		return r > 0 ? fault(-EINVAL) : trace(r);
-	}
-	tlv_put(&a->body, LINK_TAG_ROWS, buf_view(&rows));
-	tlv_put_u8(&a->body, LINK_TAG_VALUE, 0);
-	return trace(buf_check(&rows));
-}
-
-static int op_add(struct host *h, struct link_frame *request, struct host_answer *a)
-{
-	_cleanup_json_ json_t *metadata = NULL;
-	_cleanup_json_ json_t *author = NULL;
-	int fd;
-	int r;
-
-	r = take_metadata(request, 2, a, &author, &metadata);
-	if (r != 0) {
-		return trace(r);
-	}
-	fd = request->fds[0];
-	request->fds[0] = -1;
-	r = inflow_start(&h->in, &h->store, fd, metadata, author);
-	if (r != 0) {
-		inflow_done(&h->in, &h->store);
-		return r == DOSSIER_INVALID ? advise(a, r, "content") : trace(r);
-	}
-	h->in_op = request->op;
-	h->in_seq = request->seq;
-	a->later = true;
-	return 0;
-}
-
-static int write_flag(struct host *h, struct store_document *d, const json_t *record)
-{
-	int r;
-
-	buf_reset(&d->record);
-	r = json_canonical(record, &d->record);
-	if (r != 0) {
-		return r > 0 ? DOSSIER_DAMAGED : trace(r);
-	}
-	r = store_begin(&h->store);
-	if (r != 0) {
-		return trace(r);
-	}
-	r = store_replace(&h->store, d);
-	if (r != 0) {
-		store_rollback(&h->store);
-		return trace(r);
-	}
-	return trace(store_commit(&h->store));
-}
-
-static int op_flag(struct host *h, struct link_frame *request, struct host_answer *a)
-{
-	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
-	_cleanup_json_ json_t *record = NULL;
-	char id[STORE_ID + 1];
-	char flag[64];
-	bool changed;
-	int r;
-
-	r = ops_get_str(request, LINK_TAG_ID, id, sizeof(id));
-	if (r == 0) {
-		r = ops_get_str(request, LINK_TAG_FLAG, flag, sizeof(flag));
-	}
-	if (r == 0) {
-		r = ops_load_record(h, id, &d, &record);
-	}
-	if (r == 0) {
-		r = document_set_flag(
-			record, flag, ops_get_flag(request, LINK_TAG_VALUE), &changed);
-	}
-	if (r == 0 && changed) {
-		r = write_flag(h, &d, record);
-	}
-	if (r == 0) {
-		ops_put_state(h, &a->body);
-	}
-	return trace(r);
 }
 
 /* -- which ----------------------------------------------------------------------------------- */
@@ -436,19 +273,27 @@ static const struct {
 	{op_key, DOSSIER_OP_KEY, HOST_STAGE_OPENED, HOST_STAGE_PEOPLE, 0},
 	{op_create, DOSSIER_OP_CREATE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
 		DOSSIER_STATE_ABSENT},
-	{op_rows, DOSSIER_OP_ROWS, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
+	{ops_rows, DOSSIER_OP_ROWS, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
 	{ops_list, DOSSIER_OP_LIST, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
 	{ops_summary, DOSSIER_OP_SUMMARY, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
 		DOSSIER_STATE_OPEN},
 	{ops_read, DOSSIER_OP_READ, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
-	{op_add, DOSSIER_OP_ADD, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
-	{op_flag, DOSSIER_OP_FLAG, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
-	{op_weigh, DOSSIER_OP_WEIGH, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+	{ops_add, DOSSIER_OP_ADD, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
+	{ops_flag, DOSSIER_OP_FLAG, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
+	{ops_weigh, DOSSIER_OP_WEIGH, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
+	{ops_replace, DOSSIER_OP_REPLACE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
+	{ops_status, DOSSIER_OP_STATUS, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
+	{op_people, DOSSIER_OP_PEOPLE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
 		DOSSIER_STATE_OPEN},
 };
 
 int ops_serve(struct host *h, struct link_frame *request, struct host_answer *a)
 {
+	int r;
+
 	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
 		if (ops[i].op != request->op) {
 			continue;
@@ -457,7 +302,8 @@ int ops_serve(struct host *h, struct link_frame *request, struct host_answer *a)
 			(ops[i].state != 0 && ops[i].state != (int)h->store.state)) {
 			return DOSSIER_WRONG_STATE;
 		}
-		return trace(ops[i].serve(h, request, a));
+		r = store_settle(&h->store);
+		return r != 0 ? trace(r) : trace(ops[i].serve(h, request, a));
 	}
 	return fault(-EBADMSG);
 }

@@ -313,6 +313,10 @@ int store_begin(struct store *s)
 	int r;
 
 	assert(!s->writing);
+	/* SQLite still owes its folder a sync, which needs the open() that was given up */
+	if (s->reading) {
+		return DOSSIER_FULL;
+	}
 	r = query_run(s->db, "BEGIN IMMEDIATE");
 	s->writing = r == 0;
 	return trace(r);
@@ -325,6 +329,15 @@ void store_rollback(struct store *s)
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 		s->writing = false;
 	}
+}
+
+int store_settle(struct store *s)
+{
+	assert(!s->writing);
+	if (!s->db || sqlite3_get_autocommit(s->db)) {
+		return 0;
+	}
+	return trace(query_run(s->db, "ROLLBACK"));
 }
 
 static int write_header(struct store *s, uint64_t version, enum dossier_state state,
@@ -354,6 +367,19 @@ static int write_header(struct store *s, uint64_t version, enum dossier_state st
 	return trace(query_check(&q));
 }
 
+/* A commit whose sync failed is in the log and may be found made at the next opening: it is neither
+ * done nor refused, so it is a fault, and the record's last word stays "started". */
+static int commit(sqlite3 *db)
+{
+	int r = query_run(db, "COMMIT");
+	int code = sqlite3_extended_errcode(db);
+
+	if (r > 0 && (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)) {
+		return fault(-EIO);
+	}
+	return trace(r);
+}
+
 int store_commit(struct store *s)
 {
 	uint64_t version = s->version + 1;
@@ -367,7 +393,7 @@ int store_commit(struct store *s)
 		r = write_header(s, version, DOSSIER_STATE_OPEN, hash);
 	}
 	if (r == 0) {
-		r = query_run(s->db, "COMMIT");
+		r = commit(s->db);
 	}
 	if (r != 0) {
 		store_rollback(s);
@@ -381,23 +407,44 @@ int store_commit(struct store *s)
 	return 0;
 }
 
-int store_create(struct store *s, struct view people)
+static int seal_people(struct store *s, struct view people, struct buf *sealed)
 {
-	_cleanup_(query_done) struct query q = query_of(
-		s->db, "INSERT INTO dossier VALUES (1, 1, ?, zeroblob(32), ?, zeroblob(1))");
 	_cleanup_(buf_done) struct buf aad = BUF_NULL(256);
-	_cleanup_(buf_done) struct buf sealed = BUF_NULL(STORE_RECORD);
 	int r;
 
 	store_put_place(&aad, s, "vitaled people record 1");
 	r = buf_check(&aad);
-	if (r == 0) {
-		r = seal_put(secret_view(&s->people), buf_view(&aad), people, &sealed);
-	}
+	return r < 0 ? trace(r)
+		     : trace(seal_put(secret_view(&s->people), buf_view(&aad), people, sealed));
+}
+
+int store_create(struct store *s, struct view people)
+{
+	_cleanup_(query_done) struct query q = query_of(
+		s->db, "INSERT INTO dossier VALUES (1, 1, ?, zeroblob(32), ?, zeroblob(1))");
+	_cleanup_(buf_done) struct buf sealed = BUF_NULL(STORE_RECORD);
+	int r;
+
+	r = seal_people(s, people, &sealed);
 	if (r < 0) {
 		return trace(r);
 	}
 	query_bind_int(&q, DOSSIER_STATE_OPEN);
+	query_bind_blob(&q, buf_view(&sealed));
+	(void)query_row(&q);
+	return trace(query_check(&q));
+}
+
+int store_put_people(struct store *s, struct view people)
+{
+	_cleanup_(query_done) struct query q = query_of(s->db, "UPDATE dossier SET people = ?");
+	_cleanup_(buf_done) struct buf sealed = BUF_NULL(STORE_RECORD);
+	int r;
+
+	r = seal_people(s, people, &sealed);
+	if (r < 0) {
+		return trace(r);
+	}
 	query_bind_blob(&q, buf_view(&sealed));
 	(void)query_row(&q);
 	return trace(query_check(&q));
@@ -512,12 +559,29 @@ int store_get(struct store *s, const char *id, struct store_document *ret_d)
 	return trace(read_document(s, &q, ret_d));
 }
 
-int store_next(struct store *s, struct store_document *d)
+int store_get_at(struct store *s, int64_t seq, struct store_document *d)
 {
 	_cleanup_(query_done) struct query q =
-		query_of(s->db, "SELECT seq, id, version, sealed FROM document WHERE seq > ? "
-				"ORDER BY seq LIMIT 1");
+		query_of(s->db, "SELECT seq, id, version, sealed FROM document WHERE seq = ?");
 
-	query_bind_int(&q, d->seq);
+	query_bind_int(&q, seq);
 	return trace(read_document(s, &q, d));
+}
+
+int store_each(struct store *s, int64_t after, store_each_fn each, void *user)
+{
+	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
+	_cleanup_(query_done) struct query q =
+		query_of(s->db, "SELECT seq, id, version, sealed FROM document WHERE seq > ? "
+				"ORDER BY seq");
+	int r;
+
+	query_bind_int(&q, after);
+	do {
+		r = read_document(s, &q, &d);
+		if (r == 0) {
+			r = each(user, &d);
+		}
+	} while (r == 0);
+	return r == DOSSIER_NO_DOCUMENT ? 0 : trace(r);
 }

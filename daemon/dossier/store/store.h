@@ -30,6 +30,7 @@ struct store {
 	struct secret records;	     /* derived */
 	struct secret people;	     /* derived, or given before */
 	bool writing; /* between store_begin() and store_commit() or _rollback() */
+	bool reading; /* opened on a full disk: this process changes nothing */
 };
 
 /** struct store_document - one row; @record holds plain canonical JSON. */
@@ -52,13 +53,17 @@ bool store_id_valid(const char *id);
  * file and without @make @s stays without one (absent)
  *
  * Return: 0, a fault, DOSSIER_INVALID (no pseudonym), DOSSIER_FULL, DOSSIER_DAMAGED (not a
- * dossier's file).
+ * dossier's file), DOSSIER_NEWER (of a later version of this program).
  */
 int store_open(
 	struct store *s, const char *folder, const char *pseudonym, bool make) _must_check_;
 /** store_load() - read state and version and compute the hash. Return: 0, fault, DOSSIER_DAMAGED. */
 int store_load(struct store *s) _must_check_;
 void store_done(struct store *s); /* wipes the keys, closes */
+
+/** store_scrub() - what store_drop_content() took is still in the write-ahead log: have it overwritten
+ *  there too. Done at opening when it was due; Return: 0, a fault, DOSSIER_FULL or DAMAGED. */
+int store_scrub(struct store *s) _must_check_;
 
 /** store_read_people() - the people record under the people's @key alone; "{}" when absent. */
 int store_read_people(struct store *s, struct view key, struct buf *ret) _must_check_;
@@ -72,12 +77,16 @@ void store_put_place(struct buf *aad, const struct store *s, const char *label);
 
 /* -- changing: begin, change, commit. Every commit raises the version by one. ------------------ */
 int store_begin(struct store *s) _must_check_;
-/** store_commit() - seal and write the header of the next version. On any other return than 0
- *  nothing has changed. */
+/** store_commit() - seal and write the header of the next version. On an outcome nothing has
+ *  changed; after a fault the next opening tells. */
 int store_commit(struct store *s) _must_check_;
 void store_rollback(struct store *s);
+/** store_settle() - outside of a change: one whose rollback failed (no memory) is rolled back now.
+ *  Return: 0, a fault or an outcome: what is read would not be what is there. */
+int store_settle(struct store *s) _must_check_;
 /** store_create() - the dossier's row with @people (JSON), version 1, when committed. */
 int store_create(struct store *s, struct view people) _must_check_;
+int store_put_people(struct store *s, struct view people) _must_check_;
 
 /* -- documents --------------------------------------------------------------------------------- */
 /** store_next_seq() - Return: 0, a fault, or DOSSIER_TOO_LARGE (STORE_DOCUMENTS reached). */
@@ -88,9 +97,14 @@ int store_put(struct store *s, const struct store_document *d) _must_check_;
 int store_replace(struct store *s, const struct store_document *d) _must_check_;
 /** store_get() - @ret_d (initialised) is filled. Return: 0, a fault, NO_DOCUMENT, DAMAGED. */
 int store_get(struct store *s, const char *id, struct store_document *ret_d) _must_check_;
-/** store_next() - the document with the least seq above @d's, in place of @d (seq 0: the first).
- *  Return: 0, a fault, NO_DOCUMENT (no more), DAMAGED. */
-int store_next(struct store *s, struct store_document *d) _must_check_;
+/** store_get_at() - the same by its place. */
+int store_get_at(struct store *s, int64_t seq, struct store_document *d) _must_check_;
+/** store_each_fn - Return: 0 to go on; what else ends the walk with it (never NO_DOCUMENT). */
+typedef int (*store_each_fn)(void *user, const struct store_document *d);
+
+/** store_each() - @each with every document of a seq above @after, in their order.
+ *  Return: 0, a fault, DAMAGED, or what @each returned. */
+int store_each(struct store *s, int64_t after, store_each_fn each, void *user) _must_check_;
 
 /* -- contents ---------------------------------------------------------------------------------- */
 /** struct store_content - what seals the chunks of one content. */
@@ -111,6 +125,9 @@ uint32_t store_chunks(uint64_t size);
 int store_count_chunks(struct store *s, int64_t seq, uint32_t *ret_n) _must_check_;
 int store_put_chunk(struct store *s, const struct store_content *c, uint32_t number, bool last,
 	struct view plain) _must_check_;
+/** store_drop_content() - the chunks of document @seq go; between begin and commit, and when that is
+ *  done store_scrub() is due. */
+int store_drop_content(struct store *s, int64_t seq) _must_check_;
 /** store_get_chunk() - checked, in @ret (reset before). Return: 0, a fault or DOSSIER_DAMAGED. */
 int store_get_chunk(struct store *s, const struct store_content *c, uint32_t number, bool last,
 	struct buf *ret) _must_check_;

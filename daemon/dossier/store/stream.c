@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Streams. A chunk is sealed and stored when it is full and one more byte has come, so that the
+ * Streams. A content begins as its media type says, or is refused at its first chunk. A chunk is sealed and stored when it is full and one more byte has come, so that the
  * last one is known as last; it is read back, opened and checked whole before its first byte goes
  * into the pipe. Whoever stalls for STREAM_STALL is given up by the loop, which reads the deadlines.
  */
@@ -8,12 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/rng.h"
+#include "daemon/dossier/store/chain.h"
+#include "daemon/dossier/store/sniff.h"
 
 #define STEP_READS 16 /* reads or writes of one step, so that no stream keeps the loop */
 
@@ -81,7 +84,8 @@ static int prepare(struct inflow *in, struct store *s)
 	return trace(r);
 }
 
-int inflow_start(struct inflow *in, struct store *s, int fd, json_t *metadata, json_t *author)
+int inflow_start(struct inflow *in, struct store *s, int fd, json_t *metadata, json_t *author,
+	const char *replaces)
 {
 	int r;
 
@@ -94,6 +98,7 @@ int inflow_start(struct inflow *in, struct store *s, int fd, json_t *metadata, j
 	}
 	in->metadata = json_incref(metadata);
 	in->author = json_incref(author);
+	bytes_copy(in->replaces, sizeof(in->replaces), replaces, strlen(replaces));
 	r = store_begin(s);
 	return r != 0 ? trace(r) : trace(prepare(in, s));
 }
@@ -102,6 +107,10 @@ static int flush(struct inflow *in, struct store *s, bool last)
 {
 	int r;
 
+	if (in->number == 0 && in->size > 0 &&
+		!sniff_agrees(json_get_str(in->metadata, "mime"), buf_view(&in->chunk))) {
+		return DOSSIER_MISMATCH;
+	}
 	r = store_put_chunk(s, &in->content, in->number, last, buf_view(&in->chunk));
 	if (r == 0) {
 		in->number++;
@@ -134,14 +143,12 @@ static int put_record(struct inflow *in, struct store *s)
 	_cleanup_json_ json_t *record = NULL;
 	int r;
 
-	r = document_new(in->metadata, in->author, in->content.version, in->salt, &record);
+	r = document_new(
+		in->metadata, in->author, in->content.version, in->salt, in->replaces, &record);
 	if (r == 0) {
-		r = json_canonical(record, &in->document.record);
+		r = document_text(record, &in->document.record);
 	}
-	if (r < 0) {
-		return trace(r);
-	}
-	return r > 0 ? DOSSIER_INVALID : trace(store_put(s, &in->document));
+	return r != 0 ? trace(r) : trace(store_put(s, &in->document));
 }
 
 static int finish(struct inflow *in, struct store *s)
@@ -154,6 +161,10 @@ static int finish(struct inflow *in, struct store *s)
 	}
 	if (r == 0) {
 		r = put_record(in, s);
+	}
+	if (r == 0 && in->replaces[0]) {
+		r = chain_replace(s, in->replaces, in->document.id,
+			json_object_get(in->metadata, "flags"));
 	}
 	return r != 0 ? trace(r) : trace(store_commit(s));
 }

@@ -13,6 +13,7 @@ struct inflow {
 	uint64_t deadline;
 	json_t *metadata;
 	json_t *author;
+	char replaces[STORE_ID + 1];	/* "": nothing */
 	struct store_document document; /* id and seq; its record comes at the end */
 	struct store_content content;
 	uint8_t salt[DOCUMENT_SALT];
@@ -28,9 +29,10 @@ struct inflow {
 		.fd = -1, .document = STORE_DOCUMENT_NULL, .chunk = BUF_NULL(STORE_CHUNK)})
 
 /** inflow_start() - begin the transaction. @fd is taken; @metadata has been checked, both are shared.
+ *  @replaces: id of the document that it takes the place of, or "".
  *  Return: 0, a fault, or an outcome; then nothing has begun (but inflow_done() is due). */
-int inflow_start(struct inflow *in, struct store *s, int fd, json_t *metadata,
-	json_t *author) _must_check_;
+int inflow_start(struct inflow *in, struct store *s, int fd, json_t *metadata, json_t *author,
+	const char *replaces) _must_check_;
 /** inflow_step() - read what is there. @ret_done: committed, @in->document.id tells the id.
  *  Return: 0, a fault, or an outcome: the change is rolled back. */
 int inflow_step(struct inflow *in, struct store *s, bool *ret_done) _must_check_;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* Upkeep: checkpoints only after something new, and what clocks that came apart mean. The timer of the
- * clock is an eventfd here, the three clocks are numbers, five minutes are 20 ms. */
+/* Upkeep: checkpoints only after something new, runs of forgetting, and what clocks that came apart mean.
+ * The timer of the clock is an eventfd here, the three clocks are numbers, five minutes are 20 ms, and so
+ * is a day while runs are tested. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,10 +17,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/audit/keep.h"
 #include "daemon/broker/upkeep.h"
 #include "daemon/limits.h"
 
 #define TICK	(20 * USEC_PER_MS)
+#define DAY	(24ULL * 3600 * USEC_PER_SEC)
+#define RUN	(2 * USEC_PER_SEC)
+#define PAUSE	(20 * USEC_PER_MS)
 #define STARTED (1000 * USEC_PER_SEC)
 #define IN_2026 (1767225600ULL * USEC_PER_SEC)
 
@@ -37,7 +42,17 @@ static struct {
 	unsigned int checkpoints;
 	void (*appended)(void *user);
 	void *user;
+	uint64_t oldest; /* entry; 0: none */
+	unsigned int steps_left;
+	int prune_result;
+	unsigned int prunes;
+	uint64_t before;   /* of the last one */
+	unsigned int days; /* that were waited */
+	bool short_days;
+	unsigned int kept; /* audit_sent_keep() */
+	int keep_result;
 	/* what was told */
+	unsigned int recorded;
 	unsigned int set;
 	unsigned int slept;
 } at;
@@ -125,16 +140,25 @@ int __wrap_sd_event_add_io(sd_event *e, sd_event_source **s, int fd, uint32_t ev
 int __wrap_sd_event_add_time_relative(sd_event *e, sd_event_source **s, clockid_t clock,
 	uint64_t usec, uint64_t accuracy, sd_event_time_handler_t callback, void *user)
 {
-	assert_int_equal(usec, LIMIT_CHECKPOINT);
-	return fails("add_time") ? -ENOMEM
-				 : __real_sd_event_add_time_relative(e, s, clock, TICK,
-					   accuracy ? accuracy : 1, callback, user);
+	bool prune = clock == CLOCK_BOOTTIME;
+
+	assert_int_equal(usec, prune ? RUN : LIMIT_CHECKPOINT);
+	return fails(prune ? "add_prune" : "add_time")
+		       ? -ENOMEM
+		       : __real_sd_event_add_time_relative(
+				 e, s, clock, TICK, accuracy ? accuracy : 1, callback, user);
 }
 
 int __wrap_sd_event_source_set_time_relative(sd_event_source *s, uint64_t usec)
 {
-	assert_int_equal(usec, LIMIT_CHECKPOINT);
-	return fails("set_time") ? -ENOMEM : __real_sd_event_source_set_time_relative(s, TICK);
+	assert_true(usec == LIMIT_CHECKPOINT || usec == PAUSE || usec == DAY);
+	at.days += usec == DAY;
+	if (usec == DAY && !at.short_days) {
+		return __real_sd_event_source_set_time_relative(s, usec);
+	}
+	return fails("set_time")
+		       ? -ENOMEM
+		       : __real_sd_event_source_set_time_relative(s, usec == PAUSE ? 0 : TICK);
 }
 
 /* -- the record ------------------------------------------------------------------------------------ */
@@ -152,6 +176,30 @@ int audit_checkpoint(struct audit *a, struct buf *out)
 	(void)out;
 	at.checkpoints++;
 	return at.checkpoint_result;
+}
+
+int audit_oldest(struct audit *a, uint64_t *ret_wall)
+{
+	(void)a;
+	*ret_wall = at.oldest;
+	return at.oldest > 0 ? 0 : AUDIT_NO_ENTRY;
+}
+
+int audit_prune(struct audit *a, uint64_t before, bool *ret_more)
+{
+	(void)a;
+	at.prunes++;
+	at.before = before;
+	*ret_more = at.steps_left > 0;
+	at.steps_left -= at.steps_left > 0;
+	return at.prune_result;
+}
+
+int audit_sent_keep(struct audit *a)
+{
+	(void)a;
+	at.kept++;
+	return at.keep_result;
 }
 
 const char *audit_cause(const struct audit *a)
@@ -189,7 +237,15 @@ static void on_slept(void *user)
 	at.slept++;
 }
 
-static const struct upkeep_ops ops = {.clock_set = on_set, .slept = on_slept};
+static void on_recorded(void *user)
+{
+	assert_ptr_equal(user, &at);
+	at.recorded++;
+}
+
+static const struct upkeep_ops ops = {
+	.clock_set = on_set, .slept = on_slept, .recorded = on_recorded};
+static uint32_t retention;				 /* days */
 static struct audit *const record = (struct audit *)&at; /* never looked into */
 
 static int begin(void **state)
@@ -200,7 +256,8 @@ static int begin(void **state)
 	at.wall = IN_2026;
 	at.boot = at.monotonic = STARTED;
 	assert_true(sd_event_new(&ev) >= 0);
-	assert_int_equal(upkeep_new(ev, record, &ops, &at, &u), 0);
+	retention = 3 * 366;
+	assert_int_equal(upkeep_new(ev, record, &retention, &ops, &at, &u), 0);
 	*state = u;
 	return 0;
 }
@@ -357,8 +414,8 @@ static void without_its_timer_nothing_breaks(void **state)
 
 static void what_cannot_be_made_is_a_fault(void **state)
 {
-	static const char *const names[] = {
-		"calloc", "timerfd_create", "timerfd_settime", "add_io", "add_time"};
+	static const char *const names[] = {"calloc", "timerfd_create", "timerfd_settime",
+		"add_io", "add_time", "add_prune"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -366,13 +423,97 @@ static void what_cannot_be_made_is_a_fault(void **state)
 		int mine = at.fd;
 
 		at.fails = names[i];
-		assert_true(upkeep_new(ev, record, &ops, &at, &u) < 0);
+		assert_true(upkeep_new(ev, record, &retention, &ops, &at, &u) < 0);
 		assert_null(u);
 		at.fails = NULL;
 		at.fd = mine;
 	}
 	append(); /* the one there is still listens */
 	assert_non_null(at.appended);
+}
+
+/* -- what is too old ------------------------------------------------------------------------------- */
+
+static void each_entry_is_told_and_what_was_sent_is_kept_with_the_checkpoint(void **state)
+{
+	(void)state;
+	append();
+	append();
+	assert_int_equal(at.recorded, 2);
+	run(5 * TICK);
+	assert_int_equal(at.kept, 1);
+	at.keep_result = AUDIT_UNAVAILABLE; /* it is kept with a later one */
+	append();
+	run(5 * TICK);
+	assert_int_equal(at.kept, 2);
+}
+
+static void a_run_goes_on_in_steps_and_the_next_is_a_day_later(void **state)
+{
+	(void)state;
+	at.oldest = at.wall - 3 * 366 * DAY - DAY;
+	at.steps_left = 7;
+	run(5 * TICK);
+	assert_int_equal(at.prunes, 8);
+	assert_int_equal(at.before, at.wall - 3 * 366 * DAY);
+	assert_int_equal(at.days, 1);
+}
+
+static void a_clock_that_is_years_ahead_costs_a_month_a_day(void **state)
+{
+	(void)state;
+	at.wall += 50 * 366 * DAY;
+	at.oldest = IN_2026;
+	at.short_days = true;
+	at.steps_left = 3;
+	run(0);
+	while (at.days < 1) {
+		(void)sd_event_run(ev, TICK);
+	}
+	assert_int_equal(at.before, IN_2026 + 31 * DAY);
+	at.oldest = IN_2026 + 31 * DAY; /* what is left */
+	at.steps_left = 3;
+	while (at.days < 2) {
+		(void)sd_event_run(ev, TICK);
+	}
+	assert_int_equal(at.before, IN_2026 + 62 * DAY);
+	assert_int_equal(at.prunes, 8);
+}
+
+/* The pass of before is finished all the same: audit_prune() is asked, for nothing that is newer. */
+static void nothing_is_too_old_without_a_retention_or_an_entry(void **state)
+{
+	static const struct {
+		uint32_t retention;
+		uint64_t oldest;
+		uint64_t wall;
+	} rows[] = {{0, 1, IN_2026}, {3 * 366, 0, IN_2026}, {3 * 366, 1, 5}};
+
+	(void)state;
+	at.short_days = true;
+	for (unsigned int i = 0; i < ARRAY_LEN(rows); i++) {
+		retention = rows[i].retention;
+		at.oldest = rows[i].oldest;
+		at.wall = rows[i].wall;
+		at.before = 1;
+		while (at.days == i) {
+			(void)sd_event_run(ev, TICK);
+		}
+		assert_int_equal(at.before, 0);
+	}
+}
+
+static void what_cannot_be_pruned_is_tried_on_the_next_day(void **state)
+{
+	(void)state;
+	at.oldest = 1;
+	at.short_days = true;
+	at.steps_left = 5;
+	at.prune_result = AUDIT_UNAVAILABLE;
+	while (at.days < 2) {
+		(void)sd_event_run(ev, TICK);
+	}
+	assert_int_equal(at.prunes, 2);
 }
 
 int main(void)
@@ -389,6 +530,11 @@ int main(void)
 		T(a_timer_that_cannot_be_set_again_is_given_up),
 		T(without_its_timer_nothing_breaks),
 		T(what_cannot_be_made_is_a_fault),
+		T(each_entry_is_told_and_what_was_sent_is_kept_with_the_checkpoint),
+		T(a_run_goes_on_in_steps_and_the_next_is_a_day_later),
+		T(a_clock_that_is_years_ahead_costs_a_month_a_day),
+		T(nothing_is_too_old_without_a_retention_or_an_entry),
+		T(what_cannot_be_pruned_is_tried_on_the_next_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The functions of session, cards, consent, dossier, audit and trust that the bus calls, played.
+ * The functions of session, cards, consent, audit and trust that the bus calls, played.
  * Sessions are real enough to be opened, changed, ended and removed; all else is noted.
  */
 #include "tests/unit/bus/fakes.h"
@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "daemon/audit/keep.h"
+#include "daemon/broker/forward.h"
 
 struct fakes fakes;
 
@@ -49,19 +52,6 @@ void fakes_state(struct session *s, enum session_state st, enum vitaled_reason r
 	if (session_state_ended(st))
 		s->dossier = NULL;
 	bus_session_changed(fakes.bus, s);
-}
-
-void fakes_answer(enum vitaled_reason r, const char *rule, const char *id, int fd0, int fd1)
-{
-	struct dossier_reply reply = {.reason = r, .rule = rule, .fds = {fd0, fd1}};
-	dossier_done_fn done = fakes.done;
-
-	(void)snprintf(reply.id, sizeof(reply.id), "%s", id ? id : "");
-	fakes.done = NULL;
-	done(fakes.done_user, &reply);
-	for (size_t i = 0; i < ARRAY_LEN(reply.fds); i++)
-		if (reply.fds[i] >= 0)
-			(void)close(reply.fds[i]);
 }
 
 /* -- session -- */
@@ -366,7 +356,7 @@ const char *card_kind_word(enum card_kind k)
 	return words[k];
 }
 
-/* -- trust, rights -- */
+/* -- trust -- */
 
 const char *nature_word(enum nature n)
 {
@@ -400,12 +390,13 @@ uint64_t __wrap_clock_wall(void)
 	return fakes.wall ? fakes.wall : __real_clock_wall();
 }
 
-unsigned int rights_flag_of(const char *word)
-{
-	return strcmp(word, "masque_ps") == 0 ? 1 : 0;
-}
-
 /* -- consent -- */
+
+bool consent_covers(const struct consents *cs, unsigned int intents)
+{
+	(void)cs;
+	return (fakes.uncovered & intents) == 0;
+}
 
 void consent_confirmed(
 	struct consents *cs, struct session *s, bool yes, uid_t uid, const char *name)
@@ -439,88 +430,6 @@ int consent_receipt(struct consents *cs, struct session *s, struct buf *ret)
 	return fakes.receipt_result;
 }
 
-/* -- dossier -- */
-
-const char *dossier_state_of(const struct session *s)
-{
-	return s->dossier;
-}
-
-static void waits(struct session *s, dossier_done_fn done, void *user)
-{
-	fakes.dossier_session = s;
-	fakes.done = done;
-	fakes.done_user = user;
-	if (!s->dossier)
-		fakes_answer(VITALED_REASON_WRONG_STATE, NULL, NULL, -1, -1);
-}
-
-void dossier_create(struct session *s, dossier_done_fn done, void *user)
-{
-	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "create");
-	waits(s, done, user);
-}
-
-void dossier_summary(struct session *s, dossier_done_fn done, void *user)
-{
-	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "summary");
-	waits(s, done, user);
-}
-
-static void note_filter(const char *name, const json_t *filter)
-{
-	char *text = json_dumps(filter, JSON_COMPACT | JSON_SORT_KEYS);
-
-	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "%s %s", name, text);
-	free(text);
-}
-
-void dossier_list(struct session *s, const json_t *filter, dossier_done_fn done, void *user)
-{
-	note_filter("list", filter);
-	waits(s, done, user);
-}
-
-void dossier_history(struct session *s, const json_t *filter, dossier_done_fn done, void *user)
-{
-	note_filter("history", filter);
-	waits(s, done, user);
-}
-
-void dossier_read(struct session *s, const char *id, dossier_done_fn done, void *user)
-{
-	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "read %s", id);
-	waits(s, done, user);
-}
-
-void dossier_add(struct session *s, int content, int metadata, dossier_done_fn done, void *user)
-{
-	(void)metadata;
-	char text[16] = "";
-	ssize_t n = read(content, text, sizeof(text) - 1);
-
-	text[n > 0 ? n : 0] = '\0';
-	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "add %s", text);
-	waits(s, done, user);
-}
-
-void dossier_set_visibility(struct session *s, const char *id, const char *flag, bool on,
-	dossier_done_fn done, void *user)
-{
-	(void)snprintf(
-		fakes.dossier_call, sizeof(fakes.dossier_call), "flag %s %s %d", id, flag, on);
-	waits(s, done, user);
-}
-
-void dossier_forget(struct session *s, void *user)
-{
-	(void)s;
-	if (fakes.done_user == user) {
-		fakes.done = NULL;
-		fakes.forgotten = true;
-	}
-}
-
 /* -- audit -- */
 
 int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_index)
@@ -535,25 +444,61 @@ int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_ind
 	return 0;
 }
 
+bool forward_behind(const struct forward *f, uint64_t *ret_entries, const char **ret_socket)
+{
+	(void)f;
+	*ret_entries = fakes.behind;
+	*ret_socket = "/run/log.socket";
+	return fakes.behind > 0;
+}
+
 const char *audit_cause(const struct audit *a)
 {
 	(void)a;
 	return fakes.cause;
 }
 
-void audit_head(const struct audit *a, uint64_t *ret_size, uint8_t ret_root[MERKLE_HASH])
+const char *audit_note(const struct audit *a, uint64_t *ret_size)
+{
+	static char note[64];
+
+	(void)a;
+	(void)snprintf(note, sizeof(note), "origin\n%u\nroot\n", (unsigned int)fakes.noted);
+	if (ret_size)
+		*ret_size = fakes.noted;
+	return note;
+}
+
+void audit_on_checkpoint(struct audit *a, void (*made)(void *user), void *user)
 {
 	(void)a;
-	*ret_size = fakes.size;
-	memset(ret_root, 0, MERKLE_HASH);
+	fakes.made = made;
+	fakes.made_user = user;
 }
 
 int audit_checkpoint(struct audit *a, struct buf *out)
 {
+	if (fakes.append_result)
+		return fakes.append_result;
+	if (fakes.n_checkpoints == 0 || fakes.noted != fakes.size) {
+		fakes.n_checkpoints++;
+		fakes.noted = fakes.size;
+		if (fakes.made)
+			fakes.made(fakes.made_user);
+	}
+	buf_put_str(out, audit_note(a, NULL));
+	return 0;
+}
+
+int audit_consistency(struct audit *a, uint64_t old, struct buf *ret_path)
+{
 	(void)a;
-	fakes.n_checkpoints++;
-	buf_printf(out, "origin\n%u\nroot\n", (unsigned int)fakes.size);
-	return fakes.append_result;
+	if (fakes.consistency_result)
+		return fault(fakes.consistency_result);
+	if (old > fakes.noted)
+		return AUDIT_NO_ENTRY;
+	(void)buf_extend(ret_path, (size_t)2 * MERKLE_HASH);
+	return 0;
 }
 
 const char *audit_vkey(const struct audit *a)
@@ -567,15 +512,42 @@ int audit_proof(struct audit *a, uint64_t index, struct buf *ret_entry, struct b
 	(void)a;
 	if (index >= fakes.size)
 		return AUDIT_NO_ENTRY;
-	buf_put_str(ret_entry, "{\"sequence\":1}");
+	buf_put_str(ret_entry, index == 0 ? "" : "{\"sequence\":1}"); /* 0 was pruned */
 	(void)buf_extend(ret_path, (size_t)2 * MERKLE_HASH);
 	return 0;
 }
 
-int audit_export(struct audit *a, int fd)
+static struct audit_export {
+	int fd;
+	int steps;
+} exporting;
+
+int audit_export_new(struct audit *a, int fd, struct audit_export **ret)
 {
 	(void)a;
-	if (fakes.export_result)
+	exporting = (struct audit_export){.fd = fd};
+	*ret = &exporting;
+	return 0;
+}
+
+int audit_export_step(struct audit_export *x, bool *ret_more)
+{
+	*ret_more = ++x->steps < 3;
+	if (fakes.export_result != 0) {
 		return fault(fakes.export_result);
-	return write(fd, "{}", 2) == 2 ? 0 : fault(-5);
+	}
+	return *ret_more || write(x->fd, "{}", 2) == 2 ? 0 : fault(-5);
+}
+
+struct audit_export *audit_export_free(struct audit_export *x)
+{
+	(void)x;
+	return NULL;
+}
+
+int audit_leaf(struct audit *a, uint64_t index, uint8_t ret[MERKLE_HASH])
+{
+	(void)a;
+	memset(ret, (int)index, MERKLE_HASH);
+	return 0;
 }

@@ -70,6 +70,7 @@ struct fakes {
 	char opened_texts[128];	       /* pair/structure/application/version */
 	bool opened_patient;
 	char opened_reason[64]; /* its beginning */
+	unsigned int uncovered; /* intents that no wording tells of */
 	int choose_result;
 	/* audit */
 	int append_result;
@@ -77,7 +78,12 @@ struct fakes {
 	size_t n_appended;
 	size_t n_checkpoints;
 	uint64_t size;
+	uint64_t noted; /* size of the newest checkpoint */
+	int consistency_result;
+	void (*made)(void *user);
+	void *made_user;
 	const char *cause;
+	uint64_t behind; /* entries that the log did not take */
 	/* cards */
 	enum reader_service service;
 	struct card_reader readers[2];

@@ -262,7 +262,7 @@ static void get_all_holds_what_the_caller_may_see(void **state)
 	card.in_use_uid = geteuid();
 	assert_int_equal(count_all(c, ROOT "/card/7", CARD), 8);
 	assert_int_equal(count_all(c, ROOT "/card/7", READER), -1);
-	assert_int_equal(count_all(c, ROOT, "org.vitaled1.Manager"), 6);
+	assert_int_equal(count_all(c, ROOT, "org.vitaled1.Manager"), 7);
 	assert_int_equal(count_all(c, ROOT, DBUS_INTERFACE_PROPERTIES), 0);
 }
 

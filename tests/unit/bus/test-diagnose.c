@@ -128,6 +128,17 @@ static void diagnose_tells_a_store_without_room(void **state)
 	assert_true(finds(c, "store-low", full));
 }
 
+static void diagnose_tells_entries_that_the_log_does_not_take(void **state)
+{
+	struct client *c = client_new((uid_t)-1);
+
+	(void)state;
+	assert_false(finds(c, "record-behind", NULL));
+	fakes.behind = 12;
+	assert_true(finds(c, "record-behind", "/run/log.socket"));
+	fakes.behind = 0;
+}
+
 static void diagnose_tells_that_nobody_grants_anything(void **state)
 {
 	struct client *c = client_new((uid_t)-1);
@@ -174,6 +185,7 @@ int main(void)
 		T(diagnose_tells_the_end_of_anchors_a_month_ahead),
 		T(diagnose_tells_a_clock_that_was_never_set),
 		T(diagnose_tells_a_store_without_room),
+		T(diagnose_tells_entries_that_the_log_does_not_take),
 		T(diagnose_tells_that_nobody_grants_anything),
 		T(a_caller_that_leaves_while_the_bus_is_asked_leaves_nothing),
 	};

@@ -252,6 +252,42 @@ static void a_dossier_call_ends_once(void **state)
 	break_each(step_dossier, true);
 }
 
+static void step_replace(struct scene *sc)
+{
+	_cleanup_json_ json_t *j = json_pack("{s:i}", "size", 1);
+	const char *id = "0197";
+	DBusPendingCall *pending;
+	DBusMessage *reply;
+	int ends[2], metadata = -1;
+
+	sc->s->dossier = "open";
+	fakes_state(sc->s, SESSION_STATE_UNLOCKED, VITALED_REASON_NONE);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(json_memfd(j, "metadata", &metadata), 0);
+	(void)close(ends[1]);
+	pending = client_send(
+		sc->owner, method("/org/vitaled1/session/1", "org.vitaled1.Dossier", "Replace",
+				   DBUS_TYPE_STRING, &id, DBUS_TYPE_UNIX_FD, &ends[0],
+				   DBUS_TYPE_UNIX_FD, &metadata, DBUS_TYPE_INVALID));
+	(void)close(ends[0]);
+	(void)close(metadata);
+	settle();
+	if (fakes.done) {
+		break_on(true);
+		fakes_answer(VITALED_REASON_NONE, NULL, "0198", -1, -1);
+		break_on(false);
+	}
+	reply = client_wait(pending);
+	if (reply)
+		dbus_message_unref(reply);
+}
+
+static void a_document_is_replaced_or_its_caller_hears_why_not(void **state)
+{
+	(void)state;
+	break_each(step_replace, true);
+}
+
 static struct card card;
 
 static void step_cards(struct scene *sc)
@@ -517,6 +553,7 @@ int main(void)
 		T(no_failure_is_consent),
 		T(signals_may_be_lost_but_nothing_else),
 		T(a_dossier_call_ends_once),
+		T(a_document_is_replaced_or_its_caller_hears_why_not),
 		T(cards_come_and_go_whatever_fails),
 		T(a_slot_is_lent_or_not),
 		T(a_pin_job_ends_once_and_never_well_by_a_failure),

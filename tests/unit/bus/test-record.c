@@ -8,6 +8,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -95,6 +96,88 @@ static void a_proof_holds_entry_path_and_checkpoint(void **state)
 			error_of(client_call(c, proof_of(*bad))), "InvalidArgument");
 }
 
+static void of_a_pruned_entry_its_leaf_is_proven(void **state)
+{
+	struct client *c = client_new((uid_t)-1);
+	_cleanup_fd_ int fd = fd_of(client_call(c, proof_of("0")));
+	_cleanup_json_ json_t *j = NULL;
+
+	(void)state;
+	assert_int_equal(json_read_fd(fd, LIMIT_JSON_FD, &j), 0);
+	assert_true(json_is_null(json_object_get(j, "entry")));
+	assert_string_equal(
+		json_get_str(j, "leaf"), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	assert_int_equal(json_array_size(json_object_get(j, "path")), 2);
+}
+
+static DBusMessage *consistency_of(const char *old)
+{
+	return method(ROOT, MANAGER, "GetAuditConsistency", DBUS_TYPE_STRING, &old,
+		DBUS_TYPE_INVALID);
+}
+
+static void a_proof_of_consistency_ends_at_the_newest_checkpoint(void **state)
+{
+	struct client *c = client_new((uid_t)-1);
+	_cleanup_json_ json_t *j = NULL;
+	_cleanup_fd_ int fd = -1;
+
+	(void)state;
+	assert_string_equal(
+		error_of(client_call(c, method(ROOT, MANAGER, "GetCheckpoint", 0))), "");
+	fakes.size += 5; /* behind the checkpoint: not told */
+	fd = fd_of(client_call(c, consistency_of("2")));
+	assert_int_equal(json_read_fd(fd, LIMIT_JSON_FD, &j), 0);
+	assert_int_equal(json_integer_value(json_object_get(j, "old")), 2);
+	assert_int_equal(json_integer_value(json_object_get(j, "size")), 3);
+	assert_int_equal(json_array_size(json_object_get(j, "path")), 2);
+	assert_string_equal(json_get_str(j, "checkpoint"), "origin\n3\nroot\n");
+	assert_string_equal(json_get_str(j, "vkey"), "origin+00000000+AQ==");
+	assert_int_equal(fakes.n_checkpoints, 1);
+	assert_int_equal(fakes.n_appended, 0);
+	for (const char *const *bad = (const char *const[]){"", "4", "01", "-1", "2 ",
+		     "origin\n2\nroot\n", "99999999999999999999", NULL};
+		*bad; bad++)
+		assert_string_equal(
+			error_of(client_call(c, consistency_of(*bad))), "InvalidArgument");
+	fakes.consistency_result = -EBADMSG;
+	assert_string_equal(error_of(client_call(c, consistency_of("2"))), "Failed");
+}
+
+static void says(struct client *c, const char *expected)
+{
+	DBusMessage *m =
+		client_call(c, method(ROOT, DBUS_INTERFACE_PROPERTIES, "Get", DBUS_TYPE_STRING,
+				       &(const char *){MANAGER}, DBUS_TYPE_STRING,
+				       &(const char *){"Checkpoint"}, DBUS_TYPE_INVALID));
+	const char *text = NULL;
+	DBusMessageIter it, value;
+
+	assert_true(m && dbus_message_iter_init(m, &it));
+	dbus_message_iter_recurse(&it, &value);
+	dbus_message_iter_get_basic(&value, &text);
+	assert_string_equal(text, expected);
+	dbus_message_unref(m);
+}
+
+static void a_checkpoint_that_anybody_has_made_is_told_to_all(void **state)
+{
+	_cleanup_(buf_done) struct buf note = BUF_NULL(64);
+	struct client *c = client_new((uid_t)-1);
+	DBusMessage *m;
+
+	(void)state;
+	dbus_bus_add_match(c->c, "type='signal',sender='org.vitaled1'", NULL);
+	dbus_connection_flush(c->c);
+	says(c, "origin\n0\nroot\n");
+	client_clear(c);
+	assert_int_equal(audit_checkpoint(NULL, &note), 0);
+	m = client_take(c, "PropertiesChanged");
+	assert_non_null(m);
+	dbus_message_unref(m);
+	says(c, "origin\n3\nroot\n");
+}
+
 static void an_export_is_recorded_first_and_cannot_be_written(void **state)
 {
 	struct client *c = client_new((uid_t)-1);
@@ -121,6 +204,9 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(a_checkpoint_is_made_anew_only_when_the_record_grew),
 		T(a_proof_holds_entry_path_and_checkpoint),
+		T(of_a_pruned_entry_its_leaf_is_proven),
+		T(a_proof_of_consistency_ends_at_the_newest_checkpoint),
+		T(a_checkpoint_that_anybody_has_made_is_told_to_all),
 		T(an_export_is_recorded_first_and_cannot_be_written),
 	};
 	int r;

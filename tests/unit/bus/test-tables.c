@@ -104,6 +104,16 @@ static void members_are_found_by_name(void **state)
 	assert_null(table_property(&interface_card, "Serial"));
 }
 
+static void every_call_on_a_dossier_takes_from_its_bucket_and_asks_no_polkit(void **state)
+{
+	(void)state;
+	assert_true(interface_dossier.n_methods >= 16);
+	for (size_t i = 0; i < interface_dossier.n_methods; i++) {
+		assert_int_equal(interface_dossier.methods[i].flags, METHOD_DOSSIER);
+		assert_null(interface_dossier.methods[i].action);
+	}
+}
+
 /* -- who is asked -- */
 
 static void the_rank_follows_configuration_uid_and_connection(void **state)
@@ -478,6 +488,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_signature_is_one_and_every_argument_has_a_name),
 		cmocka_unit_test(the_properties_of_an_object_fit_its_fingerprints),
 		cmocka_unit_test(members_are_found_by_name),
+		cmocka_unit_test(
+			every_call_on_a_dossier_takes_from_its_bucket_and_asks_no_polkit),
 		cmocka_unit_test(the_rank_follows_configuration_uid_and_connection),
 		cmocka_unit_test(an_agent_with_a_pair_serves_that_pair_alone),
 		cmocka_unit_test(a_capability_with_rows_is_for_their_users_only),

@@ -4,7 +4,8 @@
 doc/dbus-api as far as a client sees them, one session at a time, no card and no record.
 
 usage: fake_service.py [OPTION...]  with options pin=1234, people=2, stranger (asks the agent from
-another connection first), spoil (contents are not what their facts say), refuse=NAME, queue (a session
+another connection first), spoil (contents are not what their facts say), refuse=NAME (an error of Create, a rule
+of Archive and Delete), rows=N (more rows of List, which print how they are asked for), queue (a session
 waits its turn first), keypad (PINs are typed on the reader), puk=12345678, tries=3, short (a lease ends
 at once by itself), lend=NAME (Lend fails so)."""
 import fcntl
@@ -91,6 +92,7 @@ class Session(dbus.service.Object):
                       "Progress": dbus.Struct([dbus.UInt32(0), dbus.UInt32(9)]),
                       "Queue": dbus.Struct([dbus.UInt32(0), dbus.UInt32(0)])}
         self.documents, self.tries = {}, 3
+        self.circle = {"authorised": [], "blocked": [], "treating-doctor": None, "oppositions": []}
         if "queue" in OPTIONS:
             self.props.update(State="queued", Queue=dbus.Struct([dbus.UInt32(2), dbus.UInt32(0)]))
             GLib.timeout_add(400, self.next_in_queue)
@@ -239,7 +241,8 @@ class Session(dbus.service.Object):
 
     @dbus.service.method(NAME + ".Session", "", "a{sv}")
     def GetProfessional(self):
-        return {"surname": "DOC0001", "profession": dbus.Byte(10), "revocation": "good"}
+        return {"national-id": "899700000017", "given": "JEANNE", "surname": "DOC0001", "profession": dbus.Byte(10),
+                "revocation": "good"}
 
     @dbus.service.method(NAME + ".Session", "s", "h")
     def GetReceipt(self, kind):
@@ -266,13 +269,25 @@ class Session(dbus.service.Object):
     @dbus.service.method(NAME + ".Dossier", "", "h", sender_keyword="sender")
     def Summary(self, sender):
         self.check(sender, "unlocked")
-        return memfd({"format": 1, "allergies": [{"substance": "A\x1b[31m"}]})
+        return memfd({"format": 1, "order": ["blood-group", "allergies"], "allergies": [{"substance": "A\x1b[31m"}],
+                      "blood-group": [{"kind": "blood-group", "group": "AB", "rhesus": "-"}]})
 
     @dbus.service.method(NAME + ".Dossier", "a{sv}", "h", sender_keyword="sender")
     def List(self, filters, sender):
         self.check(sender, "unlocked")
-        return memfd([dict(meta, id=i, status="active") for i, (meta, _) in self.documents.items()
-                      if all(meta.get(k) == v for k, v in filters.items())])
+        plain = {str(k): v for k, v in filters.items()}
+        limit, after, text = int(plain.pop("limit")), plain.pop("after", ""), plain.pop("text", "")
+        wanted, many = plain.pop("status", "active"), int(OPTIONS.get("rows", "0"))
+        rows = [dict(meta, id=i) for i, (meta, _) in self.documents.items()]
+        rows += [{"id": f"r{n:05}", "title": f"Row {n}", "status": "active", "flags": []} for n in range(many)]
+        rows = [r for r in rows if wanted in ("all", r["status"]) and text.lower() in r.get("title", "").lower() and
+                all(r.get(k) == v for k, v in plain.items())]
+        first = next((n + 1 for n, r in enumerate(rows) if r["id"] == after), 0)
+        if many:
+            print("list", first, limit, flush=True)
+        if not 1 <= limit <= 500:
+            raise Failure("InvalidArgument", "invalid-argument: limit")
+        return memfd(rows[first:first + limit])
 
     @dbus.service.method(NAME + ".Dossier", "hh", "s", sender_keyword="sender")
     def Add(self, content, metadata, sender):
@@ -281,8 +296,80 @@ class Session(dbus.service.Object):
         if meta["size"] != len(data) or meta["sha256"] != hashlib.sha256(data).hexdigest():
             raise Failure("InvalidArgument", "content")
         number = f"d{len(self.documents) + 1}"
-        self.documents[number] = (meta, data)
+        self.documents[number] = (dict({"flags": []}, **meta, status="active"), data)
         return number
+
+    @dbus.service.method(NAME + ".Dossier", "shh", "s", sender_keyword="sender")
+    def Replace(self, number, content, metadata, sender):
+        new = self.Add(content, metadata, sender)
+        old, meta = self.documents[number][0], self.documents[new][0]
+        meta["flags"] = meta["flags"] or list(old["flags"])
+        old.update({"status": "replaced", "replaced-by": new})
+        return new
+
+    def set_status(self, number, status, sender):
+        self.check(sender, "unlocked")
+        if "refuse" in OPTIONS:
+            raise Failure("NotPermitted", "not-permitted: " + OPTIONS["refuse"])
+        self.documents[number][0]["status"] = status
+
+    @dbus.service.method(NAME + ".Dossier", "sb", "", sender_keyword="sender")
+    def Archive(self, number, on, sender):
+        self.set_status(number, "archived" if on else "active", sender)
+
+    @dbus.service.method(NAME + ".Dossier", "s", "", sender_keyword="sender")
+    def Delete(self, number, sender):
+        self.set_status(number, "deleted", sender)
+        meta = self.documents[number][0]
+        del meta["title"]
+        meta["deleted"] = {"by": {"kind": "professional", "id": "899700000017", "name": "J\x1b[2J"}, "time": 1700000000000000}
+
+    def named(self, who, allowed):
+        given = from_memfd(who)
+        if set(given) - allowed or not given.get("id"):
+            raise Failure("InvalidArgument", "invalid-argument: who")
+        return dict(given, since=1700000000000000, by={"kind": "professional", "id": "899700000017", "name": "J"})
+
+    @dbus.service.method(NAME + ".Dossier", "h", "", sender_keyword="sender")
+    def Authorise(self, who, sender):
+        self.check(sender, "unlocked")
+        person = self.named(who, {"id", "name", "until"})
+        if person["id"] != "899700000017":
+            raise Failure("NotPermitted", "not-permitted: not-self")
+        self.circle["authorised"].append(dict({"until": 1731536000000000}, **person))
+
+    @dbus.service.method(NAME + ".Dossier", "h", "", sender_keyword="sender")
+    def Revoke(self, who, sender):
+        self.check(sender, "unlocked")
+        person = self.named(who, {"id", "name"})
+        for row in self.circle["authorised"]:
+            row["ended"] = row.get("ended", False) or row["id"] == person["id"]
+
+    @dbus.service.method(NAME + ".Dossier", "hb", "", sender_keyword="sender")
+    def Block(self, who, on, sender):
+        self.check(sender, "unlocked")
+        person = self.named(who, {"id", "name"})
+        rest = [row for row in self.circle["blocked"] if row["id"] != person["id"]]
+        self.circle["blocked"] = rest + ([person] if on else [])
+
+    @dbus.service.method(NAME + ".Dossier", "b", "", sender_keyword="sender")
+    def SetTreatingDoctor(self, on, sender):
+        self.check(sender, "unlocked")
+        self.circle["treating-doctor"] = {"id": "899700000017", "name": "J", "since": 1700000000000000} if on else None
+
+    @dbus.service.method(NAME + ".Dossier", "sb", "", sender_keyword="sender")
+    def SetOpposition(self, mode, on, sender):
+        self.check(sender, "unlocked")
+        if mode not in ("bris_de_glace", "centre_15"):
+            raise Failure("InvalidArgument", "invalid-argument: mode")
+        if not on:
+            raise Failure("NotPermitted", "not-permitted: code")
+        self.circle["oppositions"].append({"mode": str(mode), "since": 1700000000000000})
+
+    @dbus.service.method(NAME + ".Dossier", "", "h", sender_keyword="sender")
+    def ListProfessionals(self, sender):
+        self.check(sender, "unlocked")
+        return memfd(self.circle)
 
     @dbus.service.method(NAME + ".Dossier", "s", "hh", sender_keyword="sender")
     def Read(self, number, sender):

@@ -131,10 +131,11 @@ static const size_t in_order[N] = {0, 1, 2, 3, 4};
 static int check(
 	const char *text, const char *note, const char *vkey, struct export_result *res)
 {
+	const struct export_against against = {.note = view_str(note), .vkey = vkey};
 	_cleanup_(export_done) struct export_file x = {0};
 	int r = export_parse(view_str(text), &x);
 
-	return r != 0 ? r : export_verify(&x, view_str(note), vkey, res);
+	return r != 0 ? r : export_verify(&x, &against, res);
 }
 
 static void a_whole_record_verifies_with_and_without_other_checkpoints(void **state)
@@ -386,10 +387,75 @@ static void files_of_another_form_are_malformed(void **state)
 	text[strlen(text) - 1] = 'x';
 	assert_int_equal(check(text, NULL, NULL, &res), EXPORT_MALFORMED);
 	free(text);
-	for (int i = EXPORT_MALFORMED; i <= EXPORT_LEAVES; i++) {
+	for (int i = EXPORT_MALFORMED; i <= EXPORT_PRUNED; i++) {
 		assert_true(strlen(export_explain(i)) > 5);
 	}
 	assert_string_equal(export_explain(0), "");
+}
+
+/* what is told is told of entries in order, in the one-line layout of other programs as well */
+static int count_entry(void *user, uint64_t index, struct view text, size_t behind)
+{
+	uint64_t *n = user;
+
+	assert_int_equal(index, *n);
+	assert_true(text.len > 10 && behind > text.len);
+	return ++*n == 4 ? EXPORT_LONG : 0;
+}
+
+static void progress(void *user, size_t done, size_t all)
+{
+	size_t *last = user;
+
+	assert_true(done > *last && done <= all);
+	*last = done;
+}
+
+static void a_walk_ends_when_it_is_told_to_and_long_work_is_told_of(void **state)
+{
+	enum {
+		MANY = 40000
+	};
+
+	const struct made *m = *state;
+	_cleanup_(export_done) struct export_file x = {0};
+	_cleanup_(buf_done) struct buf out = BUF_NULL(16U * 1024 * 1024);
+	struct merkle tree = {0};
+	struct export_result res;
+	size_t told = 0;
+	uint64_t n = 0;
+	char *note = NULL;
+	const struct export_against against = {.progress = progress, .user = &told};
+	json_t *quoted;
+
+	for (int i = 0; i < MANY; i++) {
+		uint8_t leaf[MERKLE_HASH];
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "{\"sequence\":%d}", i);
+		assert_int_equal(merkle_leaf_hash(view_str(text), leaf), 0);
+		assert_int_equal(merkle_append(&tree, leaf, NULL, NULL), 0);
+	}
+	make_note(&tree, ORIGIN, seed, &note);
+	quoted = json_string(note);
+	buf_printf(&out,
+		"{\"format\":1,\"origin\":\"" ORIGIN "\",\"vkey\":\"%s\",\"checkpoint\":",
+		m->vkey);
+	assert_int_equal(json_canonical(quoted, &out), 0);
+	buf_put_str(&out, ",\"entries\":[");
+	for (int i = 0; i < MANY; i++) {
+		buf_printf(&out, "%s\"{\\\"sequence\\\":%d}\"", i > 0 ? ", " : "", i);
+	}
+	buf_put_str(&out, "]}");
+	assert_int_equal(buf_check(&out), 0);
+	assert_int_equal(export_parse(buf_view(&out), &x), 0);
+	assert_int_equal(export_verify(&x, &against, &res), 0);
+	assert_int_equal(res.size, MANY);
+	assert_true(told > 0);
+	assert_int_equal(export_each(&x, count_entry, &n), EXPORT_LONG);
+	assert_int_equal(n, 4);
+	json_decref(quoted);
+	free(note);
 }
 
 int main(void)
@@ -406,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_rewritten_record_disagrees_with_a_checkpoint_kept_elsewhere),
 		cmocka_unit_test(foreign_keys_and_checkpoints_are_refused),
 		cmocka_unit_test(files_of_another_form_are_malformed),
+		cmocka_unit_test(a_walk_ends_when_it_is_told_to_and_long_work_is_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -117,7 +117,8 @@ static void the_words_of_closed_sets_are_worded(void **state)
 		"waiting-for-consent", "unlocked", "suspended", "refused", "locked", "failed"};
 	static const char *const kinds[] = {
 		"vitale", "cps", "cpf", "cpe", "cpa", "unsupported", "mute"};
-	static const char *const acts[] = {"consult", "feed", "create"};
+	static const char *const acts[] = {
+		"consult", "feed", "create", "authorise", "treating-doctor", "oppose"};
 	bool french = *state != NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
@@ -132,6 +133,7 @@ static void the_words_of_closed_sets_are_worded(void **state)
 	}
 	assert_true(strcmp(message_proof("mutual"), "mutual") != 0);
 	assert_true(strcmp(message_nature("simulated"), "simulated") != 0);
+	assert_true(strcmp(message_mode("centre_15"), "centre_15") != 0);
 	assert_true(strcmp(message_inform("ended"), "ended") != 0);
 	assert_true(strcmp(message_label("birth-date"), "birth-date") != 0);
 }
@@ -142,6 +144,8 @@ static void words_that_are_not_known_are_shown_as_they_came(void **state _unused
 	assert_string_equal(message_proof("new"), "new");
 	assert_string_equal(message_nature("new"), "new");
 	assert_string_equal(message_kind("new"), "new");
+	assert_string_equal(message_mode("new"), "new");
+	assert_string_equal(message_entry("new"), "new");
 	assert_string_equal(message_label("new"), "new");
 	assert_string_equal(message_advice("new"), "new");
 	assert_string_equal(message_act("new"), "new");
@@ -164,6 +168,20 @@ static void every_finding_has_three_sentences(void **state)
 	assert_null(message_finding(""));
 	assert_null(message_finding_of(VITALED_FINDING_COUNT));
 	assert_int_equal(message_finding("filter-logs")->exit, CTL_OK);
+}
+
+static void every_rule_has_three_sentences(void **state)
+{
+	bool french = *state != NULL;
+	size_t n = 0;
+
+	for (const char *rule; (rule = message_rule_name(n)); n++) {
+		assert_message(message_rule(rule), french);
+		assert_int_equal(message_rule(rule)->exit, CTL_REFUSED);
+	}
+	assert_true(n >= 20);
+	assert_null(message_rule("of-tomorrow"));
+	assert_null(message_rule(""));
 }
 
 static void yes_and_no_are_understood_in_both_languages(void **state _unused_)
@@ -196,6 +214,7 @@ static int run(const char *language, bool french)
 		cmocka_unit_test_prestate(
 			words_that_are_not_known_are_shown_as_they_came, state),
 		cmocka_unit_test_prestate(every_finding_has_three_sentences, state),
+		cmocka_unit_test_prestate(every_rule_has_three_sentences, state),
 		cmocka_unit_test_prestate(yes_and_no_are_understood_in_both_languages, state),
 	};
 

@@ -152,6 +152,74 @@ static void what_is_no_receipt_is_usage(void **state _unused_)
 	assert_int_equal(run("$VITALECTL receipt look $D/r.json 2>/dev/null"), 2);
 }
 
+/* @m says that the text of @id in @language was shown for @act; "two" has sections */
+static void says_text(struct made *m, const char *id, const char *language, const char *act)
+{
+	/* SHA-256 of "abc" and end of line: sha256sum says so too */
+	assert_int_equal(
+		json_object_set_new(m->statement, "text",
+			json_pack("{s:s, s:s, s:s}", "id", id, "language", language, "sha256",
+				"edeaaff3f1774ad2888673770c6d64097e391bc362d7d6fb"
+				"34982ddf0efd18cb")),
+		0);
+	assert_int_equal(json_object_set_new(m->statement, "acts", json_pack("[s]", act)), 0);
+}
+
+static void the_text_that_was_shown_is_made_again_by_its_hash(void **state _unused_)
+{
+	static const struct {
+		const char *id, *language, *act;
+		bool found;
+	} rows[] = {
+		{"consent-1", "fr", "feed", true},
+		{"consent-2", "fr", "feed", true},
+		{"consent-2", "fr", "consult", false}, /* another text was shown for that */
+		{"consent-3", "fr", "feed", false},    /* a marker that is none */
+		{"consent-4", "fr", "feed", false},    /* not there */
+		{"consent-5", "fr", "feed", false},    /* too large */
+		{"../texts/consent-1", "fr", "feed", false},
+		{"consent-1", "../fr", "feed", false},
+		{"", "fr", "feed", false},
+	};
+
+	assert_int_equal(
+		run("mkdir -p $D/texts && cd $D/texts && echo abc > consent-1.fr.txt && "
+		    "printf '[all]\\n[consult]\\nx\\n[oppose feed]\\nabc\\n' > "
+		    "consent-2.fr.txt && "
+		    "printf '[feed]\\nabc\\n[Feed]\\n' > consent-3.fr.txt && "
+		    "head -c 20000 /dev/zero > consent-5.fr.txt"),
+		0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct made m = world_usual();
+
+		says_text(&m, rows[i].id, rows[i].language, rows[i].act);
+		write_receipt(&m);
+		assert_int_equal(run("$VITALECTL --json receipt show $D/r.json --wordings "
+				     "$D/texts > $D/shown"),
+			0);
+		assert_int_equal(
+			run(rows[i].found ? "grep -q '\"wording\":\"abc\\\\n\"' $D/shown"
+					  : "grep -q '\"wording\":null' $D/shown"),
+			0);
+		assert_int_equal(run("$VITALECTL receipt show $D/r.json --wordings $D/texts "
+				     "> $D/shown"),
+			0);
+		assert_int_equal(run(rows[i].found ? "grep -qx abc $D/shown"
+						   : "grep -q 'is not in .*/texts' $D/shown"),
+			0);
+	}
+}
+
+static void a_receipt_of_an_emergency_says_that_no_text_was_shown(void **state _unused_)
+{
+	struct made m = world_usual();
+
+	assert_int_equal(json_object_set_new(m.statement, "text", json_null()), 0);
+	write_receipt(&m);
+	assert_int_equal(
+		run("$VITALECTL receipt show $D/r.json | grep -q 'was shown no text'"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +227,8 @@ int main(void)
 		cmocka_unit_test(a_receipt_of_strangers_does_not_hold),
 		cmocka_unit_test(a_bent_receipt_names_what_is_wrong),
 		cmocka_unit_test(extracting_prints_commands_that_say_the_same),
+		cmocka_unit_test(the_text_that_was_shown_is_made_again_by_its_hash),
+		cmocka_unit_test(a_receipt_of_an_emergency_says_that_no_text_was_shown),
 		cmocka_unit_test(what_is_no_receipt_is_usage),
 	};
 

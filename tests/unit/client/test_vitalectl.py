@@ -237,11 +237,141 @@ class Open(Bed):
         self.service()
         for wrong in (["open", "--strange"], ["open", "--lifetime", "x"], ["open", "--patient", "/nowhere"],
                       ["open", "--mode"], ["nonsense"], ["--nonsense"], [], ["agent", "x"],
-                      ["audit"], ["audit", "nonsense"], ["audit", "verify"], ["receipt", "show"],
+                      ["audit"], ["audit", "nonsense"], ["audit", "prove"], ["audit", "watch"],
+                      ["audit", "history"], ["audit", "verify", "a", "b"], ["audit", "stats", "--once"], ["receipt", "show"],
                       ["receipt", "nonsense", "/dev/null"], ["status", "x"]):
             self.run_ctl(*wrong, code=2)
         self.assertIn("Usage", self.run_ctl("--help").stdout)
         self.assertIn("vitalectl", self.run_ctl("--version").stdout)
+
+    def opened(self, *verbs, lang="C.UTF-8", code=0, options=(), arguments=(), stdin=""):
+        """What vitalectl says with words about @verbs of a session."""
+        self.service(*options)
+        self.agent("1234\n1\nyes\n")
+        return self.run_ctl("open", *arguments, *verbs, env={"LC_ALL": lang, "TZ": "UTC"}, code=code, stdin=stdin)
+
+    def test_a_document_s_life_from_arguments(self):
+        self.service()
+        self.agent("1234\n1\nyes\n")
+        note = self.path("note.txt", "Bonjour")
+        out = self.lines("open", "-i", "consult,feed", f"add {note} --type a --title Un",
+                         f"replace d1 {note} --type a --title Deux", "list", "list --status replaced", "archive d2",
+                         "list --status archived", "unarchive d2", "delete d2 --yes", "list --status deleted")
+        out = {e["command"] + str(i): e for i, e in enumerate(e for e in out if "command" in e)}
+        self.assertEqual((out["replace1"]["id"], out["replace1"]["replaces"]), ("d2", "d1"))
+        self.assertNotIn("replaces", out["add0"])
+        self.assertEqual([[r["id"] for r in out[k]["result"]] for k in ("list2", "list3", "list5", "list8")],
+                         [["d2"], ["d1"], ["d2"], ["d2"]])
+        self.assertEqual(out["list3"]["result"][0]["replaced-by"], "d2")
+        self.assertEqual([(out[k]["id"], out[k]["result"]) for k in ("archive4", "unarchive6", "delete7")],
+                         [("d2", True)] * 3)
+
+    def test_a_replacement_keeps_the_flags_of_what_it_replaces(self):
+        note = self.path("note.txt", "Bonjour")
+        out = self.opened(f"add {note} --type a --title Un --masque-ps", f"replace d1 {note} --type a --title Deux",
+                          "list").stdout
+        self.assertEqual(out.splitlines()[-1].split("\t")[4], "masque_ps")
+
+    def test_what_is_deleted_is_listed_with_who_and_when_in_place_of_its_title(self):
+        note = self.path("note.txt", "Bonjour")
+        out = self.opened(f"add {note} --type a --date 2020-01-02 --title Un", "delete d1 --yes",
+                          "list --status deleted").stdout
+        self.assertEqual(out, "d1\nd1\t2020-01-02\ta\tdeleted\t-\tdeleted 2023-11-14, J\ufffd[2J\n")
+
+    def test_delete_is_asked_once_at_a_terminal_and_needs_yes_elsewhere(self):
+        self.service()
+        self.agent("1234\n1\nyes\n")
+        note = self.path("note.txt", "Bonjour")
+        add = f"add {note} --type a --title Un"
+        self.assertIn("--yes", self.run_ctl("open", add, "delete d1", code=2).stderr)
+        self.agent("1234\n1\nyes\n")
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        process = subprocess.Popen([VITALECTL, "open", "-k", add, add, "delete d1", "delete d2", "list"], env=self.env,
+                                   stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        os.close(slave)
+        said = ""
+        for number, answer in enumerate((b"n\n", b"y\n"), 1):
+            while said.count("for good?") < number:
+                said += process.stderr.read(1)
+            os.write(master, answer)
+        out = process.communicate(timeout=SECONDS)[0]
+        self.assertEqual(process.returncode, 9)  # the first was not done
+        self.assertIn("nothing was done", said)
+        self.assertEqual([line.split("\t")[0] for line in out.splitlines()], ["d1", "d2", "d1"])
+
+    def test_a_long_list_comes_page_by_page_and_a_limit_ends_it(self):
+        for limit, rows, asked in ((None, 1100, [(0, 500), (500, 500), (1000, 500)]), (None, 500, [(0, 500), (500, 500)]),
+                                   (None, 499, [(0, 500)]), (700, 1100, [(0, 500), (500, 200)]), (3, 9, [(0, 3)])):
+            service = self.service(f"rows={rows}")
+            agent = self.agent("1234\n1\nyes\n")
+            verb = "list" + (f" --limit {limit}" if limit else "")
+            out = [e for e in self.lines("open", verb) if e.get("command") == "list"]
+            wanted = min(rows, limit or rows)
+            self.assertEqual([[r["id"] for r in e["result"]] for e in out], [[f"r{n:05}" for n in range(wanted)]])
+            self.assertEqual([service.stdout.readline().strip() for _ in asked], [f"list {a} {b}" for a, b in asked])
+            self.stop(agent)
+            self.stop(service)
+        out = self.opened("list --after r00597 --text Row", options=["rows=600"]).stdout
+        self.assertEqual([line.split("\t")[0] for line in out.splitlines()], ["r00598", "r00599"])
+
+    def test_people_of_a_dossier(self):
+        self.service()
+        self.agent("1234\n1\nyes\n")
+        out = self.lines("open", "-i", "consult,authorise,treating-doctor,oppose", "authorise --until 2030-01-31",
+                         "block 899700000033 --name 'DUPONT Paul'", "treating-doctor on", "oppose centre_15 on",
+                         "professionals", "revoke", "unblock 899700000033", "treating-doctor off", "professionals",
+                         env={"TZ": "UTC"})
+        out = [e for e in out if "command" in e]
+        self.assertEqual(out[0]["result"], {"id": "899700000017", "name": "JEANNE DOC0001", "until": 1896134400000000})
+        before, after = out[4]["result"], out[8]["result"]
+        self.assertEqual(before["authorised"][0]["until"], 1896134400000000)
+        self.assertEqual([(p["id"], p["name"]) for p in before["blocked"]], [("899700000033", "DUPONT Paul")])
+        self.assertEqual((before["oppositions"][0]["mode"], after["treating-doctor"]), ("centre_15", None))
+        self.assertEqual((after["blocked"], after["authorised"][0]["ended"]), ([], True))
+
+    def test_the_list_of_people_is_readable(self):
+        out = self.opened("authorise", "block 42", "oppose bris_de_glace on", "revoke", "professionals",
+                          lang="fr_FR.UTF-8").stdout
+        self.assertEqual(out, "peuvent ouvrir le dossier : \n  - 899700000017 JEANNE DOC0001; par J; depuis 2023-11-14; "
+                              "jusqu'au 2024-11-13 (terminée)\nbloqués : \n  - 42; par J; depuis 2023-11-14\n"
+                              "médecin traitant : rien d'inscrit\nurgences refusées : \n"
+                              "  - bris de glace (bris_de_glace); depuis 2023-11-14\n")
+
+    def test_arguments_that_make_no_sense_are_usage(self):
+        for verb in ("authorise --until 2026-02-30", "authorise --until tomorrow", "authorise --until 2026-02-300",
+                     "authorise --until 1000-01-01", "treating-doctor perhaps", "oppose centre_15", "oppose centre_15 1",
+                     "oppose normal on", "block", "revoke 1 2", "archive", "replace d1", "list --limit 0",
+                     "list --limit x"):
+            service = self.service()
+            agent = self.agent("1234\n1\nyes\n")
+            self.run_ctl("open", verb, code=2)
+            self.stop(agent)
+            self.stop(service)
+
+    def test_a_refusal_says_the_sentence_of_its_rule(self):
+        note = self.path("note.txt", "Bonjour")
+        for rule, sentence in (("not-author", "Ce document a été écrit par quelqu'un d'autre."),
+                               ("blocked", "Le patient vous a bloqué"), ("of-tomorrow", "ne le permettent pas")):
+            service = self.service(f"refuse={rule}")
+            agent = self.agent("1234\n1\nyes\n")
+            out = self.run_ctl("open", f"add {note} --type a --title X", "archive d1", code=3,
+                               env={"LC_ALL": "fr_FR.UTF-8"})
+            self.assertIn(sentence, out.stderr)
+            self.assertIn(f"not-permitted: {rule}", out.stderr)
+            self.stop(agent)
+            self.stop(service)
+        self.service()
+        self.agent("1234\n1\nyes\n")
+        out = [e for e in self.lines("open", "oppose centre_15 off", code=3) if "error" in e][0]
+        self.assertEqual((out["rule"], out["sentence"], out["exit"]), ("code", "This needs the patient's own code.", 3))
+        out = self.run_ctl("explain", "not-self").stdout
+        self.assertIn("You can do this for yourself only.", out)
+
+    def test_the_summary_is_in_the_order_of_an_emergency(self):
+        out = self.opened("summary").stdout
+        self.assertEqual(out, "blood group: \n  - AB-\nallergies: \n  - A\ufffd[31m\n")
 
     def test_the_patient_s_file_travels_by_memfd(self):
         self.service()
@@ -624,7 +754,7 @@ class Others(Bed):
             self.assertEqual([(e["name"], e["kind"], e["exit"]) for e in out], [("pin-blocked", "error", 6)])
         self.assertIn("The card is blocked", self.run_ctl("explain", "pin-blocked").stdout)
         self.assertIn("La carte est bloquée", self.run_ctl("explain", "pin-blocked", env={"LC_ALL": "fr_FR.UTF-8"}).stdout)
-        self.assertEqual({e["kind"] for e in self.lines("explain")}, {"error", "reason", "finding", "remark", "bus"})
+        self.assertEqual({e["kind"] for e in self.lines("explain")}, {"error", "reason", "finding", "remark", "rule", "bus"})
         self.assertEqual(len(self.lines("explain", "AccessDenied")), 2)  # ours, and the bus's
         self.run_ctl("explain", "nothing-so-called", code=2)
         self.run_ctl("explain", "a", "b", code=2)

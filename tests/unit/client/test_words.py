@@ -102,17 +102,25 @@ def check(root):
     states = set(re.findall(r"\[SESSION_STATE_\w+\] = \"([a-z-]+)\"", read(root, "daemon/session/state.c")))
     problems += [f"state without a word: {s}" for s in states - table(words, "message_state")]
 
+    table_of_rules = read(root, "doc/rights.md").split("| rule | refuses |")[1].split("\n\n")[0]
+    rules = set(re.findall(r"^\| `([a-z-]+)` \|", table_of_rules, re.M))
+    worded = set(re.findall(r'^\t\{"([a-z-]+)",', read(root, "client/rules.c"), re.M))
+    problems += [f"rule without a sentence: {r}" for r in rules - worded]
+    problems += [f"sentences for a rule that doc/rights.md does not have: {r}" for r in worded - rules]
+    acts = re.search(r"words\[SESSION_INTENTS\] = \{(.*?)\}", read(root, "daemon/session/types.h"), re.S)[1]
+    problems += [f"act without words: {a}" for a in set(re.findall(r'"([a-z-]+)"', acts)) - table(words, "message_act")]
+
     french = catalogue(root)
     for source in sorted(glob.glob(os.path.join(root, "client/*.c"))):
         for message in messages(read(root, source)):
             if not french.get(message):
                 problems.append(f"no French in {os.path.basename(source)}: {message}")
-    return problems, (len(names), len(given), len(findings), len(states), len(french))
+    return problems, (len(names), len(given), len(findings), len(states), len(rules), len(french))
 
 
 if __name__ == "__main__":
     found, counts = check(sys.argv[1])
     for problem in found:
         print(problem)
-    print("reasons %d, advices %d, findings %d, states %d, French messages %d" % counts)
+    print("reasons %d, advices %d, findings %d, states %d, rules %d, French messages %d" % counts)
     sys.exit(1 if found or min(counts) == 0 else 0)

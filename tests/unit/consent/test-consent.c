@@ -92,9 +92,9 @@ static void the_agent_is_given_what_to_ask(void **state)
 	(void)unlock();
 	q = world.request;
 	assert_int_equal(json_array_size(at(q, "acts")), 3);
-	assert_string_equal(str(at(q, "text"), "id"), "consent-1");
+	assert_string_equal(str(at(q, "text"), "id"), "consent-2");
 	assert_string_equal(str(at(q, "text"), "language"), "fr");
-	assert_non_null(strstr(str(at(q, "text"), "wording"), "libre d'accepter"));
+	assert_non_null(strstr(str(at(q, "text"), "wording"), "libre de dire oui ou non"));
 	assert_string_equal(str(at(q, "patient"), "surname"), "DUPONT");
 	assert_string_equal(str(at(q, "patient"), "birth-date"), "1980-07-14");
 	assert_null(json_object_get(at(q, "patient"), "nir"));
@@ -102,6 +102,93 @@ static void the_agent_is_given_what_to_ask(void **state)
 	assert_null(json_object_get(at(q, "professional"), "certificate"));
 	assert_string_equal(str(q, "structure"), "CABINET A");
 	assert_string_equal(str(q, "application"), "LGC 7.1");
+}
+
+static struct session *unlock_for(unsigned int intents)
+{
+	const struct session_options o = {.intents = intents};
+	struct session *s = world_open(&o);
+
+	world_reach(s, ST(UNLOCKED));
+	return s;
+}
+
+static void sha256_hex(const char *text, char ret_hex[65])
+{
+	struct view v = view_str(text);
+	struct buf hex = BUF_NULL(64);
+	uint8_t hash[CRYPTO_SHA256];
+
+	assert_int_equal(crypto_sha256(&v, 1, hash), 0);
+	hex_encode(&hex, VIEW(hash));
+	assert_int_equal(view_copy_str(buf_view(&hex), ret_hex, 65), 0);
+	buf_done(&hex);
+}
+
+static void each_act_is_asked_in_words_of_its_own_and_stated(void **state)
+{
+	static const struct {
+		unsigned int intents;
+		const char *acts[2];
+		const char *heads[2]; /* of their sections */
+	} rows[] = {
+		{SESSION_INTENT_CONSULT, {"consult"}, {"* Lire"}},
+		{SESSION_INTENT_FEED, {"feed"}, {"* Ajouter"}},
+		{SESSION_INTENT_AUTHORISE, {"authorise"}, {"* Ouvrir"}},
+		{SESSION_INTENT_TREATING_DOCTOR, {"treating-doctor"}, {"* Devenir"}},
+		{SESSION_INTENT_OPPOSE, {"oppose"}, {"* Interdire"}},
+		{SESSION_INTENT_CREATE | SESSION_INTENT_OPPOSE, {"create", "oppose"},
+			{"* Cr", "* Interdire"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct session *s = unlock_for(rows[i].intents);
+		size_t n = rows[i].acts[1] ? 2 : 1;
+		const char *wording = str(at(world.request, "text"), "wording");
+		const char *first = strstr(wording, "* ");
+		char hash[65];
+		struct receipt r;
+
+		for (size_t k = 0; k < n; k++) {
+			assert_ptr_equal(first, strstr(wording, rows[i].heads[k]));
+			first = strstr(first + 2, "* ");
+		}
+		assert_null(first); /* of nothing else */
+		sha256_hex(wording, hash);
+		assert_string_equal(str(at(world.request, "text"), "sha256"), hash);
+		receipt_of(s, &r);
+		assert_string_equal(str(at(r.parsed, "text"), "sha256"), hash);
+		assert_string_equal(str(at(r.parsed, "text"), "id"), "consent-2");
+		assert_int_equal(json_array_size(at(r.parsed, "acts")), n);
+		for (size_t k = 0; k < n; k++) {
+			assert_string_equal(
+				json_string_value(json_array_get(at(r.parsed, "acts"), k)),
+				rows[i].acts[k]);
+		}
+		receipt_done(&r);
+		session_release(s);
+	}
+}
+
+static void there_is_a_text_for_each_act_and_none_for_others(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+		assert_true(consent_covers(world.consents, 1U << i));
+	}
+	assert_true(consent_covers(world.consents, (1U << SESSION_INTENTS) - 1));
+	assert_false(consent_covers(world.consents, 1U << SESSION_INTENTS));
+}
+
+/* The bus opens no such session; one that came to be is told of nothing and ends. */
+static void what_no_text_tells_of_is_not_asked(void **state)
+{
+	const struct session_options o = {.intents = 1U << SESSION_INTENTS};
+
+	(void)state;
+	world_end(world_open(&o), ST(FAILED), R(FAILED));
+	assert_int_equal(world_recorded(AUDIT_EVENT_CONSENT, NULL), 0);
 }
 
 /* -- the statement ------------------------------------------------------------------------------- */
@@ -210,6 +297,36 @@ static void root_key(uint8_t point[CVC_POINT])
 	assert_int_equal(cvc_parse(buf_view(&text), &c), 0);
 	bytes_copy(point, CVC_POINT, c.point, sizeof(c.point));
 	buf_done(&text);
+}
+
+static void what_was_agreed_earlier_is_stated_and_signed_and_nobody_is_asked(void **state)
+{
+	struct session *s;
+	struct receipt r;
+	const json_t *j;
+
+	(void)state;
+	world.agreed = true;
+	s = unlock();
+	assert_null(world.request);
+	assert_true(consent_given(s));
+	assert_true(consent_is_running(s));
+	receipt_of(s, &r);
+	j = r.parsed;
+	assert_string_equal(str(j, "form"), "running");
+	assert_string_equal(str(j, "decision"), "given");
+	assert_string_equal(str(at(j, "patient"), "proof"), "mutual");
+	assert_true(json_is_null(at(j, "text")));
+	assert_true(json_is_false(at(j, "explained")));
+	assert_true(json_is_null(at(j, "agent")));
+	receipt_done(&r);
+	assert_int_equal(world_recorded(AUDIT_EVENT_CONSENT, "ok"), 1);
+	session_release(s);
+	world.agreed = false;
+	s = unlock();
+	assert_non_null(world.request);
+	assert_false(consent_is_running(s));
+	session_release(s);
 }
 
 static void a_receipt_verifies_also_after_the_end_until_it_is_released(void **state)
@@ -410,8 +527,12 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		T(the_agent_is_given_what_to_ask),
+		T(each_act_is_asked_in_words_of_its_own_and_stated),
+		T(there_is_a_text_for_each_act_and_none_for_others),
+		T(what_no_text_tells_of_is_not_asked),
 		T(the_statement_says_all_that_the_design_lists_and_no_name_of_the_patient),
 		T(each_form_and_decision_has_its_word),
+		T(what_was_agreed_earlier_is_stated_and_signed_and_nobody_is_asked),
 		T(a_receipt_verifies_also_after_the_end_until_it_is_released),
 		T(a_session_without_a_signature_has_no_receipt),
 		T(openssl_alone_verifies_both_signatures),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* The folder of consent texts: what is read, what is picked, what makes the start fail. */
+/* The folder of consent texts: what is read, picked and shown, what makes the start fail. */
 #include "daemon/consent/wording.h"
+#include "daemon/session/types.h"
+#include "tests/unit/record/failing.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -16,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define ALL ((1U << SESSION_INTENTS) - 1)
+#define OLD ((unsigned int)SESSION_INTENT_CONSULT | SESSION_INTENT_FEED | SESSION_INTENT_CREATE)
 
 static char folder[32];
 
@@ -38,6 +43,11 @@ static void put(const char *name, const void *text, size_t len)
 	close(fd);
 }
 
+static void put_text(const char *name, const char *text)
+{
+	put(name, text, strlen(text));
+}
+
 static void drop(const char *name)
 {
 	char path[128];
@@ -53,11 +63,205 @@ static void the_shipped_texts_load_in_both_languages(void **state)
 	(void)state;
 	assert_int_equal(wordings_load(TEST_WORDINGS, &w), 0);
 	assert_true(w.n >= 2);
-	assert_string_equal(wordings_pick(&w, "fr")->language, "fr");
-	assert_string_equal(wordings_pick(&w, "en")->language, "en");
-	assert_non_null(wordings_pick(&w, "de")); /* any rather than none */
-	assert_int_equal(strlen(wordings_pick(&w, "fr")->sha256), 64);
+	assert_string_equal(wordings_pick(&w, "fr", ALL)->language, "fr");
+	assert_string_equal(wordings_pick(&w, "en", ALL)->language, "en");
+	assert_non_null(wordings_pick(&w, "de", ALL)); /* any rather than none */
 	wordings_done(&w);
+}
+
+/* -- what one patient is shown -- */
+
+static json_t *acts_of(unsigned int intents)
+{
+	json_t *acts = json_array();
+
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+		if (intents & 1U << i) {
+			assert_int_equal(json_array_append_new(
+						 acts, json_string(session_intent_word(i))),
+				0);
+		}
+	}
+	return acts;
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
+		n++;
+	}
+	return n;
+}
+
+static void a_shipped_text_tells_of_the_acts_that_are_asked_and_of_no_other(void **state)
+{
+	static const struct {
+		const char *language;
+		const char *act[SESSION_INTENTS]; /* the head of each act's section */
+		const char *always[3];
+	} rows[] = {
+		{"fr",
+			{"* Lire votre dossier.", "* Ajouter des documents",
+				"* Cr\xc3\xa9"
+				"er",
+				"* Ouvrir votre dossier plus tard", "* Devenir votre m",
+				"* Interdire l'ouverture"},
+			{"Vous \xc3\xaates libre de dire oui ou non.",
+				"Dire non ne change rien", "un re\xc3\xa7u"}},
+		{"en",
+			{"* Read your record.", "* Add documents", "* Create your record",
+				"* Open your record later", "* Become your treating doctor",
+				"* Forbid the opening"},
+			{"You are free to say yes or no.", "Saying no changes nothing",
+				"a receipt"}},
+	};
+	struct wordings w;
+
+	(void)state;
+	assert_int_equal(wordings_load(TEST_WORDINGS, &w), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct wording *text = wordings_pick(&w, rows[i].language, ALL);
+
+		for (unsigned int intents = 1; intents <= ALL; intents++) {
+			struct wording_shown shown = WORDING_SHOWN_NULL;
+			json_t *acts = acts_of(intents);
+			const char *shows;
+
+			assert_int_equal(wording_show(text, acts, &shown), 0);
+			shows = (const char *)shown.text.data;
+			for (size_t k = 0; k < SESSION_INTENTS; k++) {
+				assert_int_equal(count(shows, rows[i].act[k]),
+					intents & 1U << k ? 1 : 0);
+			}
+			for (size_t k = 0; k < ARRAY_LEN(rows[i].always); k++) {
+				assert_int_equal(count(shows, rows[i].always[k]), 1);
+			}
+			assert_int_equal(count(shows, "["), 0);
+			assert_int_equal(count(shows, "\n\n\n"), 0);
+			assert_int_equal(
+				count(shows, "\n* "), (size_t)__builtin_popcount(intents));
+			wording_shown_done(&shown);
+			json_decref(acts);
+		}
+	}
+	wordings_done(&w);
+}
+
+static void what_is_shown_has_its_own_hash_and_an_old_text_that_of_its_file(void **state)
+{
+	struct wording_shown one = WORDING_SHOWN_NULL;
+	struct wording_shown two = WORDING_SHOWN_NULL;
+	json_t *acts = acts_of(SESSION_INTENT_CONSULT);
+	struct wordings w;
+
+	(void)state;
+	/* sha256sum says so too */
+	put_text("consent-1.fr.txt", "abc");
+	put_text("consent-2.fr.txt", "[feed]\nx\n[consult]\nabc");
+	assert_int_equal(wordings_load(folder, &w), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(wording_show(&w.all[i], acts, i == 0 ? &one : &two), 0);
+	}
+	assert_string_equal(
+		one.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(two.sha256, one.sha256);
+	assert_string_equal((const char *)two.text.data, "abc");
+	assert_ptr_equal(one.of, &w.all[0]);
+	wording_shown_done(&one);
+	wording_shown_done(&two);
+	assert_null(one.of);
+	json_decref(acts);
+	wordings_done(&w);
+	drop("consent-1.fr.txt");
+	drop("consent-2.fr.txt");
+}
+
+static void without_memory_nothing_is_shown(void **state)
+{
+	json_t *acts = acts_of(ALL);
+	struct wordings w;
+	struct wording_shown whole = WORDING_SHOWN_NULL;
+	unsigned int n = 0;
+	unsigned int failed = 0;
+	char hash[65];
+	bool refused;
+
+	(void)state;
+	assert_int_equal(wordings_load(TEST_WORDINGS, &w), 0);
+	assert_int_equal(wording_show(wordings_pick(&w, "fr", ALL), acts, &whole), 0);
+	bytes_copy(hash, sizeof(hash), whole.sha256, sizeof(whole.sha256));
+	wording_shown_done(&whole);
+	do {
+		struct wording_shown shown = WORDING_SHOWN_NULL;
+		int r;
+
+		failing_arm(++n, false);
+		r = wording_show(wordings_pick(&w, "fr", ALL), acts, &shown);
+		refused = failing_off();
+		/* OpenSSL does without some of it */
+		if (r == 0) {
+			assert_string_equal(shown.sha256, hash);
+		} else {
+			assert_true(refused && r < 0 && !shown.of && !shown.text.data);
+		}
+		failed += r < 0;
+		wording_shown_done(&shown);
+	} while (refused);
+	assert_true(failed > 1);
+	json_decref(acts);
+	wordings_done(&w);
+}
+
+static void a_text_is_picked_for_what_it_speaks_of(void **state)
+{
+	struct wordings w;
+
+	(void)state;
+	put_text("consent-1.fr.txt", "[all]\n[oppose feed]\nx");
+	put_text("consent-2.fr.txt", "[all]\n[consult]\nx");
+	put_text("consent-3.fr.txt", "whatever is asked");
+	put_text("consent-1.en.txt", "[authorise]\nx");
+	assert_int_equal(wordings_load(folder, &w), 0);
+	assert_string_equal(wordings_pick(&w, "fr", SESSION_INTENT_CONSULT)->id, "consent-3");
+	assert_string_equal(wordings_pick(&w, "fr", SESSION_INTENT_CREATE)->id, "consent-3");
+	assert_string_equal(wordings_pick(&w, "fr", SESSION_INTENT_OPPOSE)->id, "consent-1");
+	assert_string_equal(
+		wordings_pick(&w, "fr", SESSION_INTENT_OPPOSE | SESSION_INTENT_FEED)->id,
+		"consent-1");
+	assert_string_equal(wordings_pick(&w, "fr", SESSION_INTENT_AUTHORISE)->language, "en");
+	assert_null(wordings_pick(&w, "fr", SESSION_INTENT_TREATING_DOCTOR));
+	assert_null(wordings_pick(&w, "fr", SESSION_INTENT_OPPOSE | SESSION_INTENT_CONSULT));
+	wordings_done(&w);
+	drop("consent-1.fr.txt");
+	drop("consent-2.fr.txt");
+	drop("consent-3.fr.txt");
+	drop("consent-1.en.txt");
+}
+
+static void a_slip_of_the_pen_in_a_marker_refuses_the_folder(void **state)
+{
+	static const char *const bad[] = {"[all]\n[consult]\nx\n[authorize]\ny",
+		"[all]\n[Feed]\nx", "[all]\n[feed\nx", "[all]\n[feed] \nx", "[all]\n[]\nx",
+		"[all]\n[feed  consult]\nx", "[all]\n[ feed]\nx", "[all]\n[feed ]\nx",
+		"[close]\nx", "[all]\n[", "[all]\n[feed]\r\nx"};
+	static const char *const plain[] = {"x\n[authorize]\ny", "[Cabinet du Parc]\nx", "(x)",
+		"[", "[]", "[ ]", " [all]\n"};
+	struct wordings w;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		put_text("consent-1.fr.txt", bad[i]);
+		assert_int_equal(wordings_load(folder, &w), -EBADMSG);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++) { /* without sections: as they are */
+		put_text("consent-1.fr.txt", plain[i]);
+		assert_int_equal(wordings_load(folder, &w), 0);
+		assert_int_equal(w.all[0].covers, 7);
+		wordings_done(&w);
+	}
+	drop("consent-1.fr.txt");
 }
 
 static void the_newest_text_of_a_language_is_picked(void **state)
@@ -76,10 +280,10 @@ static void the_newest_text_of_a_language_is_picked(void **state)
 	put("consent-4.fr.text", "\xff", 1);
 	assert_int_equal(wordings_load(folder, &w), 0);
 	assert_int_equal(w.n, 4);
-	assert_string_equal(wordings_pick(&w, "fr")->id, "consent-10");
-	assert_string_equal(wordings_pick(&w, "fr")->text, "consent-10.fr.txt");
-	assert_string_equal(wordings_pick(&w, "en")->id, "consent-11");
-	assert_string_equal(wordings_pick(&w, "de")->id, "consent-11");
+	assert_string_equal(wordings_pick(&w, "fr", OLD)->id, "consent-10");
+	assert_string_equal(wordings_pick(&w, "fr", OLD)->text, "consent-10.fr.txt");
+	assert_string_equal(wordings_pick(&w, "en", OLD)->id, "consent-11");
+	assert_string_equal(wordings_pick(&w, "de", OLD)->id, "consent-11");
 	wordings_done(&w);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		drop(names[i]);
@@ -116,9 +320,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_shipped_texts_load_in_both_languages),
+		cmocka_unit_test(
+			a_shipped_text_tells_of_the_acts_that_are_asked_and_of_no_other),
+		cmocka_unit_test(
+			what_is_shown_has_its_own_hash_and_an_old_text_that_of_its_file),
+		cmocka_unit_test(without_memory_nothing_is_shown),
+		cmocka_unit_test(a_text_is_picked_for_what_it_speaks_of),
+		cmocka_unit_test(a_slip_of_the_pen_in_a_marker_refuses_the_folder),
 		cmocka_unit_test(the_newest_text_of_a_language_is_picked),
 		cmocka_unit_test(what_cannot_be_shown_is_refused),
 	};
 
+	failing_setup();
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

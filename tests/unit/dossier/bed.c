@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
-#include "daemon/dossier/seal.h"
+#include "daemon/dossier/inside.h"
 #include "tests/unit/dossier/faults.h"
 
 #define LONG_ENOUGH (20 * USEC_PER_SEC)
@@ -245,7 +245,9 @@ static int metadata_fd(const char *text, struct view content)
 	return fd;
 }
 
-struct reply bed_add(struct bed *b, const char *metadata, struct view content)
+/* @id: of the document that it replaces, or NULL */
+static struct reply put_in(
+	struct bed *b, const char *id, const char *metadata, struct view content)
 {
 	struct reply r = bed_reply();
 	int fd = metadata_fd(metadata, content);
@@ -254,11 +256,48 @@ struct reply bed_add(struct bed *b, const char *metadata, struct view content)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
 	(void)faults_pause(false);
-	dossier_add(&b->s, ends[0], fd, bed_done_fn, &r);
+	if (id) {
+		dossier_replace(&b->s, id, ends[0], fd, bed_done_fn, &r);
+	} else {
+		dossier_add(&b->s, ends[0], fd, bed_done_fn, &r);
+	}
 	(void)faults_pause(true);
 	close(ends[0]);
 	close(fd);
 	feed(b, ends[1], content, &r.done);
+	bed_wait(b, &r);
+	return r;
+}
+
+struct reply bed_add(struct bed *b, const char *metadata, struct view content)
+{
+	return put_in(b, NULL, metadata, content);
+}
+
+struct reply bed_replace(
+	struct bed *b, const char *id, const char *metadata, struct view content)
+{
+	return put_in(b, id, metadata, content);
+}
+
+struct reply bed_archive(struct bed *b, const char *id, bool on)
+{
+	struct reply r = bed_reply();
+
+	(void)faults_pause(false);
+	dossier_archive(&b->s, id, on, bed_done_fn, &r);
+	(void)faults_pause(true);
+	bed_wait(b, &r);
+	return r;
+}
+
+struct reply bed_delete(struct bed *b, const char *id)
+{
+	struct reply r = bed_reply();
+
+	(void)faults_pause(false);
+	dossier_delete(&b->s, id, bed_done_fn, &r);
+	(void)faults_pause(true);
 	bed_wait(b, &r);
 	return r;
 }
@@ -360,6 +399,36 @@ void bed_open_as(struct bed *b, unsigned int intents, const char *id, uint8_t pr
 	bed_become(b, id, profession, sector);
 	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
 	assert_int_equal(bed_unlock(b), VITALED_REASON_NONE);
+}
+
+struct rights *bed_narrow(struct bed *b, const char *type)
+{
+	static const char *const names[] = {"sectors.json", "actions.json"};
+	struct rights *narrow = NULL;
+	json_t *professions;
+	json_t *row;
+	char from[256];
+	char to[256];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(from, sizeof(from), "%s/%s", RIGHTS_DATA, names[i]);
+		(void)snprintf(to, sizeof(to), "%s/%s", b->state, names[i]);
+		bed_copy(from, to);
+	}
+	professions = json_load_file(RIGHTS_DATA "/professions.json", 0, NULL);
+	json_array_foreach(json_object_get(professions, "professions"), i, row)
+	{
+		if (json_integer_value(json_object_get(row, "code")) == 10) {
+			json_object_set_new(row, "types", json_pack("[s]", type));
+		}
+	}
+	(void)snprintf(to, sizeof(to), "%s/professions.json", b->state);
+	assert_int_equal(json_dump_file(professions, to, 0), 0);
+	json_decref(professions);
+	assert_int_equal(rights_new(b->state, &narrow), 0);
+	b->all->rights = narrow;
+	return narrow;
 }
 
 /* -- files -------------------------------------------------------------------------------------- */

@@ -42,6 +42,14 @@ void bed_done_fn(void *reply, struct dossier_reply *r);
 void bed_wait(struct bed *b, struct reply *r);
 /** bed_add() - add @content with @metadata ("size" and "sha256" are filled in when absent). */
 struct reply bed_add(struct bed *b, const char *metadata, struct view content);
+/** bed_replace() - the same in the place of the document @id. */
+struct reply bed_replace(
+	struct bed *b, const char *id, const char *metadata, struct view content);
+struct reply bed_archive(struct bed *b, const char *id, bool on);
+struct reply bed_delete(struct bed *b, const char *id);
+/** bed_narrow() - from now on general practitioners have documents of @type and no others; the rights
+ *  are the caller's to free, after b->all->rights has been set to b->rights again. */
+struct rights *bed_narrow(struct bed *b, const char *type);
 /** bed_json() - the sealed memfd @fd as JSON; closes it. */
 json_t *bed_json(int fd);
 /** bed_content() - all of a pipe, running the loop meanwhile; closes it. */

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "tests/unit/dossier/faults.h"
 
@@ -185,6 +186,12 @@ void bench_created(struct bench *b)
 	assert_int_equal(bench_ask_with(b, DOSSIER_OP_CREATE, LINK_TAG_FACTS, BENCH_AUTHOR), 0);
 }
 
+#define DAY  "2026-01-02"
+#define MIME "application/octet-stream"
+
+static const char *day = DAY;
+static const char *mime = MIME;
+
 int bench_metadata(struct view content, const char *extra)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(4096);
@@ -193,9 +200,10 @@ int bench_metadata(struct view content, const char *extra)
 	int fd;
 
 	assert_int_equal(seal_sha256(content, hash), 0);
-	buf_put_str(&text,
-		"{\"format\":1,\"type\":\"image\",\"title\":\"T\",\"date\":\"2026-01-02\","
-		"\"mime\":\"image/png\",\"sha256\":\"");
+	buf_printf(&text,
+		"{\"format\":1,\"type\":\"image\",\"title\":\"T\",\"date\":\"%s\","
+		"\"mime\":\"%s\",\"sha256\":\"",
+		day, mime);
 	hex_encode(&text, VIEW(hash));
 	buf_printf(&text, "\",\"size\":%zu%s}", content.len, extra);
 	assert_int_equal(json_parse(buf_view(&text), &j), 0);
@@ -203,26 +211,34 @@ int bench_metadata(struct view content, const char *extra)
 	return fd;
 }
 
-/* Send ADD with an empty pipe. Return: the end to write to. */
-int bench_begin_add(struct bench *b, struct view content, const char *extra)
+/* Send ADD, or REPLACE of @id, with an empty pipe. Return: the end to write to. */
+static int begin(struct bench *b, const char *id, struct view content, const char *extra)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(4096);
 	int fds[2];
 	int ends[2];
 
+	if (id) {
+		tlv_put_str(&body, LINK_TAG_ID, id);
+	}
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	fds[0] = ends[0];
 	fds[1] = bench_metadata(content, extra);
 	tlv_put_str(&body, LINK_TAG_FACTS, BENCH_AUTHOR);
-	bench_send(b, DOSSIER_OP_ADD, &body, fds, 2);
+	bench_send(b, id ? DOSSIER_OP_REPLACE : DOSSIER_OP_ADD, &body, fds, 2);
 	close(fds[0]);
 	close(fds[1]);
 	return ends[1];
 }
 
-int bench_add(struct bench *b, struct view content, const char *extra, char ret_id[37])
+int bench_begin_add(struct bench *b, struct view content, const char *extra)
 {
-	int fd = bench_begin_add(b, content, extra);
+	return begin(b, NULL, content, extra);
+}
+
+/* Feed the pipe's end @fd, and take the answer. */
+static int flow(struct bench *b, int fd, struct view content, char *ret_id)
+{
 	bool begun = false;
 	int r;
 
@@ -249,6 +265,88 @@ int bench_add(struct bench *b, struct view content, const char *extra, char ret_
 		assert_int_equal(tlv_find_str(b->answer.body, LINK_TAG_ID, ret_id, 37), 0);
 	}
 	return r;
+}
+
+int bench_add(struct bench *b, struct view content, const char *extra, char ret_id[37])
+{
+	return flow(b, begin(b, NULL, content, extra), content, ret_id);
+}
+
+int bench_replace(struct bench *b, const char *id, struct view content, const char *extra,
+	char ret_id[37])
+{
+	return flow(b, begin(b, id, content, extra), content, ret_id);
+}
+
+int bench_add_on(struct bench *b, const char *on, char ret_id[37])
+{
+	int r;
+
+	day = on;
+	r = bench_add(b, VIEW_TEXT("x"), "", ret_id);
+	day = DAY;
+	return r;
+}
+
+int bench_add_as(struct bench *b, const char *as, struct view content)
+{
+	int r;
+
+	mime = as;
+	r = bench_add(b, content, "", NULL);
+	mime = MIME;
+	return r;
+}
+
+int bench_status(struct bench *b, const char *id, const char *status)
+{
+	struct buf body = BUF_NULL(4096);
+
+	tlv_put_str(&body, LINK_TAG_ID, id);
+	tlv_put_str(&body, LINK_TAG_STATUS, status);
+	tlv_put_str(&body, LINK_TAG_FACTS, BENCH_AUTHOR);
+	return bench_ask(b, DOSSIER_OP_STATUS, &body);
+}
+
+int bench_people(struct bench *b, const char *act)
+{
+	struct buf text = BUF_NULL(65536);
+	int r;
+
+	buf_printf(&text, "{\"by\":" BENCH_AUTHOR ",\"time\":%llu,%s}",
+		(unsigned long long)clock_wall(), act);
+	buf_put_u8(&text, 0);
+	r = bench_ask_with(b, DOSSIER_OP_PEOPLE, LINK_TAG_FACTS, (const char *)text.data);
+	buf_done(&text);
+	return r;
+}
+
+json_t *bench_rows(struct bench *b, const char *filter, bool *ret_more)
+{
+	json_t *rows;
+	uint8_t more;
+	struct tlv t;
+
+	assert_int_equal(bench_ask_with(b, DOSSIER_OP_ROWS, LINK_TAG_FILTER, filter), 0);
+	assert_int_equal(tlv_find(b->answer.body, LINK_TAG_ROWS, &t), 0);
+	assert_int_equal(tlv_find_u8(b->answer.body, LINK_TAG_VALUE, &more), 0);
+	assert_int_equal(json_parse(t.value, &rows), 0);
+	if (ret_more) {
+		*ret_more = more == 1;
+	}
+	return rows;
+}
+
+json_t *bench_shown(struct bench *b, const char *id)
+{
+	_cleanup_json_ json_t *list = NULL;
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "[\"%s\"]", id);
+	assert_int_equal(bench_ask_with(b, DOSSIER_OP_LIST, LINK_TAG_IDS, text), 0);
+	list = bench_json(b, 0);
+	assert_int_equal(json_array_size(list), 1);
+	return json_incref(json_array_get(list, 0));
 }
 
 json_t *bench_json(struct bench *b, size_t i)

@@ -7,6 +7,7 @@
 
 #define BENCH_PSEUDONYM "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define BENCH_STRANGER	"00000000-0000-4000-8000-000000000000"
+#define BENCH_ENTRY	",\"entry\":{\"kind\":\"allergy\",\"substance\":\"x\"}"
 #define BENCH_AUTHOR	"{\"id\":\"899700000001\",\"kind\":\"professional\"}"
 
 struct bench {
@@ -44,4 +45,17 @@ int bench_metadata(struct view content, const char *extra);
 /** bench_begin_add() - send ADD with an empty pipe. Return: the end to write to. */
 int bench_begin_add(struct bench *b, struct view content, const char *extra);
 int bench_add(struct bench *b, struct view content, const char *extra, char ret_id[37]);
+/** bench_replace() - the same in place of the document @id. */
+int bench_replace(struct bench *b, const char *id, struct view content, const char *extra,
+	char ret_id[37]);
+/** bench_add_on(), bench_add_as() - a document of that day, or of that media type. */
+int bench_add_on(struct bench *b, const char *day, char ret_id[37]);
+int bench_add_as(struct bench *b, const char *mime, struct view content);
+int bench_status(struct bench *b, const char *id, const char *status);
+int bench_people(
+	struct bench *b, const char *act); /* act: members of people_act without by, time */
+/** bench_rows() - of the answer to ROWS with @filter, which must succeed. */
+json_t *bench_rows(struct bench *b, const char *filter, bool *ret_more);
+/** bench_shown() - the one row of LIST for @id. */
+json_t *bench_shown(struct bench *b, const char *id);
 json_t *bench_json(struct bench *b, size_t i); /* of the answer's descriptor @i */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "tests/unit/dossier/faults.h"
 
@@ -131,6 +132,11 @@ bool consent_given(const struct session *s)
 	return s->consented;
 }
 
+bool consent_is_running(const struct session *s)
+{
+	return s->running;
+}
+
 void session_end(struct session *s, enum vitaled_reason r)
 {
 	if (s->ended) {
@@ -210,6 +216,7 @@ static int append(const struct audit_entry *e)
 	}
 	j = json_object();
 	set(j, "event", audit_event_word(e->event));
+	json_object_set_new(j, "time", json_integer((json_int_t)clock_wall()));
 	set(j, "outcome", e->outcome);
 	set(j, "session", e->session);
 	set(j, "professional", e->professional);

@@ -14,6 +14,7 @@ struct session {
 	enum session_mode mode;
 	enum proof proof;
 	bool consented;
+	bool running; /* by an authorisation of earlier */
 	bool no_professional;
 	struct session_professional professional;
 	struct session_patient patient;

@@ -2,7 +2,8 @@
 /*
  * A vitaled-dossier that answers what a test wrote down: line by line from the file "script" beside
  * the folder of OPEN, each "KIND OUTCOME FDS HEX": KIND A an answer, E an event, Q a request, X no
- * frame at all, and anything else the end.
+ * frame at all, N nothing, and anything else the end. What it is asked it notes beside it in "heard",
+ * line by line "OP HEX".
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,20 +18,39 @@
 #include "base/tlv.h"
 
 static FILE *script;
+static FILE *notes;
 
-static void open_script(const struct link_frame *request)
+static FILE *open_beside(const char *folder, const char *name, const char *how)
+{
+	char path[1100];
+
+	(void)snprintf(path, sizeof(path), "%s/../%s", folder, name);
+	return fopen(path, how);
+}
+
+static void open_files(const struct link_frame *request)
 {
 	char folder[1024];
-	char path[1100];
 
 	if (tlv_find_str(request->body, LINK_TAG_FOLDER, folder, sizeof(folder)) != 0) {
 		_exit(2);
 	}
-	(void)snprintf(path, sizeof(path), "%s/../script", folder);
-	script = fopen(path, "r");
-	if (!script) {
+	script = open_beside(folder, "script", "r");
+	notes = open_beside(folder, "heard", "w");
+	if (!script || !notes) {
 		_exit(3);
 	}
+}
+
+static void note(const struct link_frame *request)
+{
+	_cleanup_(buf_done) struct buf hex = BUF_NULL((size_t)2 * LINK_MAX_FRAME + 1);
+
+	hex_encode(&hex, request->body);
+	buf_put_u8(&hex, 0);
+	(void)fprintf(notes, "%u %s\n", request->op,
+		request->body.len > 0 ? (const char *)hex.data : "-");
+	(void)fflush(notes);
 }
 
 static void play(const struct link_frame *request)
@@ -54,6 +74,9 @@ static void play(const struct link_frame *request)
 	f.n_fds = n_fds;
 	f.fds[0] = STDIN_FILENO;
 	f.fds[1] = STDIN_FILENO;
+	if (kind == 'N') {
+		return;
+	}
 	if (kind == 'X') {
 		(void)!write(LINK_CHILD_FD, "nonsense", 8);
 		return;
@@ -80,8 +103,9 @@ int main(void)
 
 	while (link_recv(LINK_CHILD_FD, &storage, &request, false) == 0) {
 		if (!script) {
-			open_script(&request);
+			open_files(&request);
 		}
+		note(&request);
 		play(&request);
 		link_frame_done(&request);
 	}

@@ -81,6 +81,10 @@ static void added_document_is_listed_and_read(void **state)
 		2);
 }
 
+#define BLOB                                                                                   \
+	"{\"format\":1,\"type\":\"consultation\",\"title\":\"Consultation\","                  \
+	"\"date\":\"2026-11-20\",\"mime\":\"application/octet-stream\"}"
+
 static void large_document_goes_through_in_chunks(void **state)
 {
 	_cleanup_(buf_done) struct buf sent = BUF_NULL((size_t)48 * 1024 * 1024);
@@ -93,7 +97,7 @@ static void large_document_goes_through_in_chunks(void **state)
 	for (uint32_t i = 0; i < 10 * 1024 * 1024 + 5; i++) {
 		buf_put_u32(&sent, i);
 	}
-	added = bed_add(b, BED_NOTE, buf_view(&sent));
+	added = bed_add(b, BLOB, buf_view(&sent));
 	assert_int_equal(added.reason, VITALED_REASON_NONE);
 	r = bed_read(b, added.id);
 	assert_int_equal(r.reason, VITALED_REASON_NONE);
@@ -113,7 +117,7 @@ static void slow_reader_does_not_hold_up_other_calls(void **state)
 
 	bed_created(b);
 	(void)buf_extend(&sent, 700000);
-	added = bed_add(b, BED_NOTE, buf_view(&sent));
+	added = bed_add(b, BLOB, buf_view(&sent));
 	r = bed_read(b, added.id);
 	rows = bed_list(b, NULL);
 	assert_int_equal(json_array_size(rows), 1);
@@ -164,36 +168,6 @@ static void content_that_differs_from_its_metadata_is_refused(void **state)
 	assert_int_equal(fake_audit_count("document-added", "ok"), 0);
 }
 
-/* The rights of a general practitioner with @type and no other. */
-static struct rights *narrow_rights(const struct bed *b, const char *type)
-{
-	static const char *const names[] = {"sectors.json", "actions.json"};
-	struct rights *narrow = NULL;
-	json_t *professions;
-	json_t *row;
-	char from[256];
-	char to[256];
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		(void)snprintf(from, sizeof(from), "%s/%s", RIGHTS_DATA, names[i]);
-		(void)snprintf(to, sizeof(to), "%s/%s", b->state, names[i]);
-		bed_copy(from, to);
-	}
-	professions = json_load_file(RIGHTS_DATA "/professions.json", 0, NULL);
-	json_array_foreach(json_object_get(professions, "professions"), i, row)
-	{
-		if (json_integer_value(json_object_get(row, "code")) == 10) {
-			json_object_set_new(row, "types", json_pack("[s]", type));
-		}
-	}
-	(void)snprintf(to, sizeof(to), "%s/professions.json", b->state);
-	assert_int_equal(json_dump_file(professions, to, 0), 0);
-	json_decref(professions);
-	assert_int_equal(rights_new(b->state, &narrow), 0);
-	return narrow;
-}
-
 static void type_that_is_not_for_a_profession_is_not_added(void **state)
 {
 	_cleanup_json_ json_t *rows = NULL;
@@ -202,8 +176,7 @@ static void type_that_is_not_for_a_profession_is_not_added(void **state)
 	struct reply r;
 
 	bed_created(b);
-	narrow = narrow_rights(b, "image");
-	b->all->rights = narrow;
+	narrow = bed_narrow(b, "image");
 	r = bed_add(b, BED_NOTE, VIEW_TEXT("x"));
 	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
 	assert_string_equal(r.rule, "document-type");
@@ -263,7 +236,7 @@ static void list_filter_selects_and_strange_members_are_refused(void **state)
 		{"{\"status\":\"shiny\"}", "status"},
 		{"{\"colour\":\"red\"}", "filter"},
 		{"{\"section\":1}", "section"},
-		{"{\"after\":\"x\"}", "filter"},
+		{"{\"after\":\"x\"}", "after"},
 		{"{\"id\":\"x\"}", "filter"},
 		{"[]", "filter"},
 	};
@@ -274,7 +247,7 @@ static void list_filter_selects_and_strange_members_are_refused(void **state)
 	(void)bed_add(b,
 		"{\"format\":1,\"type\":\"laboratory-result\",\"title\":\"NFS\","
 		"\"date\":\"2025-05-05\",\"mime\":\"application/pdf\"}",
-		VIEW_TEXT("b"));
+		VIEW_TEXT("%PDF-1.7"));
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		_cleanup_json_ json_t *filter = NULL;
 		_cleanup_json_ json_t *rows = NULL;
@@ -487,7 +460,9 @@ static void admission_names_the_rule(void **state)
 		{0, 10, "SA07", VITALED_REASON_NONE, "doctor"},
 		{0, 60, "SA07", VITALED_REASON_NONE, "professional"},
 		{0, 10, "SA23", VITALED_REASON_FORBIDDEN_SECTOR, "forbidden-sector"},
-		{2, 0, "SA07", VITALED_REASON_ROLE_FORBIDDEN, "role-forbidden"},
+		{2, 0, "SA07", VITALED_REASON_NONE, "employee"},
+		{2, 0, "SA24", VITALED_REASON_FORBIDDEN_SECTOR, "forbidden-sector"},
+		{3, 0, "SA07", VITALED_REASON_ROLE_FORBIDDEN, "role-forbidden"},
 		{0, 99, "SA07", VITALED_REASON_ROLE_FORBIDDEN, "role-forbidden"},
 	};
 	struct bed *b = *state;

@@ -187,38 +187,110 @@ static void schema_that_is_not_ours_is_refused(void **state)
 	}
 }
 
-static void every_flipped_byte_of_the_file_is_found_or_harmless(void **state)
+static void store_of_a_later_program_is_named_and_left_alone(void **state)
 {
-	static uint8_t whole[256 * 1024];
-	size_t found = 0;
+	static const char *const vectors[] = {
+		"PRAGMA user_version = 3",
+		"PRAGMA user_version = 2147483647",
+		/* its layout may be another */
+		"PRAGMA user_version = 3; CREATE TABLE more(x); DROP TABLE chunk",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		struct store s;
+
+		file_fill();
+		file_tamper(vectors[i]);
+		assert_int_equal(file_reopen(&s), DOSSIER_NEWER);
+		assert_null(s.db);
+		assert_int_equal(file_reopen(&s), DOSSIER_NEWER); /* nothing was repaired */
+		file_tamper("PRAGMA application_id = 5");	  /* nobody's */
+		assert_int_equal(file_reopen(&s), DOSSIER_DAMAGED);
+		assert_int_equal(remove(file_path("")), 0);
+		(void)remove(file_path("-wal"));
+	}
+}
+
+static void store_of_an_earlier_program_is_opened(void **state)
+{
+	struct store s;
+
+	(void)state;
+	file_fill();
+	file_tamper("PRAGMA user_version = 1");
+	assert_int_equal(file_reopen(&s), 0);
+	assert_int_equal(file_read_all(&s), 0);
+	store_done(&s);
+}
+
+static uint8_t whole[256 * 1024];
+
+/* The file with everything in it, into @whole. Return: its bytes. */
+static size_t read_whole(void)
+{
 	FILE *f;
 	size_t n;
 
-	(void)state;
 	file_fill();
 	file_tamper("PRAGMA journal_mode = DELETE");
 	f = fopen(file_path(""), "r");
 	assert_non_null(f);
 	n = fread(whole, 1, sizeof(whole), f);
+	assert_true(n > 4096 && n < sizeof(whole));
 	fclose(f);
+	return n;
+}
+
+static int read_with(size_t n, struct store *s)
+{
+	FILE *f = fopen(file_path(""), "w");
+	int r;
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(whole, 1, n, f), n);
+	fclose(f);
+	(void)remove(file_path("-wal"));
+	r = file_reopen(s);
+	return r == 0 ? file_read_all(s) : r;
+}
+
+static void file_that_was_cut_off_is_found(void **state)
+{
+	size_t n = read_whole();
+	struct store s;
+
+	(void)state;
+	assert_int_equal(read_with(n, &s), 0);
+	store_done(&s);
+	for (size_t left = 1; left < n; left += 257) {
+		assert_true(read_with(left, &s) != 0);
+		store_done(&s);
+	}
+	/* of nothing a new one is made, which is absent: the record knows better */
+	assert_int_not_equal(read_with(0, &s), 0);
+	assert_int_equal(s.state, DOSSIER_STATE_ABSENT);
+	assert_int_equal(s.version, 0);
+	store_done(&s);
+}
+
+static void every_flipped_byte_of_the_file_is_found_or_harmless(void **state)
+{
+	size_t n = read_whole();
+	size_t found = 0;
+
+	(void)state;
 	for (size_t at = 0; at < n; at += 61) {
+		uint8_t flip = (uint8_t)(1U << (at / 61 % 8));
 		struct store s;
 		int r;
 
-		whole[at] ^= 0x20;
-		f = fopen(file_path(""), "w");
-		assert_non_null(f);
-		assert_int_equal(fwrite(whole, 1, n, f), n);
-		fclose(f);
-		(void)remove(file_path("-wal"));
-		whole[at] ^= 0x20;
-		r = file_reopen(&s);
-		if (r == 0) {
-			r = file_read_all(&s);
-		}
+		whole[at] ^= flip;
+		r = read_with(n, &s);
+		whole[at] ^= flip;
 		/* what is read as whole is what was written: file_read_all() checks tags */
 		assert_true(r == 0 || r == DOSSIER_DAMAGED || r == DOSSIER_NO_DOCUMENT ||
-			    r == DOSSIER_FULL || r < 0);
+			    r == DOSSIER_FULL || r == DOSSIER_NEWER || r < 0);
 		found += r != 0;
 		store_done(&s);
 	}
@@ -234,6 +306,9 @@ int main(void)
 		T(older_row_in_a_newer_store_is_found),
 		T(whole_store_of_another_patient_is_found),
 		T(schema_that_is_not_ours_is_refused),
+		T(store_of_a_later_program_is_named_and_left_alone),
+		T(store_of_an_earlier_program_is_opened),
+		T(file_that_was_cut_off_is_found),
 		T(every_flipped_byte_of_the_file_is_found_or_harmless),
 	};
 

@@ -123,6 +123,67 @@ static enum vitaled_reason step_flag(struct bed *b)
 	return bed_visibility(b, document, "masque_ps", on).reason;
 }
 
+static enum vitaled_reason step_people(struct bed *b)
+{
+	struct reply r = bed_reply();
+
+	(void)faults_pause(false);
+	dossier_list_professionals(&b->s, bed_done_fn, &r);
+	(void)faults_pause(true);
+	bed_wait(b, &r);
+	close_reply(&r);
+	return r.reason;
+}
+
+static enum vitaled_reason step_authorise(struct bed *b)
+{
+	struct reply r = bed_reply();
+	int fd;
+
+	assert_int_equal(
+		json_memfd_text(VIEW_TEXT("{\"id\":\"899700000001\"}"), "who", &fd), 0);
+	(void)faults_pause(false);
+	dossier_authorise(&b->s, fd, bed_done_fn, &r);
+	(void)faults_pause(true);
+	close(fd);
+	bed_wait(b, &r);
+	return r.reason;
+}
+
+static enum vitaled_reason step_treating(struct bed *b)
+{
+	struct reply r = bed_reply();
+
+	(void)faults_pause(false);
+	dossier_set_treating_doctor(&b->s, true, bed_done_fn, &r);
+	(void)faults_pause(true);
+	bed_wait(b, &r);
+	return r.reason;
+}
+
+static char one_step[37]; /* a document that is there for one step */
+
+static enum vitaled_reason step_replace(struct bed *b)
+{
+	return bed_replace(b, one_step, BED_NOTE, VIEW_TEXT("y")).reason;
+}
+
+static enum vitaled_reason step_delete(struct bed *b)
+{
+	return bed_delete(b, one_step).reason;
+}
+
+static void renew(struct bed *b, step_fn step)
+{
+	if (step == step_replace || step == step_delete) {
+		struct reply added = bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+
+		bytes_copy(one_step, sizeof(one_step), added.id, sizeof(added.id));
+	}
+}
+
+#define EVERYTHING (BED_ALL | SESSION_INTENT_AUTHORISE | SESSION_INTENT_TREATING_DOCTOR)
+
 /* A call at every failing place; whatever it came to, the dossier opens and answers again. */
 static void every_failure_of(struct bed *b, step_fn step, enum faults_kind kind)
 {
@@ -133,29 +194,33 @@ static void every_failure_of(struct bed *b, step_fn step, enum faults_kind kind)
 		unsigned int before = open_descriptors();
 
 		assert_true(n < 5000);
+		renew(b, step);
 		faults_arm(kind, n);
 		reason = step(b);
 		met = faults_off();
 		assert_true(met || reason == VITALED_REASON_NONE);
 		if (b->s.ended) {
-			bed_open(b, BED_ALL);
+			bed_open(b, EVERYTHING);
 		}
 		assert_int_equal(open_descriptors(), before);
 		while (json_array_size(fake_audit.entries) > 20) {
 			(void)json_array_remove(fake_audit.entries, 0);
 		}
+		renew(b, step);
 		assert_int_equal(step(b), VITALED_REASON_NONE);
 	}
 }
 
 static void each_call_survives_every_failure(void **state)
 {
-	static const step_fn steps[] = {
-		step_list, step_summary, step_history, step_read, step_add, step_flag};
+	static const step_fn steps[] = {step_list, step_summary, step_history, step_read,
+		step_add, step_flag, step_replace, step_delete, step_people, step_authorise,
+		step_treating};
 	struct bed *b = *state;
 	struct reply added;
 
 	bed_created(b);
+	bed_open(b, EVERYTHING);
 	added = bed_add(b,
 		"{\"format\":1,\"type\":\"health-data\",\"title\":\"T\",\"date\":\"2026-01-"
 		"01\","

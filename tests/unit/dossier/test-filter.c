@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/link-ops.h"
 #include "base/link.h"
@@ -316,6 +317,89 @@ static void play_creation(int link, const char *folder, const char *pseudonym)
 	ask(link, DOSSIER_OP_CREATE, &body);
 }
 
+/* Metadata of @n bytes, as a memfd. */
+static int metadata_of(const uint8_t *content, size_t n)
+{
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(256);
+	_cleanup_json_ json_t *j = NULL;
+	uint8_t hash[SEAL_HASH];
+	int fd;
+
+	assert_int_equal(seal_sha256(view_of(content, n), hash), 0);
+	hex_encode(&hex, VIEW(hash));
+	buf_put_u8(&hex, 0);
+	j = json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:s}", "format", 1, "type", "image", "title",
+		"T", "date", "2026-01-02", "mime", "a/b", "size", (int)n, "sha256",
+		(const char *)hex.data);
+	assert_int_equal(json_memfd(j, "m", &fd), 0);
+	return fd;
+}
+
+/* ADD, or REPLACE of @replaces, of @n bytes, into @ret_id. */
+static void add(int link, size_t n, const char *replaces, char ret_id[37])
+{
+	static const uint8_t content[400000] = {7};
+	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
+	_cleanup_(buf_done) struct buf body = BUF_NULL(4096);
+	struct link_frame f = LINK_FRAME_NULL;
+	struct link_frame answer;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	tlv_put_str(&body, LINK_TAG_FACTS, "{\"kind\":\"professional\",\"id\":\"8\"}");
+	if (replaces) {
+		tlv_put_str(&body, LINK_TAG_ID, replaces);
+	}
+	f.kind = LINK_KIND_REQUEST;
+	f.op = replaces ? DOSSIER_OP_REPLACE : DOSSIER_OP_ADD;
+	f.body = buf_view(&body);
+	f.n_fds = 2;
+	f.fds[0] = ends[0];
+	f.fds[1] = metadata_of(content, n);
+	assert_int_equal(link_send(link, &f, false), 0);
+	close(f.fds[0]);
+	close(f.fds[1]);
+	for (size_t sent = 0; sent < n;) {
+		ssize_t w = write(ends[1], content + sent, n - sent);
+
+		assert_true(w > 0);
+		sent += (size_t)w;
+	}
+	close(ends[1]);
+	assert_int_equal(link_recv(link, &storage, &answer, false), 0);
+	assert_int_equal(answer.outcome, 0);
+	assert_int_equal(tlv_find_str(answer.body, LINK_TAG_ID, ret_id, 37), 0);
+	link_frame_done(&answer);
+}
+
+/* Every operation that writes or shows, at the sizes at which SQLite and glibc do more. */
+static void play_a_life(int link)
+{
+	struct buf body = BUF_NULL(4096);
+	char id[37];
+
+	for (int i = 0; i < 200; i++) {
+		add(link, 1, NULL, id);
+	}
+	add(link, 400000, id, id);
+	tlv_put_str(&body, LINK_TAG_FILTER, "{\"text\":\"t\",\"limit\":500}");
+	ask(link, DOSSIER_OP_ROWS, &body);
+	tlv_put_str(&body, LINK_TAG_ID, id);
+	tlv_put_str(&body, LINK_TAG_FLAG, "masque_ps");
+	tlv_put_u8(&body, LINK_TAG_VALUE, 1);
+	ask(link, DOSSIER_OP_FLAG, &body);
+	tlv_put_str(&body, LINK_TAG_FACTS,
+		"{\"act\":\"block\",\"id\":\"9\",\"by\":{\"id\":\"8\"},\"time\":1}");
+	ask(link, DOSSIER_OP_PEOPLE, &body);
+	tlv_put_str(&body, LINK_TAG_IDS, "[]");
+	ask(link, DOSSIER_OP_SUMMARY, &body);
+	tlv_put_str(&body, LINK_TAG_ID, id);
+	tlv_put_str(&body, LINK_TAG_STATUS, "deleted");
+	tlv_put_str(&body, LINK_TAG_FACTS, "{\"kind\":\"professional\",\"id\":\"8\"}");
+	ask(link, DOSSIER_OP_STATUS, &body);
+	add(link, 1, NULL, id);
+}
+
 static void program_leaves_with_success_when_its_link_closes(void **state)
 {
 	static const char pseudonym[] =
@@ -331,6 +415,7 @@ static void program_leaves_with_success_when_its_link_closes(void **state)
 	assert_non_null(mkdtemp(folder));
 	pid = start_program(&link);
 	play_creation(link, folder, pseudonym);
+	play_a_life(link);
 	close(link);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));

@@ -37,7 +37,7 @@ static int step_open(struct bench *b)
 	return bench_ask_open(b, true);
 }
 
-static int step_people(struct bench *b)
+static int step_people_key(struct bench *b)
 {
 	bench_end(b);
 	bench_start(b);
@@ -55,7 +55,16 @@ static int step_grant(struct bench *b)
 
 static int step_rows(struct bench *b)
 {
-	return bench_ask_with(b, DOSSIER_OP_ROWS, LINK_TAG_FILTER, "{\"entry\":true}");
+	return bench_ask_with(
+		b, DOSSIER_OP_ROWS, LINK_TAG_FILTER, "{\"entry\":true,\"text\":\"t\"}");
+}
+
+static int step_page(struct bench *b)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "{\"after\":\"%s\",\"limit\":1}", document);
+	return bench_ask_with(b, DOSSIER_OP_ROWS, LINK_TAG_FILTER, text);
 }
 
 static int step_row(struct bench *b)
@@ -126,6 +135,37 @@ static int step_flag(struct bench *b)
 	return bench_ask_flag(b, document, "masque_ps", on);
 }
 
+static int step_archive(struct bench *b)
+{
+	static bool on;
+
+	on = !on;
+	return bench_status(b, document, on ? "archived" : "active");
+}
+
+static int step_people(struct bench *b)
+{
+	static unsigned int n;
+	char act[128];
+
+	(void)snprintf(act, sizeof(act), "\"act\":\"%s\",\"id\":\"%u\"",
+		n % 2 == 0 ? "authorise" : "revoke", n / 2);
+	n++;
+	return bench_people(b, act);
+}
+
+static int step_weigh(struct bench *b)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(4096);
+	int fd = bench_metadata(VIEW_TEXT("x"), "");
+
+	tlv_put_str(&body, LINK_TAG_FACTS, BENCH_AUTHOR);
+	tlv_put_str(&body, LINK_TAG_ID, document);
+	bench_send(b, DOSSIER_OP_WEIGH, &body, &fd, 1);
+	close(fd);
+	return bench_next(b);
+}
+
 /* A program that broke off or lost its stage begins anew; it must find a whole store. */
 static void recover(struct bench *b)
 {
@@ -187,7 +227,7 @@ static void every_failure_of(step_fn step)
 	}
 
 TEST(opening_survives_every_failure, step_open)
-TEST(people_key_survives_every_failure, step_people)
+TEST(people_key_survives_every_failure, step_people_key)
 TEST(grant_survives_every_failure, step_grant)
 TEST(rows_survive_every_failure, step_rows)
 TEST(one_row_survives_every_failure, step_row)
@@ -196,6 +236,78 @@ TEST(summary_survives_every_failure, step_summary)
 TEST(reading_survives_every_failure, step_read)
 TEST(adding_survives_every_failure, step_add)
 TEST(flagging_survives_every_failure, step_flag)
+TEST(pages_survive_every_failure, step_page)
+TEST(archiving_survives_every_failure, step_archive)
+TEST(acts_about_people_survive_every_failure, step_people)
+TEST(weighing_survives_every_failure, step_weigh)
+
+/* Steps that use their document up: two of a chain, on a folder of its own each time. */
+static char older[37];
+static char newer[37];
+
+static int step_replace(struct bench *b)
+{
+	return bench_replace(b, newer, VIEW_TEXT("3"), ",\"flags\":[\"masque_ps\"]", NULL);
+}
+
+static int step_delete(struct bench *b)
+{
+	return bench_status(b, newer, "deleted");
+}
+
+/* The chain is whole in one of two states. */
+static bool chain_is(struct bench *b, const char *first, const char *second)
+{
+	_cleanup_json_ json_t *one = bench_shown(b, older);
+	_cleanup_json_ json_t *two = bench_shown(b, newer);
+
+	return strcmp(json_get_str(one, "status"), first) == 0 &&
+	       strcmp(json_get_str(two, "status"), second) == 0;
+}
+
+static void fail_using_up(step_fn step, enum faults_kind kind, const char *const after[2])
+{
+	bool met = true;
+
+	for (unsigned int n = 0; met; n += n < 200 ? 1 : 7) {
+		struct bench *b = bench_new();
+		int r;
+
+		assert_true(n < 20000);
+		bench_created(b);
+		assert_int_equal(bench_add(b, VIEW_TEXT("1"), ENTRY, older), 0);
+		assert_int_equal(bench_replace(b, older, VIEW_TEXT("2"), "", newer), 0);
+		(void)faults_pause(true);
+		faults_arm(kind, n);
+		r = step(b);
+		met = faults_off();
+		assert_true(met || r == 0);
+		if (r != 0 || b->broken != 0) {
+			recover(b);
+		}
+		assert_true(chain_is(b, after[0], after[1]) ||
+			    (r != 0 && chain_is(b, "replaced", "active")));
+		bench_free(b);
+	}
+}
+
+static void replacing_is_whole_or_nothing_at_every_failure(void **state)
+{
+	static const char *const after[2] = {"replaced", "replaced"};
+
+	(void)state;
+	fail_using_up(step_replace, FAULTS_MEMORY, after);
+	fail_using_up(step_replace, FAULTS_CALLS, after);
+}
+
+static void deleting_is_whole_or_nothing_at_every_failure(void **state)
+{
+	static const char *const after[2] = {"deleted", "deleted"};
+
+	(void)state;
+	fail_using_up(step_delete, FAULTS_MEMORY, after);
+	fail_using_up(step_delete, FAULTS_CALLS, after);
+}
 
 /* Laying out and creating: on a folder of its own each time. */
 static void creating_with(enum faults_kind kind)
@@ -250,6 +362,12 @@ int main(void)
 		cmocka_unit_test(reading_survives_every_failure),
 		cmocka_unit_test(adding_survives_every_failure),
 		cmocka_unit_test(flagging_survives_every_failure),
+		cmocka_unit_test(pages_survive_every_failure),
+		cmocka_unit_test(archiving_survives_every_failure),
+		cmocka_unit_test(acts_about_people_survive_every_failure),
+		cmocka_unit_test(weighing_survives_every_failure),
+		cmocka_unit_test(replacing_is_whole_or_nothing_at_every_failure),
+		cmocka_unit_test(deleting_is_whole_or_nothing_at_every_failure),
 		cmocka_unit_test(creating_survives_every_failure),
 	};
 

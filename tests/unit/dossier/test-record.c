@@ -320,6 +320,65 @@ static void store_that_is_no_dossier_is_rejected(void **state)
 	assert_non_null(fake_audit_last("store-rejected"));
 }
 
+static const char *why_rejected(void)
+{
+	const char *why = json_get_str(
+		json_object_get(fake_audit_last("store-rejected"), "details"), "why");
+
+	return why ? why : "";
+}
+
+static void on_the_file(const struct bed *b, const char *sql)
+{
+	char path[256];
+	sqlite3 *db;
+
+	bed_path(b, ".dossier", path, sizeof(path));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void store_of_a_later_program_is_rejected_by_that_name(void **state)
+{
+	struct bed *b = *state;
+
+	bed_created(b);
+	bed_lock(b);
+	on_the_file(b, "PRAGMA user_version = 3");
+	for (int i = 0; i < 2; i++) {
+		fake_session(&b->s);
+		assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+		assert_string_equal(why_rejected(), "newer");
+	}
+}
+
+static void store_that_was_cut_off_is_rejected_again_and_again(void **state)
+{
+	static const struct {
+		off_t left;
+		const char *why;
+	} vectors[] = {{5000, "damaged"}, {100, "damaged"}, {0, "rolled-back"}};
+	struct bed *b = *state;
+	char path[256];
+
+	bed_created(b);
+	(void)bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+	bed_lock(b);
+	on_the_file(b, "PRAGMA journal_mode = DELETE"); /* all of it in one file */
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		bed_path(b, ".dossier-wal", path, sizeof(path));
+		(void)unlink(path);
+		bed_path(b, ".dossier", path, sizeof(path));
+		assert_int_equal(truncate(path, vectors[i].left), 0);
+		for (int k = 0; k < 2; k++) {
+			fake_session(&b->s);
+			assert_int_equal(bed_prepare(b), VITALED_REASON_STORE_UNAVAILABLE);
+			assert_string_equal(why_rejected(), vectors[i].why);
+		}
+	}
+}
+
 static void record_that_cannot_be_read_opens_nothing(void **state)
 {
 	struct bed *b = *state;
@@ -349,6 +408,8 @@ int main(void)
 		T(store_removed_is_rejected_and_not_made_anew),
 		T(key_lost_or_changed_is_rejected),
 		T(store_that_is_no_dossier_is_rejected),
+		T(store_of_a_later_program_is_rejected_by_that_name),
+		T(store_that_was_cut_off_is_rejected_again_and_again),
 		T(record_that_cannot_be_read_opens_nothing),
 	};
 

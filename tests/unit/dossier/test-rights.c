@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * rights_decide() against the matrix M526, column by column and line by line, as it stands in
- * doc/rights.md; then every rule that refuses.
+ * The rules of rights_decide() one by one: what each refuses, which goes before which, and what is
+ * allowed beside it. The matrix is in test-rights-matrix.c.
  */
 /* clang-format off */
 #include <stdarg.h>
@@ -11,266 +11,163 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include <stdio.h>
 #include <string.h>
 
-#include "daemon/consent/rights.h"
-
-static struct rights *rights;
-
-static int load(void **state)
-{
-	(void)state;
-	return rights_new(RIGHTS_DATA, &rights);
-}
-
-static int unload(void **state)
-{
-	(void)state;
-	rights = rights_free(rights);
-	return 0;
-}
-
-/* a general practitioner in SA07, consent for everything, proof mutual */
-static struct rights_facts facts(enum rights_action action)
-{
-	return (struct rights_facts){
-		.action = action,
-		.mode = SESSION_MODE_NORMAL,
-		.intents = SESSION_INTENT_CONSULT | SESSION_INTENT_FEED | SESSION_INTENT_CREATE,
-		.card_type = 0,
-		.profession = 10,
-		.speciality = "SM54",
-		.sector = "SA07",
-		.consented = true,
-		.type = "consultation",
-		.proof = PROOF_MUTUAL,
-		.required = PROOF_MUTUAL,
-	};
-}
-
-static const char *decide(const struct rights_facts *f)
-{
-	static char text[64];
-	const char *rule = NULL;
-	enum rights_decision d = rights_decide(rights, f, &rule);
-
-	assert_non_null(rule);
-	(void)snprintf(text, sizeof(text), "%s %s", d == RIGHTS_ALLOW ? "allow" : "deny", rule);
-	return text;
-}
-
-/* -- the matrix --------------------------------------------------------------------------------- */
-
-enum column {
-	COLUMN_PS = 0,
-	COLUMN_DR,
-	COLUMN_MT,
-	COLUMN_OCC,
-	COLUMN_COUNT,
-};
-
-static struct rights_facts in_column(enum rights_action action, enum column c)
-{
-	struct rights_facts f = facts(action);
-
-	switch (c) {
-	case COLUMN_PS:
-		f.profession = 60;
-		break;
-	case COLUMN_DR:
-		break;
-	case COLUMN_MT:
-		f.treating_doctor = true;
-		break;
-	case COLUMN_OCC:
-		f.sector = "SA13";
-		break;
-	case COLUMN_COUNT:
-		break;
-	}
-	return f;
-}
-
-/* y: yes; o: one's own documents only; -: no. Columns PS, Dr, MT, Occ; doc/rights.md */
-static const struct {
-	enum rights_action action;
-	const char *visible; /* documents without masque_ps, or no document at all */
-	const char *masked;
-} matrix[] = {
-	{RIGHTS_ACTION_OPEN, "yyyy", "yyyy"},
-	{RIGHTS_ACTION_CREATE, "yyy-", "yyy-"},
-	{RIGHTS_ACTION_SUMMARY, "yyy-", "ooy-"},
-	{RIGHTS_ACTION_LIST, "yyyy", "ooyo"},
-	{RIGHTS_ACTION_READ, "yyy-", "ooy-"},
-	{RIGHTS_ACTION_ADD, "yyyy", "yyyy"},
-	{RIGHTS_ACTION_MASK, "yyyy", "ooyo"},
-	{RIGHTS_ACTION_UNMASK, "ooyo", "ooyo"},
-	{RIGHTS_ACTION_SHOW_PATIENT, "yyyy", "ooyo"},
-	{RIGHTS_ACTION_HIDE_PATIENT, "ooyo", "ooyo"},
-	{RIGHTS_ACTION_HISTORY, "yyyy", "yyyy"},
-};
-
-static bool allowed(struct rights_facts f, bool author, unsigned int flags)
-{
-	const char *rule;
-
-	f.author = author;
-	f.flags = flags;
-	return rights_decide(rights, &f, &rule) == RIGHTS_ALLOW;
-}
-
-static void every_cell_of_the_matrix_is_as_its_source_says(void **state)
-{
-	(void)state;
-	assert_int_equal(ARRAY_LEN(matrix), RIGHTS_ACTION_COUNT);
-	for (size_t i = 0; i < ARRAY_LEN(matrix); i++) {
-		for (size_t c = 0; c < COLUMN_COUNT; c++) {
-			struct rights_facts f = in_column(matrix[i].action, (enum column)c);
-			char visible = matrix[i].visible[c];
-			char masked = matrix[i].masked[c];
-
-			assert_int_equal(allowed(f, false, 0), visible == 'y');
-			assert_int_equal(allowed(f, true, 0), visible != '-');
-			/* hidden from the patient is not hidden from professionals */
-			assert_int_equal(
-				allowed(f, false,
-					RIGHTS_FLAG_INVISIBLE_PATIENT |
-						RIGHTS_FLAG_INVISIBLE_REPRESENTANTS_LEGAUX),
-				visible == 'y');
-			assert_int_equal(
-				allowed(f, false, RIGHTS_FLAG_MASQUE_PS), masked == 'y');
-			assert_int_equal(
-				allowed(f, true, RIGHTS_FLAG_MASQUE_PS), masked != '-');
-		}
-	}
-}
+#include "tests/unit/dossier/rights-facts.h"
 
 /* -- emergencies -------------------------------------------------------------------------------- */
 
-/* The same for both modes and for every role but the occupational doctor, who has no such column. */
-static const struct {
-	enum rights_action action;
-	bool visible;
-	bool masked;
-} emergencies[] = {
-	{RIGHTS_ACTION_OPEN, true, true},
-	{RIGHTS_ACTION_CREATE, false, false},
-	{RIGHTS_ACTION_SUMMARY, true, false},
-	{RIGHTS_ACTION_LIST, true, false},
-	{RIGHTS_ACTION_READ, true, false},
-	{RIGHTS_ACTION_ADD, true, true},
-	{RIGHTS_ACTION_MASK, false, false},
-	{RIGHTS_ACTION_UNMASK, false, false},
-	{RIGHTS_ACTION_SHOW_PATIENT, false, false},
-	{RIGHTS_ACTION_HIDE_PATIENT, false, false},
-	{RIGHTS_ACTION_HISTORY, true, true},
-};
-
-static const enum session_mode emergency_modes[] = {
-	SESSION_MODE_BRIS_DE_GLACE, SESSION_MODE_CENTRE_15};
-
-static struct rights_facts in_emergency(
-	enum rights_action action, enum column c, enum session_mode mode)
+static struct rights_facts in_emergency(enum rights_action action, enum session_mode mode)
 {
-	struct rights_facts f = in_column(action, c);
+	struct rights_facts f = facts(action);
 
-	f.mode = mode;
-	f.regulation = true;
-	f.emergencies_max = 5;
+	set_mode(&f, mode);
 	return f;
-}
-
-static void every_cell_of_an_emergency_is_as_its_source_says(void **state)
-{
-	(void)state;
-	assert_int_equal(ARRAY_LEN(emergencies), RIGHTS_ACTION_COUNT);
-	for (size_t i = 0; i < ARRAY_LEN(emergencies); i++) {
-		for (size_t k = 0; k < ARRAY_LEN(emergency_modes) * COLUMN_COUNT; k++) {
-			enum column c = (enum column)(k / 2);
-			struct rights_facts f =
-				in_emergency(emergencies[i].action, c, emergency_modes[k % 2]);
-			bool some = c != COLUMN_OCC;
-
-			assert_int_equal(allowed(f, false, 0), some && emergencies[i].visible);
-			assert_int_equal(allowed(f, true, 0), some && emergencies[i].visible);
-			assert_int_equal(allowed(f, false, RIGHTS_FLAG_MASQUE_PS),
-				some && emergencies[i].masked);
-			assert_int_equal(allowed(f, true, RIGHTS_FLAG_MASQUE_PS),
-				some && emergencies[i].masked);
-			f.absent = true;
-			f.proof = PROOF_NONE;
-			assert_int_equal(allowed(f, false, 0), some && emergencies[i].visible);
-		}
-	}
-}
-
-static const char *decide_emergency(struct rights_facts f)
-{
-	return decide(&f);
 }
 
 static void an_emergency_has_rules_of_its_own(void **state)
 {
-	struct rights_facts f =
-		in_emergency(RIGHTS_ACTION_READ, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
-	struct rights_facts open =
-		in_emergency(RIGHTS_ACTION_OPEN, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
+	struct rights_facts f = in_emergency(RIGHTS_ACTION_READ, SESSION_MODE_BRIS_DE_GLACE);
+	struct rights_facts open = in_emergency(RIGHTS_ACTION_OPEN, SESSION_MODE_BRIS_DE_GLACE);
 	struct rights_facts normal = facts(RIGHTS_ACTION_READ);
 
 	(void)state;
-	assert_string_equal(decide_emergency(f), "allow doctor");
+	assert_string_equal(decide(&f), "allow doctor");
 	f.flags = RIGHTS_FLAG_MASQUE_PS;
-	assert_string_equal(decide_emergency(f), "deny masked");
+	assert_string_equal(decide(&f), "deny masked");
+	f.author = true; /* note 7 has no exception */
+	assert_string_equal(decide(&f), "deny masked");
+	f.author = false;
+	f.masked_allowed = true;
+	assert_string_equal(decide(&f), "allow doctor");
 	f.action = RIGHTS_ACTION_MASK;
-	assert_string_equal(decide_emergency(f), "deny mode");
-	f = in_emergency(RIGHTS_ACTION_READ, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
+	assert_string_equal(decide(&f), "deny mode");
+	f = in_emergency(RIGHTS_ACTION_READ, SESSION_MODE_BRIS_DE_GLACE);
 	f.intents = SESSION_INTENT_FEED;
-	assert_string_equal(decide_emergency(f), "deny intent");
+	assert_string_equal(decide(&f), "deny intent");
 	f.proof = PROOF_ACTIVE;
-	assert_string_equal(decide_emergency(f), "deny proof");
+	assert_string_equal(decide(&f), "deny proof");
 	f.consented = false;
 	f.authorised = true; /* a running authorisation is for consultations */
-	assert_string_equal(decide_emergency(f), "deny no-consent");
+	assert_string_equal(decide(&f), "deny no-consent");
 	f.opposed = true;
-	assert_string_equal(decide_emergency(f), "deny opposed");
+	assert_string_equal(decide(&f), "deny opposed");
 	f.blocked = true;
-	assert_string_equal(decide_emergency(f), "deny blocked");
+	assert_string_equal(decide(&f), "deny blocked");
 	f.sector = "SA13";
-	assert_string_equal(decide_emergency(f), "deny mode");
-	f.card_type = 2;
-	assert_string_equal(decide_emergency(f), "deny role-forbidden");
+	assert_string_equal(decide(&f), "deny mode");
+	f.card_type = 3;
+	assert_string_equal(decide(&f), "deny role-forbidden");
 	/* how often counts where one begins, and not while one is open */
 	open.emergencies = 4;
-	assert_string_equal(decide_emergency(open), "allow doctor");
+	assert_string_equal(decide(&open), "allow doctor");
 	open.emergencies = 5;
-	assert_string_equal(decide_emergency(open), "deny rate");
+	assert_string_equal(decide(&open), "deny rate");
 	open.action = RIGHTS_ACTION_READ;
-	assert_string_equal(decide_emergency(open), "allow doctor");
+	assert_string_equal(decide(&open), "allow doctor");
 	open.action = RIGHTS_ACTION_OPEN;
 	open.mode = SESSION_MODE_CENTRE_15;
-	assert_string_equal(decide_emergency(open), "allow doctor");
+	assert_string_equal(decide(&open), "allow doctor");
 	open.regulation = false;
-	assert_string_equal(decide_emergency(open), "deny regulation");
+	assert_string_equal(decide(&open), "deny regulation");
 	open.mode = SESSION_MODE_NORMAL;
-	assert_string_equal(decide_emergency(open), "allow doctor");
+	assert_string_equal(decide(&open), "allow doctor");
 	/* what is only for emergencies changes nothing else */
 	normal.opposed = true;
-	assert_string_equal(decide_emergency(normal), "allow doctor");
-	normal.absent = true;
-	assert_string_equal(decide_emergency(normal), "deny proof");
+	assert_string_equal(decide(&normal), "allow doctor");
 }
 
-static void what_is_locked_no_emergency_opens(void **state)
+static void who_has_no_column_in_an_emergency_opens_none(void **state)
 {
-	struct rights_facts f =
-		in_emergency(RIGHTS_ACTION_READ, COLUMN_DR, SESSION_MODE_BRIS_DE_GLACE);
+	struct rights_facts f = in_emergency(RIGHTS_ACTION_OPEN, SESSION_MODE_BRIS_DE_GLACE);
+
+	(void)state;
+	f.sector = "SA13";
+	assert_string_equal(decide(&f), "deny mode");
+	f.sector = "SA01";
+	f.card_type = 2;
+	assert_string_equal(decide(&f), "deny mode");
+	f.indirect = true;
+	assert_string_equal(decide(&f), "deny mode");
+	f.mode = SESSION_MODE_CENTRE_15;
+	assert_string_equal(decide(&f), "allow structure");
+	f.regulation = false;
+	assert_string_equal(decide(&f), "deny regulation");
+}
+
+static void what_is_locked_nothing_opens(void **state)
+{
+	struct rights_facts f = in_emergency(RIGHTS_ACTION_READ, SESSION_MODE_BRIS_DE_GLACE);
 
 	(void)state;
 	f.required = PROOF_LOCKED;
-	assert_string_equal(decide_emergency(f), "deny proof");
+	assert_string_equal(decide(&f), "deny proof");
 	f.absent = true;
-	assert_string_equal(decide_emergency(f), "deny proof");
+	assert_string_equal(decide(&f), "deny proof");
+	f = facts(RIGHTS_ACTION_TREATING_DOCTOR_LEAVE);
+	f.treating_doctor = true;
+	f.required = PROOF_LOCKED;
+	assert_string_equal(decide(&f), "deny proof");
+}
+
+/* -- without the patient's card, or without them -------------------------------------------------- */
+
+static void without_the_card_only_what_was_agreed_before_opens(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_READ);
+
+	(void)state;
+	f.absent = true;
+	f.proof = PROOF_NONE;
+	assert_string_equal(decide(&f), "deny proof");
+	f.authorised = true;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.consented = false;
+	assert_string_equal(decide(&f), "allow doctor");
+	/* what gives more away is agreed to now, with the card */
+	f.action = RIGHTS_ACTION_AUTHORISE;
+	f.self = true;
+	f.has_until = true;
+	assert_string_equal(decide(&f), "deny no-consent");
+	f.consented = true;
+	assert_string_equal(decide(&f), "deny proof");
+	f = in_emergency(RIGHTS_ACTION_READ, SESSION_MODE_CENTRE_15);
+	f.absent = true;
+	f.proof = PROOF_NONE;
+	assert_string_equal(decide(&f), "allow doctor");
+}
+
+static void the_day_of_a_consultation_lets_feed_and_never_read(void **state)
+{
+	static const enum rights_action feeding[] = {RIGHTS_ACTION_ADD, RIGHTS_ACTION_REPLACE};
+
+	(void)state;
+	for (size_t i = 0; i < RIGHTS_ACTION_COUNT; i++) {
+		struct rights_facts f = facts((enum rights_action)i);
+
+		f.absent = true;
+		f.proof = PROOF_NONE;
+		f.consented = false;
+		f.fed_today = true;
+		f.author = true;
+		assert_string_equal(decide(&f),
+			i == RIGHTS_ACTION_OPEN || i == feeding[0] || i == feeding[1]
+				? "allow author"
+			: i == RIGHTS_ACTION_TREATING_DOCTOR_LEAVE || i == RIGHTS_ACTION_IMPORT
+				? "deny role-forbidden"
+				: "deny no-consent");
+		f.fed_today = false;
+		if (i == feeding[0] || i == feeding[1]) {
+			assert_string_equal(decide(&f), "deny no-consent");
+		}
+		f.fed_today = true;
+		/* with the card in, the patient is asked */
+		f.absent = false;
+		f.proof = PROOF_MUTUAL;
+		if (i == feeding[0] || i == feeding[1]) {
+			assert_string_equal(decide(&f), "deny no-consent");
+		}
+	}
 }
 
 static void allowed_names_the_role(void **state)
@@ -347,8 +244,7 @@ static void cards_that_are_no_professional_of_care_are_refused(void **state)
 	static const struct {
 		uint8_t card;
 		uint8_t profession;
-	} vectors[] = {
-		{2, 10}, {3, 10}, {4, 10}, {255, 10}, {0, 0}, {0, 11}, {0, 255}, {1, 99}};
+	} vectors[] = {{3, 10}, {4, 10}, {255, 10}, {0, 0}, {0, 11}, {0, 255}, {1, 99}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
@@ -415,6 +311,19 @@ static void each_action_needs_its_intent(void **state)
 		{RIGHTS_ACTION_UNMASK, SESSION_INTENT_FEED},
 		{RIGHTS_ACTION_SHOW_PATIENT, SESSION_INTENT_FEED},
 		{RIGHTS_ACTION_HIDE_PATIENT, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_SHOW_REPRESENTATIVES, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_HIDE_REPRESENTATIVES, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_REPLACE, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_ARCHIVE, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_UNARCHIVE, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_DELETE, SESSION_INTENT_FEED},
+		{RIGHTS_ACTION_AUTHORISE, SESSION_INTENT_AUTHORISE},
+		{RIGHTS_ACTION_BLOCK, SESSION_INTENT_AUTHORISE},
+		{RIGHTS_ACTION_UNBLOCK, SESSION_INTENT_AUTHORISE},
+		{RIGHTS_ACTION_TREATING_DOCTOR_TAKE, SESSION_INTENT_TREATING_DOCTOR},
+		{RIGHTS_ACTION_OPPOSE, SESSION_INTENT_OPPOSE},
+		{RIGHTS_ACTION_UNOPPOSE, SESSION_INTENT_OPPOSE},
+		{RIGHTS_ACTION_REOPEN, SESSION_INTENT_CREATE},
 	};
 
 	(void)state;
@@ -422,9 +331,13 @@ static void each_action_needs_its_intent(void **state)
 		struct rights_facts f = facts(vectors[i].action);
 
 		f.author = true;
+		f.self = true;
+		f.code = true;
+		f.has_until = true;
+		f.treating_doctor = true;
 		f.intents = vectors[i].intent;
 		assert_string_equal(decide(&f), "allow author");
-		f.intents = ~vectors[i].intent & 7U;
+		f.intents = ~vectors[i].intent & EVERY_INTENT;
 		assert_string_equal(decide(&f), "deny intent");
 	}
 }
@@ -447,9 +360,49 @@ static void document_rules_are_told_apart(void **state)
 	assert_string_equal(decide(&f), "deny role-forbidden");
 }
 
+static void a_professional_speaks_for_themselves_only(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_AUTHORISE);
+
+	(void)state;
+	assert_string_equal(decide(&f), "deny not-self");
+	f.self = true;
+	assert_string_equal(decide(&f), "deny no-end");
+	f.has_until = true;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.action = RIGHTS_ACTION_REVOKE; /* whatever the patient was asked */
+	f.intents = 0;
+	f.has_until = false;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.self = false;
+	assert_string_equal(decide(&f), "deny not-self");
+	/* leaving the role needs no consent, taking it one of its own */
+	f.action = RIGHTS_ACTION_TREATING_DOCTOR_LEAVE;
+	f.treating_doctor = true;
+	f.consented = false;
+	assert_string_equal(decide(&f), "allow treating-doctor");
+	f.action = RIGHTS_ACTION_TREATING_DOCTOR_TAKE;
+	f.authorised = true;
+	assert_string_equal(decide(&f), "deny no-consent");
+	f.consented = true;
+	assert_string_equal(decide(&f), "deny intent");
+	f.intents = EVERY_INTENT;
+	assert_string_equal(decide(&f), "allow treating-doctor");
+}
+
+static void a_mode_that_is_none_opens_nothing(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_OPEN);
+
+	(void)state;
+	f.mode = SESSION_MODE_COUNT;
+	assert_string_equal(decide(&f), "deny mode");
+}
+
 static void words_and_labels(void **state)
 {
 	(void)state;
+	assert_string_equal(rights_action_word(RIGHTS_ACTION_IMPORT), "import");
 	assert_string_equal(rights_flag_word(RIGHTS_FLAG_MASQUE_PS), "masque_ps");
 	assert_string_equal(
 		rights_flag_word(RIGHTS_FLAG_INVISIBLE_PATIENT), "invisible_patient");
@@ -465,19 +418,23 @@ static void words_and_labels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_cell_of_the_matrix_is_as_its_source_says),
-		cmocka_unit_test(allowed_names_the_role),
-		cmocka_unit_test(every_cell_of_an_emergency_is_as_its_source_says),
-		cmocka_unit_test(an_emergency_has_rules_of_its_own),
-		cmocka_unit_test(what_is_locked_no_emergency_opens),
-		cmocka_unit_test(forbidden_sectors_are_refused_before_all_else),
-		cmocka_unit_test(identity_opens_nothing_of_a_dossier),
-		cmocka_unit_test(cards_that_are_no_professional_of_care_are_refused),
-		cmocka_unit_test(doctor_in_training_is_no_doctor),
-		cmocka_unit_test(session_rules_refuse_in_their_order),
-		cmocka_unit_test(each_action_needs_its_intent),
-		cmocka_unit_test(document_rules_are_told_apart),
-		cmocka_unit_test(words_and_labels),
+#define T(name) cmocka_unit_test(name)
+		T(allowed_names_the_role),
+		T(an_emergency_has_rules_of_its_own),
+		T(who_has_no_column_in_an_emergency_opens_none),
+		T(what_is_locked_nothing_opens),
+		T(without_the_card_only_what_was_agreed_before_opens),
+		T(the_day_of_a_consultation_lets_feed_and_never_read),
+		T(a_professional_speaks_for_themselves_only),
+		T(a_mode_that_is_none_opens_nothing),
+		T(forbidden_sectors_are_refused_before_all_else),
+		T(identity_opens_nothing_of_a_dossier),
+		T(cards_that_are_no_professional_of_care_are_refused),
+		T(doctor_in_training_is_no_doctor),
+		T(session_rules_refuse_in_their_order),
+		T(each_action_needs_its_intent),
+		T(document_rules_are_told_apart),
+		T(words_and_labels),
 	};
 
 	json_setup();

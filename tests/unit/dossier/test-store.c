@@ -47,13 +47,11 @@ static void what_was_written_is_read(void **state)
 	secret_done(&people_key);
 	assert_int_equal(store_grant(&s, VIEW(file_key)), 0);
 	assert_int_equal(file_read_all(&s), 0);
-	assert_int_equal(store_next(&s, &d), 0);
+	assert_int_equal(store_get_at(&s, 1, &d), 0);
 	assert_string_equal(d.id, FILE_ID_A);
 	assert_true(view_equal(buf_view(&d.record), VIEW_TEXT("{\"a\":1}")));
 	assert_int_equal(d.version, 2);
-	assert_int_equal(store_next(&s, &d), 0);
-	assert_string_equal(d.id, FILE_ID_B);
-	assert_int_equal(store_next(&s, &d), DOSSIER_NO_DOCUMENT);
+	assert_int_equal(store_get_at(&s, 3, &d), DOSSIER_NO_DOCUMENT);
 	assert_int_equal(store_get(&s, "nothing", &d), DOSSIER_NO_DOCUMENT);
 	assert_int_equal(store_count_chunks(&s, 1, &n), 0);
 	assert_int_equal(n, 2);
@@ -63,6 +61,37 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(seq, 3);
 	store_document_done(&d);
 	buf_done(&people);
+	store_done(&s);
+}
+
+/* Their ids' last letters, in the order of the walk. */
+static int note(void *user, const struct store_document *d)
+{
+	char *letters = user;
+	size_t n = strlen(letters);
+
+	letters[n] = d->id[STORE_ID - 1];
+	return n == 3 ? DOSSIER_FULL : 0;
+}
+
+static void each_document_is_walked_over_in_order(void **state)
+{
+	char letters[8] = "";
+	struct store s;
+
+	(void)state;
+	file_fill();
+	assert_int_equal(file_reopen(&s), 0);
+	assert_int_equal(store_each(&s, 0, note, letters), 0);
+	assert_string_equal(letters, "ab");
+	assert_int_equal(store_each(&s, 1, note, letters), 0);
+	assert_string_equal(letters, "abb");
+	assert_int_equal(store_each(&s, 0, note, letters), DOSSIER_FULL); /* what it returned */
+	assert_string_equal(letters, "abba");
+	assert_int_equal(
+		query_run(s.db, "UPDATE document SET sealed = zeroblob(40) WHERE seq = 2"), 0);
+	memset(letters, 0, sizeof(letters));
+	assert_int_equal(store_each(&s, 0, note, letters), DOSSIER_DAMAGED);
 	store_done(&s);
 }
 
@@ -115,6 +144,71 @@ static void each_change_raises_the_version_and_chains_the_hash(void **state)
 	assert_int_equal(store_get(&s, FILE_ID_A, &d), 0);
 	assert_int_equal(d.version, 3);
 	store_document_done(&d);
+	store_done(&s);
+}
+
+static void people_are_part_of_the_hash(void **state)
+{
+	_cleanup_(buf_done) struct buf people = BUF_NULL(STORE_RECORD);
+	uint8_t before[SEAL_HASH];
+	struct store s;
+
+	(void)state;
+	file_fill();
+	assert_int_equal(file_reopen(&s), 0);
+	bytes_copy(before, sizeof(before), s.hash, sizeof(s.hash));
+	assert_int_equal(store_begin(&s), 0);
+	assert_int_equal(store_put_people(&s, VIEW_TEXT("{\"people\":2}")), 0);
+	assert_int_equal(store_commit(&s), 0);
+	assert_int_equal(s.version, 3);
+	assert_memory_not_equal(s.hash, before, sizeof(before));
+	store_done(&s);
+	assert_int_equal(file_reopen(&s), 0);
+	assert_int_equal(
+		store_read_people(&s, view_of(s.people.data, s.people.len), &people), 0);
+	assert_true(view_equal(buf_view(&people), VIEW_TEXT("{\"people\":2}")));
+	store_done(&s);
+}
+
+static void contents_that_are_dropped_are_gone_when_it_is_committed(void **state)
+{
+	uint32_t n;
+	struct store s;
+
+	(void)state;
+	file_fill();
+	assert_int_equal(file_reopen(&s), 0);
+	assert_int_equal(store_begin(&s), 0);
+	assert_int_equal(store_drop_content(&s, 1), 0);
+	store_rollback(&s);
+	assert_int_equal(file_read_all(&s), 0);
+	assert_int_equal(store_begin(&s), 0);
+	assert_int_equal(store_drop_content(&s, 1), 0);
+	assert_int_equal(store_commit(&s), 0);
+	assert_int_equal(store_scrub(&s), 0);
+	store_done(&s);
+	assert_int_equal(file_reopen(&s), 0);
+	assert_int_equal(store_count_chunks(&s, 1, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(store_count_chunks(&s, 2, &n), 0);
+	assert_int_equal(n, 2); /* its neighbour's are there */
+	store_done(&s);
+}
+
+static void change_that_could_not_be_rolled_back_is_before_anything_is_read(void **state)
+{
+	struct store s;
+
+	(void)state;
+	file_fill();
+	assert_int_equal(file_reopen(&s), 0);
+	assert_int_equal(store_settle(&s), 0);
+	assert_int_equal(store_begin(&s), 0);
+	file_put(&s, 3, "00000000-0000-4000-8000-00000000000c", "{}");
+	s.writing = false; /* as when ROLLBACK had no memory */
+	assert_int_equal(store_settle(&s), 0);
+	assert_int_equal(store_load(&s), 0);
+	assert_int_equal(store_grant(&s, VIEW(file_key)), 0);
 	store_done(&s);
 }
 
@@ -299,8 +393,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, file_folder, file_remove)
 		T(what_was_written_is_read),
+		T(each_document_is_walked_over_in_order),
 		T(nothing_of_the_content_is_in_the_file),
 		T(each_change_raises_the_version_and_chains_the_hash),
+		T(people_are_part_of_the_hash),
+		T(contents_that_are_dropped_are_gone_when_it_is_committed),
+		T(change_that_could_not_be_rolled_back_is_before_anything_is_read),
 		T(change_that_is_rolled_back_leaves_nothing),
 		T(absent_file_is_made_only_when_wanted),
 		T(names_that_are_no_pseudonym_are_refused),

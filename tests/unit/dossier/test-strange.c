@@ -15,33 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/hex.h"
-#include "base/tlv.h"
-#include "daemon/dossier/inside.h"
-#include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
+#include "tests/unit/dossier/script.h"
 
-#define ID "00000000-0000-4000-8000-00000000000a"
+#define ID  SCRIPT_ID
+#define ROW SCRIPT_ROW
 
-static uint64_t version; /* of the dossier that the record knows */
-static uint8_t hash[SEAL_HASH];
+static struct script known;
 
 static int setup(void **state)
 {
 	struct bed *b = calloc(1, sizeof(*b));
-	_cleanup_(buf_done) struct buf bytes = BUF_NULL(SEAL_HASH);
-	const json_t *entry;
 
-	bed_init(b);
-	bed_created(b);
-	bed_lock(b);
-	entry = fake_audit_last("dossier-created");
-	version = (uint64_t)json_integer_value(json_object_get(entry, "dossier-version"));
-	assert_int_equal(hex_decode(&bytes, view_str(json_get_str(entry, "dossier-hash"))), 0);
-	bytes_copy(hash, sizeof(hash), bytes.data, bytes.len);
-	(void)snprintf(b->config.children, sizeof(b->config.children), "%s", STRANGE);
+	script_init(b, &known);
 	*state = b;
 	return 0;
 }
@@ -53,98 +40,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* -- scripts ------------------------------------------------------------------------------------ */
-
-static void script_begin(const struct bed *b)
-{
-	char path[128];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/script", b->state);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fclose(f);
-}
-
-static void script_add(const struct bed *b, char kind, unsigned int outcome, unsigned int n_fds,
-	struct buf *body)
-{
-	_cleanup_(buf_done) struct buf hex = BUF_NULL(16384);
-	char path[128];
-	FILE *f;
-
-	hex_encode(&hex, buf_view(body));
-	buf_put_u8(&hex, 0);
-	(void)snprintf(path, sizeof(path), "%s/script", b->state);
-	f = fopen(path, "a");
-	assert_non_null(f);
-	(void)fprintf(f, "%c %u %u %s\n", kind, outcome, n_fds,
-		body->len > 0 ? (const char *)hex.data : "-");
-	fclose(f);
-	buf_done(body);
-}
-
-static void script_plain(const struct bed *b, char kind, unsigned int outcome)
-{
-	struct buf none = BUF_NULL(16);
-
-	script_add(b, kind, outcome, 0, &none);
-}
-
-static struct buf opened_body(uint8_t st)
-{
-	struct buf body = BUF_NULL(4096);
-	uint8_t previous[SEAL_HASH] = {0};
-
-	tlv_put_u8(&body, LINK_TAG_STATE, st);
-	tlv_put_u64(&body, LINK_TAG_VERSION, version);
-	tlv_put(&body, LINK_TAG_HASH, VIEW(hash));
-	tlv_put(&body, LINK_TAG_DATA, VIEW(previous));
-	return body;
-}
-
-static void script_opened(const struct bed *b, uint8_t st)
-{
-	struct buf body = opened_body(st);
-
-	script_add(b, 'A', 0, 0, &body);
-}
-
-static void script_people(const struct bed *b, const char *people)
-{
-	struct buf body = BUF_NULL(4096);
-
-	tlv_put_str(&body, LINK_TAG_PEOPLE, people);
-	script_add(b, 'A', 0, 0, &body);
-}
-
-/* all that leads to an unlocked dossier */
-static void script_unlocked(const struct bed *b, const char *people)
-{
-	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
-	script_people(b, people);
-	script_people(b, people);
-}
-
-static void script_rows(const struct bed *b, const char *rows, bool more)
-{
-	struct buf body = BUF_NULL(8192);
-
-	tlv_put_str(&body, LINK_TAG_ROWS, rows);
-	tlv_put_u8(&body, LINK_TAG_VALUE, more);
-	script_add(b, 'A', 0, 0, &body);
-}
-
-#define ROW                                                                                    \
-	"{\"author\":\"899700000001\",\"flags\":[],\"id\":\"" ID                               \
-	"\",\"section\":\"reports\",\"status\":\"active\",\"type\":\"consultation\"}"
-
 static void unlock(struct bed *b)
 {
-	fake_session(&b->s);
-	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
-	assert_int_equal(bed_unlock(b), VITALED_REASON_NONE);
+	script_unlock(b, BED_ALL);
 }
 
 /* -- opening ------------------------------------------------------------------------------------ */
@@ -163,6 +61,7 @@ static const struct {
 	{DOSSIER_WRONG_STATE, VITALED_REASON_STORE_UNAVAILABLE},
 	{DOSSIER_INVALID, VITALED_REASON_STORE_UNAVAILABLE},
 	{DOSSIER_DAMAGED, VITALED_REASON_STORE_UNAVAILABLE},
+	{DOSSIER_NEWER, VITALED_REASON_STORE_UNAVAILABLE},
 	{DOSSIER_FULL, VITALED_REASON_STORE_UNAVAILABLE},
 	{DOSSIER_FAULT, VITALED_REASON_CHILD_FAILED},
 };
@@ -176,11 +75,11 @@ static void outcomes_of_opening_have_their_reasons(void **state)
 		script_plain(b, 'A', opening[i].outcome);
 		assert_int_equal(prepared(b), opening[i].reason);
 		script_begin(b);
-		script_opened(b, DOSSIER_STATE_OPEN);
+		script_opened(b, &known, DOSSIER_STATE_OPEN);
 		script_plain(b, 'A', opening[i].outcome);
 		assert_int_equal(prepared(b), opening[i].reason);
 		script_begin(b);
-		script_opened(b, DOSSIER_STATE_OPEN);
+		script_opened(b, &known, DOSSIER_STATE_OPEN);
 		script_people(b, "{}");
 		script_plain(b, 'A', opening[i].outcome);
 		assert_int_equal(prepared(b), VITALED_REASON_NONE);
@@ -197,7 +96,7 @@ static void what_is_no_answer_is_child_failed(void **state)
 		script_begin(b);
 		script_plain(b, kinds[i], 0);
 		assert_int_equal(prepared(b), VITALED_REASON_CHILD_FAILED);
-		script_unlocked(b, "{}");
+		script_unlocked(b, &known, "{}");
 		script_plain(b, kinds[i], 0);
 		unlock(b);
 		assert_int_equal(bed_read(b, ID).reason, VITALED_REASON_CHILD_FAILED);
@@ -215,11 +114,11 @@ static void opening_that_lacks_something_is_child_failed(void **state)
 	script_plain(b, 'A', 0);
 	assert_int_equal(prepared(b), VITALED_REASON_CHILD_FAILED);
 	script_begin(b);
-	script_opened(b, 9);
+	script_opened(b, &known, 9);
 	assert_int_equal(prepared(b), VITALED_REASON_CHILD_FAILED);
 	/* cut after the state, the version, and within the hash */
 	for (size_t cut = 3; cut < 60; cut += 12) {
-		body = opened_body(DOSSIER_STATE_OPEN);
+		body = script_opened_body(&known, DOSSIER_STATE_OPEN);
 		buf_truncate(&body, cut);
 		script_begin(b);
 		script_add(b, 'A', 0, 0, &body);
@@ -228,9 +127,9 @@ static void opening_that_lacks_something_is_child_failed(void **state)
 	body = BUF_NULL(256);
 	st = DOSSIER_STATE_OPEN;
 	tlv_put_u8(&body, LINK_TAG_STATE, st);
-	tlv_put_u64(&body, LINK_TAG_VERSION, version);
-	tlv_put(&body, LINK_TAG_HASH, view_of(hash, 31));
-	tlv_put(&body, LINK_TAG_DATA, VIEW(hash));
+	tlv_put_u64(&body, LINK_TAG_VERSION, known.version);
+	tlv_put(&body, LINK_TAG_HASH, view_of(known.hash, 31));
+	tlv_put(&body, LINK_TAG_DATA, VIEW(known.hash));
 	script_begin(b);
 	script_add(b, 'A', 0, 0, &body);
 	assert_int_equal(prepared(b), VITALED_REASON_CHILD_FAILED);
@@ -241,71 +140,8 @@ static void closed_dossier_is_wrong_state(void **state)
 	struct bed *b = *state;
 
 	script_begin(b);
-	script_opened(b, DOSSIER_STATE_CLOSED);
+	script_opened(b, &known, DOSSIER_STATE_CLOSED);
 	assert_int_equal(prepared(b), VITALED_REASON_WRONG_STATE);
-}
-
-static void people_that_are_no_json_are_child_failed(void **state)
-{
-	struct bed *b = *state;
-
-	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
-	script_people(b, "{");
-	assert_int_equal(prepared(b), VITALED_REASON_CHILD_FAILED);
-	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
-	script_plain(b, 'A', 0);
-	assert_int_equal(prepared(b), VITALED_REASON_CHILD_FAILED);
-}
-
-static void people_facts_reach_the_rights(void **state)
-{
-	struct bed *b = *state;
-	const struct dossier *d;
-
-	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
-	script_people(b,
-		"{\"blocked\":[1,\"x\",\"899700000001\"],\"authorised\":[\"899700000001\"]}");
-	assert_int_equal(prepared(b), VITALED_REASON_NOT_PERMITTED);
-	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "blocked");
-	fake_audit.refuse = 1;
-	assert_int_equal(prepared(b), VITALED_REASON_AUDIT_UNAVAILABLE);
-	script_unlocked(b, "{\"blocked\":[],\"authorised\":[\"899700000001\"],"
-			   "\"treating-doctor\":\"899700000001\"}");
-	unlock(b);
-	d = session_dossier(&b->s);
-	assert_true(d->authorised);
-	assert_false(d->blocked);
-	assert_true(d->treating);
-	script_unlocked(b, "{\"treating-doctor\":\"899700000002\"}");
-	bed_lock(b);
-	unlock(b);
-	d = session_dossier(&b->s);
-	assert_false(d->authorised || d->blocked || d->treating);
-}
-
-static void an_opposition_keeps_an_emergency_of_its_mode_out(void **state)
-{
-	struct bed *b = *state;
-
-	fake_session(&b->s);
-	b->config.emergencies = 5;
-	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
-	script_people(b, "{\"oppositions\":[\"centre_15\",\"bris_de_glace\"]}");
-	b->s.mode = SESSION_MODE_BRIS_DE_GLACE;
-	b->s.intents = SESSION_INTENT_CONSULT;
-	assert_int_equal(bed_prepare(b), VITALED_REASON_NOT_PERMITTED);
-	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "opposed");
-	fake_session(&b->s);
-	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
-	script_people(b, "{\"oppositions\":[\"centre_15\"]}");
-	b->s.mode = SESSION_MODE_BRIS_DE_GLACE;
-	b->s.intents = SESSION_INTENT_CONSULT;
-	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
 }
 
 static void refused_rejection_entry_is_audit_unavailable(void **state)
@@ -320,16 +156,16 @@ static void refused_rejection_entry_is_audit_unavailable(void **state)
 	script_plain(b, 'A', DOSSIER_FAULT);
 	fake_audit.refuse = 1;
 	assert_int_equal(prepared(b), VITALED_REASON_AUDIT_UNAVAILABLE);
-	version++;
+	known.version++;
 	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
+	script_opened(b, &known, DOSSIER_STATE_OPEN);
 	fake_audit.refuse = 1;
 	assert_int_equal(prepared(b), VITALED_REASON_AUDIT_UNAVAILABLE);
 	/* the same version under another hash */
-	version--;
-	hash[0] ^= 1;
+	known.version--;
+	known.hash[0] ^= 1;
 	script_begin(b);
-	script_opened(b, DOSSIER_STATE_OPEN);
+	script_opened(b, &known, DOSSIER_STATE_OPEN);
 	assert_int_equal(prepared(b), VITALED_REASON_STORE_UNAVAILABLE);
 }
 
@@ -346,6 +182,7 @@ static const struct {
 	{DOSSIER_MISMATCH, VITALED_REASON_INVALID_ARGUMENT, false},
 	{DOSSIER_TOO_LARGE, VITALED_REASON_LIMITS_EXCEEDED, false},
 	{DOSSIER_DAMAGED, VITALED_REASON_STORE_UNAVAILABLE, true},
+	{DOSSIER_NEWER, VITALED_REASON_STORE_UNAVAILABLE, true},
 	{DOSSIER_FULL, VITALED_REASON_STORE_UNAVAILABLE, false},
 	{DOSSIER_LATE, VITALED_REASON_TIMEOUT, false},
 	{DOSSIER_FAULT, VITALED_REASON_CHILD_FAILED, true},
@@ -380,6 +217,26 @@ static struct reply call_flag(struct bed *b)
 	return bed_visibility(b, ID, "masque_ps", true);
 }
 
+static struct reply call_archive(struct bed *b)
+{
+	return bed_archive(b, ID, true);
+}
+
+static struct reply call_unarchive(struct bed *b)
+{
+	return bed_archive(b, ID, false);
+}
+
+static struct reply call_delete(struct bed *b)
+{
+	return bed_delete(b, ID);
+}
+
+static struct reply call_replace(struct bed *b)
+{
+	return bed_replace(b, ID, BED_NOTE, VIEW_TEXT("x"));
+}
+
 static struct reply call_add(struct bed *b)
 {
 	return bed_add(b, BED_NOTE, VIEW_TEXT("x"));
@@ -387,13 +244,27 @@ static struct reply call_add(struct bed *b)
 
 static const struct {
 	struct reply (*call)(struct bed *b);
-	bool rows; /* rows come first */
+	unsigned int rows; /* answers with rows that come first */
 	const char *event;
 } calls[] = {
-	{call_list, true, NULL}, {call_summary, true, NULL}, {call_read, true, NULL},
-	{call_flag, true, "document-flagged"},
-	{call_add, true, "document-added"}, /* the row that it would make */
+	{call_list, 1, NULL},
+	{call_summary, 1, NULL},
+	{call_read, 1, NULL},
+	{call_flag, 1, "document-flagged"},
+	{call_archive, 1, "document-archived"},
+	{call_unarchive, 1, "document-archived"},
+	{call_delete, 1, "document-deleted"},
+	{call_replace, 2,
+		"document-replaced"}, /* the old one, and the row that it would make */
+	{call_add, 1, "document-added"},
 };
+
+static void script_all_rows(const struct bed *b, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		script_rows(b, "[" ROW "]", false);
+	}
+}
 
 static void outcomes_of_calls_have_their_reasons(void **state)
 {
@@ -403,10 +274,8 @@ static void outcomes_of_calls_have_their_reasons(void **state)
 		for (size_t i = 0; i < ARRAY_LEN(calling); i++) {
 			struct reply r;
 
-			script_unlocked(b, "{}");
-			if (calls[c].rows) {
-				script_rows(b, "[" ROW "]", false);
-			}
+			script_unlocked(b, &known, "{}");
+			script_all_rows(b, calls[c].rows);
 			script_plain(b, 'A', calling[i].outcome);
 			bed_lock(b);
 			unlock(b);
@@ -442,10 +311,8 @@ static void answers_that_lack_something_are_child_failed(void **state)
 			if (c < 2 && n_fds == 1) {
 				continue;
 			}
-			script_unlocked(b, "{}");
-			if (calls[c].rows) {
-				script_rows(b, "[" ROW "]", false);
-			}
+			script_unlocked(b, &known, "{}");
+			script_all_rows(b, calls[c].rows);
 			script_add(b, 'A', 0, n_fds, &body);
 			bed_lock(b);
 			unlock(b);
@@ -461,13 +328,13 @@ static void rows_that_are_no_rows_are_child_failed(void **state)
 	struct bed *b = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		script_unlocked(b, "{}");
+		script_unlocked(b, &known, "{}");
 		script_rows(b, rows[i], false);
 		bed_lock(b);
 		unlock(b);
 		assert_int_equal(call_read(b).reason, VITALED_REASON_CHILD_FAILED);
 	}
-	script_unlocked(b, "{}");
+	script_unlocked(b, &known, "{}");
 	script_plain(b, 'A', 0);
 	bed_lock(b);
 	unlock(b);
@@ -479,8 +346,8 @@ static void outcomes_of_rows_have_their_reasons(void **state)
 	struct bed *b = *state;
 
 	for (size_t c = 0; c < ARRAY_LEN(calls); c++) {
-		for (size_t i = 0; calls[c].rows && i < ARRAY_LEN(calling); i++) {
-			script_unlocked(b, "{}");
+		for (size_t i = 0; i < ARRAY_LEN(calling); i++) {
+			script_unlocked(b, &known, "{}");
 			script_plain(b, 'A', calling[i].outcome);
 			bed_lock(b);
 			unlock(b);
@@ -496,7 +363,7 @@ static void advice_of_the_process_names_the_member(void **state)
 	struct buf body = BUF_NULL(64);
 	struct reply r;
 
-	script_unlocked(b, "{}");
+	script_unlocked(b, &known, "{}");
 	tlv_put_str(&body, LINK_TAG_ADVICE, "title");
 	script_add(b, 'A', DOSSIER_INVALID, 0, &body);
 	unlock(b);
@@ -505,13 +372,59 @@ static void advice_of_the_process_names_the_member(void **state)
 	assert_string_equal(r.rule, "title");
 }
 
+static void creation_that_lacks_something_is_child_failed(void **state)
+{
+	struct bed *b = *state;
+	struct script absent = {.version = 0};
+
+	fake_audit_reset();
+	script_begin(b);
+	script_opened(b, &absent, DOSSIER_STATE_ABSENT);
+	script_people(b, "{}");
+	script_people(b, "{}");
+	script_people(b, "{}");
+	unlock(b);
+	assert_int_equal(bed_create(b).reason, VITALED_REASON_CHILD_FAILED);
+	assert_string_equal(
+		json_get_str(fake_audit_last("dossier-created"), "outcome"), "started");
+}
+
+static void an_employee_deletes_what_their_structure_wrote(void **state)
+{
+	static const struct {
+		const char *id;
+		const char *rule;
+	} rows[] = {{"3B0000001/7", ""}, {"3B0000001/8", ""}, {"3B0000002/7", "not-author"},
+		{"3B000000", "not-author"}};
+	struct bed *b = *state;
+	char row[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		(void)snprintf(row, sizeof(row),
+			"[{\"author\":\"%s\",\"author-kind\":\"professional\",\"flags\":[],"
+			"\"id\":\"" ID "\",\"section\":\"reports\",\"status\":\"active\","
+			"\"type\":\"consultation\"}]",
+			rows[i].id);
+		script_unlocked(b, &known, "{}");
+		script_rows(b, row, false);
+		script_changed(b, &known, NULL, NULL);
+		unlock(b);
+		b->s.professional.person.card_type = 2;
+		bed_become(b, "3B0000001/7", 0, "SA07");
+		assert_string_equal(bed_delete(b, ID).rule, rows[i].rule);
+		if (rows[i].rule[0] == '\0') {
+			script_moved(&known);
+		}
+	}
+}
+
 static void damage_on_the_way_out_ends_the_session(void **state)
 {
 	struct bed *b = *state;
 	struct buf body = BUF_NULL(64);
 	struct reply r = bed_reply();
 
-	script_unlocked(b, "{}");
+	script_unlocked(b, &known, "{}");
 	tlv_put_u8(&body, LINK_TAG_STATE, DOSSIER_DAMAGED);
 	script_add(b, 'E', DOSSIER_OP_READ, 0, &body);
 	unlock(b);
@@ -525,7 +438,7 @@ static void damage_on_the_way_out_ends_the_session(void **state)
 		"content");
 	body = BUF_NULL(64);
 	tlv_put_u8(&body, LINK_TAG_STATE, DOSSIER_FAULT);
-	script_unlocked(b, "{}");
+	script_unlocked(b, &known, "{}");
 	script_add(b, 'E', DOSSIER_OP_READ, 0, &body);
 	unlock(b);
 	assert_int_equal(call_list(b).reason, VITALED_REASON_CHILD_FAILED);
@@ -537,7 +450,7 @@ static void process_that_leaves_in_silence_ends_the_session(void **state)
 	struct bed *b = *state;
 	struct reply r;
 
-	script_unlocked(b, "{}");
+	script_unlocked(b, &known, "{}");
 	unlock(b);
 	r = call_list(b); /* the script has ended, and with it the process */
 	assert_int_equal(r.reason, VITALED_REASON_CHILD_FAILED);
@@ -551,15 +464,14 @@ int main(void)
 		T(what_is_no_answer_is_child_failed),
 		T(opening_that_lacks_something_is_child_failed),
 		T(closed_dossier_is_wrong_state),
-		T(people_that_are_no_json_are_child_failed),
-		T(people_facts_reach_the_rights),
-		T(an_opposition_keeps_an_emergency_of_its_mode_out),
 		T(refused_rejection_entry_is_audit_unavailable),
 		T(outcomes_of_calls_have_their_reasons),
 		T(answers_that_lack_something_are_child_failed),
 		T(rows_that_are_no_rows_are_child_failed),
 		T(outcomes_of_rows_have_their_reasons),
 		T(advice_of_the_process_names_the_member),
+		T(creation_that_lacks_something_is_child_failed),
+		T(an_employee_deletes_what_their_structure_wrote),
 		T(damage_on_the_way_out_ends_the_session),
 		T(process_that_leaves_in_silence_ends_the_session),
 	};

@@ -86,6 +86,8 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_string_equal(c.regulation, "");
 	assert_int_equal(c.emergencies, 5);
 	assert_int_equal(c.n_readers, 0);
+	assert_string_equal(c.syslog, "");
+	assert_int_equal(c.retention, 3 * 366); /* days */
 }
 
 static void the_shipped_file_says_the_defaults(void **state)
@@ -108,7 +110,8 @@ static void every_key_is_taken(void **state)
 	(void)state;
 	assert_int_equal(load("[paths]\nstate = /s\nanchors = /a\nchildren = /c\ndata = /d\n"
 			      "wordings = /w\npcsc-socket = /p\n[record]\norigin = o/r\n"
-			      "workstation = desk 1\n[proof]\nreal = read\ntest = active\n"
+			      "workstation = desk 1\nretention = 5 y\nsyslog = /y\n"
+			      "[proof]\nreal = read\ntest = active\n"
 			      "simulated = locked\n[pin]\nlifetime = 0\nidle = 90 s\n"
 			      "[consent]\nlanguage = en\n"
 			      "[emergency]\nregulation-structures = 1A 2B\nper-hour = 0\n"
@@ -129,6 +132,8 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(c.pcsc_socket, "/p");
 	assert_string_equal(c.origin, "o/r");
 	assert_string_equal(c.workstation, "desk 1");
+	assert_int_equal(c.retention, 5 * 366);
+	assert_string_equal(c.syslog, "/y");
 	assert_int_equal(c.required[NATURE_REAL], PROOF_READ);
 	assert_int_equal(c.required[NATURE_TEST], PROOF_ACTIVE);
 	assert_int_equal(c.required[NATURE_SIMULATED], PROOF_LOCKED);

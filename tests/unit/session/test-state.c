@@ -98,6 +98,8 @@ static void nothing_happens_that_is_not_in_the_table(void **state)
 		/* the way of an emergency is that of a consultation: what is asked differs */
 		{SESSION_MODE_BRIS_DE_GLACE, normal, ARRAY_LEN(normal)},
 		{SESSION_MODE_CENTRE_15, normal, ARRAY_LEN(normal)},
+		{SESSION_MODE_ADMINISTRATION, normal, 0},
+		{SESSION_MODE_PATIENT, normal, 0},
 		{SESSION_MODE_COUNT, normal, 0},
 	};
 
@@ -381,13 +383,15 @@ static void every_step_has_a_state_with_a_word(void **state)
 
 static void every_mode_has_a_word_and_two_are_emergencies(void **state)
 {
-	static const char *const words[] = {"normal", "identity", "bris_de_glace", "centre_15"};
+	static const char *const words[] = {"normal", "identity", "bris_de_glace", "centre_15",
+		"administration", "patient"};
 
 	(void)state;
 	assert_int_equal(ARRAY_LEN(words), SESSION_MODE_COUNT);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		assert_string_equal(session_mode_word((enum session_mode)i), words[i]);
-		assert_int_equal(session_mode_emergency((enum session_mode)i), i >= 2);
+		assert_int_equal(
+			session_mode_emergency((enum session_mode)i), i == 2 || i == 3);
 	}
 	assert_string_equal(session_mode_word(SESSION_MODE_COUNT), "");
 }

@@ -285,7 +285,11 @@ static void prepare(void *user, struct session *s)
 static void ask_consent(void *user, struct session *s)
 {
 	(void)user;
-	consent_ask(world.consents, s);
+	if (world.agreed) {
+		consent_running(world.consents, s);
+	} else {
+		consent_ask(world.consents, s);
+	}
 }
 
 static void sign(void *user, struct session *s)

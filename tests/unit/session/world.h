@@ -61,6 +61,7 @@ struct world {
 	unsigned int keypads;	  /* how often the keypad was told of */
 	unsigned int emergencies; /* ... the rooms above of an emergency that was opened */
 	bool confirm_no;
+	bool agreed; /* earlier, to everything: the patient is not asked */
 	unsigned int changes;
 	json_t *choices;   /* of the last question */
 	json_t *request;   /* for consent */

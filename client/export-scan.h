@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * Tokens of an exported record, fast enough for millions of entries: what the service writes is
+ * recognised here; anything else that is still JSON is left to base/json.h.
+ */
+#include "base/buf.h"
+#include "record/merkle.h"
+
+#define SCAN_TEXT_MAX (256U * 1024U) /* bytes of one entry's JSON string */
+
+void scan_blanks(struct reader *r);
+/** scan_take() - whether the next character that is no blank is @c; it is taken. */
+bool scan_take(struct reader *r, char c);
+bool scan_null(struct reader *r); /* the same of the word null */
+/** scan_string() - the next JSON string with its quotes; empty when there is none. */
+struct view scan_string(struct reader *r);
+/** scan_hash() - the next string, if it is the base64 of 32 bytes. */
+bool scan_hash(struct reader *r, uint8_t ret[MERKLE_HASH]);
+/** scan_plain() - the next string decoded, if it is one of printable ASCII whose only escapes are
+ *  quotes and backslashes. @room: of @size bytes. */
+bool scan_plain(struct reader *r, uint8_t *room, size_t size, size_t *ret_len);
+
+#define SCAN_NO_SEQUENCE UINT64_MAX
+
+/** scan_canonical() - whether @text is for certain an object in canonical form (RFC 8785): ASCII
+ *  without escapes, integers of at most 18 digits, nested at most 8 deep.
+ *  @ret_sequence: its member sequence, SCAN_NO_SEQUENCE when it has none. */
+bool scan_canonical(struct view text, uint64_t *ret_sequence);

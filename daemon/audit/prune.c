@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Forgetting of contents whose time is over. Entries go from the oldest on and without a gap, so one
+ * number says which are gone; their leaves stay, and with them the tree and every proof. What is about
+ * to go is said first, in an entry "pruned" that a checkpoint covers; the mark beside it names that
+ * entry, so a pass that a crash has cut is gone on with at the next start, and entries that are missing
+ * without one are damage.
+ *
+ * What the record must never forget is written anew before it goes, in the transaction that takes it:
+ * the newest version and hash of a dossier, as an entry "pruned" of that dossier, and a change that was
+ * begun after it and whose end nobody told, as the entry "started" that it was. Both name the entry that
+ * they stand for (details.kept-from), so that they can be kept again.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/audit/state.h"
+#include "daemon/limits.h"
+
+#define PASS	1024U	   /* entries that one "pruned" names */
+#define UNKNOWN (8 * PASS) /* entries that are looked at for them */
+#define STEP	128U	   /* entries that one transaction takes away */
+
+/* -- what a "pruned" entry says ----------------------------------------------------------------- */
+
+int prune_last(struct audit *a, uint64_t by, uint64_t *ret_last)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_ENTRY_MAX);
+	_cleanup_json_ json_t *entry = NULL;
+	const json_t *details;
+	const char *event;
+	int64_t last;
+	int r = store_get_entry(&a->store, by, &text);
+
+	if (r == 0)
+		r = json_parse(buf_view(&text), &entry);
+	if (r != 0)
+		return r < 0 ? trace(r) : STORE_NONE;
+	event = json_get_str(entry, "event");
+	details = json_object_get(entry, "details");
+	if (!event || strcmp(event, audit_event_word(AUDIT_EVENT_PRUNED)) != 0 ||
+		json_get_int(details, "last", 0, INT64_MAX, &last) != 0)
+		return STORE_NONE;
+	*ret_last = (uint64_t)last;
+	return 0;
+}
+
+/* -- a pass ------------------------------------------------------------------------------------- */
+
+struct pass {
+	uint64_t first;
+	uint64_t last;
+	uint64_t end; /* none from here on */
+	uint64_t before;
+	uint64_t known; /* entries whose clock was set */
+};
+
+/* An entry of a clock that was not set is as old as the next one that knows. */
+static int pass_row(void *user, uint64_t index, struct view text)
+{
+	struct pass *p = user;
+	struct entry_place at;
+	int r;
+
+	if (index >= p->end || index - p->first >= UNKNOWN || p->known >= PASS)
+		return STORE_STOP;
+	r = entry_place_of(text, &at);
+	if (r != 0)
+		return r < 0 ? trace(r) : fault(-EBADMSG);
+	if (at.wall < LIMIT_CLOCK_SET)
+		return 0;
+	if (at.wall >= p->before)
+		return STORE_STOP;
+	p->known++;
+	p->last = index;
+	return 0;
+}
+
+static int fill_pass(struct audit *a, struct writing *w, const void *what)
+{
+	const struct pass *p = what;
+	_cleanup_json_ json_t *details =
+		json_pack("{s:I, s:I, s:I}", "first", (json_int_t)p->first, "last",
+			(json_int_t)p->last, "older-than", (json_int_t)p->before);
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	int r = details ? audit_put_jump(a, w) : fault(-ENOMEM);
+
+	e.event = AUDIT_EVENT_PRUNED;
+	e.outcome = "ok";
+	e.details = details;
+	if (r == 0)
+		r = audit_put_entry(a, w, &e);
+	if (r == 0)
+		r = store_put_mark(&a->store, STORE_MARK_PRUNED, w->next.size - 1);
+	return trace(r);
+}
+
+/* Say what is going to go. Return: 0 or AUDIT_UNAVAILABLE. */
+static int begin_pass(struct audit *a, uint64_t before, bool *ret_begun)
+{
+	struct pass p = {.first = a->first, .end = a->tree.size, .before = before};
+	int r;
+
+	if (a->sent < p.end)
+		p.end = a->sent;
+	r = store_each_entry(&a->store, p.first, pass_row, &p);
+	if (r < 0)
+		return audit_unavailable(a, r);
+	*ret_begun = p.known > 0;
+	r = p.known > 0 ? audit_write(a, AUDIT_CLASS_OTHER, fill_pass, &p) : 0;
+	if (r == 0 && p.known > 0)
+		a->prune_to = p.last + 1;
+	return r;
+}
+
+/* -- what is kept ------------------------------------------------------------------------------- */
+
+/* The number of the entry that @entry stands for. */
+static int64_t stands_for(const json_t *entry)
+{
+	int64_t n = -1;
+
+	if (json_get_int(json_object_get(entry, "details"), "kept-from", 0, INT64_MAX, &n) !=
+			0 &&
+		json_get_int(entry, "sequence", 0, INT64_MAX, &n) != 0)
+		return -1;
+	return n;
+}
+
+/* The newest entry of @pseudonym with a version, or NULL. */
+static int newest_version(struct audit *a, const char *pseudonym, json_t **ret)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_ENTRY_MAX);
+	int r = store_version_of(&a->store, pseudonym, &text);
+
+	if (r != 0)
+		return r < 0 ? trace(r) : 0;
+	r = json_parse(buf_view(&text), ret);
+	return r > 0 ? fault(-EBADMSG) : trace(r);
+}
+
+static int keep(struct audit *a, struct writing *w, struct audit_entry *e, int64_t from)
+{
+	_cleanup_json_ json_t *details = json_pack("{s:I}", "kept-from", (json_int_t)from);
+
+	if (!details)
+		return fault(-ENOMEM);
+	e->details = details;
+	return trace(audit_put_entry(a, w, e));
+}
+
+static int keep_version(struct audit *a, struct writing *w, const json_t *entry)
+{
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	int64_t version;
+
+	if (json_get_int(entry, "dossier-version", 0, INT64_MAX, &version) != 0)
+		return fault(-EBADMSG);
+	e.event = AUDIT_EVENT_PRUNED;
+	e.outcome = "ok";
+	e.pseudonym = json_get_str(entry, "pseudonym");
+	e.dossier_version = version;
+	e.dossier_hash = json_get_str(entry, "dossier-hash");
+	return trace(keep(a, w, &e, stands_for(entry)));
+}
+
+static int keep_started(struct audit *a, struct writing *w, const json_t *entry)
+{
+	const char *word = json_get_str(entry, "event");
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	unsigned int event = 0;
+
+	while (event < AUDIT_EVENT_COUNT && word &&
+		strcmp(audit_event_word((enum audit_event)event), word) != 0)
+		event++;
+	if (!word || event == AUDIT_EVENT_COUNT)
+		return fault(-EBADMSG);
+	e.event = (enum audit_event)event;
+	e.outcome = "started";
+	e.pseudonym = json_get_str(entry, "pseudonym");
+	e.document = json_get_str(entry, "document");
+	return trace(keep(a, w, &e, stands_for(entry)));
+}
+
+/* Write anew what would be forgotten with @entry. */
+static int keep_what_counts(struct audit *a, struct writing *w, const json_t *entry)
+{
+	const char *pseudonym = json_get_str(entry, "pseudonym");
+	const char *outcome = json_get_str(entry, "outcome");
+	_cleanup_json_ json_t *newest = NULL;
+	int r;
+
+	if (!pseudonym)
+		return 0;
+	r = newest_version(a, pseudonym, &newest);
+	if (r < 0)
+		return trace(r);
+	if (newest && json_get_str(entry, "dossier-hash") && json_equal(newest, entry))
+		return trace(keep_version(a, w, entry));
+	if (outcome && strcmp(outcome, "started") == 0 &&
+		(!newest || stands_for(newest) < stands_for(entry)))
+		return trace(keep_started(a, w, entry));
+	return 0;
+}
+
+/* -- a step ------------------------------------------------------------------------------------- */
+
+static uint64_t step_end(const struct audit *a)
+{
+	return a->prune_to - a->first > STEP ? a->first + STEP : a->prune_to;
+}
+
+static int fill_step(struct audit *a, struct writing *w, const void *what)
+{
+	const uint64_t *end = what;
+	int r = audit_put_jump(a, w);
+
+	for (uint64_t i = a->first; r == 0 && i < *end; i++) {
+		_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_ENTRY_MAX);
+		_cleanup_json_ json_t *entry = NULL;
+
+		r = store_get_entry(&a->store, i, &text);
+		if (r == 0)
+			r = json_parse(buf_view(&text), &entry);
+		if (r == 0)
+			r = keep_what_counts(a, w, entry);
+		if (r == 0)
+			r = store_forget_entry(&a->store, i);
+	}
+	return r > 0 ? fault(-EBADMSG) : trace(r);
+}
+
+/* Some of a pass that was begun. */
+static int go_on(struct audit *a)
+{
+	_cleanup_(buf_done) struct buf note = BUF_NULL(STORE_ENTRY_MAX);
+	uint64_t end = step_end(a);
+	int r = a->checkpointed < a->prune_to ? audit_checkpoint(a, &note) : 0;
+
+	if (r == 0)
+		r = audit_write(a, AUDIT_CLASS_OTHER, fill_step, &end);
+	if (r == 0)
+		a->first = end;
+	if (r == 0 && a->first == a->prune_to)
+		(void)store_empty_log(&a->store, true); /* what it still holds of them */
+	return r;
+}
+
+int audit_prune(struct audit *a, uint64_t before, bool *ret_more)
+{
+	*ret_more = true;
+	if (a->exports > 0)
+		return 0;
+	if (a->first < a->prune_to)
+		return go_on(a);
+	return begin_pass(a, before, ret_more);
+}
+
+/* -- what is asked of it ------------------------------------------------------------------------ */
+
+struct oldest {
+	uint64_t first;
+	uint64_t wall; /* 0: not met */
+};
+
+static int oldest_row(void *user, uint64_t index, struct view text)
+{
+	struct oldest *o = user;
+	struct entry_place at;
+	int r = entry_place_of(text, &at);
+
+	if (r != 0)
+		return r < 0 ? trace(r) : fault(-EBADMSG);
+	if (at.wall >= LIMIT_CLOCK_SET)
+		o->wall = at.wall;
+	return o->wall > 0 || index - o->first >= UNKNOWN ? STORE_STOP : 0;
+}
+
+int audit_oldest(struct audit *a, uint64_t *ret_wall)
+{
+	struct oldest o = {.first = a->first};
+	int r = store_each_entry(&a->store, a->first, oldest_row, &o);
+
+	if (r < 0)
+		return trace(r);
+	if (o.wall == 0)
+		return AUDIT_NO_ENTRY;
+	*ret_wall = o.wall;
+	return 0;
+}
+
+uint64_t audit_first(const struct audit *a)
+{
+	return a->first;
+}

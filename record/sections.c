@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * The sections of a text of consent: lines are looked at one by one, markers switch what is taken, and
+ * nothing is kept. Which acts there are is the caller's to know.
+ */
+#include "record/sections.h"
+
+#include <string.h>
+
+/* The first @n bytes of @rest, which moves on. */
+static struct view take(struct view *rest, size_t n)
+{
+	struct view v = view_sub(*rest, 0, n);
+
+	*rest = view_last(*rest, rest->len - v.len);
+	return v;
+}
+
+/* Up to and without the next @end, or all; the @end is skipped. */
+static struct view take_until(struct view *rest, int end)
+{
+	const uint8_t *at = rest->len > 0 ? memchr(rest->data, end, rest->len) : NULL;
+	struct view v = take(rest, at ? (size_t)(at - rest->data) : rest->len);
+
+	(void)take(rest, at ? 1 : 0);
+	return v;
+}
+
+/* Up to and with the end of line. */
+static struct view next_line(struct view *rest)
+{
+	struct view ahead = *rest;
+
+	(void)take_until(&ahead, '\n');
+	return take(rest, rest->len - ahead.len);
+}
+
+static bool opens(struct view line)
+{
+	return view_equal(view_sub(line, 0, 1), VIEW_TEXT("["));
+}
+
+static bool is_word(struct view word)
+{
+	struct reader r = reader_of(word);
+
+	while (r.left > 0) {
+		uint8_t c = reader_u8(&r);
+
+		if (c != '-' && (c < 'a' || c > 'z')) {
+			return false;
+		}
+	}
+	return word.len > 0;
+}
+
+/* The words between the brackets of a marker. Return: whether @line is one. */
+static bool marker(struct view line, struct view *ret_words)
+{
+	struct view rest = line;
+	struct view inner = take_until(&rest, '\n');
+	struct view words = view_sub(inner, 1, inner.len > 2 ? inner.len - 2 : 0);
+	struct view left = words;
+
+	if (!opens(inner) || inner.len < 3 ||
+		!view_equal(view_last(inner, 1), VIEW_TEXT("]")) ||
+		view_equal(view_last(words, 1), VIEW_TEXT(" "))) {
+		return false;
+	}
+	while (left.len > 0) {
+		if (!is_word(take_until(&left, ' '))) {
+			return false;
+		}
+	}
+	*ret_words = words;
+	return true;
+}
+
+bool sections_divided(struct view file)
+{
+	struct view words;
+
+	return marker(next_line(&file), &words);
+}
+
+/* -- the markers --------------------------------------------------------------------------------- */
+
+static bool is_known(struct view word, const char *const *known)
+{
+	for (; *known; known++) {
+		if (view_equal(word, view_str(*known))) {
+			return true;
+		}
+	}
+	return view_equal(word, VIEW_TEXT("all"));
+}
+
+static bool all_known(struct view words, const char *const *known)
+{
+	while (words.len > 0) {
+		if (!is_known(take_until(&words, ' '), known)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int sections_check(struct view file, const char *const *known)
+{
+	if (!sections_divided(file)) {
+		return 0;
+	}
+	while (file.len > 0) {
+		struct view line = next_line(&file);
+		struct view words;
+
+		if (opens(line) && (!marker(line, &words) || !all_known(words, known))) {
+			return SECTIONS_MALFORMED;
+		}
+	}
+	return 0;
+}
+
+bool sections_name(struct view file, const char *act)
+{
+	const char *const known[] = {act, NULL};
+
+	if (!sections_divided(file)) {
+		return false;
+	}
+	while (file.len > 0) {
+		struct view words;
+
+		if (!marker(next_line(&file), &words)) {
+			continue;
+		}
+		while (words.len > 0) {
+			struct view word = take_until(&words, ' ');
+
+			if (!view_equal(word, VIEW_TEXT("all")) && is_known(word, known)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* -- the text ------------------------------------------------------------------------------------ */
+
+static bool counts(struct view words, const json_t *acts)
+{
+	while (words.len > 0) {
+		struct view word = take_until(&words, ' ');
+
+		if (view_equal(word, VIEW_TEXT("all"))) {
+			return true;
+		}
+		for (size_t i = 0; i < json_array_size(acts); i++) {
+			const char *act = json_string_value(json_array_get(acts, i));
+
+			if (act && view_equal(word, view_str(act))) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+int sections_compose(struct view file, const json_t *acts, struct buf *out)
+{
+	bool on = false;
+
+	if (!sections_divided(file)) {
+		buf_put_view(out, file);
+		return 0;
+	}
+	while (file.len > 0) {
+		struct view line = next_line(&file);
+		struct view words;
+
+		if (marker(line, &words)) {
+			on = counts(words, acts);
+		} else if (opens(line)) {
+			return SECTIONS_MALFORMED;
+		} else if (on) {
+			buf_put_view(out, line);
+		}
+	}
+	return 0;
+}

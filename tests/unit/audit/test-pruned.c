@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/* What somebody does to a record whose first entries were pruned, and what others say of its export. */
+#include "tests/unit/audit/old.h"
+#include "tests/unit/record/forge.h"
+
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* -- damage --------------------------------------------------------------------------------------- */
+
+static void first_entries_that_go_without_a_word_are_damage(void **state)
+{
+	static const char *const harm[] = {
+		"DELETE FROM entry WHERE i < 3",		  /* nobody says so */
+		"DELETE FROM entry WHERE i < 8",		  /* more than was said */
+		"DELETE FROM mark",				  /* who says so is not known */
+		"UPDATE mark SET v = 16 WHERE k = 0",		  /* no such entry */
+		"UPDATE mark SET v = 400 WHERE k = 0",		  /* none at all */
+		"UPDATE mark SET v = -1 WHERE k = 0",		  /* no number */
+		"DELETE FROM node WHERE k = 2 OR k >= (1 << 56)", /* the leaf is gone too */
+		/* ... or another one, and has to be believed */
+		("UPDATE node SET h = zeroblob(32) WHERE k = 2;"
+		 "DELETE FROM node WHERE k >= (1 << 56)"),
+		"UPDATE entry SET e = replace(e, '\"last\":4', '\"last\":9')", /* the word itself */
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_LEN(harm); i++) {
+		struct audit *a;
+
+		assert_int_equal(scene_teardown(NULL), 0);
+		assert_int_equal(old_setup(NULL), 0);
+		a = old_two_years(5);
+		if (i > 0)
+			old_prune(a, OLD + DAY);
+		scene_fill(a, 1);
+		old_checkpoint(a);
+		audit_free(a);
+		assert_int_equal(scene_open_result(), 0);
+		scene_sql(harm[i]);
+		if (i == ARRAY_LEN(harm) -
+				 1) { /* below a checkpoint: that is for verification */
+			uint64_t bad = UINT64_MAX;
+
+			a = scene_open();
+			assert_int_equal(audit_verify(a, &bad), AUDIT_NO_ENTRY);
+			assert_int_equal(bad, 15);
+			audit_free(a);
+			continue;
+		}
+		assert_int_equal(scene_open_result(), -EBADMSG);
+	}
+}
+
+static void verification_names_what_is_missing_or_wrong_in_the_pruned_part(void **state)
+{
+	static const struct {
+		const char *harm;
+		uint64_t bad;
+	} rows[] = {
+		{"DELETE FROM entry WHERE i = 6", 6},
+		{"DELETE FROM entry WHERE i <= 6", 5},
+		{"DELETE FROM node WHERE k = 3", 3},
+		{"UPDATE node SET h = zeroblob(32) WHERE k = 3", 0},
+		{"UPDATE node SET h = x'00' WHERE k = 3", 3},
+		{"INSERT INTO entry(i, e) VALUES(4, '{}')", 5},
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_LEN(rows); i++) {
+		struct audit *a;
+		uint64_t bad = UINT64_MAX;
+
+		assert_int_equal(scene_teardown(NULL), 0);
+		assert_int_equal(old_setup(NULL), 0);
+		a = old_two_years(5);
+		old_prune(a, OLD + DAY);
+		old_is_whole(a);
+		scene_sql_inside(a, rows[i].harm);
+		if (i == ARRAY_LEN(rows) -
+				 1) { /* what was pruned has come back: nobody asks for it */
+			assert_int_equal(audit_verify(a, &bad), 0);
+			audit_free(a);
+			continue;
+		}
+		assert_int_equal(audit_verify(a, &bad), AUDIT_NO_ENTRY);
+		assert_int_equal(bad, rows[i].bad);
+		audit_free(a);
+	}
+}
+
+static void lost_nodes_are_computed_anew_above_the_pruned_leaves(void **state)
+{
+	struct audit *a = old_two_years(100);
+
+	(void)state;
+	old_prune(a, OLD + DAY);
+	audit_free(a);
+	scene_sql("DELETE FROM node WHERE k >= (1 << 56) OR k > 104");
+	a = scene_open();
+	old_is_whole(a);
+	audit_free(a);
+}
+
+static void a_file_of_format_1_is_taken_over(void **state)
+{
+	struct audit *a = old_two_years(5);
+
+	(void)state;
+	audit_free(a);
+	scene_sql("DROP TABLE mark; PRAGMA user_version = 1");
+	a = scene_open();
+	old_prune(a, OLD + DAY);
+	assert_int_equal(audit_first(a), 5);
+	audit_free(a);
+	assert_int_equal(scene_open_result(), 0);
+	scene_sql("PRAGMA user_version = 3"); /* of a version that is to come */
+	assert_int_equal(scene_open_result(), -EBADMSG);
+}
+
+/* -- others --------------------------------------------------------------------------------------- */
+
+static void an_export_shows_null_beside_the_leaf_and_the_script_agrees(void **state)
+{
+	static const struct {
+		const char *change;
+		const char *says;
+	} rows[] = {
+		{"", "ok: 16 entries verified"},
+		{"e[5] = None", "bad: entry 5: the entry is missing"},
+		{"e[9] = None", "bad: entry 9: the entry is missing"},
+		{"log[\\\"leaves\\\"][2] = log[\\\"leaves\\\"][3]", "bad: entry 0: "},
+		{"del log[\\\"leaves\\\"]", "bad: entry 0: "},
+		{"e[15] = e[14]", "bad: entry 15: "},
+	};
+	struct buf note = BUF_NULL(4096);
+	struct audit *a = old_two_years(5);
+	char path[64], command[1024];
+	int fd;
+
+	(void)state;
+	old_prune(a, OLD + DAY);
+	scene_path(path, "log.json");
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(audit_export(a, fd), 0);
+	(void)close(fd);
+	assert_int_equal(audit_checkpoint(a, &note), 0);
+	scene_path(path, "note.txt");
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, note.data, note.len), note.len);
+	(void)close(fd);
+	scene_path(path, "vkey.txt");
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(
+		write(fd, audit_vkey(a), strlen(audit_vkey(a))), strlen(audit_vkey(a)));
+	(void)close(fd);
+	audit_free(a);
+	buf_done(&note);
+	assert_int_equal(
+		forge_shell("grep -c '^null,$' $D/log.json | grep -qx 5", scene_folder), 0);
+	for (unsigned int i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_true(
+			snprintf(command, sizeof(command),
+				"python3 -c \"import json,os\n"
+				"log = json.load(open(os.environ['D'] + '/log.json'))\n"
+				"e = log['entries']\n%s\n"
+				"json.dump(log, open(os.environ['D'] + '/new.json', 'w'))\"\n"
+				"python3 \"$VERIFY_AUDIT\" --log $D/new.json"
+				" --checkpoint $D/note.txt --vkey $D/vkey.txt | tee $D/said"
+				" | grep -qF '%s' || { cat $D/said; exit 1; }",
+				rows[i].change, rows[i].says) < (int)sizeof(command));
+		assert_int_equal(forge_shell(command, scene_folder), 0);
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, old_setup, scene_teardown)
+	const struct CMUnitTest tests[] = {
+		T(first_entries_that_go_without_a_word_are_damage),
+		T(verification_names_what_is_missing_or_wrong_in_the_pruned_part),
+		T(lost_nodes_are_computed_anew_above_the_pruned_leaves),
+		T(a_file_of_format_1_is_taken_over),
+		T(an_export_shows_null_beside_the_leaf_and_the_script_agrees),
+	};
+
+	json_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * What the people record of a dossier says by time to the broker, and what ListProfessionals tells of it.
+ * The process is a script (strange.c), so that every record can be had.
+ */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/dossier/faults.h"
+#include "tests/unit/dossier/people.h"
+
+static struct script known;
+
+static int setup(void **state)
+{
+	struct bed *b = calloc(1, sizeof(*b));
+
+	script_init(b, &known);
+	b->config.emergencies = 5;
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bed_done(*state);
+	free(*state);
+	return 0;
+}
+
+/* -- the record of people ----------------------------------------------------------------------- */
+
+static void people_that_are_none_are_child_failed(void **state)
+{
+	static const char *const bad[] = {"{", "[]", "1", "\"\"", "{\"blocked\":{}}",
+		"{\"authorised\":\"x\"}", "{\"oppositions\":1}"};
+	struct bed *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		fake_session(&b->s);
+		script_begin(b);
+		script_opened(b, &known, DOSSIER_STATE_OPEN);
+		script_people(b, bad[i]);
+		assert_int_equal(bed_prepare(b), VITALED_REASON_CHILD_FAILED);
+	}
+	fake_session(&b->s);
+	script_begin(b);
+	script_opened(b, &known, DOSSIER_STATE_OPEN);
+	script_plain(b, 'A', 0);
+	assert_int_equal(bed_prepare(b), VITALED_REASON_CHILD_FAILED);
+}
+
+static void who_is_blocked_is_not_asked_for(void **state)
+{
+	static const char *const people[] = {
+		"{\"blocked\":[1,\"x\",\"" SELF "\"]}", /* format 1 */
+		"{\"format\":2,\"blocked\":[{\"id\":\"" OTHER "\"},{\"id\":\"" SELF
+		"\",\"since\":1,\"by\":{}}]}",
+	};
+	struct bed *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(people); i++) {
+		fake_session(&b->s);
+		script_begin(b);
+		script_opened(b, &known, DOSSIER_STATE_OPEN);
+		script_people(b, people[i]);
+		assert_int_equal(bed_prepare(b), VITALED_REASON_NOT_PERMITTED);
+		assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "blocked");
+	}
+	fake_session(&b->s);
+	script_begin(b);
+	script_opened(b, &known, DOSSIER_STATE_OPEN);
+	script_people(b, people[0]);
+	fake_audit.refuse = 1;
+	assert_int_equal(bed_prepare(b), VITALED_REASON_AUDIT_UNAVAILABLE);
+}
+
+static void the_treating_doctor_is_who_is_named(void **state)
+{
+	static const struct {
+		const char *people;
+		bool treating;
+	} rows[] = {
+		{"{\"treating-doctor\":{\"id\":\"" SELF "\",\"since\":1,\"by\":{}}}", true},
+		{"{\"treating-doctor\":\"" SELF "\"}", true},
+		{"{\"treating-doctor\":{\"id\":\"" OTHER "\"}}", false},
+		{"{\"treating-doctor\":{}}", false},
+		{"{\"treating-doctor\":null}", false},
+		{"{}", false},
+	};
+	struct bed *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct dossier *d;
+
+		script_unlocked(b, &known, rows[i].people);
+		script_unlock(b, ALL);
+		d = session_dossier(&b->s);
+		assert_int_equal(d->treating, rows[i].treating);
+		assert_false(d->blocked || d->opposed || people_authorised(d));
+	}
+}
+
+static void an_opposition_keeps_an_emergency_of_its_mode_out(void **state)
+{
+	static const struct {
+		const char *people;
+		enum vitaled_reason reason;
+	} rows[] = {
+		{"{\"oppositions\":[{\"mode\":\"centre_15\",\"since\":1,\"by\":{}},"
+		 "{\"mode\":\"bris_de_glace\",\"since\":1,\"by\":{}}]}",
+			VITALED_REASON_NOT_PERMITTED},
+		{"{\"oppositions\":[\"bris_de_glace\"]}", VITALED_REASON_NOT_PERMITTED},
+		{"{\"oppositions\":[{\"mode\":\"centre_15\"}]}", VITALED_REASON_NONE},
+	};
+	struct bed *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bed_lock(b);
+		fake_session(&b->s);
+		script_begin(b);
+		script_opened(b, &known, DOSSIER_STATE_OPEN);
+		script_people(b, rows[i].people);
+		b->s.mode = SESSION_MODE_BRIS_DE_GLACE;
+		b->s.intents = SESSION_INTENT_CONSULT;
+		assert_int_equal(bed_prepare(b), rows[i].reason);
+		if (rows[i].reason != VITALED_REASON_NONE) {
+			assert_string_equal(
+				json_get_str(fake_audit_last("denied"), "rule"), "opposed");
+		}
+	}
+}
+
+static void an_authorisation_counts_from_since_until_until(void **state)
+{
+	static const int64_t hour = 3600LL * 1000000LL;
+
+	static const struct {
+		const char *id;
+		int64_t since;
+		int64_t until;
+		bool counts;
+	} rows[] = {
+		{SELF, -1, 1, true},
+		{SELF, -2, -1, false},
+		{SELF, 1, 2, false}, /* the clock was set back */
+		{OTHER, -1, 1, false},
+	};
+	struct bed *b = *state;
+	char people[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		authorised_text(people, sizeof(people), rows[i].id,
+			now() + rows[i].since * hour, now() + rows[i].until * hour);
+		script_unlocked(b, &known, people);
+		script_unlock(b, ALL);
+		assert_int_equal(people_authorised(session_dossier(&b->s)), rows[i].counts);
+	}
+	/* what has no dates never ends, so it never began */
+	script_unlocked(b, &known, "{\"authorised\":[\"" SELF "\",{\"id\":\"" SELF "\"}]}");
+	script_unlock(b, ALL);
+	assert_false(people_authorised(session_dossier(&b->s)));
+}
+
+static struct reply summary(struct bed *b)
+{
+	struct reply r = bed_reply();
+
+	dossier_summary(&b->s, bed_done_fn, &r);
+	bed_wait(b, &r);
+	return r;
+}
+
+static void what_ends_meanwhile_opens_nothing_more(void **state)
+{
+	struct bed *b = *state;
+	char people[512];
+	int64_t until = now() + 400000;
+
+	authorised_text(people, sizeof(people), SELF, 1, until);
+	script_unlocked(b, &known, people);
+	script_unlock(b, ALL);
+	b->s.consented = false; /* open by the authorisation alone */
+	while (now() < until) {
+		bed_turn(b, 10);
+	}
+	assert_string_equal(summary(b).rule, "no-consent");
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "no-consent");
+}
+
+static void what_is_in_force_opens_without_consent(void **state)
+{
+	struct bed *b = *state;
+	struct buf none = BUF_NULL(16);
+	struct reply r;
+	char people[512];
+
+	authorised_text(people, sizeof(people), SELF, 1, now() + 3600LL * 1000000LL);
+	script_unlocked(b, &known, people);
+	script_rows(b, "[]", false);
+	script_add(b, 'A', 0, 1, &none);
+	script_unlock(b, ALL);
+	b->s.consented = false;
+	r = summary(b);
+	assert_int_equal(r.reason, VITALED_REASON_NONE);
+	close(r.fds[0]);
+}
+
+/* -- the day of a consent ----------------------------------------------------------------------- */
+
+/* An entry of the record @ago us before now. */
+static void entered(
+	const char *event, const char *outcome, const char *professional, int64_t ago)
+{
+	struct session s;
+
+	fake_session(&s);
+	json_array_append_new(fake_audit.entries,
+		json_pack("{s:s,s:s,s:s,s:s,s:I,s:{s:s,s:[s,s]}}", "event", event, "outcome",
+			outcome, "professional", professional, "pseudonym", s.patient.pseudonym,
+			"time", (json_int_t)(now() - ago), "details", "id", professional,
+			"acts", "consult", "feed"));
+}
+
+/* the details of the newest entry */
+static json_t *entered_details(void)
+{
+	return json_object_get(
+		json_array_get(fake_audit.entries, json_array_size(fake_audit.entries) - 1),
+		"details");
+}
+
+/* A session without the patient's card, to feed. */
+static enum vitaled_reason feed_alone(struct bed *b)
+{
+	bed_lock(b);
+	fake_session(&b->s);
+	script_begin(b);
+	script_opened(b, &known, DOSSIER_STATE_OPEN);
+	script_people(b, "{}");
+	b->s.patient.absent = true;
+	b->s.intents = SESSION_INTENT_FEED;
+	return bed_prepare(b);
+}
+
+static void who_had_a_consent_feeds_until_midnight(void **state)
+{
+	struct bed *b = *state;
+	const struct dossier *d;
+	time_t until;
+	struct tm tm;
+
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "proof");
+	entered("consent", "consent-refused", SELF, 0);
+	entered("consent", "ok", OTHER, 0);
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	entered("consent", "ok", SELF,
+		49LL * 3600LL * 1000000LL); /* whatever the days are long */
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	entered("consent", "ok", SELF, 0);
+	json_array_remove(json_object_get(entered_details(), "acts"), 1); /* to read only */
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	entered("consent", "ok", SELF, 0);
+	json_object_set_new(entered_details(), "form", json_string("running")); /* not asked */
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	entered("consent", "ok", SELF, 0);
+	assert_int_equal(feed_alone(b), VITALED_REASON_NONE);
+	d = session_dossier(&b->s);
+	until = (time_t)(d->fed_until / 1000000);
+	assert_non_null(localtime_r(&until, &tm));
+	assert_int_equal(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec, 0);
+	assert_true(d->fed_until > d->fed_since);
+	assert_true(d->fed_until - d->fed_since <= 25LL * 3600LL * 1000000LL);
+}
+
+static void a_consent_that_was_revoked_feeds_nothing(void **state)
+{
+	struct bed *b = *state;
+
+	entered("consent", "ok", SELF, 0);
+	entered("revoked", "ok", OTHER, 0);
+	assert_int_equal(feed_alone(b), VITALED_REASON_NONE);
+	entered("revoked", "recovered", SELF, 0);
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	entered("consent", "ok", SELF, 0);
+	assert_int_equal(feed_alone(b), VITALED_REASON_NONE);
+	json_object_set_new(
+		json_array_get(fake_audit.entries, json_array_size(fake_audit.entries) - 1),
+		"time", json_string("now"));
+	assert_int_equal(feed_alone(b), VITALED_REASON_AUDIT_UNAVAILABLE);
+}
+
+/* -- the list ----------------------------------------------------------------------------------- */
+
+static void the_list_tells_what_has_ended_for_a_year(void **state)
+{
+	_cleanup_json_ json_t *list = NULL;
+	struct bed *b = *state;
+	const json_t *rows;
+	struct reply r;
+	char people[1024];
+	int64_t day = 24LL * 3600LL * 1000000LL;
+	int64_t at = now();
+
+	(void)snprintf(people, sizeof(people),
+		"{\"authorised\":["
+		"{\"by\":{\"id\":\"x\"},\"id\":\"1\",\"name\":\"One\",\"since\":1,\"until\":%"
+		"lld},"
+		"{\"by\":{},\"id\":\"2\",\"since\":1,\"until\":%lld},"
+		"{\"by\":{},\"id\":\"3\",\"since\":1,\"until\":%lld},"
+		"\"4\"],"
+		"\"blocked\":[{\"by\":{},\"id\":\"5\",\"since\":1}],"
+		"\"created\":1,\"format\":2,"
+		"\"oppositions\":[{\"by\":{},\"mode\":\"centre_15\",\"since\":1}],"
+		"\"treating-doctor\":{\"by\":{},\"id\":\"6\",\"since\":1}}",
+		(long long)(at + day), (long long)(at - 364 * day),
+		(long long)(at - 366 * day));
+	script_unlocked(b, &known, people);
+	script_unlock(b, SESSION_INTENT_CONSULT);
+	r = listed(b);
+	assert_int_equal(r.reason, VITALED_REASON_NONE);
+	list = bed_json(r.fds[0]);
+	assert_int_equal(json_object_size(list), 4);
+	rows = json_object_get(list, "authorised");
+	assert_int_equal(json_array_size(rows), 2);
+	assert_string_equal(json_get_str(json_array_get(rows, 0), "name"), "One");
+	assert_null(json_object_get(json_array_get(rows, 0), "ended"));
+	assert_string_equal(json_get_str(json_array_get(rows, 1), "id"), "2");
+	assert_true(json_is_true(json_object_get(json_array_get(rows, 1), "ended")));
+	assert_string_equal(
+		json_get_str(json_array_get(json_object_get(list, "blocked"), 0), "id"), "5");
+	assert_string_equal(
+		json_get_str(json_array_get(json_object_get(list, "oppositions"), 0), "mode"),
+		"centre_15");
+	assert_string_equal(json_get_str(json_object_get(list, "treating-doctor"), "id"), "6");
+	assert_int_equal(fake_audit_count("people-listed", "ok"), 1);
+	assert_int_equal(json_integer_value(told("people-listed", "authorised")), 2);
+	assert_int_equal(json_integer_value(told("people-listed", "blocked")), 1);
+}
+
+static void an_empty_list_has_all_its_members(void **state)
+{
+	_cleanup_json_ json_t *list = NULL;
+	_cleanup_json_ json_t *wanted = NULL;
+	struct bed *b = *state;
+
+	script_unlocked(b, &known, "{}");
+	script_unlock(b, SESSION_INTENT_CONSULT);
+	list = bed_json(listed(b).fds[0]);
+	wanted = json_pack("{s:[],s:[],s:n,s:[]}", "authorised", "blocked", "treating-doctor",
+		"oppositions");
+	assert_true(json_equal(list, wanted));
+}
+
+static void a_list_that_cannot_be_recorded_is_not_told(void **state)
+{
+	struct bed *b = *state;
+	struct reply r;
+
+	script_unlocked(b, &known, "{}");
+	script_unlock(b, SESSION_INTENT_CONSULT);
+	fake_audit.refuse = 1;
+	r = listed(b);
+	assert_int_equal(r.reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_int_equal(r.fds[0], -1);
+	assert_int_equal(b->s.end_reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+}
+
+static void history_tells_who_was_authorised_and_blocked(void **state)
+{
+	_cleanup_json_ json_t *entries = NULL;
+	struct bed *b = *state;
+	struct reply r = bed_reply();
+	const json_t *row;
+
+	expect_act(b, &known, ALL, TREATING, BLOCKED(OTHER));
+	assert_int_equal(act_block(b).reason, VITALED_REASON_NONE);
+	dossier_history(&b->s, NULL, bed_done_fn, &r);
+	bed_wait(b, &r);
+	entries = bed_json(r.fds[0]);
+	row = json_array_get(entries, 0);
+	assert_string_equal(json_get_str(row, "event"), "blocked");
+	assert_string_equal(json_get_str(json_object_get(row, "details"), "id"), OTHER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(people_that_are_none_are_child_failed),
+		T(who_is_blocked_is_not_asked_for),
+		T(the_treating_doctor_is_who_is_named),
+		T(an_opposition_keeps_an_emergency_of_its_mode_out),
+		T(an_authorisation_counts_from_since_until_until),
+		T(what_ends_meanwhile_opens_nothing_more),
+		T(what_is_in_force_opens_without_consent),
+		T(who_had_a_consent_feeds_until_midnight),
+		T(a_consent_that_was_revoked_feeds_nothing),
+		T(the_list_tells_what_has_ended_for_a_year),
+		T(an_empty_list_has_all_its_members),
+		T(a_list_that_cannot_be_recorded_is_not_told),
+		T(history_tells_who_was_authorised_and_blocked),
+	};
+
+	faults_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
