@@ -452,6 +452,25 @@ bool json_get_bool(const json_t *object, const char *name)
 	return json_is_true(json_object_get(object, name));
 }
 
+bool json_text_fits(const char *text, size_t max)
+{
+	struct reader in = reader_of(view_str(text));
+	uint8_t before = 0;
+	size_t n = 0;
+
+	while (in.left > 0) {
+		uint8_t c = reader_u8(&in);
+
+		/* C1, U+0080 to U+009F, are C2 80 to C2 9F */
+		if (c < 0x20 || c == 0x7F || (before == 0xC2 && c < 0xA0)) {
+			return false;
+		}
+		n += (c & 0xC0) != 0x80; /* not a continuation byte */
+		before = c;
+	}
+	return n >= 1 && n <= max;
+}
+
 int json_set(json_t *object, const char *name, json_t *value)
 {
 	return json_object_set_new(object, name, value) < 0 ? fault(-ENOMEM) : 0;

@@ -36,6 +36,9 @@ const char *json_get_str(const json_t *object, const char *name);
 int json_get_int(const json_t *object, const char *name, int64_t min, int64_t max,
 	int64_t *ret) _must_check_;
 bool json_get_bool(const json_t *object, const char *name); /* absent: false */
+/** json_text_fits() - 1 to @max characters (not bytes) and no control characters: C0, DEL, C1. @text
+ *  is UTF-8, as every text of a json_parse(). */
+bool json_text_fits(const char *text, size_t max);
 /** json_set() - put @value (stolen, also on failure) under @name. Return: 0 or -ENOMEM. */
 int json_set(json_t *object, const char *name, json_t *value) _must_check_;
 

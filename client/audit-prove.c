@@ -11,6 +11,7 @@
 #include "client/audit.h"
 #include "client/content.h"
 #include "client/lang.h"
+#include "client/render.h"
 
 #define PROOF_MAX ((size_t)1024 * 1024) /* bytes of the service's answer */
 
@@ -98,6 +99,20 @@ static int check(const json_t *proof, uint64_t index, const char *vkey, struct c
 	return r > 0 ? PROVE_PATH : trace(r);
 }
 
+/* The exact text, which can be hashed; at a terminal without what could change what is seen there. */
+static void tell_text(const struct ctl *ctl, const char *text)
+{
+	_cleanup_(buf_done) struct buf shown = BUF_NULL(3 * strlen(text) + 1);
+
+	if (isatty(STDOUT_FILENO) != 1) {
+		ctl_line(ctl, "%s", text);
+		return;
+	}
+	render_text(text, false, &shown);
+	buf_put_u8(&shown, '\n');
+	render_print(&shown);
+}
+
 static enum ctl_exit tell(struct ctl *ctl, int r, uint64_t index, const json_t *proof,
 	const struct checkpoint *point, bool own_key)
 {
@@ -115,7 +130,7 @@ static enum ctl_exit tell(struct ctl *ctl, int r, uint64_t index, const json_t *
 	} else {
 		const char *entry = json_get_str(proof, "entry");
 
-		ctl_line(ctl, "%s", entry ? entry : json_get_str(proof, "leaf"));
+		tell_text(ctl, entry ? entry : json_get_str(proof, "leaf"));
 		if (!entry) {
 			ctl_note(ctl, "%s", _("It was pruned: only its hash is left."));
 		}

@@ -3,9 +3,11 @@
  * vitalectl audit watch: whether the record only grows. The checkpoint in the file is the memory; for
  * each checkpoint that the service tells of (the property Checkpoint, nothing is asked repeatedly) it
  * must show that the tree of the old one is the beginning of the tree of the new one (RFC 6962
- * §2.1.2). Only then is the new one put in the old one's place. A record that cannot show it was
- * rewritten or rolled back: the watch ends with a status of its own, the file stays as it was, and what
- * the service said instead is kept beside it.
+ * §2.1.2). Only then is the new one put in the old one's place. The checkpoint told and the one kept
+ * must both lead to one and the same: what the service shows of each of them alone could be two
+ * records. A record that cannot show it was rewritten or rolled back: the watch ends with a status of
+ * its own, the file stays at the last one that continues what was kept, and what the service said
+ * instead is kept beside it.
  *
  * What the service cannot do now (it stopped, its disk is full) is no alarm; it is looked at again when
  * the next checkpoint comes, or the service.
@@ -24,6 +26,8 @@
 #include "client/value.h"
 
 #define TOLD_MAX 64U /* checkpoints that wait to be looked at */
+#define MEET_MAX                                                                               \
+	64U /* proofs until two checkpoints lead to one: the record may grow in between */
 
 struct watch {
 	struct ctl *ctl;
@@ -292,14 +296,82 @@ static enum ctl_exit settle(struct watch *w, int r, const char *seen)
 	return r == WATCH_REFUSED ? CTL_REFUSED : alarm_of(w, r, seen);
 }
 
-/* The kept one against the newest; then @told too, which may be one in between. */
+/* A checkpoint beside the kept one, and where it leads. */
+struct branch {
+	struct checkpoint point;
+	char *note;
+};
+
+/* The kept one goes on to what the service has now. On an outcome @ret_seen is what it says instead. */
+static int kept_goes_on(struct watch *w, char **ret_seen)
+{
+	struct checkpoint now;
+	char *note = NULL;
+	int r = check_from(w, w->note, &w->point, &now, &note);
+
+	if (r == 0) {
+		r = remember(w, note, &now);
+	}
+	if (r > 0) {
+		*ret_seen = note;
+		note = NULL;
+	}
+	free(note);
+	return trace(r);
+}
+
+/* The same of @b, which is itself what is seen when it leads nowhere. */
+static int branch_goes_on(struct watch *w, struct branch *b, char **ret_seen)
+{
+	struct checkpoint now;
+	char *note = NULL;
+	int r = check_from(w, b->note, &b->point, &now, &note);
+
+	if (r == 0) {
+		free(b->note);
+		*b = (struct branch){.point = now, .note = note};
+		return 0;
+	}
+	if (r > 0) {
+		char **seen = r == WATCH_FORGED ? &note : &b->note;
+
+		*ret_seen = *seen;
+		*seen = NULL;
+	}
+	free(note);
+	return trace(r);
+}
+
+/* The kept one and @b until they are one: the shorter goes on. Return: 0, a fault or an outcome. */
+static int meet(struct watch *w, struct branch *b, char **ret_seen)
+{
+	int r = 0;
+
+	for (unsigned int n = 0; r == 0 && n < MEET_MAX; n++) {
+		if (b->point.size != w->point.size) {
+			r = b->point.size < w->point.size ? branch_goes_on(w, b, ret_seen)
+							  : kept_goes_on(w, ret_seen);
+			continue;
+		}
+		if (memcmp(b->point.root, w->point.root, sizeof(b->point.root)) == 0) {
+			return 0;
+		}
+		*ret_seen = b->note; /* two of one size: each proves the other false */
+		b->note = NULL;
+		return WATCH_FORKED;
+	}
+	if (r == 0) {
+		ctl_note(w->ctl, "%s", explain(WATCH_LATER));
+	}
+	return r == 0 ? WATCH_LATER : trace(r);
+}
+
+/* The kept one against the newest; @told, which may be one in between, must lead there too. */
 static int check_told(struct watch *w, const char *told, char **ret_seen)
 {
-	struct checkpoint newest;
-	struct checkpoint then;
-	char *now = NULL;
+	struct branch b = {0};
 	uint64_t old = w->point.size;
-	int r = verify_note(w, told, &then);
+	int r = verify_note(w, told, &b.point);
 
 	if (r != 0) {
 		*ret_seen = strdup(told);
@@ -308,20 +380,15 @@ static int check_told(struct watch *w, const char *told, char **ret_seen)
 	if (strcmp(told, w->note) == 0) {
 		return 0;
 	}
-	r = check_from(w, w->note, &w->point, &newest, ret_seen);
-	if (r == 0 && strcmp(*ret_seen, told) != 0) {
-		r = check_from(w, told, &then, &newest, &now);
-		if (now) {
-			free(*ret_seen);
-			*ret_seen = now;
-		}
-	}
+	b.note = strdup(told);
+	r = b.note ? kept_goes_on(w, ret_seen) : fault(-ENOMEM);
 	if (r == 0) {
-		r = remember(w, *ret_seen, &newest);
+		r = meet(w, &b, ret_seen);
 	}
 	if (r == 0) {
 		tell_growth(w, old);
 	}
+	free(b.note);
 	return trace(r);
 }
 

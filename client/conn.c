@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The only place that waits. libdbus is never asked to block: a call is sent, then the loop turns
- * until the reply was dispatched, its deadline passed, the bus went away or a signal came.
+ * The only place that waits. libdbus is never asked to block, but for the bus's own answers at the
+ * beginning: a call is sent, then the loop turns until the reply was dispatched, its deadline passed,
+ * the bus went away or a signal came.
  */
 #include "client/conn.h"
 
@@ -59,16 +60,82 @@ void conn_message_put(DBusMessage **m)
 	}
 }
 
+/* The owner of the service's name; one that no bus would give means none. */
+static void set_owner(struct conn *c, const char *owner)
+{
+	bool fits = strlen(owner) < sizeof(c->owner);
+
+	(void)snprintf(c->owner, sizeof(c->owner), "%s", fits ? owner : "");
+}
+
+/* Signals of the bus's driver: nobody else can be their sender. */
+static bool of_the_bus(struct conn *c, DBusMessage *m)
+{
+	const char *name = "";
+	const char *before = "";
+	const char *after = "";
+
+	if (!dbus_message_has_sender(m, DBUS_SERVICE_DBUS)) {
+		return false;
+	}
+	if (dbus_message_is_signal(m, DBUS_INTERFACE_DBUS, "NameOwnerChanged") &&
+		dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_STRING,
+			&before, DBUS_TYPE_STRING, &after, DBUS_TYPE_INVALID) &&
+		strcmp(name, CONN_NAME) == 0) {
+		set_owner(c, after);
+	}
+	return true;
+}
+
+/* Match rules do not hold back what somebody sends to us directly. Who calls a method is looked at by
+ * whoever answers it. */
+static bool is_heard(struct conn *c, DBusMessage *m)
+{
+	switch (dbus_message_get_type(m)) {
+	case DBUS_MESSAGE_TYPE_METHOD_CALL:
+		return true;
+	case DBUS_MESSAGE_TYPE_SIGNAL:
+		return of_the_bus(c, m) ||
+		       (c->owner[0] != '\0' && dbus_message_has_sender(m, c->owner));
+	default:
+		return false;
+	}
+}
+
 static DBusHandlerResult filter(DBusConnection *bus _unused_, DBusMessage *m, void *user)
 {
 	struct conn *c = user;
 
-	if (dbus_message_get_type(m) != DBUS_MESSAGE_TYPE_SIGNAL &&
-		dbus_message_get_type(m) != DBUS_MESSAGE_TYPE_METHOD_CALL) {
-		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+	return is_heard(c, m) && c->fn && c->fn(c->user, m)
+		       ? DBUS_HANDLER_RESULT_HANDLED
+		       : DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+}
+
+/* Who owns the service's name, asked after the bus tells of changes. What it told before it answered is
+ * dispatched behind, in order, and ends with the same owner. Without one @error stays as it is. */
+static int ask_owner(struct conn *c, DBusError *error)
+{
+	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
+	const char *name = CONN_NAME;
+	const char *owner = "";
+	DBusMessage *call = dbus_message_new_method_call(
+		DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "GetNameOwner");
+
+	if (!call ||
+		!dbus_message_append_args(call, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID)) {
+		conn_message_put(&call);
+		return fault(-ENOMEM);
 	}
-	return c->fn && c->fn(c->user, m) ? DBUS_HANDLER_RESULT_HANDLED
-					  : DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+	reply = dbus_connection_send_with_reply_and_block(c->bus, call, -1, error);
+	dbus_message_unref(call);
+	if (dbus_error_has_name(error, DBUS_ERROR_NAME_HAS_NO_OWNER)) {
+		dbus_error_free(error);
+	}
+	if (reply && dbus_message_get_args(
+			     reply, error, DBUS_TYPE_STRING, &owner, DBUS_TYPE_INVALID)) {
+		set_owner(c, owner);
+	}
+	return 0;
 }
 
 int conn_open(struct conn *c, conn_message_fn fn, void *user, struct conn_failure *ret_f)
@@ -91,6 +158,10 @@ int conn_open(struct conn *c, conn_message_fn fn, void *user, struct conn_failur
 	}
 	for (size_t i = 0; c->bus && i < ARRAY_LEN(rules) && !dbus_error_is_set(&error); i++) {
 		dbus_bus_add_match(c->bus, rules[i], &error);
+	}
+	if (c->bus && !dbus_error_is_set(&error) && ask_owner(c, &error) < 0) {
+		conn_close(c);
+		return fault(-ENOMEM);
 	}
 	if (!dbus_error_is_set(&error)) {
 		return 0;

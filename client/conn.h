@@ -22,13 +22,15 @@ struct conn_failure {
 	char detail[384];
 };
 
-/** conn_message_fn - a signal or a call that came in; true when it was dealt with. */
+/** conn_message_fn - a signal of the service or of the bus, or anybody's call, that came in; true when
+ *  it was dealt with. Signals of others are dropped before. */
 typedef bool (*conn_message_fn)(void *user, DBusMessage *m);
 
 struct conn {
 	DBusConnection *bus;
 	conn_message_fn fn;
 	void *user;
+	char owner[256]; /* of the service's name, by the bus's order; "": nobody */
 };
 
 enum conn_outcome {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/export-entry.h"
 #include "client/lang.h"
 
 #define TELL_EVERY 32768U /* entries between two calls of the progress */
@@ -107,7 +108,10 @@ static int take_member(struct reader *r, struct export_file *x)
 		return EXPORT_MALFORMED;
 	}
 	if (view_equal(key, VIEW_TEXT("\"format\""))) {
-		return scan_take(r, '1') ? 0 : EXPORT_MALFORMED;
+		bool twice = x->formatted;
+
+		x->formatted = scan_take(r, '1');
+		return x->formatted && !twice ? 0 : EXPORT_MALFORMED;
 	}
 	if (view_equal(key, VIEW_TEXT("\"origin\""))) {
 		return trace(take_text(r, &x->origin));
@@ -152,7 +156,8 @@ int export_parse(struct view text, struct export_file *ret)
 		return EXPORT_MALFORMED;
 	}
 	scan_blanks(&r);
-	if (r.left > 0 || !x.origin || !x.vkey || !x.checkpoint || !x.entries.data) {
+	if (r.left > 0 || !x.formatted || !x.origin || !x.vkey || !x.checkpoint ||
+		!x.entries.data) {
 		return EXPORT_MALFORMED;
 	}
 	*ret = x;
@@ -249,43 +254,11 @@ struct walk {
 	bool proven;	/* the leaves lead to the checkpoints: an entry is its leaf or is bad */
 	uint64_t index; /* of the entry that comes */
 	uint64_t said;	/* entries that the record itself says were pruned */
+	struct entry_boot boot;
 	const struct export_against *against;
 	struct export_result *res;
 	size_t all;
 };
-
-/* Canonical, and the one that belongs at @index, whatever form it has. */
-static int check_strange(struct view text, uint64_t index)
-{
-	_cleanup_json_ json_t *j = NULL;
-	_cleanup_(buf_done) struct buf again = BUF_NULL(EXPORT_ENTRY_MAX);
-	int64_t sequence = -1;
-	int r = json_parse(text, &j);
-
-	if (r == 0) {
-		r = json_canonical(j, &again);
-	}
-	if (r != 0) {
-		return r < 0 ? trace(r) : EXPORT_ENTRY;
-	}
-	if (!view_equal(buf_view(&again), text) ||
-		json_get_int(j, "sequence", 0, INT64_MAX, &sequence) != 0 ||
-		(uint64_t)sequence != index) {
-		return EXPORT_ENTRY;
-	}
-	return 0;
-}
-
-/* Return: 0, a fault, EXPORT_ENTRY. */
-static int check_entry(struct view text, uint64_t index)
-{
-	uint64_t sequence;
-
-	if (scan_canonical(text, &sequence)) {
-		return sequence == index ? 0 : EXPORT_ENTRY;
-	}
-	return trace(check_strange(text, index));
-}
 
 /* Whether the tree leads to all checkpoints of its size; @ret_any: there is one. */
 static int check_roots(const struct walk *w, bool *ret_all, bool *ret_any)
@@ -418,7 +391,10 @@ static int add_text(struct walk *w, struct view text, const uint8_t *listed)
 	if (w->proven && (!listed || memcmp(leaf, listed, sizeof(leaf)) != 0)) {
 		return EXPORT_ENTRY;
 	}
-	r = check_entry(text, w->index);
+	r = entry_check(text, w->index, &w->boot);
+	if (r > 0) {
+		return EXPORT_ENTRY;
+	}
 	if (r == 0 && w->res->pruned > 0) {
 		r = note_pruned(w, text);
 	}

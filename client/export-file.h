@@ -24,11 +24,12 @@ struct export_file {
 	char *checkpoint;
 	struct view entries; /* the arrays, borrowed from the text */
 	struct view leaves;  /* empty: left out */
+	bool formatted;	     /* it says which format it has */
 };
 
 enum export_outcome {
 	EXPORT_MALFORMED = 1, /* not this format */
-	EXPORT_ENTRY,	      /* entry bad_index is not canonical, or is out of sequence */
+	EXPORT_ENTRY,	      /* entry bad_index is out of form, sequence or time */
 	EXPORT_KEY,	      /* the file names another key than the one given */
 	EXPORT_CHECKPOINT,    /* the file's own checkpoint does not verify */
 	EXPORT_OTHER,  /* the checkpoint given does not verify, or is of another record */

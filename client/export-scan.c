@@ -239,9 +239,44 @@ struct form {
 	struct cursor c;
 	struct level levels[DEPTH_MAX];
 	unsigned int depth;
-	bool sequence_next;
-	uint64_t sequence;
+	enum scan_member member; /* whose value comes */
+	struct scan_entry entry;
 };
+
+#define NAME(lit)                                                                              \
+	{                                                                                      \
+		.data = (const uint8_t *)(lit), .len = sizeof(lit) - 1                         \
+	}
+
+/* No two of one length: most keys are told from them by that. */
+static const struct view members[SCAN_MEMBERS] = {
+	[SCAN_BOOT_ID] = NAME("boot-id"),
+	[SCAN_BOOT_TIME] = NAME("boot-time"),
+	[SCAN_EVENT] = NAME("event"),
+	[SCAN_FORMAT] = NAME("format"),
+	[SCAN_SEQUENCE] = NAME("sequence"),
+	[SCAN_TIME] = NAME("time"),
+};
+
+bool scan_is_text(enum scan_member member)
+{
+	return member == SCAN_BOOT_ID || member == SCAN_EVENT;
+}
+
+const char *scan_member_name(enum scan_member member)
+{
+	return (const char *)members[member].data;
+}
+
+static enum scan_member member_of(struct view key)
+{
+	enum scan_member m = SCAN_MEMBERS - 1;
+
+	while (m > SCAN_NONE && (key.len != members[m].len || !view_equal(key, members[m]))) {
+		m--;
+	}
+	return m;
+}
 
 static bool form_string(struct form *f, struct view *ret)
 {
@@ -258,10 +293,25 @@ static bool form_string(struct form *f, struct view *ret)
 	return next(&f->c) == '"';
 }
 
+/* A string as a value. */
+static bool form_text(struct form *f)
+{
+	struct view text;
+
+	if (!form_string(f, &text)) {
+		return false;
+	}
+	f->entry.has[f->member] |= scan_is_text(f->member);
+	if (f->member == SCAN_BOOT_ID) {
+		f->entry.boot_id = text;
+	}
+	return true;
+}
+
 static bool form_number(struct form *f)
 {
 	bool minus = peek(&f->c) == '-';
-	uint64_t value = 0;
+	int64_t value = 0;
 	unsigned int n = 0;
 
 	f->c.at += minus ? 1 : 0;
@@ -269,14 +319,13 @@ static bool form_number(struct form *f)
 		if (n == DIGITS_MAX || (n == 1 && value == 0)) {
 			return false;
 		}
-		value = value * 10 + (uint64_t)(next(&f->c) - '0');
+		value = value * 10 + (next(&f->c) - '0');
 	}
 	if (n == 0 || (minus && value == 0)) {
 		return false;
 	}
-	if (f->sequence_next && !minus) {
-		f->sequence = value;
-	}
+	f->entry.has[f->member] |= !scan_is_text(f->member);
+	f->entry.numbers[f->member] = minus ? -value : value;
 	return true;
 }
 
@@ -313,7 +362,7 @@ static bool form_key(struct form *f)
 	}
 	l->keyed = true;
 	l->key = key;
-	f->sequence_next = f->depth == 1 && view_equal(key, VIEW_TEXT("sequence"));
+	f->member = f->depth == 1 ? member_of(key) : SCAN_NONE;
 	return true;
 }
 
@@ -336,15 +385,13 @@ static bool form_open(struct form *f, bool *ret_inside)
 
 static bool form_value(struct form *f, bool *ret_inside)
 {
-	struct view text;
-
 	*ret_inside = false;
 	switch (peek(&f->c)) {
 	case '{':
 	case '[':
 		return form_open(f, ret_inside);
 	case '"':
-		return form_string(f, &text);
+		return form_text(f);
 	case 't':
 	case 'f':
 	case 'n':
@@ -369,18 +416,18 @@ static bool form_next(struct form *f, bool *ret_good)
 	return *ret_good;
 }
 
-bool scan_canonical(struct view text, uint64_t *ret_sequence)
+bool scan_canonical(struct view text, struct scan_entry *ret)
 {
-	struct form f = {.c = cursor_of(text), .sequence = SCAN_NO_SEQUENCE};
+	struct form f = {.c = cursor_of(text)};
 	bool inside = false;
 	bool good = peek(&f.c) == '{';
 
 	do {
 		good = good && form_value(&f, &inside);
-		f.sequence_next = f.sequence_next && inside && f.depth == 1;
+		f.member = inside && f.depth == 1 ? f.member : SCAN_NONE;
 	} while (good && (inside || form_next(&f, &good)));
 	if (good) {
-		*ret_sequence = f.sequence;
+		*ret = f.entry;
 	}
 	return good;
 }

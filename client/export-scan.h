@@ -21,9 +21,28 @@ bool scan_hash(struct reader *r, uint8_t ret[MERKLE_HASH]);
  *  quotes and backslashes. @room: of @size bytes. */
 bool scan_plain(struct reader *r, uint8_t *room, size_t size, size_t *ret_len);
 
-#define SCAN_NO_SEQUENCE UINT64_MAX
+/** enum scan_member - what every entry must have: a number, or text. */
+enum scan_member {
+	SCAN_NONE,
+	SCAN_BOOT_ID, /* text */
+	SCAN_BOOT_TIME,
+	SCAN_EVENT, /* text */
+	SCAN_FORMAT,
+	SCAN_SEQUENCE,
+	SCAN_TIME,
+	SCAN_MEMBERS
+};
+
+/** struct scan_entry - these members, where they are of their type */
+struct scan_entry {
+	bool has[SCAN_MEMBERS];
+	int64_t numbers[SCAN_MEMBERS];
+	struct view boot_id; /* borrowed */
+};
+
+const char *scan_member_name(enum scan_member member);
+bool scan_is_text(enum scan_member member); /* else a number */
 
 /** scan_canonical() - whether @text is for certain an object in canonical form (RFC 8785): ASCII
- *  without escapes, integers of at most 18 digits, nested at most 8 deep.
- *  @ret_sequence: its member sequence, SCAN_NO_SEQUENCE when it has none. */
-bool scan_canonical(struct view text, uint64_t *ret_sequence);
+ *  without escapes, integers of at most 18 digits, nested at most 8 deep. */
+bool scan_canonical(struct view text, struct scan_entry *ret);

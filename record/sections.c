@@ -105,10 +105,40 @@ static bool all_known(struct view words, const char *const *known)
 	return true;
 }
 
+/* @line without what an editor leaves around it: byte order mark, blanks, CR LF. */
+static struct view bare(struct view line)
+{
+	struct view mark = VIEW_TEXT("\xEF\xBB\xBF");
+
+	if (view_equal(view_sub(line, 0, mark.len), mark)) {
+		line = view_sub(line, mark.len, line.len);
+	}
+	while (line.len > 0 && strchr(" \t", line.data[0])) {
+		line = view_sub(line, 1, line.len);
+	}
+	while (line.len > 0 && strchr(" \t\r\n", line.data[line.len - 1])) {
+		line = view_sub(line, 0, line.len - 1);
+	}
+	return line;
+}
+
+/* A file that was to have sections: a marker, behind which or before which something stands. */
+static bool meant_divided(struct view file, const char *const *known)
+{
+	while (file.len > 0) {
+		struct view words;
+
+		if (marker(bare(next_line(&file)), &words) && all_known(words, known)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int sections_check(struct view file, const char *const *known)
 {
 	if (!sections_divided(file)) {
-		return 0;
+		return meant_divided(file, known) ? SECTIONS_MALFORMED : 0;
 	}
 	while (file.len > 0) {
 		struct view line = next_line(&file);

@@ -3,7 +3,7 @@
  * Writing of the record. Entries and the nodes that they complete are committed in one transaction,
  * with whatever else belongs to them; the tree in memory follows only then, so a failed append
  * leaves no trace and the next one starts from what the disk holds. A checkpoint is signed only
- * over what is committed, and is kept before it is given out.
+ * over what is committed, or is committed with it, and is kept before it is given out.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -50,11 +50,29 @@ static bool sent_due(const struct audit *a, uint64_t lazy)
 	       (a->sent_kept == AUDIT_NEVER || a->sent - a->sent_kept >= lazy);
 }
 
+static void writing_done(struct writing *w)
+{
+	free(w->note);
+}
+
+/* A checkpoint is durable: it is the newest one. @note: taken, unless it is NULL. */
+static void take_note(struct audit *a, char **note, uint64_t size)
+{
+	if (!*note)
+		return;
+	free(a->note);
+	a->note = *note;
+	*note = NULL;
+	a->checkpointed = size;
+	if (a->made)
+		a->made(a->made_user);
+}
+
 /* One transaction; nothing of it is seen unless all of it is durable. */
 static int write_once(struct audit *a, audit_fill_fn fill, const void *what)
 {
 	bool sent = sent_due(a, SENT_LAZY);
-	struct writing w = {
+	_cleanup_(writing_done) struct writing w = {
 		.next = a->tree, .now = {.wall = clock_wall(), .boot = clock_boottime()}};
 	uint8_t root[MERKLE_HASH];
 	int r;
@@ -77,6 +95,7 @@ static int write_once(struct audit *a, audit_fill_fn fill, const void *what)
 		a->last = w.now;
 	a->tree = w.next;
 	bytes_copy(a->root, sizeof(a->root), root, sizeof(root));
+	take_note(a, &w.note, w.next.size);
 	return 0;
 }
 
@@ -176,16 +195,17 @@ int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_ind
 
 /* -- checkpoints -------------------------------------------------------------------------------- */
 
-static int sign_checkpoint(struct audit *a)
+/* Sign one of @tree and put it into the file. */
+static int put_checkpoint(struct audit *a, const struct merkle *tree, char **ret_note)
 {
 	_cleanup_(buf_done) struct buf note = BUF_NULL(NOTE_MAX);
-	struct checkpoint c = {.size = a->tree.size};
+	struct checkpoint c = {.size = tree->size};
 	char *text;
-	int r;
+	int r = merkle_root(tree, c.root);
 
 	bytes_copy(c.origin, sizeof(c.origin), a->origin, sizeof(a->origin));
-	bytes_copy(c.root, sizeof(c.root), a->root, sizeof(a->root));
-	r = checkpoint_sign(&c, view_of(a->seed.data, a->seed.len), &note);
+	if (r == 0)
+		r = checkpoint_sign(&c, view_of(a->seed.data, a->seed.len), &note);
 	text = r == 0 ? buf_take_str(&note) : NULL;
 	if (!text)
 		return r < 0 ? trace(r) : fault(-ENOMEM);
@@ -194,12 +214,22 @@ static int sign_checkpoint(struct audit *a)
 		free(text);
 		return trace(r);
 	}
-	free(a->note);
-	a->note = text;
-	a->checkpointed = c.size;
-	if (a->made)
-		a->made(a->made_user);
+	*ret_note = text;
 	return 0;
+}
+
+int audit_put_checkpoint(struct audit *a, struct writing *w)
+{
+	return trace(put_checkpoint(a, &w->next, &w->note));
+}
+
+static int sign_checkpoint(struct audit *a)
+{
+	char *note = NULL;
+	int r = put_checkpoint(a, &a->tree, &note);
+
+	take_note(a, &note, a->tree.size);
+	return trace(r);
 }
 
 int audit_make_checkpoint(struct audit *a, struct buf *out)

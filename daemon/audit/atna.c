@@ -201,7 +201,8 @@ static void put_name(struct buf *out, const char *text)
 /* PS3.15 A.5.1: 0 when it is as it should be or nobody can tell, 4 minor failure, 8 serious failure. */
 static unsigned int outcome_of(const struct scene *s)
 {
-	static const char *const serious[] = {"denied", "store-rejected", "child-failed"};
+	static const char *const serious[] = {
+		"denied", "store-rejected", "child-failed", "unreadable"};
 	static const char *const fine[] = {"ok", "started", "recovered", "given", "refused",
 		"impossible", "none", "not-needed"};
 	const char *outcome = json_get_str(s->entry, "outcome");
@@ -346,6 +347,18 @@ static void put_header(struct buf *out, const struct scene *s)
 		(long long)(s->sequence % INT32_MAX + 1)); /* section 7.3.1 */
 }
 
+static int put_message(struct buf *out, const struct scene *s)
+{
+	put_header(out, s);
+	buf_put_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><AuditMessage>");
+	put_event(out, s);
+	put_participants(out, s);
+	put_source(out, s);
+	put_objects(out, s);
+	buf_put_str(out, "</AuditMessage>");
+	return trace(buf_check(out));
+}
+
 int atna_message(struct view entry, const uint8_t leaf[MERKLE_HASH],
 	const struct atna_source *from, struct buf *out)
 {
@@ -366,12 +379,23 @@ int atna_message(struct view entry, const uint8_t leaf[MERKLE_HASH],
 	if (!s.kind)
 		s.kind = &other;
 	clock_rfc3339((uint64_t)wall, s.time);
-	put_header(out, &s);
-	buf_put_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><AuditMessage>");
-	put_event(out, &s);
-	put_participants(out, &s);
-	put_source(out, &s);
-	put_objects(out, &s);
-	buf_put_str(out, "</AuditMessage>");
-	return trace(buf_check(out));
+	return trace(put_message(out, &s));
+}
+
+int atna_unreadable(uint64_t index, const uint8_t leaf[MERKLE_HASH], uint64_t wall,
+	const struct atna_source *from, struct buf *out)
+{
+	static const struct kind alarm = {ALARM, 'E', NULL, NULL};
+	_cleanup_json_ json_t *nothing = json_object();
+	struct scene s = {.entry = nothing,
+		.from = from,
+		.event = "unreadable",
+		.kind = &alarm,
+		.sequence = (int64_t)(index & INT64_MAX),
+		.leaf = leaf};
+
+	if (!nothing)
+		return fault(-ENOMEM);
+	clock_rfc3339(wall, s.time);
+	return trace(put_message(out, &s));
 }

@@ -23,5 +23,9 @@ enum atna_outcome {
  *  @out. Return: 0, a fault or ATNA_MALFORMED. */
 int atna_message(struct view entry, const uint8_t leaf[MERKLE_HASH],
 	const struct atna_source *from, struct buf *out) _must_check_;
+/** atna_unreadable() - the message in place of that of entry @index, whose text cannot be read: its number
+ *  and @leaf, and @wall, us, when that was met. Return: 0 or a fault. */
+int atna_unreadable(uint64_t index, const uint8_t leaf[MERKLE_HASH], uint64_t wall,
+	const struct atna_source *from, struct buf *out) _must_check_;
 /** atna_knows() - whether @event has a DICOM code of its own; else it goes as "Application Activity". */
 bool atna_knows(const char *event);

@@ -3,7 +3,7 @@
  * Opening of the record. It believes the newest checkpoint in the file, whose signature must be ours
  * under our origin: one of another key or origin is told apart from damage. Fewer entries than it
  * counts, or another root, is damage, and so are first entries that are not there and that no
- * "pruned" entry tells of. Nodes that are missing or wrong are computed anew from the entries, and
+ * "pruned" entry below that checkpoint tells of. Nodes that are missing or wrong are computed anew from the entries, and
  * from the leaves of those that were pruned, within the transaction that checks them.
  */
 #include "daemon/audit/audit.h"
@@ -190,7 +190,7 @@ static int load_last(struct audit *a, uint64_t *ret_size)
 /* Which entries were pruned and which are about to be, by the newest entry that says so. */
 static int load_pruned(struct audit *a)
 {
-	uint64_t by = 0, last = 0;
+	uint64_t by = 0, last = 0, wall = 0;
 	int r = store_first_entry(&a->store, &a->first);
 
 	if (r < 0)
@@ -198,14 +198,16 @@ static int load_pruned(struct audit *a)
 	a->prune_to = a->first;
 	r = store_get_mark(&a->store, STORE_MARK_PRUNED, &by);
 	if (r == 0)
-		r = prune_last(a, by, &last);
+		r = prune_last(a, by, &last, &wall);
 	if (r < 0)
 		return trace(r);
 	if (r > 0)
 		return a->first > 0 ? fault(-EBADMSG) : 0;
-	if (last + 1 < a->first)
+	/* it was put together with a checkpoint: one that none covers is somebody else's */
+	if (last + 1 < a->first || by >= a->checkpointed)
 		return fault(-EBADMSG);
 	a->prune_to = last + 1;
+	a->pruned_at = wall;
 	return 0;
 }
 

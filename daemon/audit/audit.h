@@ -55,6 +55,7 @@ enum audit_outcome {
 	AUDIT_NO_ENTRY,	       /* index beyond the record */
 	AUDIT_OTHER_ORIGIN,    /* it was made by our key with another origin */
 	AUDIT_OTHER_KEY,       /* another key signed it, or audit.key is not the credential's */
+	AUDIT_ENOUGH,	       /* of an audit_row_fn */
 };
 
 /** audit_append() - durable when 0 is returned. @ret_index may be NULL. Return: 0 or AUDIT_UNAVAILABLE. */
@@ -91,8 +92,20 @@ int audit_export(struct audit *a, int fd) _must_check_;
 
 typedef int (*audit_row_fn)(void *user, uint64_t index, const json_t *entry);
 /** audit_history() - entries with @pseudonym, newest first, at most @limit. A negative answer of
- *  @row stops and is passed on. */
+ *  @row stops and is passed on; AUDIT_ENOUGH stops. */
 int audit_history(struct audit *a, const char *pseudonym, unsigned int limit, audit_row_fn row,
+	void *user) _must_check_;
+
+/** struct audit_wanted - of the entries with @pseudonym; what is NULL is whatever it is. */
+struct audit_wanted {
+	const char *pseudonym;
+	const char *professional;
+	const enum audit_event *events; /* one of these */
+	size_t n_events;
+};
+
+/** audit_find() - as audit_history(), without a limit: @row says when it is enough. */
+int audit_find(struct audit *a, const struct audit_wanted *wanted, audit_row_fn row,
 	void *user) _must_check_;
 /** audit_last_version() - dossier version and hash of the newest entry that names one for
  *  @pseudonym. Return: 0 or AUDIT_NO_ENTRY. */

@@ -21,9 +21,11 @@ int audit_oldest(struct audit *a, uint64_t *ret_wall) _must_check_;
  * or takes some of a pass away; one that was begun before the last start is finished first. Leaves
  * stay. The newest version of a dossier is written anew before its entry goes. Entries that were not
  * handed on (audit_sent_begin()) stay, and all do while an export is written.
- * Return: 0 or AUDIT_UNAVAILABLE. @ret_more: whether another step is worth it.
+ * Return: 0 or AUDIT_UNAVAILABLE. @ret_more: whether another step is worth it now.
  */
 int audit_prune(struct audit *a, uint64_t before, bool *ret_more) _must_check_;
+/** audit_pruned() - wall clock (us) of the newest entry that began a pass; 0: none was ever begun. */
+uint64_t audit_pruned(const struct audit *a);
 /** audit_first() - entries below were pruned. */
 uint64_t audit_first(const struct audit *a);
 /** audit_leaf() - leaf hash of any entry. Return: 0, a fault or AUDIT_NO_ENTRY. */

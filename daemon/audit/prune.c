@@ -2,9 +2,10 @@
 /*
  * Forgetting of contents whose time is over. Entries go from the oldest on and without a gap, so one
  * number says which are gone; their leaves stay, and with them the tree and every proof. What is about
- * to go is said first, in an entry "pruned" that a checkpoint covers; the mark beside it names that
- * entry, so a pass that a crash has cut is gone on with at the next start, and entries that are missing
- * without one are damage.
+ * to go is said first, in an entry "pruned" that is put together with a checkpoint over it; the mark
+ * beside it names that entry, so a pass that a crash has cut is gone on with at the next start, and
+ * entries that are missing without one are damage. Forgetting is what gives room again, so on a full
+ * disk it may use what refusals may.
  *
  * What the record must never forget is written anew before it goes, in the transaction that takes it:
  * the newest version and hash of a dossier, as an entry "pruned" of that dossier, and a change that was
@@ -23,13 +24,13 @@
 
 /* -- what a "pruned" entry says ----------------------------------------------------------------- */
 
-int prune_last(struct audit *a, uint64_t by, uint64_t *ret_last)
+int prune_last(struct audit *a, uint64_t by, uint64_t *ret_last, uint64_t *ret_wall)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_ENTRY_MAX);
 	_cleanup_json_ json_t *entry = NULL;
 	const json_t *details;
 	const char *event;
-	int64_t last;
+	int64_t last, wall;
 	int r = store_get_entry(&a->store, by, &text);
 
 	if (r == 0)
@@ -39,9 +40,11 @@ int prune_last(struct audit *a, uint64_t by, uint64_t *ret_last)
 	event = json_get_str(entry, "event");
 	details = json_object_get(entry, "details");
 	if (!event || strcmp(event, audit_event_word(AUDIT_EVENT_PRUNED)) != 0 ||
-		json_get_int(details, "last", 0, INT64_MAX, &last) != 0)
+		json_get_int(details, "last", 0, INT64_MAX, &last) != 0 ||
+		json_get_int(entry, "time", 0, INT64_MAX, &wall) != 0)
 		return STORE_NONE;
 	*ret_last = (uint64_t)last;
+	*ret_wall = (uint64_t)wall;
 	return 0;
 }
 
@@ -92,6 +95,8 @@ static int fill_pass(struct audit *a, struct writing *w, const void *what)
 		r = audit_put_entry(a, w, &e);
 	if (r == 0)
 		r = store_put_mark(&a->store, STORE_MARK_PRUNED, w->next.size - 1);
+	if (r == 0)
+		r = audit_put_checkpoint(a, w);
 	return trace(r);
 }
 
@@ -107,9 +112,11 @@ static int begin_pass(struct audit *a, uint64_t before, bool *ret_begun)
 	if (r < 0)
 		return audit_unavailable(a, r);
 	*ret_begun = p.known > 0;
-	r = p.known > 0 ? audit_write(a, AUDIT_CLASS_OTHER, fill_pass, &p) : 0;
-	if (r == 0 && p.known > 0)
+	r = p.known > 0 ? audit_write(a, AUDIT_CLASS_REFUSAL, fill_pass, &p) : 0;
+	if (r == 0 && p.known > 0) {
 		a->prune_to = p.last + 1;
+		a->pruned_at = a->last.wall;
+	}
 	return r;
 }
 
@@ -139,11 +146,14 @@ static int newest_version(struct audit *a, const char *pseudonym, json_t **ret)
 	return r > 0 ? fault(-EBADMSG) : trace(r);
 }
 
-static int keep(struct audit *a, struct writing *w, struct audit_entry *e, int64_t from)
+/* @said: its details, or NULL. */
+static int keep(
+	struct audit *a, struct writing *w, struct audit_entry *e, json_t *said, int64_t from)
 {
-	_cleanup_json_ json_t *details = json_pack("{s:I}", "kept-from", (json_int_t)from);
+	_cleanup_json_ json_t *details = json_object();
 
-	if (!details)
+	if (!details || (said && json_object_update(details, said) < 0) ||
+		json_set(details, "kept-from", json_integer((json_int_t)from)) < 0)
 		return fault(-ENOMEM);
 	e->details = details;
 	return trace(audit_put_entry(a, w, e));
@@ -161,14 +171,16 @@ static int keep_version(struct audit *a, struct writing *w, const json_t *entry)
 	e.pseudonym = json_get_str(entry, "pseudonym");
 	e.dossier_version = version;
 	e.dossier_hash = json_get_str(entry, "dossier-hash");
-	return trace(keep(a, w, &e, stands_for(entry)));
+	return trace(keep(a, w, &e, NULL, stands_for(entry)));
 }
 
+/* Whole: its end will be told as of the one who began it. */
 static int keep_started(struct audit *a, struct writing *w, const json_t *entry)
 {
 	const char *word = json_get_str(entry, "event");
 	struct audit_entry e = AUDIT_ENTRY_NULL;
 	unsigned int event = 0;
+	int64_t uid;
 
 	while (event < AUDIT_EVENT_COUNT && word &&
 		strcmp(audit_event_word((enum audit_event)event), word) != 0)
@@ -179,7 +191,15 @@ static int keep_started(struct audit *a, struct writing *w, const json_t *entry)
 	e.outcome = "started";
 	e.pseudonym = json_get_str(entry, "pseudonym");
 	e.document = json_get_str(entry, "document");
-	return trace(keep(a, w, &e, stands_for(entry)));
+	e.session = json_get_str(entry, "session");
+	e.caller = json_get_str(entry, "caller");
+	e.application = json_get_str(entry, "application");
+	e.professional = json_get_str(entry, "professional");
+	e.structure = json_get_str(entry, "structure");
+	e.mode = json_get_str(entry, "mode");
+	if (json_get_int(entry, "caller-uid", 0, INT64_MAX, &uid) == 0)
+		e.caller_uid = uid;
+	return trace(keep(a, w, &e, json_object_get(entry, "details"), stands_for(entry)));
 }
 
 /* Write anew what would be forgotten with @entry. */
@@ -205,9 +225,14 @@ static int keep_what_counts(struct audit *a, struct writing *w, const json_t *en
 
 /* -- a step ------------------------------------------------------------------------------------- */
 
+/* A pass stops at what was not handed on, also one that was begun when nobody did that. */
 static uint64_t step_end(const struct audit *a)
 {
-	return a->prune_to - a->first > STEP ? a->first + STEP : a->prune_to;
+	uint64_t end = a->prune_to < a->sent ? a->prune_to : a->sent;
+
+	if (end < a->first)
+		end = a->first;
+	return end - a->first > STEP ? a->first + STEP : end;
 }
 
 static int fill_step(struct audit *a, struct writing *w, const void *what)
@@ -231,17 +256,18 @@ static int fill_step(struct audit *a, struct writing *w, const void *what)
 }
 
 /* Some of a pass that was begun. */
-static int go_on(struct audit *a)
+static int go_on(struct audit *a, bool *ret_more)
 {
-	_cleanup_(buf_done) struct buf note = BUF_NULL(STORE_ENTRY_MAX);
 	uint64_t end = step_end(a);
-	int r = a->checkpointed < a->prune_to ? audit_checkpoint(a, &note) : 0;
+	int r;
 
-	if (r == 0)
-		r = audit_write(a, AUDIT_CLASS_OTHER, fill_step, &end);
+	*ret_more = end > a->first;
+	if (!*ret_more)
+		return 0;
+	r = audit_write(a, AUDIT_CLASS_REFUSAL, fill_step, &end);
 	if (r == 0)
 		a->first = end;
-	if (r == 0 && a->first == a->prune_to)
+	if (r == 0 && step_end(a) == a->first)
 		(void)store_empty_log(&a->store, true); /* what it still holds of them */
 	return r;
 }
@@ -252,7 +278,7 @@ int audit_prune(struct audit *a, uint64_t before, bool *ret_more)
 	if (a->exports > 0)
 		return 0;
 	if (a->first < a->prune_to)
-		return go_on(a);
+		return go_on(a, ret_more);
 	return begin_pass(a, before, ret_more);
 }
 
@@ -287,6 +313,11 @@ int audit_oldest(struct audit *a, uint64_t *ret_wall)
 		return AUDIT_NO_ENTRY;
 	*ret_wall = o.wall;
 	return 0;
+}
+
+uint64_t audit_pruned(const struct audit *a)
+{
+	return a->pruned_at;
 }
 
 uint64_t audit_first(const struct audit *a)

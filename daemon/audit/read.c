@@ -79,11 +79,13 @@ static int history_row(void *user, uint64_t index, struct view text)
 	if (r != 0)
 		return r < 0 ? trace(r) : fault(-EBADMSG);
 	r = h->row(h->user, index, entry);
-	return r < 0 ? trace(r) : 0;
+	if (r < 0)
+		return trace(r);
+	return r == AUDIT_ENOUGH ? STORE_STOP : 0;
 }
 
-int audit_history(struct audit *a, const char *pseudonym, unsigned int limit, audit_row_fn row,
-	void *user)
+static int each_wanted(
+	struct audit *a, const struct store_wanted *wanted, audit_row_fn row, void *user)
 {
 	_cleanup_(read_end) struct store *s = &a->store;
 	struct history h = {.row = row, .user = user};
@@ -91,7 +93,42 @@ int audit_history(struct audit *a, const char *pseudonym, unsigned int limit, au
 
 	if (r < 0)
 		return trace(r);
-	return trace(store_each_of(s, pseudonym, limit, history_row, &h));
+	return trace(store_each_of(s, wanted, history_row, &h));
+}
+
+int audit_history(struct audit *a, const char *pseudonym, unsigned int limit, audit_row_fn row,
+	void *user)
+{
+	const struct store_wanted wanted = {.pseudonym = pseudonym, .limit = limit};
+
+	return trace(each_wanted(a, &wanted, row, user));
+}
+
+/* Words of events have letters and hyphens only. */
+static int put_events(struct buf *out, const enum audit_event *events, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s\"%s\"", i == 0 ? "[" : ",", audit_event_word(events[i]));
+	buf_put_str(out, "]");
+	buf_put_u8(out, 0);
+	return trace(buf_check(out));
+}
+
+int audit_find(struct audit *a, const struct audit_wanted *wanted, audit_row_fn row, void *user)
+{
+	_cleanup_(buf_done) struct buf events = BUF_NULL(4096);
+	struct store_wanted w = {.pseudonym = wanted->pseudonym,
+		.professional = wanted->professional,
+		.limit = -1};
+	int r;
+
+	if (wanted->n_events > 0) {
+		r = put_events(&events, wanted->events, wanted->n_events);
+		if (r < 0)
+			return trace(r);
+		w.events = (const char *)events.data;
+	}
+	return trace(each_wanted(a, &w, row, user));
 }
 
 int audit_last_version(

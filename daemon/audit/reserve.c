@@ -54,18 +54,26 @@ static bool there(struct audit *a, uint64_t bytes)
 	return bytes == 0 || (store_room(&a->store, &room) == 0 && room >= bytes);
 }
 
+/* What the log has left is for emergencies alone while it has not all its bytes. */
+static bool enough(struct audit *a, enum audit_class class)
+{
+	return there(a, needed(a, class)) &&
+	       (class == AUDIT_CLASS_EMERGENCY || store_log_kept(&a->store));
+}
+
 int reserve_admit(struct audit *a, enum audit_class class)
 {
-	if (there(a, needed(a, class)))
+	if (enough(a, class))
 		return 0;
 	if (store_keep_room(&a->store, a->reserve, 0) == 0)
 		return 0;
 	return fault(-ENOSPC);
 }
 
+/* The file grows by grains: that the entry before has begun one is no full disk yet. */
 bool reserve_low(struct audit *a)
 {
-	return !there(a, a->reserve);
+	return !enough(a, AUDIT_CLASS_OTHER) && store_keep_room(&a->store, a->reserve, 0) < 0;
 }
 
 bool reserve_helps(struct audit *a, int r)

@@ -74,8 +74,12 @@ static const char *const texts[STORE_STATEMENT_COUNT] = {
 		"SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT 1",
 	[STORE_EACH_ENTRY] = "SELECT i, e FROM entry WHERE i >= ?1 ORDER BY i",
 	[STORE_EACH_LEAF] = "SELECT k, h FROM node WHERE k >= ?1 AND k < (1 << 56) ORDER BY k",
-	[STORE_EACH_OF_PERSON] = "SELECT i, e FROM entry WHERE pseudonym IS NOT NULL"
-				 " AND pseudonym = ?1 ORDER BY i DESC LIMIT ?2",
+	[STORE_EACH_OF_PERSON] =
+		("SELECT i, e FROM entry WHERE pseudonym IS NOT NULL"
+		 " AND pseudonym = ?1 AND (?3 IS NULL OR"
+		 " json_extract(e, '$.professional') = ?3)"
+		 " AND (?4 IS NULL OR json_extract(e, '$.event') IN"
+		 " (SELECT value FROM json_each(?4))) ORDER BY i DESC LIMIT ?2"),
 	[STORE_VERSION_OF_PERSON] = "SELECT i, e FROM entry WHERE hash IS NOT NULL"
 				    " AND pseudonym = ?1 ORDER BY i DESC LIMIT 1",
 	[STORE_PAGES] = "PRAGMA page_count",
@@ -571,12 +575,17 @@ int store_each_leaf(struct store *s, uint64_t from, store_row_fn fn, void *user)
 }
 
 int store_each_of(
-	struct store *s, const char *pseudonym, unsigned int limit, store_row_fn fn, void *user)
+	struct store *s, const struct store_wanted *wanted, store_row_fn fn, void *user)
 {
 	_cleanup_(statement_rest) sqlite3_stmt *st = s->statements[STORE_EACH_OF_PERSON];
-	int r = bind_person(s, st, pseudonym);
+	int r = bind_person(s, st, wanted->pseudonym);
 
-	if (r == 0 && sqlite3_bind_int64(st, 2, limit) != SQLITE_OK)
+	/* a text that is NULL binds as such */
+	if (r == 0 && (sqlite3_bind_int64(st, 2, wanted->limit) != SQLITE_OK ||
+			      sqlite3_bind_text(st, 3, wanted->professional, -1,
+				      SQLITE_STATIC) != SQLITE_OK ||
+			      sqlite3_bind_text(st, 4, wanted->events, -1, SQLITE_STATIC) !=
+				      SQLITE_OK))
 		r = fault(-EIO);
 	return r < 0 ? trace(r) : trace(each(s, st, fn, user));
 }

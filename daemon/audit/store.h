@@ -51,8 +51,11 @@ enum store_mark {
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
-	sqlite3_io_methods methods; /* of the file, once it keeps its room (store-room.c) */
-	int log;		    /* the write-ahead log, once it keeps its room; 0: not */
+	sqlite3_io_methods methods;	/* of the file, once it keeps its room (store-room.c) */
+	sqlite3_io_methods log_methods; /* of the write-ahead log, likewise */
+	int log;	    /* the write-ahead log, once it keeps its room; 0: not */
+	uint64_t log_bytes; /* that it shall have in advance; 0: none */
+	bool log_kept;	    /* and has */
 };
 
 enum store_outcome {
@@ -118,21 +121,30 @@ int store_next_leaf(
 	struct store *s, uint64_t *ret_index, uint8_t ret_hash[MERKLE_HASH]) _must_check_;
 int store_first_leaf(struct store *s, uint64_t from) _must_check_;
 void store_end_leaves(struct store *s);
-/** store_each_of() - those of @pseudonym, newest first, at most @limit. */
-int store_each_of(struct store *s, const char *pseudonym, unsigned int limit, store_row_fn row,
+
+struct store_wanted {				       /* NULL: whatever it is */
+	const char *pseudonym, *professional, *events; /* a JSON array of their words */
+	int64_t limit;				       /* -1: none */
+};
+
+/** store_each_of() - those of a pseudonym, newest first. */
+int store_each_of(struct store *s, const struct store_wanted *wanted, store_row_fn row,
 	void *user) _must_check_;
 
 /* -- store-room.c ------------------------------------------------------------------------------- */
 
 /** store_keep_room() - have the file @room bytes, and a little more, larger than what is in it, and the
- *  log @log bytes long, and never give either back. Return: 0 or a fault (-ENOSPC). */
+ *  log @log bytes long (0: as long as was said before), and never give either back. One of them is
+ *  kept also when the other cannot be. Return: 0 or a fault (-ENOSPC). */
 int store_keep_room(struct store *s, uint64_t room, uint64_t log) _must_check_;
+/** store_log_kept() - whether the log has its bytes, if it shall have any. */
+bool store_log_kept(const struct store *s);
 /** store_adopt_log() - a log that was kept and wiped stays one, also when the opening is refused. */
 void store_adopt_log(struct store *s);
 /** store_room() - bytes that the file has and that hold nothing. */
 int store_room(struct store *s, uint64_t *ret) _must_check_;
-/** store_empty_log() - move the write-ahead log into the file. @scrub: and cut it. Return: whether all
- *  of it is there, so that it begins anew. */
+/** store_empty_log() - move the write-ahead log into the file. @scrub: and leave nothing in it (one that
+ *  keeps its bytes is filled with zeros). Return: whether all of it is there, so that it begins anew. */
 bool store_empty_log(struct store *s, bool scrub);
 /** store_wipe_log() - after the file was closed with an empty log: nothing in it reads as a log. */
 void store_wipe_log(struct store *s);

@@ -60,7 +60,7 @@ enum sent {
 	SENT = 0,
 	SENT_LATER = 1, /* the socket takes no more for now */
 	SENT_LOST,	/* nobody reads it any more */
-	SENT_STUCK,	/* the entry cannot be read */
+	SENT_STUCK, /* no message can be made now, not even of an entry that cannot be read */
 };
 
 static uint64_t size_of(const struct forward *f)
@@ -181,18 +181,31 @@ static enum sent push(struct forward *f)
 	return SENT;
 }
 
-/* The message of entry f->next into f->rest. */
+/* The message of entry f->next: an entry that is damaged must not keep those behind it. */
+static int message(struct forward *f, struct buf *out)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(ENTRY_MAX);
+	uint8_t leaf[MERKLE_HASH];
+	int r = audit_leaf(f->audit, f->next, leaf);
+
+	if (r != 0)
+		return trace(r);
+	r = audit_read(f->audit, f->next, &text);
+	if (r == 0)
+		r = atna_message(buf_view(&text), leaf, &f->from, out);
+	if (r == ATNA_MALFORMED || r == -EBADMSG || r == -EMSGSIZE) {
+		buf_reset(out);
+		r = atna_unreadable(f->next, leaf, clock_wall(), &f->from, out);
+	}
+	return trace(r);
+}
+
+/* ... into f->rest. */
 static int make(struct forward *f)
 {
-	_cleanup_(buf_done) struct buf text = BUF_NULL(ENTRY_MAX),
-				       m = BUF_NULL(ATNA_MESSAGE_MAX);
-	uint8_t leaf[MERKLE_HASH];
-	int r = audit_read(f->audit, f->next, &text);
+	_cleanup_(buf_done) struct buf m = BUF_NULL(ATNA_MESSAGE_MAX);
+	int r = message(f, &m);
 
-	if (r == 0)
-		r = audit_leaf(f->audit, f->next, leaf);
-	if (r == 0)
-		r = atna_message(buf_view(&text), leaf, &f->from, &m);
 	if (r != 0)
 		return trace(r);
 	if (f->stream)
@@ -216,11 +229,23 @@ static enum sent send_next(struct forward *f)
 	return s;
 }
 
+/* What was pruned cannot be handed on any more, and nothing waits for it. */
+static void skip_pruned(struct forward *f)
+{
+	uint64_t first = audit_first(f->audit);
+
+	if (f->rest.len > 0 || f->next >= first)
+		return;
+	f->next = f->confirmed = first;
+	audit_sent(f->audit, first);
+}
+
 static enum sent send_some(struct forward *f)
 {
 	uint64_t size = size_of(f);
 	enum sent s = SENT;
 
+	skip_pruned(f);
 	for (unsigned int i = 0;
 		s == SENT && i < BATCH && f->next < size && f->next - f->confirmed < WINDOW;
 		i++)

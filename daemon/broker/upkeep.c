@@ -6,7 +6,8 @@
  * far the three clocks have come apart says which it was.
  *
  * Contents are forgotten in steps of some milliseconds with a pause behind each. A clock that is years
- * ahead must not empty the record: one run takes a month of it at the most, and there is one a day.
+ * ahead must not empty the record: one run takes a month of it at the most, and there is one a day,
+ * however often the service is started.
  */
 #include "daemon/broker/upkeep.h"
 
@@ -28,7 +29,9 @@
 #define RUN_FIRST                                                                              \
 	(2ULL * USEC_PER_SEC)  /* after the start, when whoever started it was answered */
 #define RUN_MOST (31ULL * DAY) /* of the record's own time */
-#define PAUSE	 (20ULL * USEC_PER_MS) /* between steps: others have their turns */
+#define RUN_APART                                                                              \
+	(23ULL * 3600ULL * USEC_PER_SEC) /* a day, but for drift and those who start early */
+#define PAUSE (20ULL * USEC_PER_MS)	 /* between steps: others have their turns */
 
 struct upkeep {
 	struct audit *audit;
@@ -95,12 +98,22 @@ static void on_appended(void *user)
 
 /* -- retention ------------------------------------------------------------------------------------- */
 
+/* Whether there was a run today, also before this start. One that is ahead of the clock says nothing:
+ * it is the clock of then that was wrong. */
+static bool ran_today(const struct upkeep *u, uint64_t now)
+{
+	uint64_t last = audit_pruned(u->audit);
+
+	return last > 0 && last <= now && now - last < RUN_APART;
+}
+
 /* What is too old now, by at most a month of the record; 0: nothing. */
 static uint64_t too_old(const struct upkeep *u)
 {
 	uint64_t kept = *u->retention * DAY, now = clock_wall(), oldest = 0;
 
-	if (kept == 0 || now < kept || audit_oldest(u->audit, &oldest) != 0) {
+	if (kept == 0 || now < kept || ran_today(u, now) ||
+		audit_oldest(u->audit, &oldest) != 0) {
 		return 0;
 	}
 	return now - kept < oldest + RUN_MOST ? now - kept : oldest + RUN_MOST;

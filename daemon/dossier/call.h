@@ -40,6 +40,7 @@ struct call {
 	bool on;
 	bool self;	 /* the act names this very professional */
 	json_t *act;	 /* owned; people_act without who and when it is done */
+	json_t *row;	 /* owned; of the document that was decided about last */
 	json_t *details; /* owned; of the entries */
 	json_t *filter;	 /* owned, or NULL */
 	json_t *ids;	 /* released so far, owned */
@@ -70,6 +71,8 @@ void call_malformed(struct call *c);
 /** call_decide() - rights about the call itself, or about the document of @row. */
 enum rights_decision call_decide(const struct call *c, enum rights_action action,
 	const json_t *row, const char **ret_rule);
+/** call_flag_action() - what setting (@on) or taking away the flag @flag is. */
+enum rights_action call_flag_action(unsigned int flag, bool on);
 /** call_started() - a change is about to be made: recorded. Return: false: @c has ended. */
 bool call_started(struct call *c) _must_check_;
 
@@ -83,7 +86,8 @@ bool call_went_wrong(struct call *c, const struct link_frame *answer);
 int call_put_json(struct buf *body, uint32_t tag, const json_t *j) _must_check_;
 /** call_rows() - the rows of an answer, a new reference, or NULL; @ret_more: there are more. */
 json_t *call_rows(struct view body, bool *ret_more);
-/** call_row_allowed() - decide @action by the one row of @answer; on false the call has ended. */
+/** call_row_allowed() - decide @action by the one row of @answer, which becomes @c's; on false the call
+ *  has ended. */
 bool call_row_allowed(struct call *c, enum rights_action action, struct link_frame *answer);
 /** call_author() - who does this, as the dossier keeps it: a new reference, or NULL. */
 json_t *call_author(const struct dossier *d);

@@ -137,7 +137,7 @@ static void enqueue_with(struct call *c, json_t *details)
 	call_enqueue(c);
 }
 
-static enum rights_action flag_action(unsigned int flag, bool on)
+enum rights_action call_flag_action(unsigned int flag, bool on)
 {
 	if (flag == RIGHTS_FLAG_MASQUE_PS) {
 		return on ? RIGHTS_ACTION_MASK : RIGHTS_ACTION_UNMASK;
@@ -152,7 +152,7 @@ void dossier_set_visibility(struct session *s, const char *id, const char *flag,
 	dossier_done_fn done, void *user)
 {
 	unsigned int bit = rights_flag_of(flag);
-	struct call *c = call_begin(s, CALL_FLAG, flag_action(bit, on), done, user);
+	struct call *c = call_begin(s, CALL_FLAG, call_flag_action(bit, on), done, user);
 
 	if (!c) {
 		return;

@@ -2,7 +2,8 @@
 /*
  * Calls that change documents: told to the record as started, carried out, told again with the new
  * version and hash (record.c says what happens when the second cannot be written). What comes in is
- * decided by the row that its metadata would make: type, flags, author.
+ * decided by the row that its metadata would make: type, flags, author; and
+ * each flag that a document would have and another had not, or the other way round, as its own act.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -84,8 +85,10 @@ static void on_replaced(void *user, struct link_frame *answer)
 		call_malformed(c);
 		return;
 	}
-	c->details = json_pack("{s:s}", "replaced-by", c->made);
 	if (!c->details) {
+		c->details = json_object();
+	}
+	if (!c->details || json_set(c->details, "replaced-by", json_string(c->made)) < 0) {
 		call_unrecorded(c); /* the next opening tells of it */
 		return;
 	}
@@ -117,12 +120,51 @@ static void send_content(struct call *c)
 	close(fds[1]);
 }
 
-/* Allowed by what it would be, also where it takes another's place. */
+/* Each flag that is another than that of @old is decided as SetVisibility would be: about the document
+ * that is replaced, or about a new one, which is one's own. */
+static bool flags_allowed(const struct call *c, const json_t *old, const char **ret_rule)
+{
+	unsigned int flags = facts_flags(c->row);
+	unsigned int differ = flags ^ facts_flags(old);
+
+	for (unsigned int flag = 1; flag <= differ; flag <<= 1) {
+		if ((differ & flag) &&
+			call_decide(c, call_flag_action(flag, (flags & flag) != 0),
+				old ? old : c->row, ret_rule) != RIGHTS_ALLOW) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The entries tell the flags that it gets, where they are others. */
+static int tell_flags(struct call *c, const json_t *old)
+{
+	json_t *flags = json_object_get(c->row, "flags");
+
+	if (facts_flags(c->row) == facts_flags(old)) {
+		return 0;
+	}
+	c->details = json_pack("{s:O}", "flags", flags);
+	return c->details ? 0 : fault(-ENOMEM);
+}
+
+/* Allowed by what it would be, also where it takes another's place, and by what that changes. */
 static void on_weighed(void *user, struct link_frame *answer)
 {
 	struct call *c = user;
+	_cleanup_json_ json_t *old = json_incref(c->row);
+	const char *rule;
 
 	if (!call_row_allowed(c, RIGHTS_ACTION_ADD, answer)) {
+		return;
+	}
+	if (!flags_allowed(c, old, &rule)) {
+		call_denied(c, rule);
+		return;
+	}
+	if (tell_flags(c, old) < 0) {
+		call_finish(c, VITALED_REASON_FAILED);
 		return;
 	}
 	send_content(c);

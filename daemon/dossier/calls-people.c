@@ -27,15 +27,9 @@ static bool is_id(const json_t *value)
 
 static bool is_name(const json_t *value)
 {
-	struct reader in = reader_of(view_str(json_string_value(value)));
-	bool fits = in.left > 0 && in.left <= LIMIT_NAME;
+	const char *name = json_string_value(value);
 
-	while (in.left > 0) {
-		uint8_t c = reader_u8(&in);
-
-		fits = fits && c >= 0x20 && c != 0x7F;
-	}
-	return fits;
+	return name && strlen(name) <= LIMIT_NAME && json_text_fits(name, LIMIT_NAME);
 }
 
 static bool is_end(const json_t *value)

@@ -58,6 +58,7 @@ static struct call *call_free(struct call *c)
 	json_decref(c->filter);
 	json_decref(c->ids);
 	json_decref(c->act);
+	json_decref(c->row);
 	json_decref(c->details);
 	free(c);
 	return NULL;
@@ -326,8 +327,8 @@ static bool is_gone(const struct call *c, const json_t *row)
 bool call_row_allowed(struct call *c, enum rights_action action, struct link_frame *answer)
 {
 	_cleanup_json_ json_t *rows = NULL;
-	const json_t *row;
 	const char *rule;
+	json_t *row;
 	bool more;
 
 	if (call_went_wrong(c, answer)) {
@@ -347,6 +348,8 @@ bool call_row_allowed(struct call *c, enum rights_action action, struct link_fra
 		call_denied(c, rule);
 		return false;
 	}
+	json_decref(c->row);
+	c->row = json_incref(row);
 	return true;
 }
 

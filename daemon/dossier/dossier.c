@@ -524,7 +524,7 @@ void dossier_put(struct dossier *d)
 		secret_done(&d->key);
 		json_decref(d->people);
 		json_decref(d->mine);
-		json_decref(d->unfinished_details);
+		json_decref(d->unfinished);
 		wipe(d, sizeof(*d));
 		free(d);
 	}

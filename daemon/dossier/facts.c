@@ -77,7 +77,7 @@ enum vitaled_reason dossier_admit(struct dossiers *ds, struct session *s, const 
 	return VITALED_REASON_ROLE_FORBIDDEN;
 }
 
-static unsigned int flags_of(const json_t *row)
+unsigned int facts_flags(const json_t *row)
 {
 	unsigned int flags = 0;
 	json_t *flag;
@@ -126,7 +126,7 @@ static void add_row_facts(const struct dossier *d, const json_t *row, struct rig
 	const char *author = json_get_str(row, "author");
 
 	f->type = json_get_str(row, "type");
-	f->flags = flags_of(row);
+	f->flags = facts_flags(row);
 	f->author_kind = kind_of(row);
 	f->author = f->author_kind == RIGHTS_AUTHOR_PROFESSIONAL && p && author &&
 		    is_author(&p->person, author);

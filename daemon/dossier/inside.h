@@ -39,11 +39,9 @@ struct dossier {
 	bool pending;	    /* marked: the store goes away unless it is created */
 	bool empty;	    /* the process found no dossier in it */
 	bool granted;
-	bool vouched;	 /* @version and @hash: by the record, or by the sealed header */
-	bool unfinished; /* the record misses the end of a change, which is: */
+	bool vouched;	    /* @version and @hash: by the record, or by the sealed header */
+	json_t *unfinished; /* the started entry of a change whose end the record misses, or NULL */
 	enum audit_event unfinished_event;
-	char unfinished_document[37];
-	json_t *unfinished_details;
 	json_t *people; /* the people record; what it says of this session's professional: */
 	json_t *mine;	/* authorisations, in force or not */
 	bool blocked;
@@ -81,15 +79,15 @@ enum record_outcome {
  *  state before. */
 int record_check(struct dossier *d, struct view previous, const char **ret_why) _must_check_;
 /** record_recovered() - the header has been verified: record the end of that change, if there is
- *  one. Return: 0 or AUDIT_UNAVAILABLE. */
+ *  one, as of who began it. Return: 0 or AUDIT_UNAVAILABLE. */
 int record_recovered(struct dossier *d) _must_check_;
 /** record_rejected() - the entry of a store that is not used, with no version. */
 int record_rejected(struct dossier *d, const char *why) _must_check_;
 /** record_fed() - without the patient's card: when this professional last had their consent, unless it was
  *  revoked since, and until when that day lasts. Return: 0 or a fault. */
 int record_fed(struct dossier *d) _must_check_;
-/** record_history() - entries about @d's patient as shown; @own: only this professional's.
- *  Return: 0 or a fault. */
+/** record_history() - the newest @limit entries about @d's patient as shown, however far back; @own:
+ *  only this professional's. Return: 0 or a fault. */
 int record_history(struct dossier *d, bool own, unsigned int limit, json_t **ret) _must_check_;
 
 /* -- calls.c ------------------------------------------------------------------------------------ */
@@ -107,6 +105,9 @@ struct facts_act {
 	bool self;	   /* the act names this very professional */
 	bool until;	   /* ... and an end */
 };
+
+/** facts_flags() - RIGHTS_FLAG_* of a row; those that are not known are none. */
+unsigned int facts_flags(const json_t *row);
 
 /** facts_decide() - rights of this session's professional, now. */
 enum rights_decision facts_decide(

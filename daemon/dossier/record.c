@@ -5,7 +5,8 @@
  * the second could not be written the store is one version ahead of the record; the next opening
  * finds the started entry as the newest change, sees that the store descends from the recorded
  * state, and, once the header has been verified under the dossier's key, writes the missing entry
- * ("recovered", about the same document and with the same details) before anything is released.
+ * ("recovered": whose, where, about what and with which details the started one says, and in which
+ * session it was found) before anything is released.
  * Until then no entry names the file's own version and hash: anyone who can write the file could have
  * made them. A store ahead without such an entry, behind, or with another hash, is rejected.
  */
@@ -17,6 +18,8 @@
 #include "base/hex.h"
 #include "daemon/dossier/inside.h"
 #include "daemon/limits.h"
+
+#define DOCUMENT_ID 36U
 
 /* Who, where and about whom; borrowed from the session. */
 static struct audit_entry entry_of(const struct dossier *d, enum audit_event event)
@@ -46,27 +49,34 @@ static int append(struct dossier *d, const struct audit_entry *e)
 	return audit_append(d->all->audit, e, NULL);
 }
 
-int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
-	const char *document, const char *rule, json_t *details)
+/* ... with version and hash, when they are vouched for. */
+static int append_state(struct dossier *d, struct audit_entry *e)
 {
-	_cleanup_json_ json_t *owned = details;
 	_cleanup_(buf_done) struct buf hex = BUF_NULL(2 * SEAL_HASH + 1);
-	struct audit_entry e = entry_of(d, event);
 
-	e.outcome = outcome;
-	e.document = document;
-	e.rule = rule;
-	e.details = owned;
 	if (d->version > 0 && d->vouched) {
 		hex_encode(&hex, VIEW(d->hash));
 		buf_put_u8(&hex, 0);
 		if (hex.failed) {
 			return AUDIT_UNAVAILABLE;
 		}
-		e.dossier_version = (int64_t)d->version;
-		e.dossier_hash = (const char *)hex.data;
+		e->dossier_version = (int64_t)d->version;
+		e->dossier_hash = (const char *)hex.data;
 	}
-	return append(d, &e);
+	return append(d, e);
+}
+
+int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
+	const char *document, const char *rule, json_t *details)
+{
+	_cleanup_json_ json_t *owned = details;
+	struct audit_entry e = entry_of(d, event);
+
+	e.outcome = outcome;
+	e.document = document;
+	e.rule = rule;
+	e.details = owned;
+	return append_state(d, &e);
 }
 
 int record_started(
@@ -99,91 +109,127 @@ static const enum audit_event changes[] = {AUDIT_EVENT_DOSSIER_CREATED,
 	AUDIT_EVENT_REVOKED, AUDIT_EVENT_BLOCKED, AUDIT_EVENT_TREATING_DOCTOR,
 	AUDIT_EVENT_OPPOSITION};
 
-/* the newest entry of a change */
-struct newest {
-	struct dossier *d; /* keeps in mind what it was about */
-	bool found;
-	bool started;
-};
-
-/* Its details without what the record itself said of an entry that it wrote anew (doc/audit.md). */
-static int keep_details(struct dossier *d, json_t *details)
+/* The members @names that @from has become those of @to. Return: 0 or a fault. */
+static int copy_members(
+	const json_t *from, const char *const *names, size_t n_names, json_t *to)
 {
-	if (!json_is_object(details)) {
-		return 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n_names && r == 0; i++) {
+		json_t *value = json_object_get(from, names[i]);
+
+		r = value ? json_set(to, names[i], json_incref(value)) : 0;
 	}
-	d->unfinished_details = json_object();
-	if (!d->unfinished_details || json_object_update(d->unfinished_details, details) < 0) {
-		return fault(-ENOMEM);
-	}
-	(void)json_object_del(d->unfinished_details, "kept-from");
-	if (json_object_size(d->unfinished_details) == 0) {
-		json_put(&d->unfinished_details);
-	}
-	return 0;
+	return trace(r);
 }
 
-/* What the end of a change is told with that has none. Return: 0 or a fault. */
+/* What the end of a change is told with that has none: all that says whose and what it was. */
 static int keep_started(struct dossier *d, enum audit_event event, const json_t *entry)
 {
+	static const char *const names[] = {"session", "caller-uid", "caller", "application",
+		"professional", "structure", "mode", "document", "details"};
 	const char *document = json_get_str(entry, "document");
 
-	if (document && view_copy_str(view_str(document), d->unfinished_document,
-				sizeof(d->unfinished_document)) != 0) {
+	/* ours have 36 characters */
+	if (document && strlen(document) > DOCUMENT_ID) {
 		return fault(-EBADMSG);
 	}
-	d->unfinished = true;
+	json_decref(d->unfinished);
+	d->unfinished = json_object();
 	d->unfinished_event = event;
-	return trace(keep_details(d, json_object_get(entry, "details")));
+	return d->unfinished
+		       ? trace(copy_members(entry, names, ARRAY_LEN(names), d->unfinished))
+		       : fault(-ENOMEM);
 }
 
+/* The newest entry of a change. */
 static int newest_row(void *user, uint64_t index, const json_t *entry)
 {
-	struct newest *n = user;
 	const char *event = json_get_str(entry, "event");
 	const char *outcome = json_get_str(entry, "outcome");
-
-	(void)index;
-	for (size_t i = 0; event && !n->found && i < ARRAY_LEN(changes); i++) {
-		if (strcmp(audit_event_word(changes[i]), event) != 0) {
-			continue;
-		}
-		n->found = true;
-		n->started = outcome && strcmp(outcome, "started") == 0;
-		return n->started ? trace(keep_started(n->d, changes[i], entry)) : 0;
-	}
-	return 0;
-}
-
-/* The store is one version ahead: was its change begun by us and never told the end of? */
-static int recover(struct dossier *d, const char **ret_why)
-{
-	struct newest n = {.d = d};
+	struct dossier *d = user;
 	int r;
 
-	r = audit_history(d->all->audit, d->pseudonym, LIMIT_HISTORY, newest_row, &n);
+	(void)index;
+	if (!event || !outcome || strcmp(outcome, "started") != 0) {
+		return AUDIT_ENOUGH;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		if (strcmp(audit_event_word(changes[i]), event) == 0) {
+			r = keep_started(d, changes[i], entry);
+			return r < 0 ? trace(r) : AUDIT_ENOUGH;
+		}
+	}
+	return fault(-EBADMSG);
+}
+
+/* The store is one version ahead: was its change begun by us and never told the end of? However many
+ * have looked at the dossier since, without the key that shows it. */
+static int recover(struct dossier *d, const char **ret_why)
+{
+	const struct audit_wanted wanted = {
+		.pseudonym = d->pseudonym, .events = changes, .n_events = ARRAY_LEN(changes)};
+	int r;
+
+	r = audit_find(d->all->audit, &wanted, newest_row, d);
 	if (r < 0) {
 		return trace(r);
 	}
-	if (!n.started) {
+	if (!d->unfinished) {
 		*ret_why = "unrecorded";
 		return RECORD_REJECTED;
 	}
 	return 0;
 }
 
+/* Its details, without what the record itself said of an entry that it wrote anew (doc/audit.md), and
+ * the session that found it. NULL: out of memory. */
+static json_t *recovered_details(const struct dossier *d)
+{
+	_cleanup_json_ json_t *details = json_object();
+	json_t *said = json_object_get(d->unfinished, "details");
+
+	if (!details || (said && json_object_update(details, said) < 0) ||
+		json_set(details, "recovered-in", json_string(session_audit_id(d->session))) <
+			0) {
+		return NULL;
+	}
+	(void)json_object_del(details, "kept-from");
+	return json_incref(details);
+}
+
+/* Of whoever began it: who opens the dossier next has changed nothing. */
 int record_recovered(struct dossier *d)
 {
-	const char *document = d->unfinished_document[0] ? d->unfinished_document : NULL;
-	int r = 0;
+	_cleanup_json_ json_t *begun = d->unfinished;
+	_cleanup_json_ json_t *details = NULL;
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	int64_t uid;
 
 	d->vouched = true;
-	if (d->unfinished) {
-		r = record_entry(d, d->unfinished_event, "recovered", document, NULL,
-			json_incref(d->unfinished_details));
-		d->unfinished = false;
+	if (!begun) {
+		return 0;
 	}
-	return r;
+	details = recovered_details(d);
+	d->unfinished = NULL;
+	if (!details) {
+		return AUDIT_UNAVAILABLE;
+	}
+	e.event = d->unfinished_event;
+	e.outcome = "recovered";
+	e.pseudonym = d->pseudonym;
+	e.session = json_get_str(begun, "session");
+	e.caller = json_get_str(begun, "caller");
+	e.application = json_get_str(begun, "application");
+	e.professional = json_get_str(begun, "professional");
+	e.structure = json_get_str(begun, "structure");
+	e.mode = json_get_str(begun, "mode");
+	e.document = json_get_str(begun, "document");
+	e.details = details;
+	if (json_get_int(begun, "caller-uid", 0, INT64_MAX, &uid) == 0) {
+		e.caller_uid = uid;
+	}
+	return append_state(d, &e);
 }
 
 int record_check(struct dossier *d, struct view previous, const char **ret_why)
@@ -216,8 +262,7 @@ int record_check(struct dossier *d, struct view previous, const char **ret_why)
 
 struct consent {
 	const char *professional;
-	bool known; /* the newest entry that decides has been met */
-	int64_t time;
+	int64_t time; /* 0: none that counts */
 };
 
 static bool text_is(const json_t *object, const char *name, const char *text)
@@ -242,25 +287,23 @@ static bool consents_to_feed(const json_t *entry)
 	return feeds && !text_is(details, "form", "running");
 }
 
+/* The newest entry that decides ends the search. */
 static int consent_row(void *user, uint64_t index, const json_t *entry)
 {
 	struct consent *c = user;
 
 	(void)index;
-	if (c->known) {
+	if (text_is(entry, "event", audit_event_word(AUDIT_EVENT_REVOKED))) {
+		return text_is(json_object_get(entry, "details"), "id", c->professional)
+			       ? AUDIT_ENOUGH
+			       : 0;
+	}
+	if (!text_is(entry, "outcome", "ok") ||
+		!text_is(entry, "professional", c->professional) || !consents_to_feed(entry)) {
 		return 0;
 	}
-	if (text_is(entry, "event", audit_event_word(AUDIT_EVENT_REVOKED))) {
-		c->known = text_is(json_object_get(entry, "details"), "id", c->professional);
-	} else if (text_is(entry, "event", audit_event_word(AUDIT_EVENT_CONSENT)) &&
-		   text_is(entry, "outcome", "ok") &&
-		   text_is(entry, "professional", c->professional) && consents_to_feed(entry)) {
-		c->known = true;
-		return json_get_int(entry, "time", 1, INT64_MAX, &c->time) == 0
-			       ? 0
-			       : fault(-EBADMSG);
-	}
-	return 0;
+	return json_get_int(entry, "time", 1, INT64_MAX, &c->time) == 0 ? AUDIT_ENOUGH
+									: fault(-EBADMSG);
 }
 
 /* The midnight that follows, by the clock on the wall of this place; @at itself when it has none. */
@@ -284,13 +327,17 @@ int record_fed(struct dossier *d)
 {
 	const struct session_professional *p = session_professional(d->session);
 	const struct session_patient *patient = session_patient(d->session);
+
+	static const enum audit_event events[] = {AUDIT_EVENT_CONSENT, AUDIT_EVENT_REVOKED};
+	const struct audit_wanted wanted = {
+		.pseudonym = d->pseudonym, .events = events, .n_events = ARRAY_LEN(events)};
 	struct consent c = {.professional = p ? p->person.national_id : ""};
 	int r;
 
 	if (!patient || !patient->absent) {
 		return 0;
 	}
-	r = audit_history(d->all->audit, d->pseudonym, LIMIT_HISTORY, consent_row, &c);
+	r = audit_find(d->all->audit, &wanted, consent_row, &c);
 	if (r < 0) {
 		return trace(r);
 	}
@@ -303,61 +350,66 @@ int record_fed(struct dossier *d)
 
 struct gather {
 	json_t *list;
-	const char *professional; /* only this one's, or NULL */
 	unsigned int limit;
 };
 
-static int copy_members(const json_t *entry, json_t *shown)
+/* As shown. How many documents were withheld is nobody's to read: what a filter finds among those
+ * that one may not see would be told by it. */
+static int show(const json_t *entry, json_t *shown)
 {
 	static const char *const names[] = {"sequence", "time", "event", "outcome", "session",
 		"application", "professional", "structure", "mode", "document", "rule",
-		"dossier-version", "details"};
-	int r = 0;
+		"dossier-version"};
+	json_t *details = json_object_get(entry, "details");
+	_cleanup_json_ json_t *told = NULL;
+	int r;
 
-	for (size_t i = 0; i < ARRAY_LEN(names) && r == 0; i++) {
-		json_t *value = json_object_get(entry, names[i]);
-
-		r = value ? json_set(shown, names[i], json_incref(value)) : 0;
+	r = copy_members(entry, names, ARRAY_LEN(names), shown);
+	if (r < 0 || !details) {
+		return trace(r);
 	}
-	return trace(r);
+	told = json_object();
+	if (!told || json_object_update(told, details) < 0) {
+		return fault(-ENOMEM);
+	}
+	(void)json_object_del(told, "withheld");
+	return trace(json_set(shown, "details", json_incref(told)));
 }
 
 static int gather_row(void *user, uint64_t index, const json_t *entry)
 {
 	struct gather *g = user;
-	const char *professional = json_get_str(entry, "professional");
-	const char *outcome = json_get_str(entry, "outcome");
 	json_t *shown;
+	int r;
 
 	(void)index;
-	if (json_array_size(g->list) >= g->limit) {
-		return 0;
-	}
-	if (g->professional && (!professional || strcmp(professional, g->professional) != 0)) {
-		return 0;
-	}
 	/* its outcome has an entry of its own */
-	if (outcome && strcmp(outcome, "started") == 0) {
+	if (text_is(entry, "outcome", "started")) {
 		return 0;
 	}
 	shown = json_object();
 	if (json_array_append_new(g->list, shown) < 0) {
 		return fault(-ENOMEM);
 	}
-	return trace(copy_members(entry, shown));
+	r = show(entry, shown);
+	if (r < 0) {
+		return trace(r);
+	}
+	return json_array_size(g->list) >= g->limit ? AUDIT_ENOUGH : 0;
 }
 
 int record_history(struct dossier *d, bool own, unsigned int limit, json_t **ret)
 {
 	const struct session_professional *p = session_professional(d->session);
 	_cleanup_json_ json_t *list = json_array();
+	struct audit_wanted wanted = {.pseudonym = d->pseudonym};
 	struct gather g = {.list = list, .limit = limit};
 	int r;
 
 	if (own) {
-		g.professional = p ? p->person.national_id : "";
+		wanted.professional = p ? p->person.national_id : "";
 	}
-	r = audit_history(d->all->audit, d->pseudonym, LIMIT_HISTORY, gather_row, &g);
+	r = audit_find(d->all->audit, &wanted, gather_row, &g);
 	if (r < 0) {
 		return trace(r);
 	}

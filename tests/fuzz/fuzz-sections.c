@@ -82,7 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(sections_check(file, known) != 0 || r == 0);
 	} else {
 		assert(r == 0 && view_equal(buf_view(&some), file));
-		assert(sections_check(file, known) == 0 && !sections_name(file, known[0]));
+		/* one that was meant to have them is refused where it is loaded */
+		assert(sections_check(file, known) == 0 || memchr(file.data, '[', file.len));
+		assert(!sections_name(file, known[0]));
 	}
 	for (size_t i = 0; known[i]; i++) {
 		(void)sections_name(file, known[i]);

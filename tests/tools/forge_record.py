@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from verify_audit import DASH, SPKI, Tree, leaf_hash
+from verify_audit import DASH, SPKI, Tree, leaf_hash, split
 
 ORIGIN = "forged.example/record"
 EVENTS = ("session-opened", "pin", "proof", "consent", "unlocked", "dossier-listed", "document-read", "denied",
@@ -79,6 +79,18 @@ def tree_root(hashes):
     for leaf in hashes:
         tree.add_leaf(leaf)
     return tree.root()
+
+
+def growth(hashes, old):
+    """RFC 6962 section 2.1.2: the proof from the first @old of the leaves @hashes on to all of them."""
+    def subproof(part, m, whole):
+        if m == len(part):
+            return [] if whole else [tree_root(part)]
+        k = split(len(part))
+        if m <= k:
+            return subproof(part[:k], m, whole) + [tree_root(part[k:])]
+        return subproof(part[k:], m - k, False) + [tree_root(part[:k])]
+    return subproof(hashes, old, True) if old else []
 
 
 def export(key, note, entries, hashes=None):

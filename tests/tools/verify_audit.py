@@ -234,20 +234,26 @@ def canonical(value):
     return json.dumps(value, ensure_ascii=False)
 
 
+def is_number(value):
+    """A number of what entries hold; for Python True is one as well."""
+    return isinstance(value, int) and not isinstance(value, bool) and -2**63 <= value < 2**63
+
+
 def check_entry(index, text, last):
     """An entry's own form, place and time; returns its (boot id, boot time)."""
     try:
         entry = json.loads(text, object_pairs_hook=unique)
         same = isinstance(entry, dict) and canonical(entry) == text
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Bad("the entry is not JSON", index) from error
     if not same:
         raise Bad("the entry is not in canonical form", index)
-    if entry.get("format") != 1 or entry.get("sequence") != index:
+    if not all(is_number(entry.get(name)) for name in ("format", "sequence")) \
+            or entry["format"] != 1 or entry["sequence"] != index:
         raise Bad("the entry is not number %d" % index, index)
     now = (entry.get("boot-id"), entry.get("boot-time"))
-    if not isinstance(now[0], str) or not isinstance(now[1], int) \
-            or not isinstance(entry.get("time"), int) or not isinstance(entry.get("event"), str):
+    if not isinstance(now[0], str) or len(now[0].encode()) > 64 or not is_number(now[1]) \
+            or not is_number(entry.get("time")) or not isinstance(entry.get("event"), str):
         raise Bad("the entry lacks its time or event", index)
     if last and last[0] == now[0] and now[1] < last[1]:
         raise Bad("the entry is older than the one before it", index)
@@ -257,11 +263,13 @@ def check_entry(index, text, last):
 def parse_log(text):
     try:
         log = json.loads(text, object_pairs_hook=unique)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Bad(f"the log is not JSON: {error}") from error
     entries = log.get("entries") if isinstance(log, dict) else None
-    if not isinstance(entries, list) or log.get("format") != 1 \
-            or not all(isinstance(e, (str, type(None))) for e in entries):
+    if not isinstance(entries, list) or not is_number(log.get("format")) or log["format"] != 1 \
+            or not all(isinstance(e, (str, type(None))) for e in entries) \
+            or not all(isinstance(log.get(name), str) for name in ("origin", "vkey", "checkpoint")) \
+            or set(log) - {"format", "origin", "vkey", "checkpoint", "entries", "leaves"}:
         raise Bad("the log is not an export of format 1")
     return log
 
@@ -286,14 +294,15 @@ def listed_leaves(log, size):
 
 
 def checkpoints(log, note, vkey):
-    """Sizes of the checkpoint given and of the export's own (or None), and the roots by size."""
+    """Sizes of the checkpoint given and of the export's own, and the roots by size. Without its own one
+    nothing would say where the export ends, and what comes behind the last checkpoint is anybody's."""
     size, root = read_checkpoint(note, vkey)
+    own, own_root = read_checkpoint(log["checkpoint"], vkey)
+    if log["vkey"] != vkey.strip() or log["origin"] != read_vkey(vkey)[0]:
+        raise Bad("the log is of another record, or of another key")
     marks = {size: root}
-    inner, own = log.get("checkpoint"), None
-    if isinstance(inner, str):  # the one that the export itself carries
-        own, own_root = read_checkpoint(inner, vkey)
-        if marks.setdefault(own, own_root) != own_root:
-            raise Bad("two checkpoints of one size differ: the record was rewritten")
+    if marks.setdefault(own, own_root) != own_root:
+        raise Bad("two checkpoints of one size differ: the record was rewritten")
     return size, own, marks
 
 
@@ -333,13 +342,15 @@ class Checker:
         if self.proven and self.index < self.covered and leaf != self.leaves[self.index]:
             raise Bad("the entry is not the one that was recorded", self.index)
         self.last = check_entry(self.index, text, self.last)
-        if self.pruned:
+        if self.pruned and self.index < self.covered:
             self.note_pruned(json.loads(text))
         return leaf
 
     def note_pruned(self, entry):
-        last = (entry.get("details") or {}).get("last")
-        if entry["event"] == "pruned" and isinstance(last, int):
+        """What no checkpoint covers may claim nothing."""
+        details = entry.get("details")
+        last = details.get("last") if isinstance(details, dict) else None
+        if entry["event"] == "pruned" and is_number(last) and last >= 0:
             self.said = max(self.said, last + 1)
 
     def take(self, text):
@@ -352,11 +363,11 @@ class Checker:
     def end(self):
         if self.index < self.covered:
             raise Bad("the log ends here, the checkpoint covers %d" % self.covered, self.index)
-        if self.own is not None and self.index > self.own:
+        if self.index > self.own:
             raise Bad("the log's own checkpoint ends here", self.own)
         if self.pruned > self.said:
             raise Bad("the entry is missing, and nothing says that it was pruned", self.said)
-        if self.listed and (not self.proven or self.own is not None and len(self.leaves) != self.own):
+        if self.listed and (not self.proven or len(self.leaves) != self.own):
             raise Bad("the entries are good, but the list of their hashes was changed")
 
 

@@ -43,34 +43,14 @@ const char *metadata_section(const char *type)
 
 /* -- values ---------------------------------------------------------------------------------- */
 
-/* 1..@max characters (not bytes), no control characters (C0, DEL, C1: U+0080 to U+009F, which are
- * C2 80 to C2 9F); jansson has checked the UTF-8. */
-static bool text_fits(const char *text, size_t max)
-{
-	struct reader in = reader_of(view_str(text));
-	uint8_t before = 0;
-	size_t n = 0;
-
-	while (in.left > 0) {
-		uint8_t c = reader_u8(&in);
-
-		if (c < 0x20 || c == 0x7F || (before == 0xC2 && c < 0xA0)) {
-			return false;
-		}
-		n += (c & 0xC0) != 0x80; /* not a continuation byte */
-		before = c;
-	}
-	return n >= 1 && n <= max;
-}
-
 bool metadata_text_valid(const char *text)
 {
-	return text_fits(text, 200);
+	return json_text_fits(text, 200);
 }
 
 static bool short_text(const json_t *value)
 {
-	return text_fits(json_string_value(value), 64);
+	return json_text_fits(json_string_value(value), 64);
 }
 
 static bool long_text(const json_t *value)

@@ -346,15 +346,16 @@ static const struct {
 	const char *act;
 	const char *name; /* the member that says whom or what; NULL: none is needed */
 	int (*apply)(json_t *people, const json_t *act, bool *ret_changed);
+	size_t max; /* bytes of the record with it */
 } acts[] = {
-	{"authorise", "id", authorise},
-	{"revoke", "id", revoke},
-	{"block", "id", block},
-	{"unblock", "id", unblock},
-	{"treating-doctor", "id", take_role},
-	{"no-treating-doctor", NULL, leave_role},
-	{"oppose", "mode", oppose},
-	{"unoppose", "mode", unoppose},
+	{"authorise", "id", authorise, PEOPLE_AUTHORISE_MAX},
+	{"revoke", "id", revoke, PEOPLE_MAX},
+	{"block", "id", block, PEOPLE_MAX},
+	{"unblock", "id", unblock, PEOPLE_MAX},
+	{"treating-doctor", "id", take_role, PEOPLE_MAX},
+	{"no-treating-doctor", NULL, leave_role, PEOPLE_MAX},
+	{"oppose", "mode", oppose, PEOPLE_MAX},
+	{"unoppose", "mode", unoppose, PEOPLE_MAX},
 };
 
 /* Authorisations that ended more than a year before @time go. Return: whether there were any. */
@@ -373,9 +374,9 @@ static bool forget_ended(json_t *people, int64_t time)
 	return any;
 }
 
-static int check_size(const json_t *people)
+static int check_size(const json_t *people, size_t max)
 {
-	_cleanup_(buf_done) struct buf text = BUF_NULL(PEOPLE_MAX);
+	_cleanup_(buf_done) struct buf text = BUF_NULL(max);
 	int r;
 
 	r = json_canonical(people, &text);
@@ -419,7 +420,7 @@ int people_apply(json_t *people, const json_t *act, bool *ret_changed)
 		return trace(r);
 	}
 	forgotten = forget_ended(people, number_of(act, "time"));
-	r = check_size(people);
+	r = check_size(people, acts[at].max);
 	if (r == 0) {
 		*ret_changed = changed || forgotten;
 	}

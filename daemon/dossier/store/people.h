@@ -15,7 +15,9 @@
 #include "base/json.h"
 #include "base/link-ops.h"
 
-#define PEOPLE_MAX  (48U * 1024U) /* bytes of the record as text: it goes in one answer */
+#define PEOPLE_MAX (48U * 1024U) /* bytes of the record as text: it goes in one answer */
+#define PEOPLE_AUTHORISE_MAX                                                                   \
+	(32U * 1024U) /* ... that an authorisation may bring it to: room to refuse remains */
 #define PEOPLE_YEAR (365ULL * 24ULL * 3600ULL * 1000000ULL) /* us */
 
 /** people_new() - with nobody in it, created now by @author (shared). */

@@ -257,6 +257,25 @@ static void what_is_no_entry_makes_no_message(void **state)
 	buf_done(&m);
 }
 
+static void an_entry_that_cannot_be_read_goes_as_an_alarm_with_number_and_leaf(void **state)
+{
+	struct buf m = BUF_NULL(ATNA_MESSAGE_MAX);
+	char *text;
+
+	(void)state;
+	assert_int_equal(atna_unreadable(41, leaf, 1767225600000000ULL, &from, &m), 0);
+	text = buf_take_str(&m);
+	assert_non_null(text);
+	assert_int_equal(strncmp(text, "<84>1 2026-01-01T00:00:00", 25), 0);
+	assert_non_null(strstr(text, "sequenceId=\"42\""));
+	assert_non_null(strstr(text, "csd-code=\"110113\""));
+	assert_non_null(strstr(text, "csd-code=\"unreadable\""));
+	assert_non_null(strstr(text, "EventOutcomeIndicator=\"8\""));
+	assert_non_null(strstr(text, "#41\""));
+	assert_non_null(strstr(text, "<ParticipantObjectDetail type=\"leaf\""));
+	free(text);
+}
+
 static void memory_that_runs_out_makes_no_message(void **state)
 {
 	struct buf text = BUF_NULL(65536);
@@ -291,6 +310,7 @@ int main(void)
 		T(no_name_breaks_the_message),
 		T(the_longest_message_is_one_that_a_daemon_takes),
 		T(what_is_no_entry_makes_no_message),
+		T(an_entry_that_cannot_be_read_goes_as_an_alarm_with_number_and_leaf),
 		T(memory_that_runs_out_makes_no_message),
 	};
 

@@ -139,8 +139,9 @@ static void the_script_names_what_was_done(void **state)
 		{"log['leaves'][2] = log['leaves'][3]; e[7] = e[7].replace('ok', 'no')",
 			"bad: entry 0: from here on"},
 		{"del log['leaves']; e[7] = '{}'", "bad: entry 7:"},
-		{"del log['leaves']; del log['checkpoint']; e[7] = e[7].replace('ok', 'no')",
+		{"del log['leaves']; e[7] = e[7].replace('ok', 'no')",
 			"bad: entry 0: from here on"},
+		{"del log['checkpoint']", "bad: the log is not an export"},
 		{"log['checkpoint'] = log['checkpoint'].replace('20', '21')",
 			"bad: the checkpoint's"},
 		{"log['format'] = 2", "bad: the log is not an export"},
@@ -202,8 +203,13 @@ static void the_script_finds_a_record_that_was_rewritten(void **state)
 	assert_int_equal(shell("cp $D/held.vkey $D/vkey.txt"), 0);
 	script_says(
 		"bad: the checkpoint is not signed by this key"); /* the export's own note */
-	change("del log['checkpoint']");
+	change("folder = os.environ['D']\n"
+	       "log['checkpoint'] = open(folder + '/note.txt').read()");
+	script_says("bad: the log is of another record, or of another key");
+	change("log['vkey'] = open(os.environ['D'] + '/vkey.txt').read().strip()");
 	script_says("bad: entry 0: from here on");
+	change("del log['checkpoint']");
+	script_says("bad: the log is not an export of format 1");
 }
 
 static void the_script_finds_a_record_that_was_rolled_back(void **state)

@@ -165,6 +165,71 @@ static void a_crash_between_any_two_steps_is_gone_on_with(void **state)
 	}
 }
 
+static void a_crash_behind_the_word_of_a_second_pass_is_no_damage(void **state)
+{
+	struct audit *a = old_two_years(1100);
+	bool more = true;
+
+	(void)state;
+	while (audit_first(a) < 1024)
+		assert_int_equal(audit_prune(a, OLD + 30 * DAY, &more), 0);
+	assert_int_equal(audit_prune(a, OLD + 30 * DAY, &more), 0);
+	assert_int_equal(audit_first(a), 1024);
+	assert_int_equal(
+		forge_shell("mkdir $D/dead && cp $D/audit.* $D/dead", scene_folder), 0);
+	audit_free(a);
+	assert_int_equal(forge_shell("rm $D/audit.* && mv $D/dead/audit.* $D && rmdir $D/dead",
+				 scene_folder),
+		0);
+	a = scene_open();
+	old_prune(a, 0);
+	assert_int_equal(audit_first(a), 1100);
+	old_is_whole(a);
+	audit_free(a);
+}
+
+static void a_pass_that_was_begun_stops_at_what_was_not_handed_on(void **state)
+{
+	struct audit *a = old_two_years(600);
+	struct buf text = BUF_NULL(65536);
+	uint64_t next = 99;
+	bool more = false;
+
+	(void)state;
+	assert_int_equal(audit_prune(a, OLD + 30 * DAY, &more), 0); /* all 600 are named */
+	audit_sent_begin(a, &next);
+	assert_int_equal(next, 0);
+	assert_int_equal(audit_prune(a, OLD + 30 * DAY, &more), 0);
+	assert_false(more);
+	assert_int_equal(audit_first(a), 0);
+	audit_sent(a, 200);
+	old_prune(a, OLD + 30 * DAY);
+	assert_int_equal(audit_first(a), 200);
+	assert_int_equal(audit_read(a, 200, &text), 0);
+	audit_sent(a, 605);
+	old_prune(a, OLD + 30 * DAY);
+	assert_int_equal(audit_first(a), 600);
+	assert_int_equal(scene_size(a), 611);
+	old_is_whole(a);
+	buf_done(&text);
+	audit_free(a);
+}
+
+static void when_contents_were_forgotten_is_known_after_a_start(void **state)
+{
+	struct audit *a = old_two_years(5);
+
+	(void)state;
+	assert_int_equal(audit_pruned(a), 0);
+	old_prune(a, OLD + DAY);
+	assert_int_equal(audit_pruned(a), scene_wall);
+	audit_free(a);
+	old_later(DAY);
+	a = scene_open();
+	assert_int_equal(audit_pruned(a), scene_wall - DAY);
+	audit_free(a);
+}
+
 static void entries_of_a_clock_that_was_not_set_go_with_what_follows(void **state)
 {
 	struct audit *a;
@@ -342,6 +407,25 @@ static void the_last_version_of_a_dossier_outlives_its_entry(void **state)
 	audit_free(a);
 }
 
+/* all that says whose it was: its end is told as theirs */
+static void begin(struct audit *a, const char *person)
+{
+	_cleanup_json_ json_t *details = json_pack("{s:s}", "flag", "masque_ps");
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+
+	e.event = AUDIT_EVENT_DOCUMENT_ADDED;
+	e.outcome = "started";
+	e.pseudonym = person;
+	e.session = "session/1@0011";
+	e.caller_uid = 1000;
+	e.application = "Cabinet 1";
+	e.professional = "899700000001";
+	e.structure = "0B0000001";
+	e.mode = "normal";
+	e.details = details;
+	assert_int_equal(audit_append(a, &e, NULL), 0);
+}
+
 /* daemon/dossier/record.c looks for the newest change of a dossier whose store is one ahead. */
 static void a_change_that_nobody_told_the_end_of_is_kept_as_begun(void **state)
 {
@@ -350,7 +434,7 @@ static void a_change_that_nobody_told_the_end_of_is_kept_as_begun(void **state)
 
 	(void)state;
 	change(a, SCENE_PERSON, 1, "ok");
-	change(a, SCENE_PERSON, -1, "started");
+	begin(a, SCENE_PERSON);
 	change(a, SCENE_OTHER, -1, "started"); /* its first */
 	for (uint64_t years = 1; years < 4; years++) {
 		old_later(366 * DAY);
@@ -365,8 +449,14 @@ static void a_change_that_nobody_told_the_end_of_is_kept_as_begun(void **state)
 		a, (uint64_t)old_count(a,
 			   "SELECT max(i) FROM entry WHERE pseudonym = '" SCENE_PERSON
 			   "' AND e LIKE '%\"started\"%'"));
-	assert_non_null(strstr(kept, "\"kept-from\":1}"));
+	assert_non_null(strstr(kept, "\"details\":{\"flag\":\"masque_ps\",\"kept-from\":1}"));
 	assert_non_null(strstr(kept, "\"event\":\"document-added\""));
+	assert_non_null(strstr(kept, "\"professional\":\"899700000001\""));
+	assert_non_null(strstr(kept, "\"session\":\"session/1@0011\""));
+	assert_non_null(strstr(kept, "\"structure\":\"0B0000001\""));
+	assert_non_null(strstr(kept, "\"application\":\"Cabinet 1\""));
+	assert_non_null(strstr(kept, "\"mode\":\"normal\""));
+	assert_non_null(strstr(kept, "\"caller-uid\":1000"));
 	free(kept);
 	change(a, SCENE_PERSON, 2, "recovered");
 	old_later(366 * DAY);
@@ -386,6 +476,9 @@ int main(void)
 		T(what_was_pruned_is_nowhere_in_the_files),
 		T(a_long_past_goes_in_passes_that_are_each_told),
 		T(a_crash_between_any_two_steps_is_gone_on_with),
+		T(a_crash_behind_the_word_of_a_second_pass_is_no_damage),
+		T(a_pass_that_was_begun_stops_at_what_was_not_handed_on),
+		T(when_contents_were_forgotten_is_known_after_a_start),
 		T(entries_of_a_clock_that_was_not_set_go_with_what_follows),
 		T(an_entry_that_is_not_old_keeps_those_behind_it),
 		T(entries_that_were_not_handed_on_stay),

@@ -65,6 +65,68 @@ static void first_entries_that_go_without_a_word_are_damage(void **state)
 	}
 }
 
+/* Somebody who can write the file and has no key appends an entry of theirs, then says by it that the
+ * first ones were pruned. @more: what else they do. */
+static int opened_with_a_forged_word(const char *more)
+{
+	static const char text[] =
+		"{\"boot-id\":\"00000000000000000000000000000000\",\"boot-time\":1,\"details\":"
+		"{\"first\":0,\"last\":2,\"older-than\":1},\"event\":\"pruned\",\"format\":1,"
+		"\"outcome\":\"ok\",\"sequence\":15,\"time\":1800000000000000}";
+	uint8_t leaf[MERKLE_HASH];
+	char hex[2 * MERKLE_HASH + 1], sql[1024];
+	struct audit *a;
+
+	assert_int_equal(scene_teardown(NULL), 0);
+	assert_int_equal(old_setup(NULL), 0);
+	a = old_two_years(5);
+	old_checkpoint(a);
+	assert_int_equal(scene_size(a), 15);
+	audit_free(a);
+	assert_int_equal(merkle_leaf_hash(view_str(text), leaf), 0);
+	for (unsigned int i = 0; i < MERKLE_HASH; i++)
+		assert_int_equal(snprintf(hex + (size_t)2 * i, 3, "%02x", leaf[i]), 2);
+	assert_true(snprintf(sql, sizeof(sql),
+			    "INSERT INTO entry(i, e) VALUES(15, '%s');"
+			    "INSERT INTO node(k, h) VALUES(15, x'%s');"
+			    "DELETE FROM node WHERE k >= (1 << 56);"
+			    "%s",
+			    text, hex, more) < (int)sizeof(sql));
+	scene_sql(sql);
+	return scene_open_result();
+}
+
+static void a_word_that_no_checkpoint_covers_takes_nothing_away(void **state)
+{
+	(void)state;
+	/* an entry behind the newest checkpoint is believed: it is a crash that left it there */
+	assert_int_equal(opened_with_a_forged_word(""), 0);
+	assert_int_equal(opened_with_a_forged_word("INSERT INTO mark(k, v) VALUES(0, 15);"
+						   "DELETE FROM entry WHERE i < 3"),
+		-EBADMSG);
+	/* nor does it have the service do it */
+	assert_int_equal(
+		opened_with_a_forged_word("INSERT INTO mark(k, v) VALUES(0, 15)"), -EBADMSG);
+}
+
+static void what_is_about_to_go_is_signed_before_anything_goes(void **state)
+{
+	struct audit *a = old_two_years(5);
+	uint64_t noted = 0;
+	bool more = false;
+
+	(void)state;
+	old_checkpoint(a);
+	assert_int_equal(audit_prune(a, OLD + DAY, &more), 0);
+	assert_int_equal(audit_first(a), 0);
+	assert_int_equal(scene_size(a), 16);
+	assert_non_null(audit_note(a, &noted));
+	assert_int_equal(noted, 16);
+	assert_int_equal(old_count(a, "SELECT max(size) FROM checkpoint"), 16);
+	old_is_whole(a);
+	audit_free(a);
+}
+
 static void verification_names_what_is_missing_or_wrong_in_the_pruned_part(void **state)
 {
 	static const struct {
@@ -191,6 +253,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, old_setup, scene_teardown)
 	const struct CMUnitTest tests[] = {
 		T(first_entries_that_go_without_a_word_are_damage),
+		T(a_word_that_no_checkpoint_covers_takes_nothing_away),
+		T(what_is_about_to_go_is_signed_before_anything_goes),
 		T(verification_names_what_is_missing_or_wrong_in_the_pruned_part),
 		T(lost_nodes_are_computed_anew_above_the_pruned_leaves),
 		T(a_file_of_format_1_is_taken_over),

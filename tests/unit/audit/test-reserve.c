@@ -3,7 +3,8 @@
  * The reserve, on a disk that gives no block that a file does not have already: every write that would
  * need one is refused with ENOSPC, by what fstat(2) says of the file's blocks, and so is every allocation.
  */
-#include "tests/unit/audit/scene.h"
+#include "tests/unit/audit/old.h"
+#include "tests/unit/record/forge.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -30,6 +31,7 @@
 #define LOG	(6ULL * MIB)
 
 static bool full;
+static bool no_log; /* there is room for the file, and none for its log */
 
 /* Whether a write of @len bytes at @at needs a block that the file has not. */
 static bool needs_block(int fd, off_t at, size_t len)
@@ -56,6 +58,8 @@ int __real_fallocate64(int fd, int mode, off_t at, off_t len);
 int __wrap_fallocate64(int fd, int mode, off_t at, off_t len)
 {
 	errno = ENOSPC;
+	if (no_log && (mode & FALLOC_FL_KEEP_SIZE))
+		return -1;
 	return full && needs_block(fd, at, (size_t)len) ? -1
 							: __real_fallocate64(fd, mode, at, len);
 }
@@ -80,7 +84,7 @@ static int prepare(void **state)
 
 static int setup(void **state)
 {
-	full = false;
+	full = no_log = false;
 	return scene_setup(state);
 }
 
@@ -252,6 +256,132 @@ static void without_room_for_a_reserve_it_is_refused_and_only_emergencies_go_on(
 	audit_free(a);
 }
 
+/* kill -9: the files as they are now, opened anew. */
+static struct audit *after_a_crash(struct audit *a)
+{
+	assert_int_equal(
+		forge_shell("mkdir $D/dead && cp $D/audit.* $D/dead", scene_folder), 0);
+	audit_free(a);
+	assert_int_equal(forge_shell("rm $D/audit.* && mv $D/dead/audit.* $D && rmdir $D/dead",
+				 scene_folder),
+		0);
+	return scene_open();
+}
+
+static uint64_t blocks_of_log(void)
+{
+	struct stat st;
+	char path[64];
+
+	scene_path(path, "audit.sqlite-wal");
+	assert_int_equal(stat(path, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static void a_log_that_was_emptied_of_what_is_forgotten_has_room_for_an_emergency(void **state)
+{
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	struct audit *a;
+	uint64_t size;
+
+	(void)state;
+	scene_wall = OLD;
+	scene_boot = 1000000;
+	a = with_reserve();
+	e.event = AUDIT_EVENT_DENIED;
+	e.application = "a-needle-in-the-hay";
+	for (int i = 0; i < 600; i++)
+		assert_int_equal(audit_append(a, &e, NULL), 0);
+	old_later(366 * DAY);
+	scene_fill(a, 3);
+	assert_int_equal(forge_shell("grep -qa needle $D/audit.sqlite-wal", scene_folder), 0);
+	old_prune(a, OLD + DAY);
+	assert_int_equal(audit_first(a), 600);
+	assert_int_not_equal(forge_shell("grep -qa needle $D/audit.sqlite*", scene_folder), 0);
+	assert_true(blocks_of_log() >= LOG);
+	a = after_a_crash(a); /* an empty log is one */
+	is_whole(a);
+	audit_free(a);
+	a = with_reserve();
+	scene_fill(a, 50);
+	old_later(800 * DAY);
+	old_prune(a, OLD + 500 * DAY);
+	assert_true(blocks_of_log() >= LOG);
+	full = true;
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(emergency(a), 0);
+	is_whole(a);
+	size = scene_size(a);
+	full = false;
+	a = after_a_crash(a);
+	assert_int_equal(scene_size(a), size);
+	is_whole(a);
+	audit_free(a);
+}
+
+static void a_log_that_got_no_room_at_the_start_is_asked_for_again(void **state)
+{
+	struct audit *a = scene_open();
+	struct stat st;
+	char path[64];
+
+	(void)state;
+	scene_fill(a, 5);
+	no_log = true;
+	assert_int_equal(audit_reserve(a, RESERVE, LOG), AUDIT_UNAVAILABLE);
+	scene_path(path, "audit.sqlite");
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size >= (off_t)RESERVE); /* the file's own was kept all the same */
+	assert_int_equal(append(a, AUDIT_EVENT_DOCUMENT_READ, "normal"), AUDIT_UNAVAILABLE);
+	assert_int_equal(append(a, AUDIT_EVENT_DENIED, "normal"), AUDIT_UNAVAILABLE);
+	assert_int_equal(emergency(a), 0);
+	assert_string_equal(audit_cause(a), "disk full");
+	no_log = false;
+	assert_int_equal(append(a, AUDIT_EVENT_DOCUMENT_READ, "normal"), 0);
+	assert_string_equal(audit_cause(a), "");
+	assert_true(blocks_of_log() >= LOG);
+	full = true;
+	assert_int_equal(emergency(a), 0);
+	is_whole(a);
+	audit_free(a);
+}
+
+static void a_file_that_grows_is_no_full_disk(void **state)
+{
+	struct audit *a = scene_open();
+
+	(void)state;
+	scene_sql_inside(a, "PRAGMA synchronous=OFF");
+	assert_int_equal(audit_reserve(a, MIB, LOG), 0); /* it grows by 64 KiB */
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(append(a, AUDIT_EVENT_CARD_IN, NULL), 0);
+		assert_string_equal(audit_cause(a), "");
+	}
+	audit_free(a);
+}
+
+static void forgetting_goes_on_when_the_disk_is_full_and_gives_room(void **state)
+{
+	struct audit *a;
+
+	(void)state;
+	scene_wall = OLD;
+	scene_boot = 1000000;
+	a = with_reserve();
+	scene_fill(a, 3000);
+	old_later(366 * DAY);
+	full = true;
+	while (append(a, AUDIT_EVENT_DOCUMENT_READ, "normal") == 0)
+		;
+	assert_string_equal(audit_cause(a), "disk full");
+	old_prune(a, OLD + DAY);
+	assert_int_equal(audit_first(a), 3000);
+	assert_string_equal(audit_cause(a), "");
+	assert_int_equal(append(a, AUDIT_EVENT_DOCUMENT_READ, "normal"), 0);
+	is_whole(a);
+	audit_free(a);
+}
+
 static void only_refusals_and_emergencies_are_told_apart(void **state)
 {
 	static const struct {
@@ -295,6 +425,10 @@ int main(void)
 		T(room_is_not_given_back_by_a_log_that_is_emptied_or_an_end),
 		T(a_log_that_was_kept_says_nothing),
 		T(without_room_for_a_reserve_it_is_refused_and_only_emergencies_go_on),
+		T(a_log_that_was_emptied_of_what_is_forgotten_has_room_for_an_emergency),
+		T(a_log_that_got_no_room_at_the_start_is_asked_for_again),
+		T(a_file_that_grows_is_no_full_disk),
+		T(forgetting_goes_on_when_the_disk_is_full_and_gives_room),
 		T(only_refusals_and_emergencies_are_told_apart),
 	};
 

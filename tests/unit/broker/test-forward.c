@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "daemon/audit/atna.h"
 #include "daemon/audit/keep.h"
+#include "daemon/audit/state.h"
 #include "daemon/broker/forward.h"
 #include "tests/unit/record/forge.h"
 
@@ -39,6 +40,7 @@ static struct {
 	uint64_t next;			 /* entry that must come, or an earlier one */
 	char rest[4 * ATNA_MESSAGE_MAX]; /* of a stream */
 	size_t left;
+	unsigned int unreadable;
 	uint64_t ahead; /* what the clock of the service is ahead by */
 } at;
 
@@ -117,7 +119,12 @@ static void taken(const char *m, size_t len)
 	assert_true(len < sizeof(text));
 	memset(text, 0, sizeof(text));
 	bytes_copy(text, sizeof(text), m, len);
-	assert_int_equal(strncmp(text, "<85>1 ", 6), 0);
+	if (strstr(text, "\"unreadable\"")) {
+		assert_int_equal(strncmp(text, "<84>1 ", 6), 0);
+		at.unreadable++;
+	} else {
+		assert_int_equal(strncmp(text, "<85>1 ", 6), 0);
+	}
 	at_number = strstr(text, mark);
 	assert_non_null(at_number);
 	for (const char *p = at_number + strlen(mark); *p != '"'; p++)
@@ -330,6 +337,49 @@ static void a_reader_that_hangs_is_told_of_and_waited_for(void **state)
 	assert_false(forward_behind(NULL, &n, &socket));
 }
 
+static void what_was_pruned_meanwhile_is_passed_over(void **state)
+{
+	uint64_t next = 40;
+	bool more = true;
+
+	(void)state;
+	append(40); /* nobody is there */
+	for (int i = 0; i < 3; i++)
+		turn();
+	audit_sent(at.audit, next); /* another way than by this service */
+	while (more)
+		assert_int_equal(
+			audit_prune(at.audit, clock_wall() + 3600 * USEC_PER_SEC, &more), 0);
+	assert_int_equal(audit_first(at.audit), 40);
+	append(10);
+	at.next = 40;
+	come(SOCK_DGRAM);
+	until_all(4096);
+	assert_int_equal(at.next, 51);
+	assert_int_equal(audit_sent_keep(at.audit), 0);
+	end();
+	serve();
+	append(3);
+	until_all(4096);
+	assert_int_equal(at.next, 54);
+}
+
+static void an_entry_that_cannot_be_read_keeps_nobody_behind_it(void **state)
+{
+	(void)state;
+	append(9);
+	/* what is no entry; and one that is not there */
+	assert_int_equal(sqlite3_exec(at.audit->store.db,
+				 "UPDATE entry SET e = '{}' WHERE i = 2;"
+				 "DELETE FROM entry WHERE i = 5",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	come(SOCK_DGRAM);
+	until_all(4096);
+	assert_int_equal(at.next, 9);
+	assert_int_equal(at.unreadable, 2);
+}
+
 static void the_next_start_goes_on_where_this_one_was(void **state)
 {
 	uint64_t before;
@@ -369,6 +419,8 @@ int main(void)
 		T(a_stream_that_nobody_read_comes_again),
 		T(a_reader_that_comes_late_gets_all),
 		T(a_reader_that_hangs_is_told_of_and_waited_for),
+		T(what_was_pruned_meanwhile_is_passed_over),
+		T(an_entry_that_cannot_be_read_keeps_nobody_behind_it),
 		T(the_next_start_goes_on_where_this_one_was),
 	};
 

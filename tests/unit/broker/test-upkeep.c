@@ -43,6 +43,7 @@ static struct {
 	void (*appended)(void *user);
 	void *user;
 	uint64_t oldest; /* entry; 0: none */
+	uint64_t pruned; /* when a pass was begun last; 0: never */
 	unsigned int steps_left;
 	int prune_result;
 	unsigned int prunes;
@@ -183,6 +184,12 @@ int audit_oldest(struct audit *a, uint64_t *ret_wall)
 	(void)a;
 	*ret_wall = at.oldest;
 	return at.oldest > 0 ? 0 : AUDIT_NO_ENTRY;
+}
+
+uint64_t audit_pruned(const struct audit *a)
+{
+	(void)a;
+	return at.pruned;
 }
 
 int audit_prune(struct audit *a, uint64_t before, bool *ret_more)
@@ -503,6 +510,29 @@ static void nothing_is_too_old_without_a_retention_or_an_entry(void **state)
 	}
 }
 
+/* What was begun is finished at each start, nothing new is begun. */
+static void a_start_begins_no_run_when_there_was_one_today(void **state)
+{
+	static const struct {
+		int64_t since; /* hours */
+		bool runs;
+	} rows[] = {{0, false}, {1, false}, {22, false}, {24, true}, {500, true},
+		{-1, true} /* of a clock that was ahead */};
+
+	(void)state;
+	at.short_days = true;
+	at.oldest = IN_2026 - 4 * 366 * DAY;
+	for (unsigned int i = 0; i < ARRAY_LEN(rows); i++) {
+		at.pruned = at.wall - (uint64_t)rows[i].since * 3600 * USEC_PER_SEC;
+		at.before = 1;
+		while (at.days == i) {
+			(void)sd_event_run(ev, TICK);
+		}
+		assert_int_equal(at.before, rows[i].runs ? at.oldest + 31 * DAY : 0);
+		assert_int_equal(at.prunes, i + 1);
+	}
+}
+
 static void what_cannot_be_pruned_is_tried_on_the_next_day(void **state)
 {
 	(void)state;
@@ -534,6 +564,7 @@ int main(void)
 		T(a_run_goes_on_in_steps_and_the_next_is_a_day_later),
 		T(a_clock_that_is_years_ahead_costs_a_month_a_day),
 		T(nothing_is_too_old_without_a_retention_or_an_entry),
+		T(a_start_begins_no_run_when_there_was_one_today),
 		T(what_cannot_be_pruned_is_tried_on_the_next_day),
 	};
 

@@ -7,7 +7,8 @@ usage: fake_service.py [OPTION...]  with options pin=1234, people=2, stranger (a
 another connection first), spoil (contents are not what their facts say), refuse=NAME (an error of Create, a rule
 of Archive and Delete), rows=N (more rows of List, which print how they are asked for), queue (a session
 waits its turn first), keypad (PINs are typed on the reader), puk=12345678, tries=3, short (a lease ends
-at once by itself), lend=NAME (Lend fails so)."""
+at once by itself), lend=NAME (Lend fails so), record=FILE (what it says of
+its record: JSON with vkey, checkpoint, entry, proofs by checkpoint, and told, one of which each GetCheckpoint tells)."""
 import fcntl
 import hashlib
 import json
@@ -23,6 +24,10 @@ NAME, ROOT = "org.vitaled1", "/org/vitaled1"
 OPTIONS = dict(o.split("=", 1) if "=" in o else (o, "1") for o in sys.argv[1:])
 PEOPLE = [{"surname": "NESSI", "given": "JEAN", "birth-date": "1970-01-02"},
           {"surname": "NESSI", "given": "ZOÉ", "birth-date": "2010-03-04"}]
+RECORD = {}
+if "record" in OPTIONS:
+    with open(OPTIONS["record"], encoding="utf-8") as record:
+        RECORD = json.load(record)
 WORDING = "Consentez-vous ?\nRien d'autre."
 
 
@@ -568,16 +573,35 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method(NAME + ".Manager", "", "s")
     def GetCheckpoint(self):
+        if RECORD.get("told"):
+            RECORD["checkpoint"] = RECORD["told"].pop(0)
+            self.PropertiesChanged(NAME + ".Manager", {"Checkpoint": RECORD["checkpoint"]}, [])
+            return RECORD["checkpoint"]
         return "origin\n0\nroot\n\n— sig\n"
 
     @dbus.service.method(NAME + ".Manager", "a{sv}", "h")
     def ExportAudit(self, options):
         return memfd({"format": 1, "entries": []})
 
+    @dbus.service.method(NAME + ".Manager", "s", "h")
+    def GetAuditConsistency(self, note):
+        print("proof", flush=True)
+        if note not in RECORD["proofs"]:
+            raise Failure("InvalidArgument", "invalid-argument: checkpoint")
+        return memfd(RECORD["proofs"][note])
+
+    @dbus.service.method(NAME + ".Manager", "s", "h")
+    def GetAuditProof(self, _number):
+        return memfd(RECORD["entry"])
+
+    @dbus.service.signal(dbus.PROPERTIES_IFACE, signature="sa{sv}as")
+    def PropertiesChanged(self, interface, changed, invalidated):
+        pass
+
     @dbus.service.method(dbus.PROPERTIES_IFACE, "s", "a{sv}")
     def GetAll(self, interface):
-        return {"Version": "0", "ReaderService": "running",
-                "Agents": dbus.Array([], signature="(ss)")}
+        return {"Version": "0", "ReaderService": "running", "Agents": dbus.Array([], signature="(ss)"),
+                "RecordKey": RECORD.get("vkey", ""), "Checkpoint": RECORD.get("checkpoint", "")}
 
     @dbus.service.method("org.freedesktop.DBus.ObjectManager", "", "a{oa{sa{sv}}}")
     def GetManagedObjects(self):

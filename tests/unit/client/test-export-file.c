@@ -58,8 +58,9 @@ static int setup(void **state)
 	for (size_t i = 0; i < N; i++) {
 		struct buf text = BUF_NULL(4096);
 		uint8_t leaf[MERKLE_HASH];
-		json_t *j = json_pack("{s:I, s:s, s:s}", "sequence", (json_int_t)i, "event",
-			"session-opened", "application", "L\xC3\xA9o \"x\" \\ 1");
+		json_t *j = json_pack("{s:i, s:I, s:s, s:s, s:s, s:i, s:i}", "format", 1,
+			"sequence", (json_int_t)i, "event", "session-opened", "application",
+			"L\xC3\xA9o \"x\" \\ 1", "boot-id", "b", "boot-time", 7, "time", 9);
 
 		make_note(&tree, ORIGIN, seed, &m.notes[i]);
 		assert_int_equal(json_canonical(j, &text), 0);
@@ -318,7 +319,8 @@ static void a_rewritten_record_disagrees_with_a_checkpoint_kept_elsewhere(void *
 	const struct made *m = *state;
 	struct made other = *m;
 	struct merkle tree = {0};
-	char first[] = "{\"event\":\"stop\",\"sequence\":0}";
+	char first[] = "{\"boot-id\":\"b\",\"boot-time\":1,\"event\":\"stop\",\"format\":1,"
+		       "\"sequence\":0,\"time\":1}";
 	struct export_result res;
 	char *note = NULL;
 	char *text;
@@ -371,7 +373,8 @@ static void files_of_another_form_are_malformed(void **state)
 		"{\"origin\":\"x", "{\"entries\":[1]}", "{\"entries\":[\"a\",]}",
 		"{\"entries\":[\"a\" \"b\"]}", "{\"entries\":[]",
 		"{\"origin\":\"a\",\"origin\":\"a\"}", "{\"entries\":[],\"entries\":[]}",
-		"{\"vkey\":\"\\u0000\"}"};
+		"{\"vkey\":\"\\u0000\"}", "{\"format\":1,\"format\":1,",
+		"{\"origin\":\"\",\"vkey\":\"\",\"checkpoint\":\"\",\"entries\":[]}"};
 	char *text = export_of(m, in_order, 1, m->notes[1]);
 	struct export_file x = {0};
 	struct export_result res;
@@ -391,6 +394,68 @@ static void files_of_another_form_are_malformed(void **state)
 		assert_true(strlen(export_explain(i)) > 5);
 	}
 	assert_string_equal(export_explain(0), "");
+}
+
+/* Signed by the record's own key, so that nothing but their form is wrong. */
+static void entries_that_lack_something_or_go_back_in_time_are_named(void **state)
+{
+#define HEAD "{\"boot-id\":\"b\",\"boot-time\":"
+#define TAIL ",\"event\":\"x\",\"format\":1,\"sequence\":1,\"time\":1}"
+
+	static const struct {
+		const char *second;
+		int outcome;
+	} rows[] = {
+		{HEAD "7" TAIL, 0},
+		{HEAD "8,\"application\":1" TAIL, EXPORT_ENTRY}, /* not canonical */
+		{HEAD "8,\"details\":\"\xC3\xA9\"" TAIL, 0},
+		{HEAD "6" TAIL, EXPORT_ENTRY},
+		{HEAD "6,\"details\":\"\xC3\xA9\"" TAIL, EXPORT_ENTRY},
+		{"{\"boot-id\":\"c\",\"boot-time\":6" TAIL, 0},
+		{"{\"boot-id\":\"c\",\"boot-time\":\"6\"" TAIL, EXPORT_ENTRY},
+		{"{\"boot-id\":\"c\",\"details\":\"\xC3\xA9\"" TAIL, EXPORT_ENTRY},
+		{"{\"boot-id\":7,\"boot-time\":6" TAIL, EXPORT_ENTRY},
+		{"{\"boot-time\":6" TAIL, EXPORT_ENTRY},
+		{HEAD "7,\"event\":\"x\",\"format\":2,\"sequence\":1,\"time\":1}",
+			EXPORT_ENTRY},
+		{HEAD "7,\"event\":\"x\",\"sequence\":1,\"time\":1}", EXPORT_ENTRY},
+		{HEAD "7,\"format\":1,\"sequence\":1,\"time\":1}", EXPORT_ENTRY},
+		{HEAD "7,\"event\":1,\"format\":1,\"sequence\":1,\"time\":1}", EXPORT_ENTRY},
+		{HEAD "7,\"event\":\"x\",\"format\":1,\"sequence\":1}", EXPORT_ENTRY},
+		{HEAD "7,\"event\":\"x\",\"format\":1,\"sequence\":1,\"time\":true}",
+			EXPORT_ENTRY},
+		{HEAD "7,\"event\":\"x\",\"format\":1,\"sequence\":2,\"time\":1}",
+			EXPORT_ENTRY},
+		{"[]", EXPORT_ENTRY},
+	};
+	const struct made *m = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct made other = *m;
+		struct merkle tree = {0};
+		struct export_result res;
+		char *second = strdup(rows[i].second);
+		char *note = NULL;
+		char *text;
+
+		assert_non_null(second);
+		other.entries[1] = second;
+		for (size_t n = 0; n < 2; n++) {
+			uint8_t leaf[MERKLE_HASH];
+
+			assert_int_equal(merkle_leaf_hash(view_str(other.entries[n]), leaf), 0);
+			assert_int_equal(merkle_append(&tree, leaf, NULL, NULL), 0);
+		}
+		make_note(&tree, ORIGIN, seed, &note);
+		text = export_of(&other, in_order, 2, note);
+		if (check(text, NULL, m->vkey, &res) != rows[i].outcome) {
+			fail_msg("%s", second);
+		}
+		assert_true(rows[i].outcome == 0 || res.bad == 1);
+		free(text);
+		free(note);
+		free(second);
+	}
 }
 
 /* what is told is told of entries in order, in the one-line layout of other programs as well */
@@ -430,9 +495,12 @@ static void a_walk_ends_when_it_is_told_to_and_long_work_is_told_of(void **state
 
 	for (int i = 0; i < MANY; i++) {
 		uint8_t leaf[MERKLE_HASH];
-		char text[64];
+		char text[128];
 
-		(void)snprintf(text, sizeof(text), "{\"sequence\":%d}", i);
+		(void)snprintf(text, sizeof(text),
+			"{\"boot-id\":\"b\",\"boot-time\":1,\"event\":\"x\",\"format\":1,"
+			"\"sequence\":%d,\"time\":1}",
+			i);
 		assert_int_equal(merkle_leaf_hash(view_str(text), leaf), 0);
 		assert_int_equal(merkle_append(&tree, leaf, NULL, NULL), 0);
 	}
@@ -444,7 +512,10 @@ static void a_walk_ends_when_it_is_told_to_and_long_work_is_told_of(void **state
 	assert_int_equal(json_canonical(quoted, &out), 0);
 	buf_put_str(&out, ",\"entries\":[");
 	for (int i = 0; i < MANY; i++) {
-		buf_printf(&out, "%s\"{\\\"sequence\\\":%d}\"", i > 0 ? ", " : "", i);
+		buf_printf(&out,
+			"%s\"{\\\"boot-id\\\":\\\"b\\\",\\\"boot-time\\\":1,\\\"event\\\":"
+			"\\\"x\\\",\\\"format\\\":1,\\\"sequence\\\":%d,\\\"time\\\":1}\"",
+			i > 0 ? ", " : "", i);
 	}
 	buf_put_str(&out, "]}");
 	assert_int_equal(buf_check(&out), 0);
@@ -472,6 +543,7 @@ int main(void)
 		cmocka_unit_test(a_rewritten_record_disagrees_with_a_checkpoint_kept_elsewhere),
 		cmocka_unit_test(foreign_keys_and_checkpoints_are_refused),
 		cmocka_unit_test(files_of_another_form_are_malformed),
+		cmocka_unit_test(entries_that_lack_something_or_go_back_in_time_are_named),
 		cmocka_unit_test(a_walk_ends_when_it_is_told_to_and_long_work_is_told_of),
 	};
 

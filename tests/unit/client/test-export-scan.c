@@ -18,27 +18,56 @@ static void canonical_entries_are_told_with_their_number(void **state)
 {
 	static const struct {
 		const char *text;
-		uint64_t sequence;
+		int64_t sequence; /* -1: none */
 	} rows[] = {
-		{"{}", SCAN_NO_SEQUENCE},
+		{"{}", -1},
 		{"{\"sequence\":0}", 0},
 		{"{\"a\":-1,\"b\":[],\"c\":{},\"sequence\":123456789012345678}",
 			123456789012345678},
 		{"{\"details\":{\"sequence\":4},\"sequence\":3}", 3},
 		{"{\"details\":{\"list\":[1,\"x\",{\"y\":null}],\"no\":false},\"sequence\":12}",
 			12},
-		{"{\"sequence\":[5]}", SCAN_NO_SEQUENCE},
-		{"{\"sequence\":-5}", SCAN_NO_SEQUENCE},
-		{"{\"sequence\":\"5\"}", SCAN_NO_SEQUENCE},
-		{"{\"A\":true,\"a\":1,\"aa\":2,\"ab\":3}", SCAN_NO_SEQUENCE},
+		{"{\"sequence\":[5]}", -1},
+		{"{\"sequence\":-5}", -5},
+		{"{\"sequence\":\"5\"}", -1},
+		{"{\"A\":true,\"a\":1,\"aa\":2,\"ab\":3}", -1},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		uint64_t sequence = 77;
+		struct scan_entry e = {0};
 
-		assert_true(scan_canonical(view_str(rows[i].text), &sequence));
-		assert_int_equal(sequence, rows[i].sequence);
+		assert_true(scan_canonical(view_str(rows[i].text), &e));
+		assert_int_equal(e.has[SCAN_SEQUENCE], rows[i].sequence != -1);
+		assert_int_equal(
+			e.has[SCAN_SEQUENCE] ? e.numbers[SCAN_SEQUENCE] : -1, rows[i].sequence);
+	}
+}
+
+static void the_members_of_an_entry_are_told_when_they_are_of_their_type(void **state)
+{
+	static const char good[] =
+		"{\"boot-id\":\"b "
+		"1\",\"boot-time\":-2,\"details\":{\"time\":9},\"event\":\"x\","
+		"\"format\":1,\"sequence\":4,\"time\":5}";
+	static const char other[] =
+		"{\"boot-id\":1,\"boot-time\":\"2\",\"event\":null,\"format\":true,"
+		"\"sequence\":[4],\"time\":{\"time\":5}}";
+	struct scan_entry e = {0};
+
+	(void)state;
+	assert_true(scan_canonical(view_str(good), &e));
+	for (enum scan_member m = SCAN_NONE + 1; m < SCAN_MEMBERS; m++) {
+		assert_true(e.has[m]);
+	}
+	assert_true(view_equal(e.boot_id, view_str("b 1")));
+	assert_int_equal(e.numbers[SCAN_BOOT_TIME], -2);
+	assert_int_equal(e.numbers[SCAN_FORMAT], 1);
+	assert_int_equal(e.numbers[SCAN_SEQUENCE], 4);
+	assert_int_equal(e.numbers[SCAN_TIME], 5);
+	assert_true(scan_canonical(view_str(other), &e));
+	for (enum scan_member m = SCAN_NONE + 1; m < SCAN_MEMBERS; m++) {
+		assert_false(e.has[m]);
 	}
 }
 
@@ -52,14 +81,14 @@ static void what_is_not_canonical_for_certain_is_left_to_others(void **state)
 		"{\"a\":\"\\\"\"}", "{\"a\":\"\xC3\xA9\"}", "{\"\xC3\xA9\":1}",
 		"{\"a\":\"\n\"}", "{\"a\":\"x}", "{\"a\":[1,]}", "{\"a\":[1 2]}", "{\"a\":[1}",
 		"{\"a\":{\"b\":1]}", "{\"a\":[[[[[[[[1]]]]]]]]}"};
-	uint64_t sequence = 77;
+	struct scan_entry e = {.numbers = {77}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		assert_false(scan_canonical(view_str(rows[i]), &sequence));
+		assert_false(scan_canonical(view_str(rows[i]), &e));
 	}
-	assert_false(scan_canonical(VIEW_NULL, &sequence));
-	assert_int_equal(sequence, 77);
+	assert_false(scan_canonical(VIEW_NULL, &e));
+	assert_int_equal(e.numbers[0], 77);
 }
 
 /* Every change of one byte: whatever is taken here, json.h takes, and writes the same. */
@@ -77,10 +106,10 @@ static void nothing_is_taken_that_is_not_canonical(void **state)
 			_cleanup_(buf_done) struct buf again = BUF_NULL(4096);
 			_cleanup_json_ json_t *j = NULL;
 			const json_t *number;
-			uint64_t sequence;
+			struct scan_entry e = {0};
 
 			text[at] = (char)c;
-			if (!scan_canonical(view_str(text), &sequence)) {
+			if (!scan_canonical(view_str(text), &e)) {
 				continue;
 			}
 			taken++;
@@ -88,10 +117,9 @@ static void nothing_is_taken_that_is_not_canonical(void **state)
 			assert_int_equal(json_canonical(j, &again), 0);
 			assert_true(view_equal(buf_view(&again), view_str(text)));
 			number = json_object_get(j, "sequence");
-			assert_int_equal(
-				sequence, number && json_integer_value(number) >= 0
-						  ? (uint64_t)json_integer_value(number)
-						  : SCAN_NO_SEQUENCE);
+			assert_int_equal(e.has[SCAN_SEQUENCE], json_is_integer(number));
+			assert_int_equal(e.has[SCAN_SEQUENCE] ? e.numbers[SCAN_SEQUENCE] : 0,
+				json_integer_value(number));
 		}
 		text[at] = was;
 	}
@@ -179,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonical_entries_are_told_with_their_number),
+		cmocka_unit_test(the_members_of_an_entry_are_told_when_they_are_of_their_type),
 		cmocka_unit_test(what_is_not_canonical_for_certain_is_left_to_others),
 		cmocka_unit_test(nothing_is_taken_that_is_not_canonical),
 		cmocka_unit_test(plain_strings_are_decoded_and_others_are_left),

@@ -2,16 +2,23 @@
 # SPDX-License-Identifier: EUPL-1.2
 """vitalectl against a stand-in of the service on a private bus: every command, the agent's line
 protocol, exit codes. usage: test_vitalectl.py VITALECTL"""
+import base64
 import json
 import os
 import pty
+import random
 import select
 import subprocess
 import sys
 import tempfile
 import unittest
 
+import dbus.bus
+import dbus.lowlevel
+
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../tools"))
+import forge_record  # noqa: E402
 VITALECTL = os.path.abspath(sys.argv.pop(1))
 CONFIG = """<busconfig><listen>unix:dir={dir}</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
@@ -74,6 +81,19 @@ class Bed(unittest.TestCase):
 
     def lines(self, *arguments, **keywords):
         return [json.loads(t) for t in self.run_ctl("--json", *arguments, **keywords).stdout.splitlines()]
+
+    def stranger(self, path, interface, changed):
+        """Another program of this machine sends each connection the signal that the service would send."""
+        bus = dbus.bus.BusConnection(self.env["DBUS_SYSTEM_BUS_ADDRESS"])
+        for name in bus.list_names():
+            if name.startswith(":"):
+                signal = dbus.lowlevel.SignalMessage(path, "org.freedesktop.DBus.Properties", "PropertiesChanged")
+                signal.set_destination(name)
+                signal.append(interface, changed, [], signature="sa{sv}as")
+                bus.send_message(signal)
+        bus.flush()
+        bus.list_names()  # the bus has passed them on
+        bus.close()
 
     def path(self, name, text=None):
         path = os.path.join(self.folder.name, name)
@@ -380,6 +400,25 @@ class Open(Bed):
         self.run_ctl("open", "--mode", "identity", "--patient", good, "choose 1", "lock")
         self.run_ctl("open", "--patient", other, code=2)
         self.run_ctl("open", "--patient", self.path("x.json", "[]"), code=2)
+
+    def test_a_stranger_does_not_change_what_is_known_of_the_session(self):
+        self.service()
+        agent = self.agent()
+        session = subprocess.Popen([VITALECTL, "--json", "open", "list"], env=self.env, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, session)
+        states = []
+        while "waiting-for-pin" not in states:
+            states.append(self.line(session).get("state"))
+        for state in ("unlocked", "locked"):
+            self.stranger("/org/vitaled1/session/1", "org.vitaled1.Session", {"State": state, "Reason": "other"})
+        agent.stdin.write("1234\n1\nyes\n")
+        agent.stdin.flush()
+        while (line := self.line(session)) is not None:
+            states.append(line.get("state"))
+            self.assertNotEqual(line.get("reason"), "other")
+        self.assertEqual(session.wait(SECONDS), 0)
+        self.assertLess(states.index("authenticating"), states.index("unlocked"))
 
     def test_a_service_that_dies_ends_the_session(self):
         service = self.service()
@@ -692,6 +731,125 @@ class Lend(Bed):
         self.run_ctl("lend", "9", code=5)
         self.run_ctl("lend", code=2)
         self.run_ctl("lend", "1", "2", "3", code=2)
+
+
+class Fork:
+    """Records of one key that begin alike: @common entries, then each its own."""
+    KEY = None
+
+    def __init__(self, common, seed, size):
+        Fork.KEY = Fork.KEY or forge_record.Key()
+        self.entries = forge_record.texts(common) + forge_record.texts(size, seed=seed)[common:]
+        self.leaves = forge_record.leaves(self.entries)
+        self.size = size
+
+    def note(self, size):
+        return self.KEY.note(size, forge_record.tree_root(self.leaves[:size]))
+
+    def proof(self, old, size):
+        """As GetAuditConsistency answers."""
+        return {"checkpoint": self.note(size),
+                "path": [base64.b64encode(h).decode() for h in forge_record.growth(self.leaves[:size], old)]}
+
+
+class Record(Bed):
+    def record(self, checkpoint, proofs, **more):
+        kept = self.path("kept")
+        service = self.service("record=" + self.path("record", json.dumps(
+            {"vkey": Fork.KEY.vkey, "checkpoint": checkpoint, "proofs": proofs, **more})))
+        return service, kept
+
+    def watch(self, kept, code, *more):
+        return self.run_ctl("audit", "watch", "--checkpoint", kept, "--once", *more, code=code)
+
+    def kept(self, name="kept"):
+        with open(self.path(name), encoding="utf-8") as f:
+            return f.read()
+
+    def test_a_checkpoint_told_must_lead_to_where_the_kept_one_leads(self):
+        a, b = Fork(4, 1, 24), Fork(4, 2, 24)
+        k = a.note(4)
+        for told, proofs, last in (
+                # each is shown a branch of its own, and the branches are never shown together
+                (b.note(9), {k: a.proof(4, 12), b.note(9): b.proof(9, 14)}, 12),
+                (b.note(9), {k: a.proof(4, 12), b.note(9): b.proof(9, 12)}, 12),
+                (b.note(9), {k: a.proof(4, 12), b.note(9): b.proof(9, 11)}, 12),
+                (b.note(9), {k: a.proof(4, 12)}, 12),
+                # ... or shown with a proof that is none
+                (b.note(9), {k: a.proof(4, 12), b.note(9): b.proof(9, 14), a.note(12): b.proof(12, 14)}, 12),
+                (b.note(9), {k: a.proof(4, 12), b.note(9): b.proof(9, 14), a.note(12): a.proof(12, 14)}, 14),
+                (b.note(12), {k: a.proof(4, 12)}, 12)):
+            with self.subTest(last=last, proofs=len(proofs)):
+                self.path("kept", k)
+                service, kept = self.record(told, proofs)
+                self.assertIn("ALARM", self.watch(kept, 10).stderr)
+                self.stop(service)
+                # what is kept continues what was kept, and what is beside it does not fit: both are signed
+                self.assertEqual(self.kept(), a.note(last))
+                other = self.kept("kept.alarm")
+                self.assertIn(other, [b.note(n) for n in (9, 11, 12, 14)])
+
+    def test_a_record_that_grows_while_it_is_looked_at_is_no_alarm(self):
+        a = Fork(4, 1, 24)
+        self.path("kept", a.note(4))
+        service, kept = self.record(a.note(9), {a.note(4): a.proof(4, 12), a.note(9): a.proof(9, 14),
+                                                a.note(12): a.proof(12, 15), a.note(14): a.proof(14, 15)})
+        out = self.run_ctl("--json", "audit", "watch", "--checkpoint", kept, "--once")
+        told = json.loads(out.stdout)
+        self.assertEqual((told["ok"], told["old"], told["size"]), (True, 4, 15))
+        self.assertEqual(self.kept(), a.note(15))
+        proofs = [service.stdout.readline() for _ in range(4)]
+        self.assertEqual(proofs, ["proof\n"] * 4)
+
+    def test_branches_that_never_meet_are_not_believed(self):
+        a, b = Fork(4, 1, 150), Fork(4, 2, 150)
+        a_notes, b_notes = [[x.note(n) for n in range(150)] for x in (a, b)]
+        proofs = {a_notes[4]: a.proof(4, 10)}
+        proofs.update({a_notes[n]: a.proof(n, n + 2) for n in range(10, 148, 2)})
+        proofs.update({b_notes[n]: b.proof(n, n + 2) for n in range(9, 148, 2)})
+        self.path("kept", a_notes[4])
+        _service, kept = self.record(b_notes[9], proofs)
+        out = self.watch(kept, 9)
+        self.assertNotIn("grew", out.stdout)
+        self.assertIn("cannot show it now", out.stderr)
+
+    def test_a_stranger_raises_no_alarm(self):
+        a, b = Fork(4, 1, 24), Fork(4, 2, 24)
+        self.path("kept", a.note(4))
+        service, kept = self.record(a.note(4), {a.note(4): a.proof(4, 12), a.note(12): a.proof(12, 12)},
+                                    told=[a.note(12)])
+        watch = subprocess.Popen([VITALECTL, "audit", "watch", "--checkpoint", kept], env=self.env,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, watch)
+        self.assertIn("Watching", watch.stderr.readline())
+        for note in ("nonsense", b.note(9)):
+            self.stranger("/org/vitaled1", "org.vitaled1.Manager", {"Checkpoint": note})
+        self.run_ctl("audit", "checkpoint")
+        self.assertIn("12 entries, 4 before", watch.stdout.readline())
+        watch.terminate()
+        self.assertEqual(watch.wait(SECONDS), 0, watch.stderr.read())
+        self.assertFalse(os.path.exists(kept + ".alarm"))
+        self.stop(service)
+
+    def test_an_entry_is_exact_in_a_file_and_harmless_at_a_terminal(self):
+        a = Fork(0, 1, 1)
+        text = forge_record.entry(0, random.Random(1), application="A\x9b31m\u202eB\u009d")
+        leaf = forge_record.leaves([text])
+        self.record("", {}, entry={"index": 0, "entry": text, "leaf": base64.b64encode(leaf[0]).decode(), "path": [],
+                                   "vkey": a.KEY.vkey, "checkpoint": a.KEY.note(1, forge_record.tree_root(leaf))})
+        self.assertEqual(self.run_ctl("audit", "prove", "0").stdout, text + "\n")
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        process = subprocess.Popen([VITALECTL, "audit", "prove", "0"], env=self.env, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        self.addCleanup(self.stop, process)
+        seen = b""
+        while b"is in the record of" not in seen:
+            self.assertTrue(select.select([master], [], [], SECONDS)[0], seen)
+            seen += os.read(master, 4096)
+        self.assertIn("A\ufffd31m\ufffdB\ufffd", seen.decode())
+        for raw in "\x9b\u202e\x9d":
+            self.assertNotIn(raw, seen.decode())
 
 
 class Others(Bed):

@@ -245,9 +245,10 @@ static void a_slip_of_the_pen_in_a_marker_refuses_the_folder(void **state)
 	static const char *const bad[] = {"[all]\n[consult]\nx\n[authorize]\ny",
 		"[all]\n[Feed]\nx", "[all]\n[feed\nx", "[all]\n[feed] \nx", "[all]\n[]\nx",
 		"[all]\n[feed  consult]\nx", "[all]\n[ feed]\nx", "[all]\n[feed ]\nx",
-		"[close]\nx", "[all]\n[", "[all]\n[feed]\r\nx"};
+		"[close]\nx", "[all]\n[", "[all]\n[feed]\r\nx", "\xEF\xBB\xBF[all]\nx",
+		"[all]\r\nx", "\n[all]\nx", " [all]\n", "x\n[treating-doctor]"};
 	static const char *const plain[] = {"x\n[authorize]\ny", "[Cabinet du Parc]\nx", "(x)",
-		"[", "[]", "[ ]", " [all]\n"};
+		"[", "[]", "[ ]", "x [all]\n", "x\n "};
 	struct wordings w;
 
 	(void)state;

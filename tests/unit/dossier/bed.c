@@ -465,3 +465,14 @@ void bed_path(const struct bed *b, const char *suffix, char *ret, size_t size)
 	(void)snprintf(ret, size, "%s/dossiers/%.2s/%s%s", b->state, b->s.patient.pseudonym,
 		b->s.patient.pseudonym, suffix);
 }
+
+bool bed_recovered(const char *event, const json_t *details)
+{
+	_cleanup_json_ json_t *expected = json_pack("{s:s}", "recovered-in", "session/1@0123");
+	const json_t *last = fake_audit_last(event);
+	_cleanup_json_ json_t *more = details ? json_deep_copy(details) : json_object();
+
+	assert_int_equal(json_object_update(expected, more), 0);
+	return strcmp(json_get_str(last, "outcome"), "recovered") == 0 &&
+	       json_equal(expected, json_object_get(last, "details"));
+}

@@ -58,6 +58,9 @@ void bed_content(struct bed *b, int fd, struct buf *out);
 unsigned int bed_files(const struct bed *b, const char *suffix);
 /** bed_wipe() - everything in the state folder goes. */
 void bed_wipe(const struct bed *b);
+/** bed_recovered() - whether the newest entry @event was recovered by the session of fakes.c, with
+ *  @details (may be NULL) besides. */
+bool bed_recovered(const char *event, const json_t *details);
 void bed_copy(const char *from, const char *to);
 void bed_path(const struct bed *b, const char *suffix, char *ret, size_t size);
 

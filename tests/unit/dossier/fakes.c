@@ -219,6 +219,7 @@ static int append(const struct audit_entry *e)
 	json_object_set_new(j, "time", json_integer((json_int_t)clock_wall()));
 	set(j, "outcome", e->outcome);
 	set(j, "session", e->session);
+	set(j, "application", e->application);
 	set(j, "professional", e->professional);
 	set(j, "structure", e->structure);
 	set(j, "pseudonym", e->pseudonym);
@@ -247,27 +248,35 @@ int audit_append(struct audit *a, const struct audit_entry *e, uint64_t *ret_ind
 	return r;
 }
 
-int audit_history(struct audit *a, const char *pseudonym, unsigned int limit, audit_row_fn row,
-	void *user)
+static bool is_wanted(const json_t *e, const struct audit_wanted *w)
 {
-	size_t n = json_array_size(fake_audit.entries);
+	const char *of = json_get_str(e, "pseudonym");
+	const char *by = json_get_str(e, "professional");
 
+	if (!of || strcmp(of, w->pseudonym) != 0 ||
+		(w->professional && (!by || strcmp(by, w->professional) != 0))) {
+		return false;
+	}
+	for (size_t i = 0; i < w->n_events; i++) {
+		if (strcmp(json_get_str(e, "event"), audit_event_word(w->events[i])) == 0) {
+			return true;
+		}
+	}
+	return w->n_events == 0;
+}
+
+int audit_find(struct audit *a, const struct audit_wanted *wanted, audit_row_fn row, void *user)
+{
 	(void)a;
 	if (fake_audit.broken) {
 		return fault(-EIO);
 	}
-	for (size_t i = n; i > 0 && limit > 0; i--) {
+	for (size_t i = json_array_size(fake_audit.entries); i > 0; i--) {
 		const json_t *e = json_array_get(fake_audit.entries, i - 1);
-		const char *of = json_get_str(e, "pseudonym");
-		int r;
+		int r = is_wanted(e, wanted) ? row(user, i - 1, e) : 0;
 
-		if (!of || strcmp(of, pseudonym) != 0) {
-			continue;
-		}
-		limit--;
-		r = row(user, i - 1, e);
-		if (r < 0) {
-			return trace(r);
+		if (r != 0) {
+			return r < 0 ? trace(r) : 0;
 		}
 	}
 	return 0;

@@ -75,6 +75,7 @@ static void what_names_nobody_is_refused_by_its_member(void **state)
 			"id"},
 		{dossier_authorise, "{\"id\":\"" SELF "\",\"name\":\"\"}", "name"},
 		{dossier_authorise, "{\"id\":\"" SELF "\",\"name\":\"a\\nb\"}", "name"},
+		{dossier_authorise, "{\"id\":\"" SELF "\",\"name\":\"a\\u0085b\"}", "name"},
 		{dossier_authorise, "{\"id\":\"" SELF "\",\"name\":null}", "name"},
 		{dossier_authorise, "{\"id\":\"" SELF "\",\"until\":\"x\"}", "until"},
 		{dossier_authorise, "{\"id\":\"" SELF "\",\"until\":1}", "until"},

@@ -212,6 +212,35 @@ static void record_that_grows_too_large_is_refused(void **state)
 	assert_true(size_of(people, "blocked") > 400); /* more than anybody blocks */
 }
 
+static void authorisations_leave_room_to_refuse_somebody(void **state)
+{
+	_cleanup_json_ json_t *people = nobody();
+	_cleanup_json_ json_t *act =
+		parse("{" BY ",\"time\":1,\"act\":\"authorise\",\"id\":\"\"}");
+	_cleanup_json_ json_t *block =
+		parse("{" BY ",\"time\":1,\"act\":\"block\",\"id\":\"1\"}");
+	_cleanup_json_ json_t *oppose =
+		parse("{" BY ",\"time\":1,\"act\":\"oppose\",\"mode\":\"centre_15\"}");
+	bool changed;
+	int r = 0;
+
+	(void)state;
+	for (int i = 0; r == 0; i++) {
+		char id[32];
+
+		assert_true(i < 2000);
+		(void)snprintf(id, sizeof(id), "%d", i);
+		json_object_set_new(act, "id", json_string(id));
+		r = people_apply(people, act, &changed);
+	}
+	assert_int_equal(r, DOSSIER_TOO_LARGE);
+	assert_true(size_of(people, "authorised") > 200);
+	/* also past what an authorisation may bring it to */
+	assert_int_equal(people_apply(people, block, &changed), 0);
+	assert_int_equal(people_apply(people, oppose, &changed), 0);
+	assert_int_equal(size_of(people, "blocked"), 1);
+}
+
 static void format_1_is_raised(void **state)
 {
 	_cleanup_json_ json_t *people = NULL;
@@ -348,6 +377,7 @@ int main(void)
 		cmocka_unit_test(treating_doctor_is_one_and_leaves_by_name),
 		cmocka_unit_test(what_is_no_act_is_a_fault),
 		cmocka_unit_test(record_that_grows_too_large_is_refused),
+		cmocka_unit_test(authorisations_leave_room_to_refuse_somebody),
 		cmocka_unit_test(format_1_is_raised),
 		cmocka_unit_test(records_that_are_none_are_told_apart),
 		cmocka_unit_test(memory_that_runs_out_is_a_fault),

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/limits.h"
 #include "tests/unit/dossier/faults.h"
 #include "tests/unit/dossier/people.h"
 
@@ -285,6 +286,17 @@ static void who_had_a_consent_feeds_until_midnight(void **state)
 	assert_true(d->fed_until - d->fed_since <= 25LL * 3600LL * 1000000LL);
 }
 
+static void a_consent_counts_however_much_was_told_since(void **state)
+{
+	struct bed *b = *state;
+
+	entered("consent", "ok", SELF, 0);
+	for (unsigned int i = 0; i < LIMIT_HISTORY + 10; i++) {
+		entered("denied", "not-permitted", OTHER, 0);
+	}
+	assert_int_equal(feed_alone(b), VITALED_REASON_NONE);
+}
+
 static void a_consent_that_was_revoked_feeds_nothing(void **state)
 {
 	struct bed *b = *state;
@@ -407,6 +419,7 @@ int main(void)
 		T(what_ends_meanwhile_opens_nothing_more),
 		T(what_is_in_force_opens_without_consent),
 		T(who_had_a_consent_feeds_until_midnight),
+		T(a_consent_counts_however_much_was_told_since),
 		T(a_consent_that_was_revoked_feeds_nothing),
 		T(the_list_tells_what_has_ended_for_a_year),
 		T(an_empty_list_has_all_its_members),
