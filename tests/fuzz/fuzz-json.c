@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -40,12 +41,27 @@ static void check_value(const json_t *j)
 	close(fd);
 }
 
+/* The input as a text for people. */
+static void check_text(struct view in)
+{
+	_cleanup_json_ json_t *j = json_stringn((const char *)in.data, in.len);
+	const char *text = json_string_value(j);
+
+	if (text && strlen(text) == in.len && json_text_fits(text, 4096)) {
+		assert(in.len > 0 && in.len <= (size_t)4 * 4096);
+		for (size_t i = 0; i < in.len; i++) {
+			assert((uint8_t)text[i] >= 0x20 && text[i] != 0x7F);
+		}
+	}
+}
+
 void target_run(struct view in)
 {
 	static bool ready;
 	_cleanup_json_ json_t *j = NULL;
 	int r;
 
+	check_text(in);
 	if (!ready) {
 		json_setup();
 		ready = true;
