@@ -23,10 +23,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILES	512 /* descriptors that are followed */
-#define PATH	512 /* bytes of a path */
-#define LOG_FD	50  /* out of the way: a child's link is 3, it may have 64 in all */
-#define ENDED	137 /* status, as of SIGKILL */
+#define FILES	512	       /* descriptors that are followed */
+#define PATH	512	       /* bytes of a path */
+#define HALF	(PATH / 2 - 1) /* of a path: folder or name */
+#define LOG_FD	50	       /* out of the way: a child's link is 3, it may have 64 in all */
+#define ENDED	137	       /* status, as of SIGKILL */
 #define HEADER	32U
 #define OTHER	(1024U * 1024U) /* bytes of one write; SQLite's are a page */
 #define WRITING (O_WRONLY | O_RDWR)
@@ -188,8 +189,10 @@ static bool inside(int dirfd, const char *path, char ret[PATH])
 		 strncmp(path, root, root_len - 1) == 0)
 		n = snprintf(ret, PATH, "%s", "");
 	else if (path[0] != '/' && at)
-		n = snprintf(ret, PATH, "%s%s%s", at->path, at->path[0] ? "/" : "", path);
-	if (n >= PATH)
+		n = snprintf(ret, PATH, "%.*s%s%.*s", HALF, at->path, at->path[0] ? "/" : "",
+			HALF, path);
+	if (n >= PATH ||
+		(at && path[0] != '/' && (strlen(at->path) > HALF || strlen(path) > HALF)))
 		syscall(SYS_exit_group, 96);
 	return n >= 0;
 }
