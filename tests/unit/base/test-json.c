@@ -477,6 +477,22 @@ static void a_set_value_is_stolen_also_on_failure(void **state)
 	assert_int_equal(value->refcount, 1);
 }
 
+static void a_text_for_people_has_a_length_and_no_control_characters(void **state)
+{
+	static const struct {
+		const char *text;
+		bool fits; /* in three characters */
+	} rows[] = {{"", false}, {"a", true}, {"abc", true}, {"abcd", false},
+		{"\xC3\xA9\xC3\xA9\xC3\xA9", true}, {"a\n", false}, {"\x7F", false},
+		{"\xC2\x85", false}, {"\xC2\xA0", true}, {"\xC3\x85", true},
+		{"\xE2\x80\x85", true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(json_text_fits(rows[i].text, 3), rows[i].fits);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +515,7 @@ int main(void)
 		cmocka_unit_test_setup(nothing_has_no_text, clear),
 		cmocka_unit_test(pretty_texts_are_indented_by_two),
 		cmocka_unit_test(members_have_the_asked_type_or_are_missing),
+		cmocka_unit_test(a_text_for_people_has_a_length_and_no_control_characters),
 		cmocka_unit_test_setup(a_set_value_is_stolen_also_on_failure, clear),
 	};
 
