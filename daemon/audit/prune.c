@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/audit/doer.h"
 #include "daemon/audit/state.h"
 #include "daemon/limits.h"
 
@@ -180,7 +181,6 @@ static int keep_started(struct audit *a, struct writing *w, const json_t *entry)
 	const char *word = json_get_str(entry, "event");
 	struct audit_entry e = AUDIT_ENTRY_NULL;
 	unsigned int event = 0;
-	int64_t uid;
 
 	while (event < AUDIT_EVENT_COUNT && word &&
 		strcmp(audit_event_word((enum audit_event)event), word) != 0)
@@ -190,15 +190,7 @@ static int keep_started(struct audit *a, struct writing *w, const json_t *entry)
 	e.event = (enum audit_event)event;
 	e.outcome = "started";
 	e.pseudonym = json_get_str(entry, "pseudonym");
-	e.document = json_get_str(entry, "document");
-	e.session = json_get_str(entry, "session");
-	e.caller = json_get_str(entry, "caller");
-	e.application = json_get_str(entry, "application");
-	e.professional = json_get_str(entry, "professional");
-	e.structure = json_get_str(entry, "structure");
-	e.mode = json_get_str(entry, "mode");
-	if (json_get_int(entry, "caller-uid", 0, INT64_MAX, &uid) == 0)
-		e.caller_uid = uid;
+	audit_doer(entry, &e);
 	return trace(keep(a, w, &e, json_object_get(entry, "details"), stands_for(entry)));
 }
 

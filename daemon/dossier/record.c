@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "daemon/audit/doer.h"
 #include "daemon/dossier/inside.h"
 #include "daemon/limits.h"
 
@@ -204,7 +205,6 @@ int record_recovered(struct dossier *d)
 	_cleanup_json_ json_t *begun = d->unfinished;
 	_cleanup_json_ json_t *details = NULL;
 	struct audit_entry e = AUDIT_ENTRY_NULL;
-	int64_t uid;
 
 	d->vouched = true;
 	if (!begun) {
@@ -218,17 +218,8 @@ int record_recovered(struct dossier *d)
 	e.event = d->unfinished_event;
 	e.outcome = "recovered";
 	e.pseudonym = d->pseudonym;
-	e.session = json_get_str(begun, "session");
-	e.caller = json_get_str(begun, "caller");
-	e.application = json_get_str(begun, "application");
-	e.professional = json_get_str(begun, "professional");
-	e.structure = json_get_str(begun, "structure");
-	e.mode = json_get_str(begun, "mode");
-	e.document = json_get_str(begun, "document");
+	audit_doer(begun, &e);
 	e.details = details;
-	if (json_get_int(begun, "caller-uid", 0, INT64_MAX, &uid) == 0) {
-		e.caller_uid = uid;
-	}
 	return append_state(d, &e);
 }
 
