@@ -476,3 +476,19 @@ bool bed_recovered(const char *event, const json_t *details)
 	return strcmp(json_get_str(last, "outcome"), "recovered") == 0 &&
 	       json_equal(expected, json_object_get(last, "details"));
 }
+
+int bed_setup(void **state)
+{
+	struct bed *b = calloc(1, sizeof(*b));
+
+	bed_init(b);
+	*state = b;
+	return 0;
+}
+
+int bed_teardown(void **state)
+{
+	bed_done(*state);
+	free(*state);
+	return 0;
+}

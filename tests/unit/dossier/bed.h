@@ -64,6 +64,10 @@ bool bed_recovered(const char *event, const json_t *details);
 void bed_copy(const char *from, const char *to);
 void bed_path(const struct bed *b, const char *suffix, char *ret, size_t size);
 
+/* of each test: *@state is a bed */
+int bed_setup(void **state);
+int bed_teardown(void **state);
+
 /* -- calls, waited for -------------------------------------------------------------------------- */
 
 #define BED_ALL (SESSION_INTENT_CONSULT | SESSION_INTENT_FEED | SESSION_INTENT_CREATE)

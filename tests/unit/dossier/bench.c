@@ -357,3 +357,38 @@ json_t *bench_json(struct bench *b, size_t i)
 	assert_int_equal(json_read_fd(b->answer.fds[i], LIMIT_JSON_FD, &j), 0);
 	return j;
 }
+
+int bench_setup(void **state)
+{
+	*state = bench_new();
+	bench_created(*state);
+	return 0;
+}
+
+int bench_teardown(void **state)
+{
+	bench_free(*state);
+	return 0;
+}
+
+uint64_t bench_version(struct bench *b)
+{
+	uint64_t version = 0;
+
+	assert_int_equal(tlv_find_u64(b->answer.body, LINK_TAG_VERSION, &version), 0);
+	assert_int_equal(version, b->h.store.version);
+	return version;
+}
+
+/* A new program on the same file: what is there now is what was told. */
+void bench_again(struct bench *b)
+{
+	uint64_t version = b->h.store.version;
+
+	bench_end(b);
+	bench_start(b);
+	assert_int_equal(bench_ask_open(b, false), 0);
+	assert_int_equal(bench_version(b), version);
+	assert_int_equal(bench_ask_key(b, true), 0);
+	assert_int_equal(bench_ask_key(b, false), 0);
+}

@@ -59,3 +59,11 @@ json_t *bench_rows(struct bench *b, const char *filter, bool *ret_more);
 /** bench_shown() - the one row of LIST for @id. */
 json_t *bench_shown(struct bench *b, const char *id);
 json_t *bench_json(struct bench *b, size_t i); /* of the answer's descriptor @i */
+
+/* of each test: *@state is a bench with a dossier that was created */
+int bench_setup(void **state);
+int bench_teardown(void **state);
+/** bench_version() - VERSION of the last answer, which is the store's. */
+uint64_t bench_version(struct bench *b);
+/** bench_again() - a new program on the same file: what is there now is what was told. */
+void bench_again(struct bench *b);

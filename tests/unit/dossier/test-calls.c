@@ -25,22 +25,6 @@
 #include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 /* -- documents ---------------------------------------------------------------------------------- */
 
 static void added_document_is_listed_and_read(void **state)
@@ -543,7 +527,7 @@ static void history_shows_only_ones_own_entries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(added_document_is_listed_and_read),
 		T(large_document_goes_through_in_chunks),
 		T(slow_reader_does_not_hold_up_other_calls),

@@ -22,22 +22,6 @@
 #include "tests/unit/dossier/faults.h"
 #include "tests/unit/dossier/script.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 #define LETTER                                                                                 \
 	"{\"format\":1,\"type\":\"letter\",\"title\":\"Réponse\",\"date\":\"2026-11-21\","    \
 	"\"mime\":\"text/plain\"}"
@@ -562,7 +546,7 @@ static void what_is_no_limit_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(both_of_a_replacement_name_each_other),
 		T(what_is_not_active_is_not_replaced),
 		T(a_replacement_is_decided_as_what_is_added_too),
@@ -575,7 +559,7 @@ int main(void)
 		T(a_limit_counts_what_is_shown),
 		T(what_is_no_limit_is_refused),
 #undef T
-#define T(name) cmocka_unit_test_setup_teardown(name, setup_script, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup_script, bed_teardown)
 		T(the_process_is_told_what_and_by_whom),
 		T(what_cannot_be_recorded_is_not_begun),
 		T(an_end_that_cannot_be_recorded_is_recovered_about_the_same),

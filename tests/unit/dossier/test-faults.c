@@ -22,22 +22,6 @@
 #include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 static unsigned int open_descriptors(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -334,7 +318,7 @@ static void starting_survives_every_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(each_call_survives_every_failure),
 		T(opening_survives_every_failure),
 		T(creating_survives_every_failure),

@@ -18,22 +18,6 @@
 #include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 #define WITH(flags)                                                                            \
 	"{\"format\":1,\"type\":\"letter\",\"title\":\"R\",\"date\":\"2026-11-21\","           \
 	"\"mime\":\"text/plain\",\"flags\":" flags "}"
@@ -124,7 +108,7 @@ static void what_an_author_hides_or_shows_by_a_content_is_recorded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(an_employee_hides_and_shows_nothing_by_what_they_put_in),
 		T(a_replacement_takes_no_flag_away_that_its_author_may_not),
 		T(what_an_author_hides_or_shows_by_a_content_is_recorded),

@@ -18,22 +18,6 @@
 #include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 static json_t *history(struct bed *b, const char *filter)
 {
 	_cleanup_json_ json_t *j = NULL;
@@ -162,7 +146,7 @@ static void ones_own_accesses_are_shown_however_many_others_followed(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(a_filter_finds_nothing_out_about_what_is_hidden),
 		T(only_the_role_of_treating_doctor_is_shown_all),
 		T(ones_own_accesses_are_shown_however_many_others_followed),

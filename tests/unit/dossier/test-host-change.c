@@ -24,41 +24,6 @@
 #include "daemon/dossier/store/query.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	*state = bench_new();
-	bench_created(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bench_free(*state);
-	return 0;
-}
-
-static uint64_t version_told(struct bench *b)
-{
-	uint64_t version = 0;
-
-	assert_int_equal(tlv_find_u64(b->answer.body, LINK_TAG_VERSION, &version), 0);
-	assert_int_equal(version, b->h.store.version);
-	return version;
-}
-
-/* A new program on the same file: what is there now is what was told. */
-static void begin_anew(struct bench *b)
-{
-	uint64_t version = b->h.store.version;
-
-	bench_end(b);
-	bench_start(b);
-	assert_int_equal(bench_ask_open(b, false), 0);
-	assert_int_equal(version_told(b), version);
-	assert_int_equal(bench_ask_key(b, true), 0);
-	assert_int_equal(bench_ask_key(b, false), 0);
-}
-
 static const char *shown(struct bench *b, const char *id, const char *member)
 {
 	static char text[64];
@@ -87,11 +52,11 @@ static void replacement_keeps_the_chain_in_one_version(void **state)
 	char three[37];
 
 	assert_int_equal(bench_add(b, VIEW_TEXT("1"), "", one), 0);
-	before = version_told(b);
+	before = bench_version(b);
 	assert_int_equal(bench_replace(b, one, VIEW_TEXT("2"), "", two), 0);
-	assert_int_equal(version_told(b), before + 1);
+	assert_int_equal(bench_version(b), before + 1);
 	assert_int_equal(bench_replace(b, two, VIEW_TEXT("3"), "", three), 0);
-	begin_anew(b);
+	bench_again(b);
 	assert_string_equal(shown(b, one, "status"), "replaced");
 	assert_string_equal(shown(b, one, "replaced-by"), two);
 	assert_string_equal(shown(b, one, "replaces"), "");
@@ -113,7 +78,7 @@ static void only_an_active_document_is_replaced(void **state)
 
 	assert_int_equal(bench_add(b, VIEW_TEXT("1"), "", one), 0);
 	assert_int_equal(bench_replace(b, one, VIEW_TEXT("2"), "", two), 0);
-	before = version_told(b);
+	before = bench_version(b);
 	assert_int_equal(bench_replace(b, one, VIEW_TEXT("3"), "", id), DOSSIER_WRONG_STATE);
 	assert_int_equal(
 		bench_replace(b, BENCH_STRANGER, VIEW_TEXT("3"), "", id), DOSSIER_NO_DOCUMENT);
@@ -149,7 +114,7 @@ static void replacement_whose_content_lies_changes_nothing(void **state)
 	assert_int_equal(
 		bench_next(b), DOSSIER_FAULT); /* one descriptor: a bug of the broker */
 	close(fds[1]);
-	begin_anew(b);
+	bench_again(b);
 	assert_int_equal(b->h.store.version, 2);
 	assert_string_equal(shown(b, one, "status"), "active");
 }
@@ -173,10 +138,10 @@ static void chain_is_hidden_and_shown_as_one(void **state)
 	assert_int_equal(bench_ask_flag(b, one, "masque_ps", false), DOSSIER_WRONG_STATE);
 	before = b->h.store.version;
 	assert_int_equal(bench_ask_flag(b, three, "masque_ps", false), 0);
-	assert_int_equal(version_told(b), before + 1);
+	assert_int_equal(bench_version(b), before + 1);
 	assert_int_equal(flags_of(b, one) + flags_of(b, two) + flags_of(b, three), 0);
 	assert_int_equal(bench_ask_flag(b, three, "invisible_patient", true), 0);
-	begin_anew(b);
+	bench_again(b);
 	assert_int_equal(flags_of(b, one) + flags_of(b, two) + flags_of(b, three), 3);
 }
 
@@ -227,7 +192,7 @@ static void chain_that_leads_nowhere_is_damage(void **state)
 		store_document_done(&d);
 		assert_int_equal(bench_ask_flag(b, one, "masque_ps", true), DOSSIER_DAMAGED);
 		assert_int_equal(bench_status(b, one, "deleted"), DOSSIER_DAMAGED);
-		begin_anew(b);
+		bench_again(b);
 		assert_string_equal(shown(b, one, "status"), "active");
 		assert_int_equal(flags_of(b, one), 0);
 	}
@@ -244,11 +209,11 @@ static void archived_document_is_listed_apart_and_comes_back(void **state)
 	char one[37];
 
 	assert_int_equal(bench_add(b, VIEW_TEXT("1"), "", one), 0);
-	before = version_told(b);
+	before = bench_version(b);
 	assert_int_equal(bench_status(b, one, "archived"), 0);
-	assert_int_equal(version_told(b), before + 1);
+	assert_int_equal(bench_version(b), before + 1);
 	assert_int_equal(bench_status(b, one, "archived"), 0); /* said twice, done once */
-	assert_int_equal(version_told(b), before + 1);
+	assert_int_equal(bench_version(b), before + 1);
 	active = bench_rows(b, "{}", NULL);
 	archived = bench_rows(b, "{\"status\":\"archived\"}", NULL);
 	assert_int_equal(json_array_size(active), 0);
@@ -331,12 +296,12 @@ static void deleted_document_is_gone_and_its_row_stays(void **state)
 	assert_true(is_on_disk(b, VIEW(record)));
 	before = b->h.store.version;
 	assert_int_equal(bench_status(b, one, "deleted"), 0);
-	assert_int_equal(version_told(b), before + 1);
+	assert_int_equal(bench_version(b), before + 1);
 	assert_int_equal(store_count_chunks(&b->h.store, 1, &n), 0);
 	assert_int_equal(n, 0);
 	assert_false(is_on_disk(b, VIEW(chunk)));
 	assert_false(is_on_disk(b, VIEW(record)));
-	begin_anew(b);
+	bench_again(b);
 	assert_int_equal(
 		bench_ask_with(b, DOSSIER_OP_READ, LINK_TAG_ID, one), DOSSIER_NO_DOCUMENT);
 	active = bench_rows(b, "{}", NULL);
@@ -360,7 +325,7 @@ static void deleted_document_is_changed_no_more(void **state)
 	assert_int_equal(bench_add(b, VIEW_TEXT("1"), "", one), 0);
 	assert_int_equal(bench_status(b, one, "archived"), 0);
 	assert_int_equal(bench_status(b, one, "deleted"), 0);
-	before = version_told(b);
+	before = bench_version(b);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		assert_int_equal(bench_status(b, one, words[i]), DOSSIER_WRONG_STATE);
 	}
@@ -385,7 +350,7 @@ static void chain_is_deleted_as_one(void **state)
 	assert_int_equal(bench_status(b, one, "deleted"), DOSSIER_WRONG_STATE);
 	before = b->h.store.version;
 	assert_int_equal(bench_status(b, two, "deleted"), 0);
-	assert_int_equal(version_told(b), before + 1);
+	assert_int_equal(bench_version(b), before + 1);
 	assert_string_equal(shown(b, one, "status"), "deleted");
 	assert_string_equal(shown(b, one, "replaced-by"), two);
 	assert_string_equal(shown(b, two, "status"), "deleted");
@@ -444,7 +409,7 @@ static void log_that_was_not_emptied_is_emptied_at_the_next_opening(void **state
 	assert_int_equal(store_drop_content(&b->h.store, 1), 0);
 	assert_int_equal(store_commit(&b->h.store), 0);
 	assert_true(is_on_disk(b, VIEW(chunk)));
-	begin_anew(b);
+	bench_again(b);
 	assert_false(is_on_disk(b, VIEW(chunk)));
 	/* and once */
 	assert_int_equal(store_scrub(&b->h.store), 0);
@@ -453,7 +418,7 @@ static void log_that_was_not_emptied_is_emptied_at_the_next_opening(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 		T(replacement_keeps_the_chain_in_one_version),
 		T(only_an_active_document_is_replaced),
 		T(replacement_whose_content_lies_changes_nothing),

@@ -24,41 +24,6 @@
 #include "daemon/dossier/store/query.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	*state = bench_new();
-	bench_created(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bench_free(*state);
-	return 0;
-}
-
-static uint64_t version_told(struct bench *b)
-{
-	uint64_t version = 0;
-
-	assert_int_equal(tlv_find_u64(b->answer.body, LINK_TAG_VERSION, &version), 0);
-	assert_int_equal(version, b->h.store.version);
-	return version;
-}
-
-/* A new program on the same file: what is there now is what was told. */
-static void begin_anew(struct bench *b)
-{
-	uint64_t version = b->h.store.version;
-
-	bench_end(b);
-	bench_start(b);
-	assert_int_equal(bench_ask_open(b, false), 0);
-	assert_int_equal(version_told(b), version);
-	assert_int_equal(bench_ask_key(b, true), 0);
-	assert_int_equal(bench_ask_key(b, false), 0);
-}
-
 /* -- rows --------------------------------------------------------------------------------------- */
 
 static void rows_come_newest_day_first_in_pages(void **state)
@@ -160,14 +125,14 @@ static void acts_about_people_raise_the_version_and_stay(void **state)
 
 	assert_int_equal(
 		bench_people(b, "\"act\":\"authorise\",\"id\":\"8\",\"name\":\"N\""), 0);
-	assert_int_equal(version_told(b), 2);
+	assert_int_equal(bench_version(b), 2);
 	assert_int_equal(bench_people(b, "\"act\":\"block\",\"id\":\"9\""), 0);
 	assert_int_equal(bench_people(b, "\"act\":\"block\",\"id\":\"9\""), 0); /* done once */
-	assert_int_equal(version_told(b), 3);
+	assert_int_equal(bench_version(b), 3);
 	assert_int_equal(bench_people(b, "\"act\":\"treating-doctor\",\"id\":\"7\""), 0);
 	assert_int_equal(bench_people(b, "\"act\":\"oppose\",\"mode\":\"centre_15\""), 0);
 	told = people_told(b);
-	begin_anew(b);
+	bench_again(b);
 	kept = people_told(b);
 	assert_true(json_equal(told, kept));
 	assert_int_equal(json_array_size(json_object_get(kept, "authorised")), 1);
@@ -298,7 +263,7 @@ static void dicom_is_known_by_its_129th_byte(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 		T(rows_come_newest_day_first_in_pages),
 		T(what_comes_later_has_its_place),
 		T(titles_are_searched_without_case_and_accents),

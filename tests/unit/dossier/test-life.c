@@ -29,22 +29,6 @@
 #include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 /* -- life --------------------------------------------------------------------------------------- */
 
 static void pseudonym_is_an_hmac_that_survives_a_restart(void **state)
@@ -519,7 +503,7 @@ static void a_check_value_that_is_lost_is_made_anew_and_a_short_one_refused(void
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(pseudonym_is_an_hmac_that_survives_a_restart),
 		T(each_nature_has_pseudonyms_of_its_own),
 		T(simulated_card_does_not_open_the_dossier_of_a_real_one),

@@ -27,22 +27,6 @@
 #include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 /* -- the record --------------------------------------------------------------------------------- */
 
 static void nothing_is_released_that_is_not_recorded(void **state)
@@ -393,7 +377,7 @@ static void record_that_cannot_be_read_opens_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(nothing_is_released_that_is_not_recorded),
 		T(nothing_is_changed_that_is_not_recorded_before),
 		T(refusal_that_cannot_be_recorded_ends_the_session),

@@ -18,22 +18,6 @@
 #include "tests/unit/dossier/bed.h"
 #include "tests/unit/dossier/faults.h"
 
-static int setup(void **state)
-{
-	struct bed *b = calloc(1, sizeof(*b));
-
-	bed_init(b);
-	*state = b;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	bed_done(*state);
-	free(*state);
-	return 0;
-}
-
 /* the professional of fake_session() added a document, and the record took no end of it */
 static void leave_unfinished(struct bed *b)
 {
@@ -126,7 +110,7 @@ static void what_the_record_said_of_an_entry_written_anew_is_not_the_changes(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
 		T(a_recovered_change_is_of_who_began_it),
 		T(a_change_whose_end_is_missing_is_found_however_much_was_told_since),
 		T(what_the_record_said_of_an_entry_written_anew_is_not_the_changes),
