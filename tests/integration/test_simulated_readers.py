@@ -185,7 +185,7 @@ def test_a_card_upside_down_is_there_and_mute(readers, terminal):
     wait_for(lambda: t.states(0, {name: 0})[name][0] & MUTE)
     assert fails(t.connect, name) == UNPOWERED
     bed.sim("replace 0 vitale-single")
-    wait_for(lambda: not t.states(0, {name: 0})[name][0] & MUTE)
+    wait_for(lambda: t.states(0, {name: 0})[name][0] & (PRESENT | MUTE) == PRESENT)
     t.connect(name)
 
 
