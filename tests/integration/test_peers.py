@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from bed import ROOT
+from bed import ROOT, wait_for
 from test_consultation import open_dossier
 
 
@@ -40,8 +40,7 @@ def test_cvc_print_verifies_our_role_certificates(make_bed, people, card, tmp_pa
 
 
 def test_busctl_shows_tree_and_interfaces(bed):
-    tree = bed.run(["busctl", "tree", "org.vitaled1"])
-    assert tree.returncode == 0 and "/org/vitaled1/reader/" in tree.stdout, tree.stderr
+    wait_for(lambda: "/org/vitaled1/reader/" in bed.run(["busctl", "tree", "org.vitaled1"]).stdout)
     shown = bed.run(["busctl", "introspect", "org.vitaled1", "/org/vitaled1"])
     assert shown.returncode == 0 and ".OpenSession" in shown.stdout and ".RecordKey" in shown.stdout
 

@@ -304,6 +304,8 @@ class Judge:
         elif reason == SILENT:
             right = any(outs.values())
             self.silent += right
+        elif reason == "card-replaced":  # back before the watch could tell that it was out
+            right = any(outs.values())
         elif reason == "patient-card-removed":
             right = bool(outs[patient])
             self.single += sum(len(o) for o in outs.values()) == 1
