@@ -65,15 +65,17 @@ void base64_encode(struct buf *out, struct view v)
 	while (r.left > 0) {
 		size_t n = r.left < 3 ? r.left : 3;
 		uint32_t group = 0;
+		uint8_t four[4];
 
 		for (size_t i = 0; i < 3; i++) {
 			group = group << 8 | (i < n ? reader_u8(&r) : 0U);
 		}
-		for (unsigned i = 0; i < 4; i++) {
+		for (unsigned i = 0; i < sizeof(four); i++) {
 			uint8_t letter = (uint8_t)letters[group >> (18 - 6 * i) & 0x3F];
 
-			buf_put_u8(out, i <= n ? letter : '=');
+			four[i] = i <= n ? letter : '=';
 		}
+		buf_put(out, four, sizeof(four));
 	}
 }
 

@@ -4,6 +4,7 @@
  * What the frames of base/link.h say: operations, outcomes and tags of the three kinds of child.
  * Invented for this project. Tags are BER private-class numbers; a nested template repeats.
  */
+#include "base/link-dossier.h"
 #include "base/link-tags.h"
 
 /* vitaled-watch: events only */
@@ -98,53 +99,4 @@ enum card_outcome {
 	CARD_CANCELLED, /* the person pressed the keypad's cancel key: nothing was tried */
 	CARD_LATE,	/* nobody typed on the keypad in time: nothing was tried */
 	CARD_UNUSABLE,	/* EF_ACTUA is there and not complete: the issuer took it out of use */
-};
-
-/* vitaled-dossier */
-enum dossier_op {
-	DOSSIER_OP_OPEN =
-		1, /* FOLDER, PSEUDONYM, VALUE u8 (1: lay the file out when there is none): opens
-	                        its one file, then confines itself -> STATE u8, VERSION u64,
-	                        HASH (32, of the state at VERSION), DATA (32, hash of the state before);
-	                        computed without a key */
-	DOSSIER_OP_KEY, /* twice. First KEY (32) = the people's -> PEOPLE (JSON), nothing else is
-	                   answered yet; then KEY (32) = the dossier's, which must open a header of the
-	                   same VERSION and HASH -> PEOPLE, from now on contents can be read */
-	DOSSIER_OP_CREATE, /* FACTS (JSON: author) -> VERSION, HASH */
-	DOSSIER_OP_ROWS, /* FILTER (JSON) -> ROWS (JSON array {id,type,section,author,author-kind,flags,
-	                    status}), VALUE u8 (1: there are more, after the last id) */
-	DOSSIER_OP_LIST, /* IDS (JSON array of released ids), VALUE u8 (1: more ids follow in another
-	                    request, nothing is made yet) -> at the last: fd: sealed memfd, JSON */
-	DOSSIER_OP_SUMMARY, /* as LIST */
-	DOSSIER_OP_READ, /* ID -> fds: pipe to read the content from, sealed memfd with the facts.
-	                    Event of the same op when it cannot be sent to its end: ID, STATE u8 */
-	DOSSIER_OP_ADD, /* fds: content pipe, metadata memfd; FACTS (JSON: author) -> ID, VERSION, HASH */
-	DOSSIER_OP_FLAG, /* ID, FLAG, VALUE u8 (1: on), FACTS -> VERSION, HASH */
-	DOSSIER_OP_WEIGH, /* fd: metadata memfd; FACTS as of ADD, (ID as of REPLACE) -> ROWS (the one
-	                     row that it would make, id ""), VALUE u8 0; nothing changes */
-	DOSSIER_OP_REPLACE, /* as ADD, and ID: the active document that the new one replaces
-	                       -> ID (the new one's), VERSION, HASH */
-	DOSSIER_OP_STATUS, /* ID, STATUS (text: active, archived, deleted), FACTS (JSON: author)
-	                       -> VERSION, HASH. deleted: the content is gone, and there is no way back */
-	DOSSIER_OP_PEOPLE, /* FACTS (JSON: people_act of doc/store.md) -> PEOPLE, VERSION, HASH */
-};
-
-enum dossier_state {
-	DOSSIER_STATE_ABSENT = 1,
-	DOSSIER_STATE_OPEN,
-	DOSSIER_STATE_CLOSED,
-};
-
-enum dossier_outcome {
-	DOSSIER_DONE = 0,
-	DOSSIER_NO_DOCUMENT,
-	DOSSIER_WRONG_STATE, /* create on an open one, read on an absent one */
-	DOSSIER_INVALID,     /* metadata against the schema: ADVICE names the member */
-	DOSSIER_MISMATCH,    /* size or SHA-256 of the content differ from the metadata */
-	DOSSIER_TOO_LARGE,
-	DOSSIER_DAMAGED, /* a tag does not verify, the file is not a dossier, wrong key */
-	DOSSIER_FULL,	 /* disk full or read-only */
-	DOSSIER_LATE,	 /* the content did not come in time */
-	DOSSIER_FAULT,
-	DOSSIER_NEWER, /* the file was written by a later version of this program */
 };

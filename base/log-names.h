@@ -18,6 +18,7 @@
 	X("record-missing", "de13562bcd9f4f648d4eeca1a80a237d")                                \
 	X("audit-unavailable", "d25a207c3d484f91a817b1d5d6f59d5f")                             \
 	X("record-behind", "bae46e3a39104ab9915c005f6191d4be")                                 \
+	X("outbox-stuck", "fe0c9ee2f51f4db6a9d35e9dad9a3e33")                                  \
 	X("emergency-opened", "aac9cdc3b0604cbc8c104612f7b6679c")                              \
 	X("clock-jump", "c3ce9259257b42429828f50685ee50bb")                                    \
 	X("configuration-read", "67a2ead1d4a241ed9192f6143a232221")                            \

@@ -21,10 +21,17 @@
 #define DIGITS_MAX 12U /* longest code of the design; a CPS PIN has 4 */
 #define DIGITS_PIN 4U  /* of the CPS family */
 #define DIGITS_PUK 8U
+#define HELPER_MAX 200U /* bytes of a helper's name */
+#define REASON_MAX 64U	/* letters and hyphens of a reason (the contract's RequestConsent) */
+
+/* the parts of a consent that are asked for after its first answer */
+#define PART_NAME    "helper-name"
+#define PART_QUALITY "helper-quality"
 
 void ask_done(struct ask *q)
 {
 	json_decref(q->facts);
+	json_decref(q->details);
 	*q = (struct ask){0};
 }
 
@@ -84,6 +91,23 @@ static void text_tries(const json_t *facts, struct buf *out)
 	}
 }
 
+/* Which of the patient's codes there are: only what can be typed is asked for. */
+static void text_patient_code(const json_t *facts, struct buf *out)
+{
+	bool personal = json_get_bool(facts, "personal");
+	bool activation = json_get_bool(facts, "activation");
+
+	if (json_get_bool(facts, "again")) {
+		buf_put_str(out, _("That code was wrong.\n"));
+	}
+	text_tries(facts, out);
+	buf_put_str(out,
+		personal && activation
+			? _("Your personal code, or the activation code that you were given: ")
+		: activation ? _("The activation code that you were given (8 digits): ")
+			     : _("Your personal code (4 to 12 digits): "));
+}
+
 static void text_code(const struct ask *q, struct buf *out)
 {
 	if (strcmp(q->what, "pin") == 0) {
@@ -93,6 +117,9 @@ static void text_code(const struct ask *q, struct buf *out)
 					  : _("New PIN of the card (4 digits): "));
 	} else if (strcmp(q->what, "puk") == 0) {
 		buf_put_str(out, _("Unblocking code (PUK) of the card (8 digits): "));
+	} else if (strcmp(q->what, "new-code") == 0) {
+		buf_put_str(out, q->again ? _("The new personal code once more: ")
+					  : _("New personal code (4 to 12 digits): "));
 	} else {
 		buf_put_str(out, _("Code"));
 		buf_put_str(out, " (");
@@ -103,6 +130,10 @@ static void text_code(const struct ask *q, struct buf *out)
 
 static void text_secret(const struct ask *q, struct buf *out)
 {
+	if (strcmp(q->what, "patient-code") == 0) {
+		text_patient_code(q->facts, out);
+		return;
+	}
 	if (!q->again) {
 		text_tries(q->facts, out);
 	}
@@ -165,6 +196,33 @@ static void put_acts(const struct ask *q, struct buf *out)
 	}
 }
 
+/* What a helper, or a representative, may be to the patient; another word is one too. */
+static const char *const helpers[] = {"relative", "staff", "interpreter", NULL};
+static const char *const representatives[] = {"parent", "guardian", NULL};
+
+static const char *const *qualities(const struct ask *q)
+{
+	const char *form = json_get_str(q->details, "form");
+
+	return form && strcmp(form, "representative") == 0 ? representatives : helpers;
+}
+
+/* Who helped with the answer, or gave it for a minor. */
+static void text_helper(const struct ask *q, struct buf *out)
+{
+	const char *const *words = qualities(q);
+
+	if (strcmp(q->what, PART_NAME) == 0) {
+		buf_put_str(out, _("Name of who helps or represents the patient: "));
+		return;
+	}
+	buf_put_str(out, _("What they are to the patient:\n"));
+	for (size_t i = 0; words[i]; i++) {
+		buf_printf(out, "  %zu. %s\n", i + 1, message_helper(words[i]));
+	}
+	buf_put_str(out, _("Number, or another word: "));
+}
+
 /* What is asked stands above the wording, which speaks of "what is listed above". */
 static void text_consent(const struct ask *q, struct buf *out)
 {
@@ -172,13 +230,23 @@ static void text_consent(const struct ask *q, struct buf *out)
 		"patient", "professional", "structure", "application"};
 	const char *wording = json_get_str(json_object_get(q->facts, "text"), "wording");
 
+	if (q->what[0]) {
+		text_helper(q, out);
+		return;
+	}
+
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		put_line(names[i], json_object_get(q->facts, names[i]), out);
 	}
 	put_acts(q, out);
 	buf_put_u8(out, '\n');
 	render_text(wording ? wording : "", true, out);
-	buf_put_str(out, _("\nDoes the patient consent? (y/n, i: cannot answer) "));
+	buf_put_str(
+		out, json_get_bool(q->facts, "minor")
+			     ? _("\nDoes the patient consent? (y/n, a: with somebody's help, "
+				 "p: a parent or representative does, i: cannot answer) ")
+			     : _("\nDoes the patient consent? (y/n, a: with somebody's help, "
+				 "i: cannot answer) "));
 }
 
 /* Who, whose dossier, why; then what it means. */
@@ -275,7 +343,8 @@ const char *ask_object(const char *path)
 
 bool ask_twice(const struct ask *q)
 {
-	return q->kind == ASK_KIND_CODE && strcmp(q->what, "new-pin") == 0;
+	return q->kind == ASK_KIND_CODE &&
+	       (strcmp(q->what, "new-pin") == 0 || strcmp(q->what, "new-code") == 0);
 }
 
 json_t *ask_json(const struct ask *q)
@@ -339,21 +408,158 @@ static int take_choice(const struct ask *q, const char *text, struct ask_answer 
 	return 0;
 }
 
-static int take_consent(const char *text, struct ask_answer *ret)
+/* The decision that @text begins with, NULL when it is none; @ret_rest: what stands behind it. */
+static const char *decision_of(const char *text, const char **ret_rest)
 {
-	if (lang_yes(text) || strcmp(text, "given") == 0) {
-		ret->decision = "given";
-	} else if (lang_no(text) || strcmp(text, "refused") == 0) {
-		ret->decision = "refused";
-	} else if (strcasecmp(text, "i") == 0 || strcmp(text, "impossible") == 0) {
-		ret->decision = "impossible";
-	} else {
+	char word[16];
+	struct view v = view_str(text);
+	const char *rest = strchr(text, ' ');
+
+	if (view_copy_str(rest ? view_sub(v, 0, (size_t)(rest - text)) : v, word,
+		    sizeof(word)) != 0) {
+		return NULL;
+	}
+	*ret_rest = rest ? rest + 1 : "";
+	return lang_yes(word) || strcmp(word, "given") == 0		       ? "given"
+	       : lang_no(word) || strcmp(word, "refused") == 0		       ? "refused"
+	       : strcasecmp(word, "i") == 0 || strcmp(word, "impossible") == 0 ? "impossible"
+									       : NULL;
+}
+
+static bool is_reason(const char *text)
+{
+	return text[0] && strlen(text) <= REASON_MAX &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz-") == strlen(text);
+}
+
+static bool is_name(const char *text)
+{
+	return strlen(text) <= HELPER_MAX && json_text_fits(text, HELPER_MAX);
+}
+
+static bool is_helper(const json_t *helper)
+{
+	const char *name = json_get_str(helper, "name");
+	const char *quality = json_get_str(helper, "quality");
+
+	return json_is_object(helper) && json_object_size(helper) == 2 && name && quality &&
+	       is_name(name) && is_reason(quality);
+}
+
+/* What may stand beside a decision: a form with who helped, or a reason. */
+static bool are_details(const json_t *details, const char *decision)
+{
+	const char *form = json_get_str(details, "form");
+	const char *reason = json_get_str(details, "reason");
+	const json_t *helper = json_object_get(details, "helper");
+	size_t known = (form ? 1U : 0U) + (helper ? 1U : 0U) + (reason ? 1U : 0U);
+
+	if (json_object_size(details) != known || (form == NULL) != (helper == NULL)) {
+		return false;
+	}
+	if (reason && (!is_reason(reason) || strcmp(decision, "impossible") != 0)) {
+		return false;
+	}
+	return !form ||
+	       (is_helper(helper) && strcmp(decision, "given") == 0 &&
+		       (strcmp(form, "assisted") == 0 || strcmp(form, "representative") == 0));
+}
+
+/* A program's whole answer, one JSON object. */
+static int take_object(struct ask *q, struct view line, struct ask_answer *ret)
+{
+	_cleanup_json_ json_t *j = NULL;
+	const char *word;
+	const char *rest = "";
+	const char *decision;
+	int r = json_parse(line, &j);
+
+	if (r != 0) {
+		return r < 0 ? trace(r) : ASK_AGAIN;
+	}
+	word = json_get_str(j, "decision");
+	decision = word ? decision_of(word, &rest) : NULL;
+	if (!decision || rest[0] || json_object_del(j, "decision") < 0 ||
+		!are_details(j, decision)) {
 		return ASK_AGAIN;
 	}
+	json_decref(q->details);
+	q->details = json_incref(j);
+	ret->decision = decision;
 	return 0;
 }
 
-int ask_take(const struct ask *q, struct view line, struct ask_answer *ret)
+/* A number of the list as its word, any other text as it is. */
+static const char *quality_of(const struct ask *q, const char *text)
+{
+	const char *const *words = qualities(q);
+	uint32_t number = 0;
+
+	for (size_t i = 0; args_u32(text, &number) == 0 && words[i]; i++) {
+		if (number == i + 1) {
+			return words[i];
+		}
+	}
+	return text;
+}
+
+/* The next part of who helps; complete with the last one. */
+static int take_helper(struct ask *q, const char *text, struct ask_answer *ret)
+{
+	_cleanup_json_ json_t *value = NULL;
+	bool name = strcmp(q->what, PART_NAME) == 0;
+	json_t *helper = json_object_get(q->details, "helper");
+
+	text = name ? text : quality_of(q, text);
+	value = json_string(text); /* NULL: no UTF-8, too */
+	if (!value || !(name ? is_name(text) : is_reason(text))) {
+		return ASK_AGAIN;
+	}
+	if (json_set(helper, name ? "name" : "quality", json_incref(value)) < 0) {
+		return fault(-ENOMEM);
+	}
+	(void)snprintf(q->what, sizeof(q->what), "%s", name ? PART_QUALITY : "");
+	ret->decision = "given";
+	return name ? ASK_MORE : 0;
+}
+
+/* Somebody helped, or answers for a minor: who is asked for next. */
+static int begin_helper(struct ask *q, const char *form)
+{
+	json_decref(q->details);
+	q->details = json_pack("{s:s, s:{}}", "form", form, "helper");
+	(void)snprintf(q->what, sizeof(q->what), "%s", PART_NAME);
+	return q->details ? ASK_MORE : fault(-ENOMEM);
+}
+
+static int take_consent(struct ask *q, struct view line, struct ask_answer *ret)
+{
+	const char *text = (const char *)line.data;
+	const char *rest = "";
+
+	if (q->what[0]) {
+		return take_helper(q, text, ret);
+	}
+	if (text[0] == '{') {
+		return take_object(q, line, ret);
+	}
+	if (strcasecmp(text, "a") == 0) {
+		return begin_helper(q, "assisted");
+	}
+	if (strcasecmp(text, "p") == 0 && json_get_bool(q->facts, "minor")) {
+		return begin_helper(q, "representative");
+	}
+	ret->decision = decision_of(text, &rest);
+	if (!ret->decision ||
+		(rest[0] && (!is_reason(rest) || strcmp(ret->decision, "impossible") != 0))) {
+		return ASK_AGAIN;
+	}
+	json_decref(q->details);
+	q->details = rest[0] ? json_pack("{s:s}", "reason", rest) : NULL;
+	return rest[0] && !q->details ? fault(-ENOMEM) : 0;
+}
+
+int ask_take(struct ask *q, struct view line, struct ask_answer *ret)
 {
 	struct ask_answer answer = {0};
 	const char *text = (const char *)line.data;
@@ -371,7 +577,7 @@ int ask_take(const struct ask *q, struct view line, struct ask_answer *ret)
 		r = take_choice(q, text, &answer);
 		break;
 	case ASK_KIND_CONSENT:
-		r = take_consent(text, &answer);
+		r = take_consent(q, line, &answer);
 		break;
 	case ASK_KIND_CONFIRM:
 		answer.yes = lang_yes(text);

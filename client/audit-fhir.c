@@ -112,6 +112,18 @@ static const struct kind {
 	{"store-rejected", CODE_ALERT, CODE_NONE, 'E', false},
 	{"emergency", CODE_ALERT, CODE_EMERGENCY, 'E', false},
 	{"pre-emption", CODE_ALERT, CODE_NONE, 'E', false},
+	{"dossier-closed", CODE_PATIENT, CODE_NONE, 'U', false},
+	{"dossier-reopened", CODE_PATIENT, CODE_NONE, 'U', false},
+	{"dossier-exported", CODE_EXPORT, CODE_NONE, 'R', false},
+	{"dossier-erased", CODE_PATIENT, CODE_NONE, 'D', false},
+	{"code-tried", CODE_USER, CODE_NONE, 'E', false},
+	{"code", CODE_USER, CODE_NONE, 'E', false},
+	{"code-set", CODE_USER, CODE_ATTRIBUTES, 'U', false},
+	{"code-issued", CODE_USER, CODE_ATTRIBUTES, 'U', false},
+	{"imported", CODE_PATIENT, CODE_NONE, 'C', false},
+	{"informed", CODE_PATIENT, CODE_NONE, 'R', false},
+	{"masked-allowed", CODE_PATIENT, CODE_ATTRIBUTES, 'U', false},
+	{"rate-exceeded", CODE_ALERT, CODE_NONE, 'E', false},
 };
 
 static const struct kind *kind_of(const char *event)

@@ -2,9 +2,9 @@
 /*
  * vitalectl agent: answers the service's questions at a terminal, or from a driving program's lines.
  * One question at a time. A PIN goes from read() into a locked buffer, from there into a pipe whose
- * read end is the reply, and is wiped; it never enters a message. A new PIN is typed twice and
- * compared here before it leaves. Questions are taken from the
- * owner of org.vitaled1 only. When the service comes back after a stop, the agent registers anew.
+ * read end is the reply, and is wiped; it never enters a message; nor does a patient's code. A new
+ * PIN or code is typed twice and compared here before it leaves. Questions are taken from the owner
+ * of org.vitaled1 only. When the service comes back after a stop, the agent registers anew.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 
 #include "client/ask.h"
 #include "client/ctl.h"
+#include "client/inform.h"
 #include "client/lang.h"
 #include "client/prompt.h"
 #include "client/render.h"
@@ -31,7 +32,7 @@ struct agent {
 	bool back;	      /* the service came (back): register */
 	DBusMessage *request; /* outstanding, owned */
 	struct ask ask;
-	struct secret first; /* a new PIN, typed once */
+	struct secret first; /* a new PIN or code, typed once */
 	char keypad[128];    /* object whose codes are typed on the reader; empty: none */
 	struct prompt prompt;
 	bool over;
@@ -103,10 +104,33 @@ static int reply_secret(struct agent *g, struct view line)
 	return 0;
 }
 
+/* Beside the decision: form and reason as text, who helps or represents in a memfd. */
+static bool append_details(DBusMessageIter *args, const json_t *details)
+{
+	static const char *const texts[] = {"form", "reason"};
+	const json_t *helper = json_object_get(details, "helper");
+	DBusMessageIter dict;
+	int fd = -1;
+	bool ok = value_open_dict(args, &dict);
+
+	for (size_t i = 0; ok && i < ARRAY_LEN(texts); i++) {
+		const char *text = json_get_str(details, texts[i]);
+
+		ok = !text || value_put_str(&dict, texts[i], text);
+	}
+	if (ok && helper) {
+		ok = json_memfd(helper, "helper", &fd) == 0;
+		ok = ok && value_put_fd(&dict, "helper", fd);
+	}
+	if (fd >= 0) {
+		close(fd); /* libdbus has a duplicate */
+	}
+	return ok && dbus_message_iter_close_container(args, &dict);
+}
+
 static bool append_answer(DBusMessage *reply, const struct ask *q, const struct ask_answer *a)
 {
 	DBusMessageIter args;
-	DBusMessageIter dict;
 	dbus_bool_t yes = a->yes ? TRUE : FALSE;
 
 	dbus_message_iter_init_append(reply, &args);
@@ -115,8 +139,7 @@ static bool append_answer(DBusMessage *reply, const struct ask *q, const struct 
 		return dbus_message_iter_append_basic(&args, DBUS_TYPE_UINT32, &a->index);
 	case ASK_KIND_CONSENT:
 		return dbus_message_iter_append_basic(&args, DBUS_TYPE_STRING, &a->decision) &&
-		       value_open_dict(&args, &dict) &&
-		       dbus_message_iter_close_container(&args, &dict);
+		       append_details(&args, q->details);
 	case ASK_KIND_CONFIRM:
 		return dbus_message_iter_append_basic(&args, DBUS_TYPE_BOOLEAN, &yes);
 	case ASK_KIND_PIN:
@@ -233,45 +256,53 @@ static void ask(struct agent *g, DBusMessage *m, enum ask_kind kind, bool word, 
 
 /* -- methods --------------------------------------------------------------------------------- */
 
-static void say_inform(const struct agent *g, const char *path, const char *what, json_t *facts)
+static void say_inform(const struct agent *g, const struct inform *i)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(65536);
-	const char *reason = json_get_str(facts, "reason");
-	const struct message *why = reason ? message_of_word(reason) : NULL;
 
 	if (g->ctl->json) {
-		ctl_json(json_pack("{s:s, s:s, s:O}", "inform", what, ask_object(path), path,
-			"facts", facts));
+		ctl_json(inform_json(i));
 		return;
 	}
-	buf_put_str(&text, "! ");
-	if (strcmp(what, "use-pinpad") == 0) {
-		ask_keypad(facts, &text);
-	} else {
-		render_text(message_inform(what), false, &text);
-	}
-	buf_printf(&text, "%s%s\n", why ? " " : "", why ? gettext(why->person) : "");
+	inform_text(i, &text);
 	render_print(&text);
+}
+
+/* The digits of an activation code that came with @m, appended to @out; else nothing. */
+static void read_code(DBusMessage *m, struct buf *out)
+{
+	int fd = -1;
+
+	if (value_dict_fd(m, "code", &fd) == 0) {
+		if (json_read_text(fd, INFORM_CODE_MAX, out) != 0 ||
+			!inform_code(buf_view(out))) {
+			buf_reset(out);
+		}
+		close(fd);
+	}
 }
 
 static void on_inform(struct agent *g, DBusMessage *m)
 {
+	_cleanup_(buf_done) struct buf code = BUF_NULL(INFORM_CODE_MAX);
 	_cleanup_json_ json_t *args = NULL;
-	const char *path = NULL;
-	const char *what = NULL;
+	struct inform i = {0};
 
 	if (value_args(m, &args) == 0) {
-		path = json_string_value(json_array_get(args, 0));
-		what = json_string_value(json_array_get(args, 1));
+		i.path = json_string_value(json_array_get(args, 0));
+		i.what = json_string_value(json_array_get(args, 1));
+		i.facts = json_array_get(args, 2);
 	}
-	if (path && what && json_is_object(json_array_get(args, 2))) {
-		if (strcmp(what, "use-pinpad") == 0) {
-			(void)snprintf(g->keypad, sizeof(g->keypad), "%s", path);
+	if (i.path && i.what && json_is_object(i.facts)) {
+		if (strcmp(i.what, "use-pinpad") == 0) {
+			(void)snprintf(g->keypad, sizeof(g->keypad), "%s", i.path);
 		}
-		say_inform(g, path, what, json_array_get(args, 2));
+		read_code(m, &code);
+		i.code = buf_view(&code);
+		say_inform(g, &i);
 	}
 	/* --once: one consultation; only those whose questions came here are told of */
-	g->over = g->over || (g->once && what && strcmp(what, "ended") == 0);
+	g->over = g->over || (g->once && i.what && strcmp(i.what, "ended") == 0);
 	acknowledge(g, m);
 }
 
@@ -432,7 +463,7 @@ static enum ctl_exit do_register(struct agent *g)
 	return CTL_OK;
 }
 
-/* A new PIN was typed. Return: whether it may leave; else it is asked again. */
+/* A new PIN or code was typed. Return: whether it may leave; else it is asked again. */
 static bool typed_twice(struct agent *g, struct view line)
 {
 	struct view first = view_of(g->first.data, g->first.len);
@@ -465,14 +496,16 @@ static void take_line(struct agent *g)
 	struct ask_answer answer = {0};
 	int r = ask_take(&g->ask, line, &answer);
 
-	if (r == ASK_AGAIN) {
-		ctl_note(g->ctl, "%s", _("That is not an answer to this question."));
+	if (r == ASK_AGAIN || r == ASK_MORE) {
+		if (r == ASK_AGAIN) {
+			ctl_note(g->ctl, "%s", _("That is not an answer to this question."));
+		}
 		if (show(g) < 0) {
 			cancel_request(g);
 		}
 		return;
 	}
-	if (r == ASK_CANCEL) {
+	if (r != 0) {
 		cancel_request(g);
 		return;
 	}

@@ -25,6 +25,7 @@ const struct verb *open_verb(size_t index)
 		{verbs_dossier, verbs_dossier_count},
 		{verbs_document, verbs_document_count},
 		{verbs_people, verbs_people_count},
+		{verbs_patient, verbs_patient_count},
 	};
 
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
@@ -60,14 +61,25 @@ static bool is_emergency(const char *mode)
 	return mode && (strcmp(mode, "bris_de_glace") == 0 || strcmp(mode, "centre_15") == 0);
 }
 
+/* The same states, where other people or cards are meant. */
 static const char *state_text(const struct open *o, const char *state)
 {
-	const json_t *mode = json_object_get(o->held.properties, "Mode");
+	const char *mode = json_get_str(o->held.properties, "Mode");
+	bool alone = mode && strcmp(mode, "patient") == 0;
 
-	return strcmp(state, "waiting-for-consent") == 0 &&
-			       is_emergency(json_string_value(mode))
-		       ? _("waiting for the professional's confirmation")
-		       : message_state(state);
+	if (strcmp(state, "waiting-for-consent") == 0 && is_emergency(mode)) {
+		return _("waiting for the professional's confirmation");
+	}
+	if (strcmp(state, "waiting-for-cards") == 0 && alone) {
+		return _("waiting for the Vitale card");
+	}
+	if (strcmp(state, "waiting-for-pin") == 0 && alone) {
+		return _("waiting for the patient's code");
+	}
+	if (strcmp(state, "authenticating") == 0 && alone) {
+		return _("the card proves that it is genuine");
+	}
+	return message_state(state);
 }
 
 static void say_state(void *user, struct held *h)
@@ -341,6 +353,7 @@ static const struct args_option options[] = {
 	{"mode", 'm', "MODE"},
 	{"intent", 'i', "LIST"},
 	{"patient", 0, "FILE"},
+	{"without-card", 0, NULL},
 	{"reason", 0, "FILE"},
 	{"structure", 0, "ID"},
 	{"pair", 0, "NAME"},
@@ -409,9 +422,10 @@ static int reason_fd(struct open *o, const struct args *a, int *ret_fd, enum ctl
 	return trace(r);
 }
 
-/* The options that are text, into @dict. */
-static bool put_texts(DBusMessageIter *dict, const struct args *a)
+/* The options that are text, or that are true when they are there, into @dict. */
+static bool put_words(DBusMessageIter *dict, const struct args *a)
 {
+	static const char *const flags[] = {"wait", "without-card"};
 	static const char *const texts[] = {"mode", "structure", "pair"};
 	bool ok = true;
 
@@ -419,6 +433,9 @@ static bool put_texts(DBusMessageIter *dict, const struct args *a)
 		const char *value = args_value(a, texts[i]);
 
 		ok = !value || value_put_str(dict, texts[i], value);
+	}
+	for (size_t i = 0; ok && i < ARRAY_LEN(flags); i++) {
+		ok = !args_flag(a, flags[i]) || value_put_bool(dict, flags[i], true);
 	}
 	return ok && (!args_flag(a, "intent") ||
 			     value_put_list(dict, "intent", args_value(a, "intent")));
@@ -437,9 +454,8 @@ static DBusMessage *open_message(
 		dbus_message_iter_init_append(call, &args);
 		ok = value_open_dict(&args, &dict) &&
 		     value_put_name(&dict, "application", "vitalectl", VITALED_VERSION) &&
-		     put_texts(&dict, a);
+		     put_words(&dict, a);
 	}
-	ok = ok && (!args_flag(a, "wait") || value_put_bool(&dict, "wait", true));
 	ok = ok && (!args_flag(a, "lifetime") || value_put_u32(&dict, "lifetime", lifetime));
 	ok = ok && (patient < 0 || value_put_fd(&dict, "patient", patient));
 	ok = ok && (reason < 0 || value_put_fd(&dict, "reason", reason));
@@ -448,6 +464,27 @@ static DBusMessage *open_message(
 		conn_message_put(&call);
 	}
 	return call;
+}
+
+/* What does not go together, said before a card is asked for. */
+static enum ctl_exit check_options(struct ctl *ctl, const struct args *a)
+{
+	const char *mode = args_value(a, "mode");
+
+	if (args_flag(a, "without-card") && !args_flag(a, "patient")) {
+		return ctl_usage(
+			ctl, "--without-card", _("--patient FILE says whose dossier is meant"));
+	}
+	if (mode && strcmp(mode, "administration") == 0 && !args_flag(a, "intent")) {
+		return ctl_usage(ctl, "--intent",
+			_("administration needs one: create, oppose or close"));
+	}
+	if (mode && strcmp(mode, "patient") == 0 &&
+		(args_flag(a, "intent") || args_flag(a, "structure"))) {
+		return ctl_usage(ctl, args_flag(a, "intent") ? "--intent" : "--structure",
+			_("the patient alone has neither intent nor structure"));
+	}
+	return CTL_OK;
 }
 
 static enum ctl_exit open_session(struct open *o, const struct args *a)
@@ -462,6 +499,10 @@ static enum ctl_exit open_session(struct open *o, const struct args *a)
 
 	if (args_flag(a, "lifetime") && args_u32(args_value(a, "lifetime"), &lifetime) != 0) {
 		return ctl_usage(o->ctl, "--lifetime", _("a number of seconds is needed"));
+	}
+	code = check_options(o->ctl, a);
+	if (code != CTL_OK) {
+		return code;
 	}
 	if (args_flag(a, "patient")) {
 		r = patient_fd(o->ctl, args_value(a, "patient"), &patient, &code);

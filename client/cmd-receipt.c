@@ -18,7 +18,7 @@
 #include "client/render.h"
 #include "client/statement.h"
 #include "record/cvc.h"
-#include "record/receipt.h"
+#include "record/receipt-page.h"
 
 #define ANCHORS	 "/etc/vitaled/anchors"
 #define WORDINGS "/usr/share/vitaled/wordings"
@@ -36,6 +36,23 @@ static enum ctl_exit load(struct ctl *ctl, const char *path, struct receipt *ret
 		return ctl_fault(ctl, r);
 	}
 	return r > 0 ? ctl_usage(ctl, path, _("it is not a receipt")) : CTL_OK;
+}
+
+static const char *explain(int outcome)
+{
+	switch ((enum receipt_outcome)outcome) {
+	case RECEIPT_MALFORMED:
+		return _("the receipt is malformed");
+	case RECEIPT_STATEMENT:
+		return _("the statement is not what was signed");
+	case RECEIPT_PROFESSIONAL:
+		return _("the professional's signature does not verify");
+	case RECEIPT_PATIENT:
+		return _("the proof of the patient's card does not verify");
+	case RECEIPT_AUDIT:
+		return _("the record's entry or checkpoint does not verify");
+	}
+	return "";
 }
 
 /* -- show ------------------------------------------------------------------------------------ */
@@ -61,24 +78,72 @@ static void show_wording(int r, const char *folder, const struct buf *wording, s
 	render_text(buf_check(&clean) < 0 ? "" : (const char *)clean.data, true, out);
 }
 
+static enum ctl_exit show_json(
+	struct ctl *ctl, const struct receipt *r, const struct buf *wording)
+{
+	json_t *acts = NULL;
+	int k = statement_acts_json(r, &acts);
+
+	if (k != 0) {
+		return k < 0 ? ctl_fault(ctl, k)
+			     : ctl_wrong(ctl, CTL_FALSE, "receipt", explain(k));
+	}
+	ctl_json(json_pack("{s:s, s:O, s:o, s:I, s:o}", "command", "receipt", "statement",
+		r->parsed, "acts", acts, "omitted", (json_int_t)receipt_omitted(r), "wording",
+		wording ? json_stringn((const char *)wording->data, wording->len)
+			: json_null()));
+	return CTL_OK;
+}
+
+/* The page for a printer; a new file, or - for standard output. */
+static enum ctl_exit do_page(struct ctl *ctl, const struct receipt *r, const char *path)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(RECEIPT_PAGE_MAX);
+	bool french = strcmp(_("en"), "fr") == 0; /* the catalogue says whose it is */
+	int k = receipt_page(r, french, &text);
+
+	if (k > 0) {
+		return ctl_wrong(ctl, CTL_FALSE, path, explain(k));
+	}
+	if (k == 0 && strcmp(path, "-") != 0) {
+		k = content_save(buf_view(&text), path);
+	}
+	if (k < 0) {
+		return ctl_wrong(ctl, CTL_FAILED, path, strerror(-k));
+	}
+	if (strcmp(path, "-") == 0) {
+		render_print(&text);
+	} else if (ctl->json) {
+		ctl_json(json_pack("{s:s, s:s}", "command", "receipt", "page", path));
+	}
+	return CTL_OK;
+}
+
 static enum ctl_exit do_show(struct ctl *ctl, const struct receipt *r, const struct args *a)
 {
 	const char *folder = args_flag(a, "wordings") ? args_value(a, "wordings") : WORDINGS;
+	const char *page = args_flag(a, "page") ? args_value(a, "page") : NULL;
 	_cleanup_(buf_done) struct buf wording = BUF_NULL((size_t)64 * 1024);
 	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)4 * 1024 * 1024);
-	int found = statement_wording(r, folder, &wording);
+	int found;
+	int k;
 
+	if (page) {
+		return do_page(ctl, r, page);
+	}
+	found = statement_wording(r, folder, &wording);
 	if (found < 0) {
 		return ctl_fault(ctl, found);
 	}
 	if (ctl->json) {
-		ctl_json(json_pack("{s:s, s:O, s:o}", "command", "receipt", "statement",
-			r->parsed, "wording",
-			found == 0 ? json_stringn((const char *)wording.data, wording.len)
-				   : json_null()));
-		return CTL_OK;
+		return show_json(ctl, r, found == 0 ? &wording : NULL);
 	}
 	statement_text(r, &text);
+	k = statement_acts(r, &text);
+	if (k != 0) {
+		return k < 0 ? ctl_fault(ctl, k)
+			     : ctl_wrong(ctl, CTL_FALSE, a->words[1], explain(k));
+	}
 	show_wording(found, folder, &wording, &text);
 	buf_put_str(
 		&text, _("\nNo signature was verified here: vitalectl receipt verify FILE.\n"));
@@ -126,31 +191,17 @@ static int attempt(const struct receipt *receipt, const char *folder, const char
 	return 0;
 }
 
-static const char *explain(int outcome)
-{
-	switch ((enum receipt_outcome)outcome) {
-	case RECEIPT_MALFORMED:
-		return _("the receipt is malformed");
-	case RECEIPT_STATEMENT:
-		return _("the statement is not what was signed");
-	case RECEIPT_PROFESSIONAL:
-		return _("the professional's signature does not verify");
-	case RECEIPT_PATIENT:
-		return _("the proof of the patient's card does not verify");
-	case RECEIPT_AUDIT:
-		return _("the record's entry or checkpoint does not verify");
-	}
-	return "";
-}
-
-static enum ctl_exit tell(struct ctl *ctl, const struct verdict *v, bool own_key)
+static enum ctl_exit tell(
+	struct ctl *ctl, const struct receipt *r, const struct verdict *v, bool own_key)
 {
 	const char *nature = v->nature && v->nature[0] ? v->nature : "unknown";
 
 	if (ctl->json) {
-		ctl_json(json_pack("{s:s, s:b, s:s, s:s, s:s, s:b}", "verify", "receipt", "ok",
-			v->r == 0, "at", v->at, "why", explain(v->r), "nature",
-			v->r == 0 ? nature : "", "own-key", own_key));
+		ctl_json(json_pack("{s:s, s:b, s:s, s:s, s:s, s:b, s:I, s:I}", "verify",
+			"receipt", "ok", v->r == 0, "at", v->at, "why", explain(v->r), "nature",
+			v->r == 0 ? nature : "", "own-key", own_key, "acts",
+			(json_int_t)receipt_acts(r), "omitted",
+			(json_int_t)receipt_omitted(r)));
 		return v->r == 0 ? CTL_OK : CTL_FALSE;
 	}
 	if (v->r != 0) {
@@ -159,6 +210,10 @@ static enum ctl_exit tell(struct ctl *ctl, const struct verdict *v, bool own_key
 		return CTL_FALSE;
 	}
 	ctl_line(ctl, _("The receipt holds. Anchors: %s."), message_nature(nature));
+	if (receipt_acts(r) > 0) {
+		ctl_line(ctl, _("Acts of its session that are in the record too: %zu."),
+			receipt_acts(r));
+	}
 	if (own_key) {
 		ctl_note(ctl, "%s",
 			_("The key of the record was taken from the receipt itself: compare it "
@@ -194,7 +249,7 @@ static enum ctl_exit do_verify(
 	if (v.r < 0) {
 		return ctl_usage(ctl, folder, _("it holds no anchors (--anchors DIR)"));
 	}
-	return tell(ctl, &v, !args_flag(a, "vkey"));
+	return tell(ctl, receipt, &v, !args_flag(a, "vkey"));
 }
 
 /* -- extract --------------------------------------------------------------------------------- */
@@ -260,6 +315,7 @@ static const struct args_option options[] = {
 	{"vkey", 0, "TEXT|FILE"},
 	{"out", 0, "DIR"},
 	{"wordings", 0, "DIR"},
+	{"page", 0, "FILE"},
 };
 
 enum ctl_exit cmd_receipt(struct ctl *ctl, const struct args *line)

@@ -18,7 +18,8 @@
 #include "client/lang.h"
 #include "record/crypto.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define ZIP_END 22U /* bytes of a ZIP's end record without a comment */
 
 static void fd_close(int *fd)
 {
@@ -206,6 +207,71 @@ int content_save(struct view bytes, const char *path)
 	return trace(r);
 }
 
+/* Everything from @fd to @to, the last ZIP_END bytes in @last, oldest first. */
+static int copy_all(int fd, int to, uint64_t pause_us, struct buf *last, uint64_t *ret_size)
+{
+	_cleanup_(buf_done) struct buf some = BUF_NULL(65536);
+	uint8_t *at = buf_extend(&some, 65536);
+	uint64_t size = 0;
+
+	if (!at) {
+		return trace(buf_check(&some));
+	}
+	for (;;) {
+		_cleanup_(buf_done) struct buf tail = BUF_NULL(65536 + ZIP_END);
+		int r = await(fd, clock_monotonic() + pause_us);
+		ssize_t n = 0;
+
+		if (r != 0) {
+			return trace(r);
+		}
+		n = read(fd, at, 65536);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+			continue;
+		}
+		if (n <= 0) {
+			*ret_size = size;
+			return n < 0 ? fault(-errno) : 0;
+		}
+		r = write_all(to, view_of(at, (size_t)n));
+		if (r < 0) {
+			return trace(r);
+		}
+		size += (uint64_t)n;
+		buf_put_view(&tail, buf_view(last));
+		buf_put(&tail, at, (size_t)n);
+		buf_reset(last);
+		buf_put_view(last, view_last(buf_view(&tail), ZIP_END));
+	}
+}
+
+int content_archive(int fd, const char *path, uint64_t pause_us, uint64_t *ret_size)
+{
+	_cleanup_(fd_close) int to =
+		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_(buf_done) struct buf last = BUF_NULL(ZIP_END);
+	uint64_t size = 0;
+	int r;
+
+	if (to < 0) {
+		return fault(-errno);
+	}
+	r = copy_all(fd, to, pause_us, &last, &size);
+	if (r == 0 && fsync(to) < 0 && errno != EINVAL && errno != EROFS) {
+		r = fault(-errno);
+	}
+	if (r == 0 && (last.len != ZIP_END || !view_equal(view_sub(buf_view(&last), 0, 4),
+						      VIEW_TEXT("PK\005\006")))) {
+		r = CONTENT_CUT;
+	}
+	if (r != 0) {
+		(void)unlink(path);
+		return trace(r);
+	}
+	*ret_size = size;
+	return 0;
+}
+
 const char *content_explain(int outcome)
 {
 	switch ((enum content_outcome)outcome) {
@@ -221,6 +287,8 @@ const char *content_explain(int outcome)
 		return _("it has not the size that was told");
 	case CONTENT_HASH:
 		return _("it is not what was stored: its hash differs");
+	case CONTENT_CUT:
+		return _("it broke off before its end");
 	}
 	return "";
 }

@@ -23,6 +23,7 @@ enum content_outcome {
 	CONTENT_FACTS,	   /* the facts name no size or no hash */
 	CONTENT_SIZE,	   /* another size than the facts say: cut, or more */
 	CONTENT_HASH,	   /* other bytes than the facts say */
+	CONTENT_CUT,	   /* the archive has no end: something broke off */
 };
 
 /** content_read() - everything from @fd (file or pipe) up to its end, by @deadline (monotonic us).
@@ -40,5 +41,10 @@ int content_check(const struct content *c, const json_t *facts) _must_check_;
 /** content_save() - in the new file @path, mode 0600; an existing one is -EEXIST, a half-written
  *  one is removed. */
 int content_save(struct view bytes, const char *path) _must_check_;
+/** content_archive() - a ZIP from the pipe @fd into the new file @path as content_save() makes one,
+ *  however large; @pause_us: how long nothing may come. Without its end record (PKWARE APPNOTE 4.3.16)
+ *  it was cut. Return: 0, a fault, CONTENT_LATE or CONTENT_CUT; then there is no file. */
+int content_archive(
+	int fd, const char *path, uint64_t pause_us, uint64_t *ret_size) _must_check_;
 /** content_explain() - one translated sentence for @outcome. */
 const char *content_explain(int outcome);

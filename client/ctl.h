@@ -47,5 +47,6 @@ enum ctl_exit cmd_pin(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_lend(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_receipt(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_audit(struct ctl *ctl, const struct args *line);
+enum ctl_exit cmd_import(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_doctor(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_explain(struct ctl *ctl, const struct args *line);

@@ -98,8 +98,8 @@ static const char *libexec(void)
 
 static void look_programs(struct doctor *d)
 {
-	static const char *const names[] = {
-		"vitaled", "vitaled-watch", "vitaled-card", "vitaled-dossier", "vitaled-crl"};
+	static const char *const names[] = {"vitaled", "vitaled-watch", "vitaled-card",
+		"vitaled-dossier", "vitaled-crl", "vitaled-feed"};
 	char path[DOCTOR_PATH_MAX], whole[DOCTOR_PATH_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -2,9 +2,11 @@
 /*
  * Every byte of an export passes here, so the inner loops read through a cursor of their own, which
  * is a reader whose bounds the compiler sees; nothing is looked at before it is known to be inside.
+ * Text is read sixteen bytes at a time while there are so many.
  */
 #include "client/export-scan.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define DEPTH_MAX  8U
@@ -36,9 +38,91 @@ static inline size_t gone(const struct cursor *c, const uint8_t *from)
 	return (size_t)(c->at - from);
 }
 
-static inline bool is_plain(uint8_t c)
+/* -- sixteen bytes at a time ----------------------------------------------------------------- */
+
+typedef uint8_t block __attribute__((vector_size(16)));
+typedef int8_t block_mask __attribute__((vector_size(16))); /* -1 where it holds, else 0 */
+typedef uint64_t block_halves __attribute__((vector_size(16)));
+typedef block block_anywhere __attribute__((aligned(1), may_alias));
+
+#define BLOCK sizeof(block)
+
+static inline bool has_block(const struct cursor *c)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	return (size_t)(c->end - c->at) >= BLOCK;
+}
+
+static inline block block_at(const uint8_t *at)
+{
+	return *(const block_anywhere *)(const void *)at;
+}
+
+/* The place of the first byte for which it holds; BLOCK: there is none. */
+static inline size_t first_in(block_mask m)
+{
+	const block_halves h = (block_halves)m;
+
+	if (h[0] != 0) {
+		return (size_t)__builtin_ctzll(le64toh(h[0])) / 8;
+	}
+	return h[1] != 0 ? 8 + (size_t)__builtin_ctzll(le64toh(h[1])) / 8 : BLOCK;
+}
+
+/* Whether all are printable ASCII, of which backslashes are when they are @escaped. */
+static inline bool is_printable(struct view text, bool escaped)
+{
+	struct cursor c = cursor_of(text);
+	block_mask other = {0};
+
+	for (; has_block(&c); c.at += BLOCK) {
+		block b = block_at(c.at);
+
+		other |= (b < 0x20) | (b > 0x7e);
+		if (!escaped) {
+			other |= b == '\\';
+		}
+	}
+	while (c.at < c.end && *c.at >= 0x20 && *c.at < 0x7f && (escaped || *c.at != '\\')) {
+		c.at++;
+	}
+	return c.at == c.end && first_in(other) == BLOCK;
+}
+
+/* To the next quote, or the end. */
+static inline void skip_text(struct cursor *c)
+{
+	while (has_block(c)) {
+		size_t n = first_in(block_at(c->at) == '"');
+
+		c->at += n;
+		if (n < BLOCK) {
+			return;
+		}
+	}
+	while (c->at < c->end && *c->at != '"') {
+		c->at++;
+	}
+}
+
+/* To the next quote or backslash or the end, and copy what is passed; @to: with as much room as is left
+ * in @c. Return: behind it. */
+static inline uint8_t *copy_text(struct cursor *c, uint8_t *to)
+{
+	while (has_block(c)) {
+		block b = block_at(c->at);
+		size_t n = first_in((b == '"') | (b == '\\'));
+
+		*(block_anywhere *)(void *)to = b;
+		c->at += n;
+		to += n;
+		if (n < BLOCK) {
+			return to;
+		}
+	}
+	while (c->at < c->end && *c->at != '"' && *c->at != '\\') {
+		*to++ = *c->at++;
+	}
+	return to;
 }
 
 /* -- tokens ---------------------------------------------------------------------------------- */
@@ -207,20 +291,24 @@ bool scan_plain(struct reader *r, uint8_t *room, size_t size, size_t *ret_len)
 		return false;
 	}
 	for (;;) {
-		uint8_t byte = next(&c);
+		uint8_t byte;
 
+		to = copy_text(&c, to); /* there is room: each was one byte in @c at least */
+		byte = next(&c);
 		if (byte == '"') {
 			break;
 		}
-		if (byte == '\\') {
-			byte = next(&c);
-			if (byte != '"' && byte != '\\') {
-				return false;
-			}
-		} else if (!is_plain(byte)) { /* the end too */
+		if (byte != '\\') { /* the end too */
+			return false;
+		}
+		byte = next(&c);
+		if (byte != '"' && byte != '\\') {
 			return false;
 		}
 		*to++ = byte;
+	}
+	if (!is_printable((struct view){.data = room, .len = (size_t)(to - room)}, true)) {
+		return false;
 	}
 	(void)reader_take(r, gone(&c, r->data));
 	*ret_len = (size_t)(to - room);
@@ -248,7 +336,6 @@ struct form {
 		.data = (const uint8_t *)(lit), .len = sizeof(lit) - 1                         \
 	}
 
-/* No two of one length: most keys are told from them by that. */
 static const struct view members[SCAN_MEMBERS] = {
 	[SCAN_BOOT_ID] = NAME("boot-id"),
 	[SCAN_BOOT_TIME] = NAME("boot-time"),
@@ -256,6 +343,16 @@ static const struct view members[SCAN_MEMBERS] = {
 	[SCAN_FORMAT] = NAME("format"),
 	[SCAN_SEQUENCE] = NAME("sequence"),
 	[SCAN_TIME] = NAME("time"),
+};
+
+/* No two of one length. */
+static const enum scan_member by_length[] = {
+	[sizeof("boot-id") - 1] = SCAN_BOOT_ID,
+	[sizeof("boot-time") - 1] = SCAN_BOOT_TIME,
+	[sizeof("event") - 1] = SCAN_EVENT,
+	[sizeof("format") - 1] = SCAN_FORMAT,
+	[sizeof("sequence") - 1] = SCAN_SEQUENCE,
+	[sizeof("time") - 1] = SCAN_TIME,
 };
 
 bool scan_is_text(enum scan_member member)
@@ -270,12 +367,9 @@ const char *scan_member_name(enum scan_member member)
 
 static enum scan_member member_of(struct view key)
 {
-	enum scan_member m = SCAN_MEMBERS - 1;
+	enum scan_member m = key.len < ARRAY_LEN(by_length) ? by_length[key.len] : SCAN_NONE;
 
-	while (m > SCAN_NONE && (key.len != members[m].len || !view_equal(key, members[m]))) {
-		m--;
-	}
-	return m;
+	return m != SCAN_NONE && view_equal(key, members[m]) ? m : SCAN_NONE;
 }
 
 static bool form_string(struct form *f, struct view *ret)
@@ -286,10 +380,8 @@ static bool form_string(struct form *f, struct view *ret)
 		return false;
 	}
 	start = f->c.at;
-	while (is_plain(peek(&f->c))) {
-		f->c.at++;
-	}
-	*ret = view_of(start, gone(&f->c, start));
+	skip_text(&f->c);
+	*ret = (struct view){.data = start, .len = gone(&f->c, start)};
 	return next(&f->c) == '"';
 }
 
@@ -346,8 +438,12 @@ static bool form_word(struct form *f)
 /* @a < @b by bytes, which is by UTF-16 units as long as both are ASCII */
 static bool before(struct view a, struct view b)
 {
-	int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+	int order;
 
+	if (a.len > 0 && b.len > 0 && a.data[0] != b.data[0]) {
+		return a.data[0] < b.data[0];
+	}
+	order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
 	return order < 0 || (order == 0 && a.len < b.len);
 }
 
@@ -420,7 +516,7 @@ bool scan_canonical(struct view text, struct scan_entry *ret)
 {
 	struct form f = {.c = cursor_of(text)};
 	bool inside = false;
-	bool good = peek(&f.c) == '{';
+	bool good = peek(&f.c) == '{' && is_printable(text, false);
 
 	do {
 		good = good && form_value(&f, &inside);

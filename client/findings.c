@@ -75,6 +75,11 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 		   "here and sent in order when it does."),
 		N_("Look at the syslog daemon (systemctl status rsyslog) and at syslog in "
 		   "vitaled.conf.")),
+	ROW(OUTBOX_STUCK, CTL_OK, N_("Messages for patients wait on this computer."),
+		N_("The named folder takes no message of the site's to its patients; cause: "
+		   "full, no-space, read-only, denied, failed. They are kept in the record."),
+		N_("Full: see to the job of the site that takes them away, or set outbox = no "
+		   "in vitaled.conf. Else: the disk and the permissions of the folder.")),
 	ROW(NO_SLEEP_SIGNAL, CTL_OK, N_("A dossier may stay open while the computer sleeps."),
 		N_("systemd-logind is absent (state absent): nothing is locked before sleep. "
 		   "Or it "

@@ -76,6 +76,20 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 	ROW(CONSENT_REFUSED, CTL_REFUSED, N_("The patient did not consent."),
 		N_("The answer was no, or there was no answer, which is the same."),
 		N_("Respect the answer; nothing was opened.")),
+	ROW(CODE_WRONG, CTL_PIN, N_("The code is wrong."),
+		N_("The personal or activation code is not the one of this dossier."),
+		N_("Type it again with care; five tries an hour.")),
+	ROW(CODE_BLOCKED, CTL_PIN, N_("Too many wrong codes were given."),
+		N_("Five tries within an hour, or five of an activation code, are used up."),
+		N_("Wait an hour, or ask the fund for a new activation code.")),
+	ROW(CODE_MISSING, CTL_PIN, N_("There is no code for this dossier yet."),
+		N_("No personal code was set and no activation code is in force here."),
+		N_("Ask the fund, or the reception, for an activation code.")),
+	ROW(FEED_INVALID, CTL_USAGE, N_("The reimbursements cannot be taken."),
+		N_("Signature, certificate or a line of the feed is wrong; the detail names "
+		   "it. "
+		   "Nothing was imported."),
+		N_("Ask the sender for a correct file.")),
 	ROW(NOT_TRUSTED, CTL_CARDS, N_("The card was issued by somebody unknown here."),
 		N_("No anchor of the anchors folder signed the card's certificate."),
 		N_("Check the anchors folder (a genuine card needs the issuer's anchor "
@@ -167,6 +181,9 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 	ROW(REVOKED, CTL_REFUSED, N_("The right to open this dossier was taken back."),
 		N_("This professional's authorisation was revoked, or they were blocked."),
 		N_("Only the patient can give the right anew.")),
+	ROW(IDLE, CTL_LATER, N_("Nobody did anything for a minute."),
+		N_("A session of the patient alone locks after 60 s without a call."),
+		N_("Take the card out, or begin anew.")),
 };
 
 /* errors of the bus itself, and of this program */

@@ -55,6 +55,7 @@ const char *message_mode(const char *word);   /* Session.Mode */
 const char *message_advice(const char *word); /* Card.Advice */
 const char *message_act(const char *word);    /* acts of a consent */
 const char *message_inform(const char *what); /* Agent.Inform */
+const char *message_helper(const char *word); /* who helps with a consent */
 const char *message_entry(const char *word);  /* closed words of a document's entry */
 const char *message_label(const char *name);  /* members of JSON objects: "birth-date" */
 /** message_finding() - by a finding's word ("no-anchors"), NULL when the word is not known. Its exit

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * `vitalectl open`: the session being held and the commands ("verbs") that can be given to it, one
- * line each. verbs-session.c, -dossier.c, -document.c and -people.c hold them, cmd-open.c the loop.
+ * line each. verbs-session.c, -dossier.c, -document.c, -people.c and -patient.c hold them, cmd-open.c
+ * the loop.
  */
 #include "client/ctl.h"
 #include "client/held.h"
@@ -39,6 +40,8 @@ extern const struct verb verbs_document[];
 extern const size_t verbs_document_count;
 extern const struct verb verbs_people[];
 extern const size_t verbs_people_count;
+extern const struct verb verbs_patient[];
+extern const size_t verbs_patient_count;
 
 /** open_verb() - all of them in the order of the list for people; NULL past the last. */
 const struct verb *open_verb(size_t index);

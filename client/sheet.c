@@ -15,7 +15,7 @@
 #include "client/render.h"
 
 static const char *const people_order[] = {
-	"authorised", "blocked", "treating-doctor", "oppositions"};
+	"authorised", "blocked", "treating-doctor", "oppositions", "masked-allowed"};
 
 /* shown without a label, in this order, before everything else of an entry */
 static const char *const principal[] = {

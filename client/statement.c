@@ -6,9 +6,11 @@
  */
 #include "client/statement.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "client/content.h"
 #include "client/lang.h"
@@ -39,6 +41,71 @@ void statement_text(const struct receipt *r, struct buf *out)
 	buf_put_str(out, r->cms.len > 0 ? _("  the professional's card\n")
 					: _("  no professional's card\n"));
 	buf_put_str(out, patient_text(r));
+}
+
+/* -- what was done ------------------------------------------------------------------------------- */
+
+int statement_acts_json(const struct receipt *r, json_t **ret)
+{
+	_cleanup_json_ json_t *list = json_array();
+	int k = list ? 0 : fault(-ENOMEM);
+
+	for (size_t i = 0; k == 0 && i < receipt_acts(r); i++) {
+		json_t *entry = NULL;
+
+		k = receipt_act(r, i, &entry);
+		if (k == 0 && json_array_append_new(list, entry) < 0) {
+			k = fault(-ENOMEM);
+		}
+	}
+	if (k == 0) {
+		*ret = list;
+		list = NULL;
+	}
+	return trace(k);
+}
+
+/* "2026-11-22T15:04:05Z document-read ID: outcome" */
+static void put_act(const json_t *entry, struct buf *out)
+{
+	static const char *const names[] = {"event", "document", "outcome"};
+	int64_t time = 0;
+	char text[28] = "";
+
+	if (json_get_int(entry, "time", 0, INT64_MAX, &time) == 0) {
+		clock_rfc3339((uint64_t)time, text);
+	}
+	buf_printf(out, "  %.19s", text);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = json_get_str(entry, names[i]);
+
+		if (value) {
+			buf_put_u8(out, ' ');
+			render_text(value, false, out);
+		}
+	}
+	buf_put_u8(out, '\n');
+}
+
+int statement_acts(const struct receipt *r, struct buf *out)
+{
+	_cleanup_json_ json_t *list = NULL;
+	int k = statement_acts_json(r, &list);
+
+	if (k != 0) {
+		return trace(k);
+	}
+	if (json_array_size(list) > 0) {
+		buf_put_str(out, _("\nDone in this session, as the record says:\n"));
+	}
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		put_act(json_array_get(list, i), out);
+	}
+	if (receipt_omitted(r) > 0) {
+		buf_printf(out, _("  and %llu older entries that are not in this receipt\n"),
+			(unsigned long long)receipt_omitted(r));
+	}
+	return trace(buf_check(out));
 }
 
 /* -- the text that was shown --------------------------------------------------------------------- */

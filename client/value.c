@@ -224,6 +224,59 @@ int value_fds(DBusMessage *m, size_t n, int *ret_fds)
 	return count == n ? 0 : VALUE_STRANGE;
 }
 
+/* At the value of @key in the a{sv} that is @m's last argument. */
+static bool dict_value(DBusMessage *m, const char *key, DBusMessageIter *ret_value)
+{
+	DBusMessageIter it;
+	DBusMessageIter dict;
+	DBusMessageIter entry;
+	const char *name = NULL;
+
+	if (!dbus_message_iter_init(m, &it)) {
+		return false;
+	}
+	while (dbus_message_iter_has_next(&it)) {
+		(void)dbus_message_iter_next(&it);
+	}
+	if (dbus_message_iter_get_arg_type(&it) != DBUS_TYPE_ARRAY ||
+		dbus_message_iter_get_element_type(&it) != DBUS_TYPE_DICT_ENTRY) {
+		return false;
+	}
+	dbus_message_iter_recurse(&it, &dict);
+	for (; dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY;
+		(void)dbus_message_iter_next(&dict)) {
+		dbus_message_iter_recurse(&dict, &entry);
+		if (dbus_message_iter_get_arg_type(&entry) != DBUS_TYPE_STRING) {
+			return false;
+		}
+		dbus_message_iter_get_basic(&entry, &name);
+		(void)dbus_message_iter_next(&entry);
+		if (strcmp(name, key) == 0 &&
+			dbus_message_iter_get_arg_type(&entry) == DBUS_TYPE_VARIANT) {
+			dbus_message_iter_recurse(&entry, ret_value);
+			return true;
+		}
+	}
+	return false;
+}
+
+int value_dict_fd(DBusMessage *m, const char *key, int *ret_fd)
+{
+	DBusMessageIter value;
+	int fd = -1;
+
+	if (!dict_value(m, key, &value) ||
+		dbus_message_iter_get_arg_type(&value) != DBUS_TYPE_UNIX_FD) {
+		return VALUE_STRANGE;
+	}
+	dbus_message_iter_get_basic(&value, &fd);
+	if (fd < 0) {
+		return VALUE_STRANGE;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 /* -- writing --------------------------------------------------------------------------------- */
 
 bool value_open_dict(DBusMessageIter *args, DBusMessageIter *ret_dict)

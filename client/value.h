@@ -21,6 +21,10 @@ int value_args(DBusMessage *m, json_t **ret) _must_check_;
  *  Return: 0 or VALUE_STRANGE when there are not exactly @n. */
 int value_fds(DBusMessage *m, size_t n, int *ret_fds) _must_check_;
 
+/** value_dict_fd() - the descriptor @key of the a{sv} that is @m's last argument; owned by the caller.
+ *  Return: 0 or VALUE_STRANGE when there is none. */
+int value_dict_fd(DBusMessage *m, const char *key, int *ret_fd) _must_check_;
+
 /* Writers for a{sv}. false: out of memory. */
 bool value_open_dict(DBusMessageIter *args, DBusMessageIter *ret_dict);
 bool value_put_str(DBusMessageIter *dict, const char *key, const char *value);

@@ -191,25 +191,42 @@ static enum ctl_exit do_list(struct open *o, const struct args *a)
 
 /* -- history --------------------------------------------------------------------------------- */
 
-/* Times as a person reads them. */
-static int word_times(json_t *rows)
+static bool is_emergency(const char *mode)
+{
+	return strcmp(mode, "bris_de_glace") == 0 || strcmp(mode, "centre_15") == 0;
+}
+
+/* Its time and its mode as a person reads them: an emergency stands out. */
+static int word_row(json_t *row)
+{
+	json_int_t time = json_integer_value(json_object_get(row, "time"));
+	const char *mode = json_get_str(row, "mode");
+	char text[128];
+	int r = 0;
+
+	if (mode) {
+		(void)snprintf(text, sizeof(text), "%s%s", is_emergency(mode) ? "! " : "",
+			message_mode(mode));
+		r = json_set(row, "mode", json_string(text));
+	}
+	if (r == 0 && time > 0) {
+		clock_rfc3339((uint64_t)time, text);
+		r = json_set(row, "time", json_string(text));
+	}
+	return trace(r);
+}
+
+static int word_rows(json_t *rows)
 {
 	json_t *row;
 	size_t i;
+	int r = 0;
 
 	json_array_foreach(rows, i, row)
 	{
-		json_int_t time = json_integer_value(json_object_get(row, "time"));
-		char text[28];
-
-		if (time > 0) {
-			clock_rfc3339((uint64_t)time, text);
-			if (json_set(row, "time", json_string(text)) < 0) {
-				return fault(-ENOMEM);
-			}
-		}
+		r = r == 0 ? word_row(row) : r;
 	}
-	return 0;
+	return trace(r);
 }
 
 static enum ctl_exit do_history(struct open *o, const struct args *a)
@@ -238,7 +255,7 @@ static enum ctl_exit do_history(struct open *o, const struct args *a)
 		conn_message_put(&call);
 	}
 	code = open_fetch(o, call, &rows);
-	if (code == CTL_OK && !o->ctl->json && word_times(rows) < 0) {
+	if (code == CTL_OK && !o->ctl->json && word_rows(rows) < 0) {
 		return ctl_fault(o->ctl, fault(-ENOMEM));
 	}
 	return code == CTL_OK ? open_print(o, "history", rows, columns) : code;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Verbs about who may open the dossier: authorise, revoke, block, unblock, the list of them, the role
- * of treating doctor, and oppositions to the emergency modes. Whom an act is about goes to the
+ * of treating doctor, oppositions to the emergency modes and what those may see. Whom an act is about goes to the
  * service in a memfd; without an identifier it is the professional of this session.
  */
 #include <errno.h>
@@ -15,6 +15,9 @@
 #include "client/render.h"
 #include "client/sheet.h"
 #include "client/value.h"
+
+#define ASKED                                                                                  \
+	150U /* seconds of a call in which a code may be asked for: 120 of theirs, and the service's */
 
 /* -- whom ------------------------------------------------------------------------------------ */
 
@@ -112,7 +115,7 @@ static enum ctl_exit act(struct open *o, const char *command, DBusMessage *call,
 	_cleanup_json_ json_t *owned = result;
 	struct conn_failure f = {0};
 	enum ctl_exit code =
-		ctl_result(o->ctl, conn_call(&o->ctl->conn, call, 60, NULL, &f, NULL), &f);
+		ctl_result(o->ctl, conn_call(&o->ctl->conn, call, ASKED, NULL, &f, NULL), &f);
 
 	if (code == CTL_OK && o->ctl->json) {
 		ctl_json(json_pack(
@@ -210,6 +213,22 @@ static enum ctl_exit do_oppose(struct open *o, const struct args *a)
 	return act(o, "oppose", call, json_pack("{s:s, s:b}", "mode", a->words[0], "on", on));
 }
 
+static enum ctl_exit do_allow_masked(struct open *o, const struct args *a)
+{
+	dbus_bool_t on;
+	DBusMessage *call;
+
+	if (!is_switch(a->words[0], &on)) {
+		return ctl_usage(o->ctl, a->words[0], _("on or off is needed"));
+	}
+	call = held_method(&o->held, "Dossier", "SetMaskedAllowed");
+	if (call &&
+		!dbus_message_append_args(call, DBUS_TYPE_BOOLEAN, &on, DBUS_TYPE_INVALID)) {
+		conn_message_put(&call);
+	}
+	return act(o, "allow-masked", call, json_boolean(on));
+}
+
 static enum ctl_exit do_professionals(struct open *o, const struct args *a _unused_)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)8 * 1024 * 1024);
@@ -250,5 +269,7 @@ const struct verb verbs_people[] = {
 		N_("take the role of treating doctor, or leave it")},
 	{"oppose", HELD_UNLOCKED, false, do_oppose, 2, 2, NULL, 0, "MODE on|off",
 		N_("the patient does not want bris_de_glace, or centre_15")},
+	{"allow-masked", HELD_UNLOCKED, false, do_allow_masked, 1, 1, NULL, 0, "on|off",
+		N_("emergencies see what is masked, or do not")},
 };
 const size_t verbs_people_count = ARRAY_LEN(verbs_people);

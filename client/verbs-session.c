@@ -11,7 +11,6 @@
 #include "client/lang.h"
 #include "client/open.h"
 #include "client/render.h"
-#include "client/statement.h"
 #include "client/value.h"
 #include "record/receipt.h"
 
@@ -121,18 +120,22 @@ static enum ctl_exit do_choose(struct open *o, const struct args *a)
 	return done(o, "choose", choice_call(o, "Choose", &index, NULL));
 }
 
-/* The receipt as text, made here: what travels is always the exact JSON. */
-static int receipt_text(struct view bytes, struct buf *out)
+/* A page for a printer: lines, without whatever could move the cursor. */
+static enum ctl_exit page_out(struct open *o, struct view bytes)
 {
-	struct receipt receipt = {0};
-	int r = receipt_parse(bytes, &receipt);
+	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)4 * 1024 * 1024);
+	_cleanup_json_ json_t *j = json_stringn((const char *)bytes.data, bytes.len);
 
-	if (r != 0) {
-		return r < 0 ? trace(r) : fault(-EBADMSG);
+	if (!j) { /* no UTF-8, or no memory */
+		return ctl_wrong(
+			o->ctl, CTL_FALSE, "receipt", _("the service's answer is malformed"));
 	}
-	statement_text(&receipt, out);
-	receipt_done(&receipt);
-	return trace(buf_check(out));
+	if (o->ctl->json) {
+		return open_print(o, "receipt", j, NULL);
+	}
+	render_text(json_string_value(j), true, &text);
+	render_print(&text);
+	return CTL_OK;
 }
 
 static enum ctl_exit receipt_out(struct open *o, struct view bytes, const char *path)
@@ -160,12 +163,12 @@ static enum ctl_exit receipt_out(struct open *o, struct view bytes, const char *
 	return fflush(stdout) == 0 ? CTL_OK : ctl_fault(o->ctl, fault(-EIO));
 }
 
+/* json: the exact bytes, which verify; text: the page that the service makes of them. */
 static enum ctl_exit do_receipt(struct open *o, const struct args *a)
 {
 	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
 	_cleanup_(content_done) struct content c = CONTENT_NULL;
-	_cleanup_(buf_done) struct buf text = BUF_NULL((size_t)4 * 1024 * 1024);
-	const char *format = "json";
+	const char *format = args_flag(a, "text") ? "text" : "json";
 	struct conn_failure f = {0};
 	enum ctl_exit code;
 	int fd = -1;
@@ -193,23 +196,21 @@ static enum ctl_exit do_receipt(struct open *o, const struct args *a)
 	if (r > 0) {
 		return ctl_wrong(o->ctl, CTL_FALSE, "receipt", content_explain(r));
 	}
-	if (!args_flag(a, "text")) {
-		return receipt_out(o, content_view(&c), args_value(a, "output"));
-	}
-	r = receipt_text(content_view(&c), &text);
-	if (r < 0) {
-		return ctl_fault(o->ctl, r);
-	}
-	if (args_flag(a, "output")) {
-		return receipt_out(o, buf_view(&text), args_value(a, "output"));
-	}
-	if (o->ctl->json) {
-		ctl_json(json_pack("{s:s, s:s%}", "command", "receipt", "result",
-			(const char *)text.data, text.len));
-	} else {
-		render_print(&text);
-	}
-	return CTL_OK;
+	return args_flag(a, "text") && !args_flag(a, "output")
+		       ? page_out(o, content_view(&c))
+		       : receipt_out(o, content_view(&c), args_value(a, "output"));
+}
+
+/* Somebody is still there: a session of the patient alone goes on for another minute. */
+static enum ctl_exit do_refresh(struct open *o, const struct args *a _unused_)
+{
+	struct conn_failure f = {0};
+
+	return done(o, "refresh",
+		ctl_result(o->ctl,
+			conn_call(&o->ctl->conn, held_method(&o->held, "Session", "Refresh"),
+				30, NULL, &f, NULL),
+			&f));
 }
 
 static enum ctl_exit do_lock(struct open *o, const struct args *a _unused_)
@@ -262,6 +263,8 @@ const struct verb verbs_session[] = {
 	{"receipt", HELD_UNLOCKED, true, do_receipt, 0, 0, receipt_options,
 		ARRAY_LEN(receipt_options), "[--text] [--output FILE]",
 		N_("the receipt of the consent, also after the end")},
+	{"refresh", HELD_UNLOCKED, false, do_refresh, 0, 0, NULL, 0, "",
+		N_("somebody is still there (the patient alone has 60 s)")},
 	{"lock", HELD_OPEN, true, do_lock, 0, 0, NULL, 0, "",
 		N_("lock the dossier and end the session")},
 	{"wait", HELD_ENDED, true, do_wait, 0, 0, NULL, 0, "",

@@ -20,8 +20,9 @@ static const struct command {
 	{"agent", cmd_agent, "[--capability pin,professional|patient-display] [--once]",
 		N_("answer PIN, choice and consent at this terminal")},
 	{"open", cmd_open,
-		"[--mode MODE] [--intent LIST] [--patient FILE] [--structure ID] [--pair NAME] "
-		"[--lifetime S] [--wait] [--keep-going] [COMMAND…]",
+		"[--mode MODE] [--intent LIST] [--patient FILE] [--without-card] "
+		"[--structure ID] [--pair NAME] [--lifetime S] [--wait] [--keep-going] "
+		"[COMMAND…]",
 		N_("hold a session; commands from arguments or standard input (help lists "
 		   "them)")},
 	{"pin", cmd_pin, "status|change|unblock [--card N]",
@@ -37,6 +38,8 @@ static const struct command {
 		"[--format json|fhir|fhir-ndjson] [--pseudonym TEXT] [--professional ID] "
 		"[--session SESSION] [--once]",
 		N_("take the record along, check it, look into it, watch over it")},
+	{"import", cmd_import, "FILE",
+		N_("put the health insurer's signed reimbursements into the dossiers")},
 	{"doctor", cmd_doctor, "[--anchors DIR] [--root DIR]",
 		N_("what keeps this computer from working")},
 	{"explain", cmd_explain, "[NAME]", N_("what an error, a reason or a finding means")},

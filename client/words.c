@@ -90,6 +90,8 @@ const char *message_mode(const char *word)
 		{"identity", N_("identity only (identity)")},
 		{"bris_de_glace", N_("breaking the glass (bris_de_glace)")},
 		{"centre_15", N_("medical regulation (centre_15)")},
+		{"administration", N_("administration of the dossier (administration)")},
+		{"patient", N_("the patient alone (patient)")},
 	};
 
 	return look_up(words, ARRAY_LEN(words), word);
@@ -127,8 +129,23 @@ const char *message_act(const char *word)
 		{"treating-doctor",
 			N_("take the role of treating doctor, who sees everything")},
 		{"oppose", N_("keep the dossier closed in emergencies")},
+		{"close", N_("close the dossier")},
+		{"patient", N_("use one's own dossier, alone")},
 		{"emergency", N_("open the dossier in an emergency, without consent")},
 		{"regulation", N_("open the dossier for medical regulation, without consent")},
+	};
+
+	return look_up(words, ARRAY_LEN(words), word);
+}
+
+const char *message_helper(const char *word)
+{
+	static const struct word words[] = {
+		{"relative", N_("relative")},
+		{"staff", N_("staff")},
+		{"interpreter", N_("interpreter")},
+		{"parent", N_("parent")},
+		{"guardian", N_("guardian")},
 	};
 
 	return look_up(words, ARRAY_LEN(words), word);
@@ -141,6 +158,10 @@ const char *message_inform(const char *what)
 		{"unlocked", N_("The dossier is open.")},
 		{"ended", N_("The session has ended.")},
 		{"emergency", N_("A professional opened the dossier in an emergency.")},
+		{"take-card", N_("Please take your card out of the reader.")},
+		{"activation-code", N_("A new activation code was made for the patient.")},
+		{"emergency-access",
+			N_("The dossier was opened in an emergency since the last visit.")},
 	};
 
 	return look_up(words, ARRAY_LEN(words), what);
@@ -263,6 +284,7 @@ static const struct word labels[] = {
 	{"authorised", N_("may open the dossier")},
 	{"blocked", N_("blocked")},
 	{"oppositions", N_("emergencies opposed")},
+	{"masked-allowed", N_("masked documents in an emergency")},
 	{"reaction", N_("reaction")},
 	{"severity", N_("severity")},
 	{"dosage", N_("dosage")},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Rooms are made from the bottom to the top and freed the other way round; between them calls go
- * up only through the tables below. What starts here is recorded as the broker's start, what ends
+ * up only through the tables of broker/ties.c. What starts here is recorded as the broker's start, what ends
  * as its stop; a wall clock that was set is noted, and SIGHUP has the configuration read anew.
  */
 #include "daemon/broker.h"
@@ -14,265 +14,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/broker/forward.h"
-#include "daemon/broker/notify.h"
+#include "daemon/broker/inside.h"
 #include "daemon/broker/record.h"
 #include "daemon/broker/refuse.h"
 #include "daemon/broker/reload.h"
-#include "daemon/broker/upkeep.h"
 #include "daemon/confined.h"
 #include "daemon/limits.h"
-
-struct broker {
-	struct config *config;
-	const char *path; /* of the configuration's file, or NULL */
-	struct trust *trust;
-	struct audit *audit;
-	struct rights *rights;
-	struct cards *cards;
-	struct dossiers *dossiers;
-	struct consents *consents;
-	struct bus *bus;
-	struct sessions *sessions;
-	struct leases *leases;
-	struct pins *pins;
-	struct crls *crls;
-	struct upkeep *upkeep;
-	struct forward *forward; /* NULL: entries are not handed on */
-	struct notify *notify;
-	sd_event_source *hangup;
-	uint32_t unconfined;  /* bits of enum confined_directive */
-	bool record_key_file; /* no credential gave the record's key */
-	bool started;	      /* the start is in the record */
-};
-
-/* -- what lower rooms ask of upper ones ----------------------------------------------------------- */
-
-static void on_added(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	bus_session_added(b->bus, s);
-	notify_touch(b->notify);
-}
-
-/* What is unlocked is guarded. */
-static void guard(struct broker *b)
-{
-	bool unlocked = false;
-
-	for (struct session *s = sessions_next(b->sessions, NULL); s;
-		s = sessions_next(b->sessions, s)) {
-		unlocked = unlocked || session_state(s) == SESSION_STATE_UNLOCKED;
-	}
-	cards_guard(b->cards, unlocked);
-}
-
-static void on_changed(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	guard(b);
-	bus_session_changed(b->bus, s);
-	notify_touch(b->notify);
-}
-
-static void on_removed(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	bus_session_removed(b->bus, s);
-	consent_removed(b->consents, s);
-	notify_touch(b->notify);
-}
-
-static void ask_pin(void *user, struct session *s, unsigned int tries_left, bool again)
-{
-	struct broker *b = user;
-
-	bus_ask_pin(b->bus, s, tries_left, again);
-}
-
-static void ask_last_try(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	bus_ask_last_try(b->bus, s);
-}
-
-static void ask_choice(
-	void *user, struct session *s, enum session_choice kind, const json_t *choices)
-{
-	struct broker *b = user;
-
-	bus_ask_choice(b->bus, s, kind, choices);
-}
-
-static void tell_keypad(void *user, struct session *s, unsigned int tries_left, bool again)
-{
-	struct broker *b = user;
-
-	bus_tell_keypad(b->bus, s, tries_left, again);
-}
-
-static void stop_asking(void *user, struct session *s, enum vitaled_reason why)
-{
-	struct broker *b = user;
-
-	bus_stop_asking(b->bus, s, why);
-}
-
-static enum vitaled_reason admit(void *user, struct session *s, const char **ret_rule)
-{
-	struct broker *b = user;
-
-	return dossier_admit(b->dossiers, s, ret_rule);
-}
-
-static int pseudonym(void *user, const char *number, enum nature nature, char ret_hex[65])
-{
-	struct broker *b = user;
-
-	return trace(dossier_pseudonym(b->dossiers, number, nature, ret_hex));
-}
-
-static void prepare(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	dossier_prepare(b->dossiers, s);
-}
-
-static void ask_consent(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	if (dossier_agreed(s)) {
-		consent_running(b->consents, s);
-	} else {
-		consent_ask(b->consents, s);
-	}
-}
-
-static void sign(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	consent_sign(b->consents, s);
-}
-
-static void unlock(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	dossier_unlock(b->dossiers, s);
-}
-
-/* The administrator's log is to show it, whoever looks: mode and session, nobody's name. */
-static void emergency(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	log_msg(LOG_NOTICE, "emergency-opened", "%s: %s", session_audit_id(s),
-		session_mode_word(session_mode(s)));
-	bus_tell_emergency(b->bus, s);
-}
-
-static void lock(void *user, struct session *s)
-{
-	struct broker *b = user;
-
-	dossier_lock(b->dossiers, s);
-	consent_forget(b->consents, s);
-}
-
-static const struct session_ops session_ops = {
-	.added = on_added,
-	.changed = on_changed,
-	.removed = on_removed,
-	.ask_pin = ask_pin,
-	.ask_last_try = ask_last_try,
-	.ask_choice = ask_choice,
-	.tell_keypad = tell_keypad,
-	.stop_asking = stop_asking,
-	.admit = admit,
-	.pseudonym = pseudonym,
-	.prepare = prepare,
-	.ask_consent = ask_consent,
-	.sign = sign,
-	.unlock = unlock,
-	.emergency = emergency,
-	.lock = lock,
-};
-
-static void lease_added(void *user, struct lease *l)
-{
-	struct broker *b = user;
-
-	bus_lease_added(b->bus, l);
-}
-
-static void lease_removed(void *user, struct lease *l)
-{
-	struct broker *b = user;
-
-	bus_lease_removed(b->bus, l);
-}
-
-static const struct lease_ops lease_ops = {.added = lease_added, .removed = lease_removed};
-
-static void ask_code(void *user, struct pin_job *j, enum pin_code code, unsigned int tries_left)
-{
-	struct broker *b = user;
-
-	bus_ask_code(b->bus, j, code, tries_left);
-}
-
-static void ask_code_last_try(void *user, struct pin_job *j, enum pin_code code)
-{
-	struct broker *b = user;
-
-	bus_ask_code_last_try(b->bus, j, code);
-}
-
-static void tell_job_keypad(
-	void *user, struct pin_job *j, enum pin_code first, unsigned int tries_left)
-{
-	struct broker *b = user;
-
-	bus_tell_job_keypad(b->bus, j, first, tries_left);
-}
-
-static void stop_asking_job(void *user, struct pin_job *j, enum vitaled_reason why)
-{
-	struct broker *b = user;
-
-	bus_stop_asking_job(b->bus, j, why);
-}
-
-static const struct pins_ops pins_ops = {
-	.ask_code = ask_code,
-	.ask_last_try = ask_code_last_try,
-	.tell_keypad = tell_job_keypad,
-	.stop_asking = stop_asking_job,
-};
-
-static void ask_agent(void *user, struct session *s, const json_t *request)
-{
-	struct broker *b = user;
-
-	bus_ask_consent(b->bus, s, request);
-}
-
-static void confirm_agent(void *user, struct session *s, const json_t *request)
-{
-	struct broker *b = user;
-
-	bus_confirm_emergency(b->bus, s, request);
-}
-
-static const struct consent_ops consent_ops = {.ask = ask_agent, .confirm = confirm_agent};
-static const struct dossier_ops dossier_ops = {.changed = on_changed};
 
 /* -- the record ----------------------------------------------------------------------------------- */
 
@@ -345,7 +92,8 @@ static int load_consents(struct broker *b)
 		    own[0] ? "" : "/wordings") < 0) {
 		return fault(-ENOMEM);
 	}
-	r = consents_new(b->config, folder, b->trust, b->audit, &consent_ops, b, &b->consents);
+	r = consents_new(
+		b->config, folder, b->trust, b->audit, &broker_consent_ops, b, &b->consents);
 	free(folder);
 	return r < 0 ? log_fault(r, "consent-wordings") : 0;
 }
@@ -394,12 +142,13 @@ static const struct crls_ops crls_ops = {.taken = on_list, .changed = on_lists};
 /* What works on cards beside the sessions. */
 static int build_card_work(struct broker *b, sd_event *ev)
 {
-	int r = leases_new(ev, b->cards, b->sessions, b->audit, &lease_ops, b, &b->leases);
+	int r = leases_new(
+		ev, b->cards, b->sessions, b->audit, &broker_lease_ops, b, &b->leases);
 
 	if (r < 0) {
 		return log_fault(r, "leases");
 	}
-	r = pins_new(ev, b->cards, b->sessions, b->audit, &pins_ops, b, &b->pins);
+	r = pins_new(ev, b->cards, b->sessions, b->audit, &broker_pins_ops, b, &b->pins);
 	return r < 0 ? log_fault(r, "pins") : 0;
 }
 
@@ -415,7 +164,8 @@ static int build_upper(struct broker *b, sd_event *ev)
 	if (r < 0) {
 		return log_fault(r, "cards-watch");
 	}
-	r = dossiers_new(ev, b->config, b->rights, b->audit, &dossier_ops, b, &b->dossiers);
+	r = dossiers_new(
+		ev, b->config, b->rights, b->audit, &broker_dossier_ops, b, &b->dossiers);
 	if (r != 0) {
 		return r == DOSSIERS_OTHER_KEY		   ? refuse_key("dossier.key")
 		       : r == DOSSIERS_OTHER_PSEUDONYM_KEY ? refuse_key("pseudonym.key")
@@ -425,8 +175,8 @@ static int build_upper(struct broker *b, sd_event *ev)
 	if (r < 0) {
 		return r;
 	}
-	r = sessions_new(
-		ev, b->config, b->cards, b->trust, b->audit, &session_ops, b, &b->sessions);
+	r = sessions_new(ev, b->config, b->cards, b->trust, b->audit, &broker_session_ops, b,
+		&b->sessions);
 	if (r < 0) {
 		return log_fault(r, "sessions");
 	}
@@ -443,10 +193,18 @@ static void on_recorded(void *user)
 	struct broker *b = user;
 
 	forward_wake(b->forward);
+	outbox_wake(b->outbox);
+}
+
+static bool on_keep(void *user)
+{
+	struct broker *b = user;
+
+	return dossiers_keep(b->dossiers);
 }
 
 static const struct upkeep_ops upkeep_ops = {
-	.clock_set = on_clock_set, .slept = on_slept, .recorded = on_recorded};
+	.clock_set = on_clock_set, .slept = on_slept, .recorded = on_recorded, .keep = on_keep};
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *user)
 {
@@ -474,6 +232,10 @@ static int keep_up(struct broker *b, sd_event *ev)
 	if (r == 0 && b->config->syslog[0]) {
 		r = forward_new(
 			ev, b->audit, b->config->syslog, b->config->origin, &b->forward);
+	}
+	if (r == 0) {
+		r = outbox_new(ev, b->audit, b->config->outbox ? b->config->state : NULL,
+			&broker_outbox_ops, b, &b->outbox);
 	}
 	if (r == 0) {
 		r = notify_new(ev, b->cards, b->sessions, &b->notify);
@@ -513,6 +275,7 @@ static int serve(struct broker *b, sd_event *ev)
 		return log_fault(r, "tick");
 	}
 	rooms.forward = b->forward;
+	rooms.outbox = b->outbox;
 	r = bus_serve(b->bus, &rooms);
 	return r < 0 ? log_fault(r, "bus-serve") : 0;
 }
@@ -577,6 +340,7 @@ struct broker *broker_free(struct broker *b)
 		(void)record(b, AUDIT_EVENT_STOP); /* logged when it is not taken */
 	}
 	b->forward = forward_free(b->forward);
+	b->outbox = outbox_free(b->outbox);
 	b->upkeep = upkeep_free(b->upkeep);
 	b->rights = rights_free(b->rights);
 	b->audit = audit_free(b->audit);

@@ -109,6 +109,7 @@ static const struct key keys[] = {
 	KEY(config, "record", "workstation", workstation, config_take_text),
 	KEY(config, "record", "retention", retention, config_take_days),
 	START_KEY("record", "syslog", syslog, config_take_path),
+	START_KEY("record", "outbox", outbox, config_take_yes),
 	KEY(config, "proof", "real", required[NATURE_REAL], config_take_proof),
 	KEY(config, "proof", "test", required[NATURE_TEST], config_take_proof),
 	KEY(config, "proof", "simulated", required[NATURE_SIMULATED], config_take_proof),
@@ -129,6 +130,7 @@ static const struct key reader_keys[] = {
 static const struct key pair_keys[] = {
 	KEY(config_pair, "", "patient-reader", patient_reader, config_take_text),
 	KEY(config_pair, "", "professional-reader", professional_reader, config_take_text),
+	KEY(config_pair, "", "self-service", self_service, config_take_yes),
 };
 
 static const struct key agent_keys[] = {
@@ -451,6 +453,7 @@ static void defaults(struct config *c)
 		.pin_lifetime = 4 * HOUR,
 		.pin_idle = 30 * MINUTE,
 		.professional_cache = true,
+		.outbox = true,
 		.crl = "/etc/vitaled/crl",
 		.consent_language = "fr",
 		.emergencies = 5,

@@ -45,6 +45,7 @@ struct config_pair {
 	char name[32];
 	char patient_reader[128];      /* PC/SC name; empty: any */
 	char professional_reader[128]; /* PC/SC name; empty: any */
+	bool self_service;	       /* mode patient alone: nobody of the house is there */
 };
 
 /* who may hold an agent capability; without a row any user that polkit allows, and no patient-display */
@@ -63,6 +64,7 @@ struct config {
 	char origin[128]; /* name of the record */
 	char workstation[64];
 	char syslog[108];   /* socket that entries are handed on to; empty: none */
+	bool outbox;	    /* messages for the site's patients are kept: default yes */
 	uint32_t retention; /* days that entries keep their content; 0: for ever */
 	enum proof required[NATURE_COUNT];
 	uint32_t pin_lifetime;	 /* s; 0: a PIN for every patient */
@@ -100,6 +102,17 @@ static inline bool config_has_pair(const struct config *c, const char *name)
 		has = has || strcmp(c->pairs[i].name, name) == 0;
 	}
 	return has;
+}
+
+/** config_self_service() - whether the pair @name is a kiosk's. */
+static inline bool config_self_service(const struct config *c, const char *name)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < c->n_pairs; i++) {
+		is = is || (c->pairs[i].self_service && strcmp(c->pairs[i].name, name) == 0);
+	}
+	return is;
 }
 
 /** config_reader() - the section for a reader's PC/SC name; one with the defaults when there is none. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * SHA-256 and the reading of OpenSSL's error queue. The algorithm is fetched once for the life of
- * the process (a fetch per hash costs more than a short hash does); safe between threads. Leaves
+ * the process, and one context is kept from hash to hash (either costs more than a short hash does);
+ * safe between threads. What was hashed is wiped from it by OpenSSL, the hash itself is not. Leaves
  * the error queue empty, so that no later call reads a stale reason.
  */
 #include "record/crypto.h"
@@ -25,9 +26,25 @@ static const EVP_MD *fetch_once(void)
 	return other;
 }
 
+/* The context that nobody uses; NULL while somebody does, who then makes one more. */
+static _Atomic(EVP_MD_CTX *) spare;
+
+static EVP_MD_CTX *context_take(void)
+{
+	EVP_MD_CTX *ctx = atomic_exchange(&spare, NULL);
+
+	return ctx ? ctx : EVP_MD_CTX_new();
+}
+
+static void context_keep(EVP_MD_CTX **ctx)
+{
+	EVP_MD_CTX_free(atomic_exchange(&spare, *ctx));
+	*ctx = NULL;
+}
+
 int crypto_sha256(const struct view *parts, size_t n, uint8_t ret[CRYPTO_SHA256])
 {
-	_cleanup_(crypto_md_ctx_put) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	_cleanup_(crypto_md_ctx_put) EVP_MD_CTX *ctx = context_take();
 	const EVP_MD *md = fetch_once();
 	uint8_t hash[CRYPTO_SHA256];
 	int ok;
@@ -39,6 +56,7 @@ int crypto_sha256(const struct view *parts, size_t n, uint8_t ret[CRYPTO_SHA256]
 		ok = EVP_DigestUpdate(ctx, parts[i].data, parts[i].len);
 	if (ok != 1 || EVP_DigestFinal_ex(ctx, hash, NULL) != 1)
 		return crypto_fault();
+	context_keep(&ctx);
 	bytes_copy(ret, CRYPTO_SHA256, hash, sizeof(hash));
 	return 0;
 }

@@ -15,21 +15,29 @@
 
 static_assert(MERKLE_HASH == CRYPTO_SHA256, "the tree is hashed by SHA-256");
 
-static const uint8_t leaf_prefix = 0x00, node_prefix = 0x01;
+static const uint8_t leaf_prefix = 0x00;
+
+static void hash_copy(uint8_t to[MERKLE_HASH], const uint8_t from[MERKLE_HASH])
+{
+	bytes_copy(to, MERKLE_HASH, from, MERKLE_HASH);
+}
 
 /* @ret may be @left or @right. */
 static int node_hash(const uint8_t left[MERKLE_HASH], const uint8_t right[MERKLE_HASH],
 	uint8_t ret[MERKLE_HASH])
 {
-	const struct view parts[] = {view_of(&node_prefix, 1), view_of(left, MERKLE_HASH),
-		view_of(right, MERKLE_HASH)};
+	/* in one piece: a part more costs OpenSSL a third of the hash */
+	struct {
+		uint8_t prefix;
+		uint8_t left[MERKLE_HASH];
+		uint8_t right[MERKLE_HASH];
+	} node = {.prefix = 0x01};
+	const struct view whole = view_of(&node, sizeof(node));
 
-	return trace(crypto_sha256(parts, ARRAY_LEN(parts), ret));
-}
-
-static void hash_copy(uint8_t to[MERKLE_HASH], const uint8_t from[MERKLE_HASH])
-{
-	bytes_copy(to, MERKLE_HASH, from, MERKLE_HASH);
+	static_assert(sizeof(node) == 1 + 2 * MERKLE_HASH, "nothing between them is hashed");
+	hash_copy(node.left, left);
+	hash_copy(node.right, right);
+	return trace(crypto_sha256(&whole, 1, ret));
 }
 
 int merkle_leaf_hash(struct view entry, uint8_t ret[MERKLE_HASH])

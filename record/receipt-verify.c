@@ -3,8 +3,8 @@
  * What a receipt proves, part by part: the statement is the canonical text that was signed; the
  * professional's card signed it under an anchor of the checker, judged at the statement's own time
  * (the record binds that time); the patient's card was present over it; the record holds an entry
- * with its hash under a signed checkpoint. The first bad part is named and nothing after it is
- * looked at.
+ * with its hash under a signed checkpoint, and the session's acts under the same one. The first bad
+ * part is named and nothing after it is looked at.
  */
 #include <openssl/x509_vfy.h>
 #include <string.h>
@@ -22,6 +22,9 @@ struct check {
 	const struct receipt *r;
 	const struct receipt_anchors *a;
 	uint64_t time; /* of the statement, microseconds */
+	json_t *entry; /* the consent's, owned */
+	int64_t index; /* ... its number, then that of the act before */
+	struct checkpoint head;
 	const char *at;
 };
 
@@ -192,28 +195,40 @@ static int check_patient(struct check *c)
 
 /* -- the record --------------------------------------------------------------------------------- */
 
-/* Whether @entry is canonical, is number @index, and holds the statement's hash. */
-static int check_entry(const struct check *c, struct view entry, int64_t index)
+/* @text as an entry: canonical, of number @index. Return: 0, a fault or RECEIPT_AUDIT. */
+static int read_entry(struct view text, int64_t index, json_t **ret)
 {
-	_cleanup_(buf_done) struct buf hex = BUF_NULL(2 * (size_t)CRYPTO_SHA256);
-	const struct view statement = buf_view(&c->r->statement);
 	_cleanup_json_ json_t *j = NULL;
-	uint8_t hash[CRYPTO_SHA256];
-	const char *named;
 	int64_t sequence;
 	int r;
 
-	r = json_parse(entry, &j);
+	r = json_parse(text, &j);
 	if (r == 0)
-		r = differs(j, entry);
-	if (r == 0)
-		r = crypto_sha256(&statement, 1, hash);
+		r = differs(j, text);
 	if (r != 0)
 		return r < 0 ? trace(r) : RECEIPT_AUDIT;
+	if (json_get_int(j, "sequence", index, index, &sequence) != 0)
+		return RECEIPT_AUDIT;
+	*ret = j;
+	j = NULL;
+	return 0;
+}
+
+/* Whether the consent's entry holds the statement's hash. */
+static int names_statement(const struct check *c)
+{
+	const json_t *details = json_object_get(c->entry, "details");
+	_cleanup_(buf_done) struct buf hex = BUF_NULL(2 * (size_t)CRYPTO_SHA256);
+	const struct view statement = buf_view(&c->r->statement);
+	uint8_t hash[CRYPTO_SHA256];
+	const char *named;
+	int r = crypto_sha256(&statement, 1, hash);
+
+	if (r < 0)
+		return trace(r);
 	hex_encode(&hex, VIEW(hash));
-	named = json_get_str(json_object_get(j, "details"), "statement-sha256");
-	if (!named || !view_equal(view_str(named), buf_view(&hex)) ||
-		json_get_int(j, "sequence", index, index, &sequence) != 0)
+	named = json_get_str(details, "statement-sha256");
+	if (!named || !view_equal(view_str(named), buf_view(&hex)))
 		return RECEIPT_AUDIT;
 	return trace(buf_check(&hex));
 }
@@ -232,60 +247,118 @@ static int decode_path(const json_t *path, struct buf *out)
 	return trace(buf_check(out));
 }
 
-static int check_inclusion(struct check *c, struct view entry, int64_t index)
+/* Whether @path leads from @entry, number @index, to the checkpoint. */
+static int is_included(
+	const struct check *c, struct view entry, int64_t index, const json_t *path)
 {
-	_cleanup_(buf_done) struct buf path = BUF_NULL(2 * (size_t)MERKLE_LEVELS * MERKLE_HASH);
-	const json_t *audit = json_object_get(c->r->whole, "audit");
-	const char *vkey = c->a->vkey ? c->a->vkey : json_get_str(audit, "vkey");
-	struct view note = view_str(json_get_str(audit, "checkpoint"));
+	_cleanup_(buf_done) struct buf hashes =
+		BUF_NULL(2 * (size_t)MERKLE_LEVELS * MERKLE_HASH);
 	uint8_t leaf[MERKLE_HASH];
-	struct checkpoint head;
-	int r;
+	int r = decode_path(path, &hashes);
 
-	r = checkpoint_verify(note, vkey, &head);
-	if (r != 0)
-		return r < 0 ? trace(r) : bad(c, RECEIPT_AUDIT, "audit.checkpoint");
-	r = decode_path(json_object_get(audit, "path"), &path);
 	if (r == 0)
 		r = merkle_leaf_hash(entry, leaf);
 	if (r == 0)
-		r = merkle_check((uint64_t)index, head.size, leaf, buf_view(&path), head.root);
-	if (r != 0)
-		return r < 0 ? trace(r) : bad(c, RECEIPT_AUDIT, "audit.path");
-	return 0;
+		r = merkle_check(
+			(uint64_t)index, c->head.size, leaf, buf_view(&hashes), c->head.root);
+	return r > 0 ? RECEIPT_AUDIT : trace(r);
+}
+
+static int check_head(struct check *c)
+{
+	const json_t *audit = json_object_get(c->r->whole, "audit");
+	const char *vkey = c->a->vkey ? c->a->vkey : json_get_str(audit, "vkey");
+	struct view note = view_str(json_get_str(audit, "checkpoint"));
+	int r = checkpoint_verify(note, vkey, &c->head);
+
+	return r > 0 ? bad(c, RECEIPT_AUDIT, "audit.checkpoint") : trace(r);
 }
 
 static int check_audit(struct check *c)
 {
 	const json_t *audit = json_object_get(c->r->whole, "audit");
 	_cleanup_(buf_done) struct buf entry = BUF_NULL(ENTRY_MAX);
-	int64_t index = -1;
 	int r;
 
 	r = receipt_decode(audit, "entry", &entry);
 	if (r == 0)
-		r = json_get_int(audit, "index", 0, INT64_MAX, &index);
+		r = json_get_int(audit, "index", 0, INT64_MAX, &c->index);
 	if (r == 0)
-		r = check_entry(c, buf_view(&entry), index);
+		r = read_entry(buf_view(&entry), c->index, &c->entry);
+	if (r == 0)
+		r = names_statement(c);
 	if (r != 0)
 		return r < 0 ? trace(r) : bad(c, RECEIPT_AUDIT, "audit.entry");
-	return trace(check_inclusion(c, buf_view(&entry), index));
+	r = check_head(c);
+	if (r != 0)
+		return trace(r);
+	r = is_included(c, buf_view(&entry), c->index, json_object_get(audit, "path"));
+	return r > 0 ? bad(c, RECEIPT_AUDIT, "audit.path") : trace(r);
+}
+
+/* -- what was done in the session ----------------------------------------------------------------- */
+
+/* Whether both have the same text there. */
+static bool same(const json_t *a, const json_t *b, const char *name)
+{
+	const char *text = json_get_str(a, name);
+
+	return text && view_equal(view_str(text), view_str(json_get_str(b, name)));
+}
+
+/* An entry later than the one before, of the consent's session and dossier, under the checkpoint. */
+static int check_act(struct check *c, size_t i)
+{
+	const json_t *acts = json_object_get(json_object_get(c->r->whole, "audit"), "acts");
+	_cleanup_(buf_done) struct buf text = BUF_NULL(ENTRY_MAX);
+	_cleanup_json_ json_t *entry = NULL;
+	uint64_t index = 0;
+	int r;
+
+	r = receipt_act_at(c->r, i, &text, &index);
+	if (r == 0 && (int64_t)index <= c->index)
+		r = RECEIPT_AUDIT;
+	if (r == 0)
+		r = read_entry(buf_view(&text), (int64_t)index, &entry);
+	if (r == 0 &&
+		(!same(entry, c->entry, "session") || !same(entry, c->entry, "pseudonym")))
+		r = RECEIPT_AUDIT;
+	if (r == 0)
+		r = is_included(c, buf_view(&text), (int64_t)index,
+			json_object_get(json_array_get(acts, i), "path"));
+	c->index = (int64_t)index;
+	return r > 0 ? bad(c, RECEIPT_AUDIT, "audit.acts") : trace(r);
+}
+
+static int check_acts(struct check *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < receipt_acts(c->r); i++)
+		r = check_act(c, i);
+	return trace(r);
+}
+
+/* Where no professional takes part the patient's card has signed, or the receipt is nobody's. */
+static int check_signers(struct check *c)
+{
+	return c->r->cms.len == 0 && c->r->signature.len == 0
+		       ? bad(c, RECEIPT_PATIENT, "patient (nobody signed)")
+		       : 0;
 }
 
 int receipt_verify(
 	const struct receipt *r, const struct receipt_anchors *a, const char **ret_at)
 {
-	static int (*const checks[])(struct check *) = {
-		check_statement, check_professional, check_patient, check_audit};
+	static int (*const checks[])(struct check *) = {check_statement, check_professional,
+		check_patient, check_audit, check_acts, check_signers};
 	struct check c = {.r = r, .a = a, .at = ""};
+	int k = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		int k = checks[i](&c);
-
-		if (k > 0 && ret_at)
-			*ret_at = c.at;
-		if (k != 0)
-			return trace(k);
-	}
-	return 0;
+	for (size_t i = 0; k == 0 && i < ARRAY_LEN(checks); i++)
+		k = checks[i](&c);
+	json_put(&c.entry);
+	if (k > 0 && ret_at)
+		*ret_at = c.at;
+	return trace(k);
 }

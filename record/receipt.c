@@ -49,14 +49,31 @@ static bool proof_known(const char *word)
 			       receipt_proof_strong(word));
 }
 
-/* The members of "audit" are decoded when they are checked; here: they are there. */
-static bool audit_shape(const json_t *audit)
+/* An entry with its place. Its members are decoded when they are checked; here: they are there. */
+static bool entry_shape(const json_t *j)
 {
 	int64_t index;
 
-	return json_get_int(audit, "index", 0, INT64_MAX, &index) == 0 &&
-	       json_get_str(audit, "entry") && json_get_str(audit, "checkpoint") &&
-	       json_get_str(audit, "vkey") && json_is_array(json_object_get(audit, "path"));
+	return json_get_int(j, "index", 0, INT64_MAX, &index) == 0 &&
+	       json_get_str(j, "entry") && json_is_array(json_object_get(j, "path"));
+}
+
+static bool acts_shape(const json_t *audit)
+{
+	const json_t *acts = json_object_get(audit, "acts");
+	int64_t omitted;
+
+	for (size_t i = 0; i < json_array_size(acts); i++)
+		if (!entry_shape(json_array_get(acts, i)))
+			return false;
+	return !acts || (json_is_array(acts) &&
+				json_get_int(audit, "omitted", 0, INT64_MAX, &omitted) == 0);
+}
+
+static bool audit_shape(const json_t *audit)
+{
+	return entry_shape(audit) && acts_shape(audit) && json_get_str(audit, "checkpoint") &&
+	       json_get_str(audit, "vkey");
 }
 
 static int parse_parts(struct receipt *p)
@@ -254,8 +271,7 @@ static int gather(const struct receipt *r, struct pieces *p)
 	return trace(k);
 }
 
-/* A new file, complete or not there. */
-static int write_piece(int dirfd, const char *name, struct view content)
+int receipt_write(int dirfd, const char *name, struct view content)
 {
 	int fd =
 		openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -278,24 +294,31 @@ static int write_piece(int dirfd, const char *name, struct view content)
 	return trace(r);
 }
 
+/* The first @n, ours, made just now. */
+static void unlink_pieces(const struct pieces *p, int dirfd, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p->of[i].len > 0)
+			(void)unlinkat(dirfd, names[i], 0);
+}
+
 int receipt_extract(const struct receipt *r, int dirfd)
 {
 	_cleanup_(pieces_done) struct pieces p = {0};
+	size_t n = 0;
 	int k;
 
 	for (size_t i = 0; i < PIECE_COUNT; i++)
 		p.of[i] = BUF_NULL(RECEIPT_MAX);
 	k = gather(r, &p);
-	for (size_t i = 0; k == 0 && i < PIECE_COUNT; i++) {
-		if (p.of[i].len > 0)
-			k = write_piece(dirfd, names[i], buf_view(&p.of[i]));
-		if (k == 0)
-			continue;
-		while (i-- > 0) { /* ours, made just now */
-			if (p.of[i].len > 0)
-				(void)unlinkat(dirfd, names[i], 0);
-		}
-		break;
+	while (k == 0 && n < PIECE_COUNT) {
+		if (p.of[n].len > 0)
+			k = receipt_write(dirfd, names[n], buf_view(&p.of[n]));
+		n += k == 0;
 	}
+	if (k == 0)
+		k = receipt_write_acts(r, dirfd);
+	if (k != 0)
+		unlink_pieces(&p, dirfd, n);
 	return trace(k);
 }

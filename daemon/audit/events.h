@@ -47,7 +47,19 @@
 	X(CHILD_FAILED, "child-failed")                                                        \
 	X(STORE_REJECTED, "store-rejected")                                                    \
 	X(EMERGENCY, "emergency")                                                              \
-	X(PRE_EMPTION, "pre-emption")
+	X(PRE_EMPTION, "pre-emption")                                                          \
+	X(DOSSIER_CLOSED, "dossier-closed")                                                    \
+	X(DOSSIER_REOPENED, "dossier-reopened")                                                \
+	X(DOSSIER_EXPORTED, "dossier-exported")                                                \
+	X(DOSSIER_ERASED, "dossier-erased")                                                    \
+	X(CODE_TRIED, "code-tried")                                                            \
+	X(CODE, "code")                                                                        \
+	X(CODE_SET, "code-set")                                                                \
+	X(CODE_ISSUED, "code-issued")                                                          \
+	X(IMPORTED, "imported")                                                                \
+	X(INFORMED, "informed")                                                                \
+	X(MASKED_ALLOWED, "masked-allowed")                                                    \
+	X(RATE_EXCEEDED, "rate-exceeded")
 
 enum audit_event {
 #define X(id, word) AUDIT_EVENT_##id,

@@ -69,21 +69,26 @@ static int put_string(struct audit_export *x, struct view text)
 /* The same of visible ASCII, which an entry is but for the names that callers gave. */
 static int put_text(struct audit_export *x, struct view text)
 {
-	size_t from = 0;
+	const size_t start = x->gathered.len;
+	uint8_t *from = buf_extend(&x->gathered, 2 * text.len + 2);
+	uint8_t *to = from;
 
-	for (size_t i = 0; i < text.len; i++)
-		if (text.data[i] < 0x20 || text.data[i] >= 0x7f)
-			return trace(put_string(x, text));
-	buf_put_u8(&x->gathered, '"');
+	if (!from)
+		return trace(buf_check(&x->gathered));
+	*to++ = '"';
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] != '"' && text.data[i] != '\\')
-			continue;
-		buf_put_view(&x->gathered, view_sub(text, from, i - from));
-		buf_put_u8(&x->gathered, '\\');
-		from = i;
+		uint8_t c = text.data[i];
+
+		if (c < 0x20 || c >= 0x7f) {
+			buf_truncate(&x->gathered, start);
+			return trace(put_string(x, text));
+		}
+		if (c == '"' || c == '\\')
+			*to++ = '\\';
+		*to++ = c;
 	}
-	buf_put_view(&x->gathered, view_last(text, text.len - from));
-	buf_put_u8(&x->gathered, '"');
+	*to++ = '"';
+	buf_truncate(&x->gathered, start + (size_t)(to - from));
 	return 0;
 }
 

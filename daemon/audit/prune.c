@@ -194,6 +194,54 @@ static int keep_started(struct audit *a, struct writing *w, const json_t *entry)
 	return trace(keep(a, w, &e, json_object_get(entry, "details"), stands_for(entry)));
 }
 
+static bool is_done(const json_t *entry)
+{
+	const char *outcome = json_get_str(entry, "outcome");
+
+	return outcome && (strcmp(outcome, "ok") == 0 || strcmp(outcome, "recovered") == 0);
+}
+
+static int take_newest(void *user, uint64_t index, struct view text)
+{
+	_cleanup_json_ json_t *entry = NULL;
+	int64_t *newest = user;
+	int r = json_parse(text, &entry);
+
+	(void)index;
+	if (r != 0)
+		return r < 0 ? trace(r) : fault(-EBADMSG);
+	if (is_done(entry) && stands_for(entry) > *newest)
+		*newest = stands_for(entry);
+	return 0;
+}
+
+/* That a dossier is closed, and until when it is kept, is what it is erased by: the entry stays for as long
+ * as it is the newest that tells of the dossier's life. */
+static int keep_closing(struct audit *a, struct writing *w, const json_t *entry)
+{
+	const struct store_wanted wanted = {.pseudonym = json_get_str(entry, "pseudonym"),
+		.events = "[\"dossier-closed\",\"dossier-reopened\",\"dossier-erased\"]",
+		.limit = -1};
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	int64_t newest = -1;
+	int r = store_each_of(&a->store, &wanted, take_newest, &newest);
+
+	if (r < 0 || newest != stands_for(entry))
+		return r < 0 ? trace(r) : 0;
+	e.event = AUDIT_EVENT_DOSSIER_CLOSED;
+	e.outcome = "ok";
+	e.pseudonym = wanted.pseudonym; /* who it was is forgotten */
+	return trace(keep(a, w, &e, json_object_get(entry, "details"), stands_for(entry)));
+}
+
+static bool is_closing(const json_t *entry)
+{
+	const char *event = json_get_str(entry, "event");
+
+	return event && is_done(entry) &&
+	       strcmp(event, audit_event_word(AUDIT_EVENT_DOSSIER_CLOSED)) == 0;
+}
+
 /* Write anew what would be forgotten with @entry. */
 static int keep_what_counts(struct audit *a, struct writing *w, const json_t *entry)
 {
@@ -204,6 +252,9 @@ static int keep_what_counts(struct audit *a, struct writing *w, const json_t *en
 
 	if (!pseudonym)
 		return 0;
+	r = is_closing(entry) ? keep_closing(a, w, entry) : 0;
+	if (r < 0)
+		return trace(r);
 	r = newest_version(a, pseudonym, &newest);
 	if (r < 0)
 		return trace(r);

@@ -40,6 +40,7 @@ struct upkeep {
 	sd_event_source *tick;
 	sd_event_source *clock;
 	sd_event_source *prune;
+	sd_event_source *keep;
 	const uint32_t *retention;
 	uint64_t
 		before; /* of the run that is on its way: entries older than this; 0: none is */
@@ -142,6 +143,20 @@ static int on_prune(sd_event_source *source, uint64_t usec, void *user)
 	return 0;
 }
 
+/* -- dossiers whose time is over ------------------------------------------------------------------- */
+
+static int on_keep(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct upkeep *u = user;
+	bool more = u->ops.keep(u->user);
+
+	(void)usec;
+	if (sd_event_source_set_time_relative(source, more ? PAUSE : DAY) >= 0) {
+		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	}
+	return 0;
+}
+
 /* -- the clocks ------------------------------------------------------------------------------------ */
 
 static bool apart(uint64_t now, uint64_t before)
@@ -212,6 +227,10 @@ static int start(struct upkeep *u, sd_event *ev)
 		r = sd_event_add_time_relative(
 			ev, &u->prune, CLOCK_BOOTTIME, RUN_FIRST, 0, on_prune, u);
 	}
+	if (r >= 0 && u->ops.keep) {
+		r = sd_event_add_time_relative(
+			ev, &u->keep, CLOCK_BOOTTIME, RUN_FIRST, 0, on_keep, u);
+	}
 	return r < 0 ? fault(r) : 0;
 }
 
@@ -249,6 +268,7 @@ struct upkeep *upkeep_free(struct upkeep *u)
 	sd_event_source_disable_unref(u->tick);
 	sd_event_source_disable_unref(u->clock);
 	sd_event_source_disable_unref(u->prune);
+	sd_event_source_disable_unref(u->keep);
 	if (u->fd >= 0) {
 		close(u->fd);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
-/* What the service does by itself: checkpoints of the record, forgetting what is too old in it, and noticing
- * that a clock was set. */
+/* What the service does by itself: checkpoints of the record, forgetting what is too old in it, having
+ * dossiers looked for whose time is over, and noticing that a clock was set. */
 #include <systemd/sd-event.h>
 
 #include "daemon/audit/audit.h"
@@ -12,6 +12,9 @@ struct upkeep_ops {
 	void (*clock_set)(void *user); /* the wall clock, by more than two seconds */
 	void (*slept)(void *user);     /* the machine did, by more than two seconds */
 	void (*recorded)(void *user);  /* an entry was */
+	bool (*keep)(
+		void *user); /* once a day, and in small steps: true when there is more to do;
+	                        NULL: there is nothing to keep */
 };
 
 /** upkeep_new() - @audit: checkpoints are made of it, LIMIT_CHECKPOINT after something new.

@@ -103,6 +103,11 @@ static void fail_session(
 	case ASK_EMERGENCY:
 		consent_answered(b->rooms.consents, s, NULL, why);
 		break;
+	case ASK_PATIENT_CODE:
+		dossier_code_failed(b->rooms.dossiers, s, why);
+		break;
+	case ASK_TELL_PATIENT: /* at the next visit */
+	case ASK_TELL_DOCTOR:
 	case ASK_CODE: /* of jobs only */
 	case ASK_KEYPAD:
 		break;

@@ -15,8 +15,11 @@ enum ask_kind {
 	ASK_STRUCTURE,
 	ASK_BENEFICIARY, /* the session's owner may answer as well */
 	ASK_CONSENT,
-	ASK_EMERGENCY, /* Confirm("bris-de-glace") */
-	ASK_CODE,
+	ASK_EMERGENCY,	  /* Confirm("bris-de-glace") */
+	ASK_CODE,	  /* of a card's job */
+	ASK_PATIENT_CODE, /* of a session: the patient's, or a new one */
+	ASK_TELL_PATIENT, /* Inform("emergency-access"), whose reply says that it was shown */
+	ASK_TELL_DOCTOR,
 	ASK_KEYPAD, /* told, not asked: the reader's keypad answers; hinders no other question */
 };
 
@@ -69,6 +72,8 @@ void ask_inform(struct bus *b, struct session *s, const char *what);
 /** people_request() - a call of @a's @member that begins with the object it is about. */
 void people_request(struct wire *w, const struct ask_about *about, const struct agent *a,
 	const char *member);
+/** people_has_display() - whether a patient's display is configured for @pair, there or not. */
+bool people_has_display(const struct config *config, const char *pair);
 /** people_memfd() - @j in a sealed memfd; NULL: no memory. */
 void people_memfd(struct wire *w, const json_t *j, const char *name);
 /** people_tell_keypad() - Inform("use-pinpad"): @codes are typed on the reader, in this order. */

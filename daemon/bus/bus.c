@@ -13,6 +13,7 @@
 #include "daemon/bus/ask.h"
 #include "daemon/bus/dispatch.h"
 #include "daemon/bus/errors.h"
+#include "daemon/bus/exceed.h"
 #include "daemon/bus/interfaces.h"
 #include "daemon/bus/polkit.h"
 #include "daemon/bus/sleep.h"
@@ -188,6 +189,7 @@ void bus_closing(struct bus *b)
 		return;
 	calls_abandon(b, lease_forget);
 	calls_abandon(b, code_forget);
+	calls_abandon(b, feed_forget);
 }
 
 struct bus *bus_free(struct bus *b)
@@ -198,6 +200,7 @@ struct bus *bus_free(struct bus *b)
 	if (b->c) {
 		agents_free(b);
 		peers_free(b);
+		exceed_free(b);
 		polkit_stop(b);
 		sleep_stop(b);
 		objects_free(b);

@@ -24,6 +24,7 @@ struct bus_rooms {
 	struct dossiers *dossiers;
 	struct audit *audit;
 	const struct forward *forward; /* or NULL */
+	const struct outbox *outbox;   /* or NULL */
 	const struct trust *trust;
 	uint32_t unconfined;  /* what of the sandbox is not in force: confined_missing() */
 	bool record_key_file; /* the record's key lies in a file that we made, no credential */
@@ -60,8 +61,26 @@ void bus_ask_consent(void *bus, struct session *s, const json_t *request);
 void bus_confirm_emergency(void *bus, struct session *s, const json_t *request);
 /** bus_tell_emergency() - Inform("emergency") to the patient's display of the pair, if there is one. */
 void bus_tell_emergency(void *bus, struct session *s);
+/** bus_inform() - Inform("emergency-access") to the patient's display, or the professional's agent;
+ *  dossier_informed() when it has answered. */
+void bus_inform(void *bus, struct session *s, const struct dossier_told *told);
+/** bus_notified() - signal Dossier.Notified to the owners of the sessions that have this dossier open. */
+void bus_notified(void *bus, const char *pseudonym, const char *what, uint64_t when);
+/** bus_take_card() - Inform("take-card") to the patient's display of the pair, else to the owner's pin
+ *  agent. */
+void bus_take_card(void *bus, struct session *s);
 void bus_tell_keypad(void *bus, struct session *s, unsigned int tries_left, bool again);
+/** bus_ask_exceed() - polkit, whether the owner of @s may break the glass once more: ends with
+ *  session_exceeded(), also from within. */
+void bus_ask_exceed(void *bus, struct session *s);
 void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why);
+/* dossier_ops: codes of the patient */
+bool bus_code_agent(
+	void *bus, struct session *s, bool patient, struct dossier_agent *ret_agent);
+void bus_ask_patient_code(void *bus, struct session *s, const struct dossier_agent *agent,
+	const struct dossier_question *q);
+bool bus_show_code(void *bus, struct session *s, const struct dossier_agent *agent, int fd,
+	uint64_t until);
 
 /* lease_ops and pins_ops; user = struct bus */
 void bus_lease_added(void *bus, struct lease *l);

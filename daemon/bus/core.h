@@ -17,6 +17,7 @@ struct peer;
 struct agent;
 struct ask;
 struct object;
+struct exceed;
 
 struct bus {
 	sd_event *ev;
@@ -37,6 +38,8 @@ struct bus {
 
 	struct object *objects; /* objects.c */
 	sd_event_source *flush; /* tells what changed, once a turn */
+
+	struct exceed *exceeds; /* exceed.c */
 
 	uint64_t check_seq;	       /* polkit.c */
 	DBusPendingCall *polkit_asked; /* who owns polkit's name */

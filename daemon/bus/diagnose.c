@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "daemon/broker/forward.h"
+#include "daemon/broker/outbox.h"
 #include "daemon/bus/agents.h"
 #include "daemon/bus/errors.h"
 #include "daemon/bus/interfaces.h"
@@ -183,6 +184,23 @@ static void put_behind(const struct bus *b, struct wire *list)
 	wire_close(list, &dict);
 }
 
+static void put_outbox(const struct bus *b, struct wire *list)
+{
+	const char *folder, *cause;
+	struct wire dict;
+	uint64_t n;
+
+	cause = outbox_stuck(b->rooms.outbox, &folder, &n);
+	if (!cause)
+		return;
+	wire_open(list, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	wire_sv_str(&dict, "name", vitaled_finding_word(VITALED_FINDING_OUTBOX_STUCK));
+	wire_sv_str(&dict, "path", folder);
+	wire_sv_str(&dict, "cause", cause);
+	wire_sv_u64(&dict, "entries", n);
+	wire_close(list, &dict);
+}
+
 static void answer(struct call *call, bool polkit)
 {
 	struct bus *b = call->b;
@@ -203,6 +221,7 @@ static void answer(struct call *call, bool polkit)
 		put(&list, "audit-unavailable", "cause", cause);
 	put_store(b, &list);
 	put_behind(b, &list);
+	put_outbox(b, &list);
 	if (clock_wall() < LIMIT_CLOCK_SET)
 		put_finding(&list, VITALED_FINDING_CLOCK_UNSET, NULL, NULL);
 	if (!polkit)

@@ -30,14 +30,25 @@ static const struct method *find(
 	return NULL;
 }
 
+/* a call that anybody's program makes to look tells nothing of its person: reading properties */
+static void note_input(const struct call *call)
+{
+	const struct object *o = call->object;
+
+	if (o->kind == OBJECT_SESSION && !(call->method->flags & METHOD_PURE))
+		session_input(o->what);
+}
+
 /* after polkit: nothing that needs an object asks polkit, but it may have gone meanwhile */
 static void run_allowed(struct call *call)
 {
 	call->object = objects_find(call->b, dbus_message_get_path(call->m));
-	if (!call->object || !object_visible(call->object, call->peer))
+	if (!call->object || !object_visible(call->object, call->peer)) {
 		call_unknown_object(call);
-	else
-		call->method->fn(call);
+		return;
+	}
+	note_input(call);
+	call->method->fn(call);
 }
 
 void dispatch_start(struct bus *b)

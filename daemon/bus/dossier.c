@@ -320,6 +320,59 @@ static void on_set_opposition(struct call *call)
 	dossier_set_opposition(begin(call), mode, wire_get_bool(&it), on_done, call);
 }
 
+static void on_set_masked_allowed(struct call *call)
+{
+	DBusMessageIter it;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	dossier_set_masked_allowed(begin(call), wire_get_bool(&it), on_done, call);
+}
+
+static void on_issue_activation_code(struct call *call)
+{
+	dossier_issue_activation_code(begin(call), on_done, call);
+}
+
+static void on_set_personal_code(struct call *call)
+{
+	dossier_set_personal_code(begin(call), on_done, call);
+}
+
+/* -- its life -- */
+
+static void on_close(struct call *call)
+{
+	DBusMessageIter it;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	call->fds[0] = wire_get_fd(&it);
+	if (call->fds[0] >= 0 && fd_is_sealed_memfd(call->fds[0], LIMIT_JSON_FD))
+		dossier_close(begin(call), call->fds[0], on_done, call);
+	else
+		invalid(call, "reason");
+}
+
+static void on_reopen(struct call *call)
+{
+	dossier_reopen(begin(call), on_done, call);
+}
+
+static void on_export(struct call *call)
+{
+	const char *bad = NULL;
+	DBusMessageIter it;
+	int r;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	r = wire_options(&it, NULL, 0, NULL, &bad);
+	if (r < 0)
+		call_fault(call, r);
+	else if (r > 0)
+		invalid(call, bad);
+	else
+		dossier_export(begin(call), on_done, call);
+}
+
 static const struct method methods[] = {
 	{"Create", "a{sv}", "", "options", METHOD_DOSSIER, NULL, on_create},
 	{"Summary", "", "h", "summary", METHOD_DOSSIER, NULL, on_summary},
@@ -338,12 +391,53 @@ static const struct method methods[] = {
 		on_list_professionals},
 	{"SetTreatingDoctor", "b", "", "on", METHOD_DOSSIER, NULL, on_set_treating_doctor},
 	{"SetOpposition", "sb", "", "mode on", METHOD_DOSSIER, NULL, on_set_opposition},
+	{"SetMaskedAllowed", "b", "", "on", METHOD_DOSSIER, NULL, on_set_masked_allowed},
+	{"IssueActivationCode", "", "", "", METHOD_DOSSIER, NULL, on_issue_activation_code},
+	{"SetPersonalCode", "", "", "", METHOD_DOSSIER, NULL, on_set_personal_code},
 	{"History", "a{sv}", "h", "filter entries", METHOD_DOSSIER, NULL, on_history},
+	{"Close", "h", "", "reason", METHOD_DOSSIER, NULL, on_close},
+	{"Reopen", "", "", "", METHOD_DOSSIER, NULL, on_reopen},
+	{"Export", "a{sv}", "h", "options archive", METHOD_DOSSIER, NULL, on_export},
 };
 
 static const struct property properties[] = {
 	{"State", "s", 0, get_state},
 };
+
+static const struct signal signals[] = {
+	{"Notified", "st", "what when"},
+};
+
+/* Behind what the owner must know before it: that there is a dossier. */
+static void tell_notified(struct bus *b, struct session *s, const char *what, uint64_t when)
+{
+	struct object *o = objects_get(b, OBJECT_SESSION, session_id(s));
+	struct wire w;
+
+	if (!o)
+		return;
+	if (o->dirty)
+		changes_tell(b, o);
+	wire_signal(&w, o->path, interface_dossier.name, "Notified");
+	wire_str(&w, what);
+	wire_u64(&w, when);
+	if (w.ok && !dbus_message_set_destination(w.m, session_owner(s)))
+		w.ok = false;
+	(void)bus_notify(b, &w);
+}
+
+void bus_notified(void *bus, const char *pseudonym, const char *what, uint64_t when)
+{
+	struct bus *b = bus;
+
+	for (struct session *s = sessions_next(b->rooms.sessions, NULL); s;
+		s = sessions_next(b->rooms.sessions, s)) {
+		const struct session_patient *p = session_patient(s);
+
+		if (p && dossier_state_of(s) && strcmp(p->pseudonym, pseudonym) == 0)
+			tell_notified(b, s, what, when);
+	}
+}
 
 const struct interface interface_dossier = {
 	.name = "org.vitaled1.Dossier",
@@ -351,4 +445,6 @@ const struct interface interface_dossier = {
 	.n_methods = ARRAY_LEN(methods),
 	.properties = properties,
 	.n_properties = ARRAY_LEN(properties),
+	.signals = signals,
+	.n_signals = ARRAY_LEN(signals),
 };

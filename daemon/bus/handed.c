@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include "daemon/bus/errors.h"
 #include "daemon/bus/fds.h"
@@ -49,20 +50,23 @@ static bool is_read_only(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
 }
 
-int handed_read_only(int *fd)
+static int open_anew(int *fd, int flags)
 {
 	char path[32];
 	int again;
 
-	if (is_read_only(*fd))
-		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
-	again = open(path, O_RDONLY | O_CLOEXEC);
+	again = open(path, O_RDONLY | O_CLOEXEC | flags);
 	if (again < 0)
 		return fault(-errno);
 	fd_close(fd);
 	*fd = again;
 	return 0;
+}
+
+int handed_read_only(int *fd)
+{
+	return is_read_only(*fd) ? 0 : trace(open_anew(fd, 0));
 }
 
 /* @n of QUOTA_UNREAD, which @p took, are held until the last copy of @fd is closed */
@@ -84,9 +88,25 @@ static int hold(struct peer *p, uint32_t n, int fd)
 	return 0;
 }
 
+/* a pipe that was made without a path: its end to read from, anew. Whoever wrote may have done so already,
+ * and nobody waits here */
+static int read_anew(int *fd)
+{
+	struct stat st;
+	int r = 0;
+
+	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		r = open_anew(fd, O_NONBLOCK);
+		if (r == 0 && fcntl(*fd, F_SETFL, O_RDONLY) < 0)
+			r = fault(-errno);
+		return trace(r);
+	}
+	return trace(handed_read_only(fd));
+}
+
 void handed_out(struct call *call, int *fd)
 {
-	int r = handed_read_only(fd);
+	int r = read_anew(fd);
 
 	if (r >= 0)
 		r = hold(call->peer, call->load.of[QUOTA_UNREAD], *fd);

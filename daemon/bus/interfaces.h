@@ -9,6 +9,8 @@ void manager_on_checkpoint(struct call *call); /* record.c */
 void manager_on_proof(struct call *call);
 void manager_on_consistency(struct call *call);
 void manager_on_export(struct call *call);
+void manager_on_import(struct call *call); /* feed.c */
+void feed_forget(struct call *call);	   /* the caller of ImportReimbursements() left */
 void record_start(struct bus *b); /* every checkpoint that is made is told from now on */
 void record_stop(struct bus *b);
 
@@ -22,6 +24,8 @@ void code_forget(struct call *call); /* the caller of ChangePin() or UnblockPin(
 
 /** memfd_reply() - a reply that holds @j in a sealed memfd; ends @call. */
 void memfd_reply(struct call *call, const json_t *j, const char *name);
+/** text_reply() - the same of @text as it is. */
+void text_reply(struct call *call, struct view text, const char *name);
 /** call_session() - the session of the object that @call is for. */
 struct session *call_session(const struct call *call);
 

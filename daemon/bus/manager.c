@@ -29,9 +29,10 @@ static void put_intents(const struct bus *b, struct wire *list)
 static void get_features(struct bus *b, const struct object *o _unused_, struct wire *w)
 {
 	static const char *const features[] = {"mode-normal", "mode-identity",
-		"mode-bris-de-glace", "mode-centre-15", "pre-emption", "backend-local",
-		"receipt-json", "audit-export-json", "lend", "pin-change", "pin-unblock",
-		"pinpad", "queue", "reader-roles", "professional-cache", "crl"};
+		"mode-bris-de-glace", "mode-centre-15", "mode-administration", "mode-patient",
+		"patient-codes", "without-card", "pre-emption", "backend-local", "receipt-json",
+		"audit-export-json", "lend", "pin-change", "pin-unblock", "pinpad", "queue",
+		"reader-roles", "professional-cache", "crl", "import-reimbursements"};
 	struct wire list;
 
 	wire_open(w, DBUS_TYPE_ARRAY, "s", &list);
@@ -90,6 +91,8 @@ static const struct method methods[] = {
 		manager_on_consistency},
 	{"ExportAudit", "a{sv}", "h", "options export", METHOD_RECORDS, POLKIT_AUDIT_READ,
 		manager_on_export},
+	{"ImportReimbursements", "h", "u", "feed lines", METHOD_RECORDS, POLKIT_FEED_IMPORT,
+		manager_on_import},
 };
 
 static const struct property properties[] = {

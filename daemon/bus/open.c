@@ -19,6 +19,8 @@
 #define REASON_BYTES   (4U * REASON_MAX)
 
 #define EMERGENCY_INTENTS ((unsigned int)SESSION_INTENT_CONSULT | SESSION_INTENT_FEED)
+#define FUND_INTENTS                                                                           \
+	((unsigned int)SESSION_INTENT_CREATE | SESSION_INTENT_OPPOSE | SESSION_INTENT_CLOSE)
 
 struct open_args {
 	struct session_options o;
@@ -39,14 +41,12 @@ static void args_free(void *data)
 
 static int set_mode(void *user, DBusMessageIter *value)
 {
-	static const enum session_mode offered[] = {SESSION_MODE_NORMAL, SESSION_MODE_IDENTITY,
-		SESSION_MODE_BRIS_DE_GLACE, SESSION_MODE_CENTRE_15};
 	struct open_args *args = user;
 	const char *word = wire_get_str(value);
 
-	for (size_t i = 0; i < ARRAY_LEN(offered); i++) {
-		if (strcmp(word, session_mode_word(offered[i])) == 0) {
-			args->o.mode = offered[i];
+	for (unsigned int i = 0; i < SESSION_MODE_COUNT; i++) {
+		if (strcmp(word, session_mode_word((enum session_mode)i)) == 0) {
+			args->o.mode = (enum session_mode)i;
 			return 0;
 		}
 	}
@@ -238,13 +238,24 @@ static int set_wait(void *user, DBusMessageIter *value)
 	return 0;
 }
 
+static int set_without_card(void *user, DBusMessageIter *value)
+{
+	struct open_args *args = user;
+
+	args->o.without_card = wire_get_bool(value);
+	return 0;
+}
+
 static void open_allowed(struct call *call)
 {
-	const struct open_args *args = call->data;
+	struct open_args *args = call->data;
 	struct session *s = NULL;
 	char path[48];
 	struct wire w;
-	int r = session_open(
+	int r;
+
+	args->o.interactive = dbus_message_get_allow_interactive_authorization(call->m);
+	r = session_open(
 		call->b->rooms.sessions, call->peer->name, call->peer->uid, &args->o, &s);
 
 	if (r < 0) {
@@ -273,21 +284,51 @@ static bool said_to_the_patient(const struct call *call, unsigned int intents)
 		call->b->rooms.consents, intents ? intents : SESSION_INTENT_CONSULT);
 }
 
+/* Whether that may be meant in that mode, and nothing is missing. */
+static bool intents_fit(const struct call *call, const struct open_args *args)
+{
+	unsigned int intents = args->o.intents;
+
+	switch (args->o.mode) {
+	case SESSION_MODE_NORMAL: /* a dossier is closed in mode administration, and never made
+				   * without the patient's card */
+		return said_to_the_patient(call, intents) &&
+		       !(intents & SESSION_INTENT_CLOSE) &&
+		       !(args->o.without_card && intents & SESSION_INTENT_CREATE);
+	case SESSION_MODE_ADMINISTRATION: /* and no document: so there is no default */
+		return intents && !(intents & ~FUND_INTENTS) &&
+		       said_to_the_patient(call, intents);
+	case SESSION_MODE_BRIS_DE_GLACE:
+	case SESSION_MODE_CENTRE_15: /* nobody has agreed to more */
+		return !(intents & ~EMERGENCY_INTENTS);
+	case SESSION_MODE_IDENTITY: /* nothing is opened */
+	case SESSION_MODE_PATIENT:  /* it is their own */
+	case SESSION_MODE_COUNT:
+		break;
+	}
+	return !args->intent_given;
+}
+
 /* The key that does not go with the mode, or is missing; NULL: none. */
 static const char *not_of_mode(const struct call *call, const struct open_args *args)
 {
 	bool emergency = session_mode_emergency(args->o.mode);
 
-	if (args->o.mode == SESSION_MODE_IDENTITY && args->intent_given)
-		return "intent"; /* nothing is opened */
-	if (emergency && args->o.intents & ~EMERGENCY_INTENTS)
-		return "intent"; /* nobody has agreed to more */
-	if (args->o.mode == SESSION_MODE_NORMAL && !said_to_the_patient(call, args->o.intents))
+	if (!args->o.pair && !config_has_pair(args->config, "default"))
+		return "pair";
+	if (args->o.mode != SESSION_MODE_PATIENT &&
+		config_self_service(args->config, args->o.pair ? args->o.pair : "default"))
+		return "mode";
+	if (!intents_fit(call, args))
 		return "intent";
 	if (emergency != (args->o.reason != NULL))
 		return "reason";
-	if (!args->o.pair && !config_has_pair(args->config, "default"))
-		return "pair";
+	if (args->o.structure && args->o.mode == SESSION_MODE_PATIENT)
+		return "structure"; /* nobody's */
+	if (args->o.without_card && args->o.mode != SESSION_MODE_NORMAL)
+		return "without-card"; /* an emergency finds out by itself */
+	if (args->o.without_card && !args->o.patient)
+		return "patient"; /* nobody's card says who it is */
 	return NULL;
 }
 
@@ -310,6 +351,7 @@ void manager_on_open(struct call *call)
 		{"application", "a{sv}", set_application},
 		{"lifetime", "u", set_lifetime},
 		{"wait", "b", set_wait},
+		{"without-card", "b", set_without_card},
 	};
 	struct open_args *args = calloc(1, sizeof(*args));
 	const char *bad = NULL;

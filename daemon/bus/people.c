@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * What a session wants from people becomes a question to the right agent: PIN and choices to the
- * professional's, consent to the patient's own display. Only a pair for which no display is configured
- * has its consent asked by the professional's agent: a display that is away does not turn a
- * patient's answer into somebody else's word for it. In an emergency the patient is not asked, but
- * their display tells it. Whatever names a patient goes in a sealed memfd.
+ * professional's, or to the patient's own where they are alone, consent to the patient's own display.
+ * Only a pair for which no display is configured has its consent asked by the professional's agent: a
+ * display that is away does not turn a patient's answer into somebody else's word for it. In an
+ * emergency the patient is not asked, but their display tells it. Whatever names a patient goes in a
+ * sealed memfd.
  */
 #include <string.h>
 
 #include "daemon/bus/ask.h"
+#include "daemon/bus/exceed.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/handed.h"
 #include "daemon/bus/objects.h"
@@ -110,12 +112,23 @@ void bus_ask_last_try(void *bus, struct session *s)
 	ask_new(b, &about, ASK_LAST_TRY, a, &w, 0, CONSENT_FORM_ORAL);
 }
 
+/* Whom the patient speaks with when they are alone: their display; where none is configured, who types
+ * codes here. */
+static struct agent *patients_own(struct bus *b, const struct session *s)
+{
+	bool display = people_has_display(b->rooms.config, session_pair(s));
+
+	return pick(b, s, display ? AGENT_PATIENT_DISPLAY : AGENT_PIN);
+}
+
 void bus_ask_choice(
 	void *bus, struct session *s, enum session_choice kind, const json_t *choices)
 {
 	struct bus *b = bus;
 	struct ask_about about = ask_about_session(s);
-	struct agent *a = pick(b, s, AGENT_PROFESSIONAL);
+	struct agent *a = session_mode(s) == SESSION_MODE_PATIENT
+				  ? patients_own(b, s)
+				  : pick(b, s, AGENT_PROFESSIONAL);
 	bool person = kind == SESSION_CHOICE_BENEFICIARY;
 	struct wire w = {.ok = false};
 
@@ -131,7 +144,7 @@ void bus_ask_choice(
 		json_array_size(choices), CONSENT_FORM_ORAL);
 }
 
-static bool has_display(const struct config *config, const char *pair)
+bool people_has_display(const struct config *config, const char *pair)
 {
 	for (size_t i = 0; i < config->n_agents; i++)
 		if (agents_capability(config->agents[i].capability) == AGENT_PATIENT_DISPLAY &&
@@ -151,7 +164,7 @@ void bus_ask_consent(void *bus, struct session *s, const json_t *request)
 	if (a)
 		form = a->peer->uid != session_uid(s) ? CONSENT_FORM_SCREEN
 						      : CONSENT_FORM_SCREEN_SHARED;
-	else if (!has_display(b->rooms.config, session_pair(s)))
+	else if (!people_has_display(b->rooms.config, session_pair(s)))
 		a = pick(b, s, AGENT_PROFESSIONAL);
 	if (!a) {
 		consent_answered(b->rooms.consents, s, NULL, VITALED_REASON_NO_AGENT);
@@ -179,17 +192,16 @@ void bus_confirm_emergency(void *bus, struct session *s, const json_t *request)
 	ask_new(b, &about, ASK_EMERGENCY, a, &w, 0, CONSENT_FORM_NONE);
 }
 
-void bus_tell_emergency(void *bus, struct session *s)
+/* Inform(@what), that nobody answers. @a may be NULL: there is nobody to hear it. */
+static void tell(struct bus *b, struct session *s, const struct agent *a, const char *what)
 {
-	struct bus *b = bus;
 	struct ask_about about = ask_about_session(s);
-	struct agent *a = pick(b, s, AGENT_PATIENT_DISPLAY);
 	struct wire w, facts;
 
 	if (!a || a->peer->gone)
 		return;
 	people_request(&w, &about, a, "Inform");
-	wire_str(&w, "emergency");
+	wire_str(&w, what);
 	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &facts);
 	wire_sv_str(&facts, "mode", session_mode_word(session_mode(s)));
 	wire_close(&w, &facts);
@@ -198,8 +210,40 @@ void bus_tell_emergency(void *bus, struct session *s)
 	(void)bus_notify(b, &w);
 }
 
+void bus_tell_emergency(void *bus, struct session *s)
+{
+	tell(bus, s, pick(bus, s, AGENT_PATIENT_DISPLAY), "emergency");
+}
+
+void bus_inform(void *bus, struct session *s, const struct dossier_told *told)
+{
+	bool patient = told->to == DOSSIER_TOLD_PATIENT;
+	struct agent *a = pick(bus, s, patient ? AGENT_PATIENT_DISPLAY : AGENT_PROFESSIONAL);
+	struct ask_about about = ask_about_session(s);
+	struct wire w, facts;
+
+	if (!a)
+		return;
+	people_request(&w, &about, a, "Inform");
+	wire_str(&w, "emergency-access");
+	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &facts);
+	wire_sv_str(&facts, "to", patient ? "patient" : "treating-doctor");
+	wire_sv_u32(&facts, "count", told->count);
+	wire_sv_u64(&facts, "last", (uint64_t)told->last);
+	wire_sv_str(&facts, "mode", session_mode_word(told->mode));
+	wire_close(&w, &facts);
+	ask_new(bus, &about, patient ? ASK_TELL_PATIENT : ASK_TELL_DOCTOR, a, &w, 0,
+		CONSENT_FORM_NONE);
+}
+
+void bus_take_card(void *bus, struct session *s)
+{
+	tell(bus, s, patients_own(bus, s), "take-card");
+}
+
 void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why)
 {
+	exceed_forget(bus, session_id(s));
 	ask_stop(bus, OBJECT_SESSION, session_id(s), 0,
 		why == VITALED_REASON_NONE ? "answered" : vitaled_reason_word(why));
 }

@@ -89,16 +89,15 @@ static void check_over(struct call *call)
 	call_give(call, QUOTA_CHECKS);
 }
 
-/* a person may still be looking at polkit's question */
-static void tell_cancel(struct call *call)
+void polkit_withdraw(struct bus *b, const char *id)
 {
 	struct wire w;
 
 	wire_call(&w, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CancelCheckAuthorization");
-	wire_str(&w, call->check_id);
+	wire_str(&w, id);
 	if (w.ok)
 		dbus_message_set_no_reply(w.m, TRUE);
-	(void)bus_notify(call->b, &w);
+	(void)bus_notify(b, &w);
 }
 
 void polkit_cancel(struct call *call)
@@ -107,7 +106,7 @@ void polkit_cancel(struct call *call)
 		return;
 	dbus_pending_call_cancel(call->check);
 	check_over(call);
-	tell_cancel(call);
+	polkit_withdraw(call->b, call->check_id);
 }
 
 enum check_outcome {
@@ -187,7 +186,7 @@ static void decide(struct call *call, enum check_outcome o, const char *error)
 		fail_check(call, "left", NULL);
 		break;
 	case CHECK_TIMEOUT:
-		tell_cancel(call);
+		polkit_withdraw(call->b, call->check_id);
 		fail_check(call, "timeout", NULL);
 		break;
 	case CHECK_ERROR:
@@ -245,11 +244,32 @@ static int check_send(struct call *call, DBusMessage *m, bool person)
 	return 0;
 }
 
+DBusMessage *polkit_question(
+	struct bus *b, const char *name, const char *action, bool person, char ret_id[24])
+{
+	struct wire w, details;
+
+	(void)snprintf(ret_id, 24, "v%llu", (unsigned long long)++b->check_seq);
+	wire_call(&w, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization");
+	if (w.ok)
+		dbus_message_set_auto_start(w.m, TRUE);
+	put_subject(&w, name);
+	wire_str(&w, action);
+	wire_open(&w, DBUS_TYPE_ARRAY, "{ss}", &details);
+	wire_close(&w, &details);
+	wire_u32(&w, person ? 1 : 0);
+	wire_str(&w, ret_id);
+	return wire_take(&w);
+}
+
+bool polkit_said_yes(const struct bus *b, DBusMessage *reply)
+{
+	return reply && read_answer(b, reply) == CHECK_YES;
+}
+
 void polkit_check(struct call *call, const char *action, call_fn allowed)
 {
-	struct bus *b = call->b;
 	bool person = dbus_message_get_allow_interactive_authorization(call->m);
-	struct wire w, details;
 	DBusMessage *m;
 	int r;
 
@@ -257,20 +277,9 @@ void polkit_check(struct call *call, const char *action, call_fn allowed)
 		call_fail(call, VITALED_REASON_LIMITS_EXCEEDED, quota_word(QUOTA_CHECKS));
 		return;
 	}
-	(void)snprintf(call->check_id, sizeof(call->check_id), "v%llu",
-		(unsigned long long)++b->check_seq);
-	wire_call(&w, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization");
-	if (w.ok)
-		dbus_message_set_auto_start(w.m, TRUE);
-	put_subject(&w, call->peer->name);
-	wire_str(&w, action);
-	wire_open(&w, DBUS_TYPE_ARRAY, "{ss}", &details);
-	wire_close(&w, &details);
-	wire_u32(&w, person ? 1 : 0);
-	wire_str(&w, call->check_id);
 	call->allowed = allowed;
 	call->object = NULL; /* it may go while polkit thinks */
-	m = wire_take(&w);
+	m = polkit_question(call->b, call->peer->name, action, person, call->check_id);
 	r = m ? check_send(call, m, person) : fault(-ENOMEM);
 	if (m)
 		dbus_message_unref(m);

@@ -18,20 +18,36 @@
 #include "daemon/bus/interfaces.h"
 #include "daemon/limits.h"
 
-void memfd_reply(struct call *call, const json_t *j, const char *name)
+/* @r of making @fd, which is closed */
+static void reply_fd(struct call *call, int r, int fd)
 {
-	_cleanup_fd_ int fd = -1;
+	_cleanup_fd_ int own = fd;
 	struct wire w;
-	int r = json_memfd(j, name, &fd);
 
 	if (r != 0) {
 		call_fault(call, r < 0 ? r : fault(-EINVAL));
 		return;
 	}
-	handed_out(call, &fd);
+	handed_out(call, &own);
 	wire_reply(&w, call->m);
-	wire_fd(&w, fd);
+	wire_fd(&w, own);
 	call_reply(call, &w);
+}
+
+void memfd_reply(struct call *call, const json_t *j, const char *name)
+{
+	int fd = -1;
+	int r = json_memfd(j, name, &fd);
+
+	reply_fd(call, r, fd);
+}
+
+void text_reply(struct call *call, struct view text, const char *name)
+{
+	int fd = -1;
+	int r = json_memfd_text(text, name, &fd);
+
+	reply_fd(call, r, fd);
 }
 
 static void on_made(void *user)

@@ -229,29 +229,43 @@ static void on_professional(struct call *call)
 	call_reply(call, &w);
 }
 
+/* Both are canonical text already: handed on byte for byte. */
 static void on_receipt(struct call *call)
 {
+	static const struct {
+		const char *format;
+		int (*make)(struct consents *cs, struct session *s, struct buf *ret);
+	} formats[] = {{"json", consent_receipt}, {"text", consent_receipt_page}};
 	_cleanup_(buf_done) struct buf text = BUF_NULL(LIMIT_JSON_FD);
-	_cleanup_json_ json_t *j = NULL;
 	DBusMessageIter it;
+	size_t i = 0;
 	int r;
 
 	(void)dbus_message_iter_init(call->m, &it);
-	if (strcmp(wire_get_str(&it), "json") != 0) {
+	while (i < ARRAY_LEN(formats) && strcmp(wire_get_str(&it), formats[i].format) != 0)
+		i++;
+	if (i == ARRAY_LEN(formats)) {
 		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, "format");
 		return;
 	}
-	r = consent_receipt(call->b->rooms.consents, call_session(call), &text);
-	if (r > 0) {
+	r = formats[i].make(call->b->rooms.consents, call_session(call), &text);
+	if (r > 0)
 		call_fail(call, VITALED_REASON_WRONG_STATE, "no receipt");
-		return;
-	}
-	if (r == 0)
-		r = json_parse(buf_view(&text), &j);
-	if (r)
-		call_fault(call, r < 0 ? r : fault(-EBADMSG));
+	else if (r < 0)
+		call_fault(call, r);
 	else
-		memfd_reply(call, j, "vitaled-receipt");
+		text_reply(call, buf_view(&text), "vitaled-receipt");
+}
+
+/* What it does, every call on the session does (dispatch.c). */
+static void on_refresh(struct call *call)
+{
+	enum session_state st = session_state(call_session(call));
+
+	if (st == SESSION_STATE_UNLOCKED)
+		call_done(call);
+	else
+		call_fail(call, VITALED_REASON_WRONG_STATE, session_state_word(st));
 }
 
 static void on_lock(struct call *call)
@@ -277,6 +291,7 @@ static const struct method methods[] = {
 	{"GetPatient", "", "h", "patient", 0, NULL, on_patient},
 	{"GetProfessional", "", "a{sv}", "professional", 0, NULL, on_professional},
 	{"GetReceipt", "s", "h", "format receipt", METHOD_RECORDS, NULL, on_receipt},
+	{"Refresh", "", "", "", 0, NULL, on_refresh},
 	{"Lock", "", "", "", METHOD_AT_ONCE, NULL, on_lock},
 	{"Release", "", "", "", METHOD_AT_ONCE, NULL, on_release},
 };

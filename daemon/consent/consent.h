@@ -22,6 +22,9 @@ enum consent_form {
 	CONSENT_FORM_SCREEN,   /* the patient answered on a patient-display of another uid */
 	CONSENT_FORM_SCREEN_SHARED, /* ... of the session owner's own uid */
 	CONSENT_FORM_RUNNING, /* nobody is asked: an earlier session's authorisation is in force */
+	CONSENT_FORM_CODE,    /* nobody is asked: the patient alone, by a code of theirs */
+	CONSENT_FORM_ASSISTED,	     /* the patient was helped by somebody who is named */
+	CONSENT_FORM_REPRESENTATIVE, /* of a minor, named, in place of the patient */
 };
 
 struct consent_answer {
@@ -30,6 +33,11 @@ struct consent_answer {
 	uid_t agent_uid;
 	const char *agent_name; /* configured capability holder's user name, or unique name */
 	const char *reason;	/* for impossible: a word, or NULL */
+	/* somebody helped, or answered for a minor: ASSISTED or REPRESENTATIVE in place of @form,
+	 * their name (UTF-8), and what they are to the patient (a word); else NONE, NULL */
+	enum consent_form helped;
+	const char *helper;
+	const char *quality;
 };
 
 struct consents;
@@ -54,21 +62,30 @@ struct consents *consents_free(struct consents *cs);
 bool consent_covers(const struct consents *cs, unsigned int intents);
 
 /* session_ops' own members, for main.c to fill in: */
-void consent_ask(struct consents *cs, struct session *s); /* ends with session_consented() */
+/** consent_ask() - ends with session_consented(); in mode patient at once, nobody is asked. */
+void consent_ask(struct consents *cs, struct session *s);
 /** consent_running() - in place of consent_ask(), where the patient agreed earlier to all that this
  *  session is for (dossier_agreed()); likewise ends with session_consented(). */
 void consent_running(struct consents *cs, struct session *s);
-void consent_sign(struct consents *cs, struct session *s);   /* ends with session_signed() */
+/** consent_sign() - ends with session_signed(). Without a professional the patient's card signs. */
+void consent_sign(struct consents *cs, struct session *s);
 void consent_forget(struct consents *cs, struct session *s); /* ops->lock: keeps the receipt */
 void consent_removed(
 	struct consents *cs, struct session *s); /* ops->removed: the receipt too */
-/** consent_answered() - of an agent; @answer NULL: nobody answered, @why says why. */
+/** consent_answered() - of an agent; @answer NULL: nobody answered, @why says why. An adult has no
+ *  representative: an answer that names one is none. */
 void consent_answered(struct consents *cs, struct session *s,
 	const struct consent_answer *answer, enum vitaled_reason why);
 
 /** consent_confirmed() - an agent's answer to consent_ops.confirm. @name: as agent_name. */
 void consent_confirmed(
 	struct consents *cs, struct session *s, bool yes, uid_t uid, const char *name);
+
+/* A receipt's acts: the newest, so many, so many bytes (a third more in base64), and a count of the
+ * others, which is looked for in so many rows of the dossier: each row and proof is a query. */
+#define LIMIT_RECEIPT_ACTS  64U
+#define LIMIT_RECEIPT_BYTES (256U * 1024U)
+#define LIMIT_RECEIPT_ROWS  4096U
 
 enum consent_receipt_outcome {
 	CONSENT_NO_RECEIPT = 1, /* nothing was signed in this session */
@@ -77,6 +94,9 @@ enum consent_receipt_outcome {
 /** consent_receipt() - the receipt with a checkpoint made now; stays available after the session
  *  ended, until it is removed. @ret: canonical JSON text. */
 int consent_receipt(struct consents *cs, struct session *s, struct buf *ret) _must_check_;
+/** consent_receipt_page() - the same receipt as a page for a printer (record/receipt-page.h), in the
+ *  configured language. */
+int consent_receipt_page(struct consents *cs, struct session *s, struct buf *ret) _must_check_;
 /** consent_given() - whether this session's consent was given and both signatures verified; of an
  *  emergency, whether its statement is signed. */
 bool consent_given(const struct session *s);

@@ -49,6 +49,7 @@ static const char *const action_words[RIGHTS_ACTION_COUNT] = {
 	[RIGHTS_ACTION_TREATING_DOCTOR_LEAVE] = "treating-doctor-leave",
 	[RIGHTS_ACTION_OPPOSE] = "oppose",
 	[RIGHTS_ACTION_UNOPPOSE] = "unoppose",
+	[RIGHTS_ACTION_ALLOW_MASKED] = "allow-masked",
 	[RIGHTS_ACTION_CLOSE] = "close",
 	[RIGHTS_ACTION_REOPEN] = "reopen",
 	[RIGHTS_ACTION_EXPORT] = "export",

@@ -41,6 +41,12 @@ const char *consent_form_word(enum consent_form f)
 		return "screen-shared";
 	case CONSENT_FORM_RUNNING:
 		return "running";
+	case CONSENT_FORM_CODE:
+		return "code";
+	case CONSENT_FORM_ASSISTED:
+		return "assisted";
+	case CONSENT_FORM_REPRESENTATIVE:
+		return "representative";
 	}
 	return "oral";
 }
@@ -98,18 +104,19 @@ static void put_part(struct object *o, const char *name, struct object *p)
 
 /* -- parts --------------------------------------------------------------------------------------- */
 
-/* What an emergency is called among the acts; NULL: it is none. */
-static const char *emergency_act(enum session_mode m)
+/* What the mode itself is called among the acts; NULL: the intents say all. */
+static const char *mode_act(enum session_mode m)
 {
 	switch (m) {
 	case SESSION_MODE_BRIS_DE_GLACE:
 		return "emergency";
 	case SESSION_MODE_CENTRE_15:
 		return "regulation";
+	case SESSION_MODE_PATIENT:
+		return "patient";
 	case SESSION_MODE_NORMAL:
 	case SESSION_MODE_IDENTITY:
 	case SESSION_MODE_ADMINISTRATION:
-	case SESSION_MODE_PATIENT:
 	case SESSION_MODE_COUNT:
 		break;
 	}
@@ -119,12 +126,13 @@ static const char *emergency_act(enum session_mode m)
 int statement_acts(const struct session *s, json_t **ret)
 {
 	_cleanup_json_ json_t *list = json_array();
-	const char *act = emergency_act(session_mode(s));
+	const char *act = mode_act(session_mode(s));
+	bool alone = session_mode(s) == SESSION_MODE_PATIENT; /* intents are others' */
 
 	if (act && json_array_append_new(list, json_string(act)) < 0) {
 		return fault(-ENOMEM);
 	}
-	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+	for (unsigned int i = 0; !alone && i < SESSION_INTENTS; i++) {
 		if ((session_intents(s) & 1U << i) &&
 			json_array_append_new(list, json_string(session_intent_word(i))) < 0) {
 			return fault(-ENOMEM);
@@ -151,7 +159,10 @@ enum proof statement_proof(const struct session *s)
 	if (p && p->absent) {
 		return PROOF_NONE;
 	}
-	return p && p->role_certificate.len > 0 ? PROOF_MUTUAL : PROOF_READ;
+	if (!p || p->role_certificate.len == 0) {
+		return PROOF_READ;
+	}
+	return session_professional(s) ? PROOF_MUTUAL : PROOF_ACTIVE;
 }
 
 static void put_wording(struct object *o, const struct wording_shown *w, bool whole)
@@ -167,8 +178,31 @@ static void put_wording(struct object *o, const struct wording_shown *w, bool wh
 	put_part(o, "text", &p);
 }
 
-static void put_patient(struct object *o, const struct session *s)
+/* Somebody who is named, by what they are to the patient; @name NULL: who they are is not known. */
+static void put_helper(
+	struct object *o, const char *member, const char *name, const char *quality)
 {
+	struct object p = part();
+
+	put_text(&p, "name", name);
+	put_text(&p, "quality", quality);
+	put_part(o, member, &p);
+}
+
+static void put_representative(struct object *o, const struct statement *st)
+{
+	if (st->form == CONSENT_FORM_REPRESENTATIVE) {
+		put_helper(o, "representative", st->helper, st->quality);
+	} else if (session_patient(st->session)->represented) {
+		put_helper(o, "representative", NULL, "holder");
+	} else {
+		put(o, "representative", json_null());
+	}
+}
+
+static void put_patient(struct object *o, const struct statement *st)
+{
+	const struct session *s = st->session;
 	const struct session_patient *patient = session_patient(s);
 	struct object p = part();
 
@@ -179,15 +213,22 @@ static void put_patient(struct object *o, const struct session *s)
 	put_text(&p, "proof", proof_word(statement_proof(s)));
 	put(&p, "rank", patient->rank > 0 ? json_integer(patient->rank) : json_null());
 	put_text(&p, "age", patient->minor ? "minor" : "adult");
-	put(&p, "representative", json_null());
+	put_representative(&p, st);
 	put_part(o, "patient", &p);
 }
 
 static void put_professional(struct object *o, const struct session *s, bool whole)
 {
 	const struct session_professional *who = session_professional(s);
-	const struct trust_person *person = &who->person;
-	struct object p = part();
+	const struct trust_person *person;
+	struct object p;
+
+	if (!who) {
+		put(o, "professional", json_null());
+		return;
+	}
+	person = &who->person;
+	p = part();
 
 	put_text(&p, "id", person->national_id);
 	put_text(&p, "surname", person->surname);
@@ -224,7 +265,7 @@ static void put_agent(struct object *o, const struct statement *st)
 	p = part();
 	put_number(&p, "uid", st->agent_uid);
 	put_text(&p, "name", st->agent_name);
-	put_text(&p, "capability", consent_form_capability(st->form));
+	put_text(&p, "capability", consent_form_capability(st->way));
 	put_part(o, "agent", &p);
 }
 
@@ -253,7 +294,11 @@ static void put_answer(struct object *o, const struct statement *st)
 	}
 	put(o, "explained",
 		json_boolean(st->shown != NULL)); /* it was there to be read or told */
-	put(o, "assisted-by", json_null());
+	if (st->form == CONSENT_FORM_ASSISTED) {
+		put_helper(o, "assisted-by", st->helper, st->quality);
+	} else {
+		put(o, "assisted-by", json_null());
+	}
 	put_text(o, "mode", session_mode_word(session_mode(s)));
 	if (st->reason) {
 		put_hex(o, "reason", view_of(st->reason, 32));
@@ -287,7 +332,7 @@ int statement_build(const struct statement *st, struct buf *out)
 	put_hex(&o, "nonce", view_of(session_nonce(st->session), 16));
 	put_answer(&o, st);
 	put_time(&o, st);
-	put_patient(&o, st->session);
+	put_patient(&o, st);
 	put_professional(&o, st->session, true);
 	put_application(&o, st->session);
 	put_agent(&o, st);
@@ -315,8 +360,9 @@ int statement_request(const struct session *s, const struct wording_shown *shown
 		put_text(&o, "reason", session_grounds(s));
 	}
 	put(&o, "patient", person);
+	put(&o, "minor", json_boolean(session_patient(s) && session_patient(s)->minor));
 	put_professional(&o, s, false);
-	put_text(&o, "structure", who->chosen ? who->chosen->name : NULL);
+	put_text(&o, "structure", who && who->chosen ? who->chosen->name : NULL);
 	put_text(&o, "application", session_application(s));
 	if (o.r < 0) {
 		return trace(o.r);

@@ -5,7 +5,13 @@
  * it is done; every path of a running call ends in exactly one of the functions of "ends", after
  * which neither the call nor its dossier is touched.
  */
-#include "daemon/dossier/inside.h"
+#include "daemon/dossier/call-runs.h"
+
+/* An export: all that a dossier may have, and of its history the newest: the loop gathers them at
+ * once. */
+#define LIMIT_EXPORT	     100000U
+#define LIMIT_EXPORT_HISTORY 10000U
+#define LIMIT_CLOSE_REASON   1000U /* characters of why a dossier is closed */
 
 enum call_kind {
 	CALL_CREATE = 0,
@@ -24,6 +30,13 @@ enum call_kind {
 	CALL_BLOCK, /* and back */
 	CALL_TREATING,
 	CALL_OPPOSE,
+	CALL_ALLOW_MASKED, /* and no longer */
+	CALL_SET_CODE,
+	CALL_ISSUE_CODE,
+	CALL_CLOSE,
+	CALL_REOPEN,
+	CALL_EXPORT,
+	CALL_IMPORT, /* of import.c: nobody's of the session */
 	CALL_COUNT
 };
 
@@ -44,13 +57,15 @@ struct call {
 	json_t *details; /* owned; of the entries */
 	json_t *filter;	 /* owned, or NULL */
 	json_t *ids;	 /* released so far, owned */
-	size_t sent;	 /* ids handed to the process */
-	size_t most;	 /* ids that are wanted at most; 0: as many as there are */
+	json_t *hidden; /* Export, History: its members are the documents that are not, owned */
+	size_t sent;	/* ids handed to the process */
+	size_t most;	/* ids that are wanted at most; 0: as many as there are */
 	unsigned int withheld;
 	int fds[2]; /* owned; Add: the client's; Read and others: the answer's */
 	enum vitaled_reason reason;
 	const char *rule; /* static text or @advice */
 	char advice[64];
+	struct dossier_agent agent; /* IssueActivationCode: who shows it */
 };
 
 /* -- ends --------------------------------------------------------------------------------------- */
@@ -73,6 +88,8 @@ enum rights_decision call_decide(const struct call *c, enum rights_action action
 	const json_t *row, const char **ret_rule);
 /** call_flag_action() - what setting (@on) or taking away the flag @flag is. */
 enum rights_action call_flag_action(unsigned int flag, bool on);
+/** call_add_action() - what bringing a document is in this session. */
+enum rights_action call_add_action(const struct session *s);
 /** call_started() - a change is about to be made: recorded. Return: false: @c has ended. */
 bool call_started(struct call *c) _must_check_;
 
@@ -93,17 +110,6 @@ bool call_row_allowed(struct call *c, enum rights_action action, struct link_fra
 json_t *call_author(const struct dossier *d);
 /** call_put_author() - FACTS: the same. */
 int call_put_author(struct buf *body, const struct dossier *d) _must_check_;
-
-/* -- what runs a call (calls-read.c, calls-change.c, calls-people.c) ---------------------------- */
-void call_run_many(struct call *c);    /* Summary, List */
-void call_run_one(struct call *c);     /* by its document's row */
-void call_run_history(struct call *c); /* allowed already, as all below */
-void call_run_create(struct call *c);
-void call_run_add(struct call *c); /* in general; then by the row it would make */
-void call_change_document(
-	struct call *c); /* SetVisibility, Replace, Archive, Delete: by its row */
-void call_run_professionals(struct call *c);
-void call_run_people(struct call *c);
 
 /* -- beginning (calls.c) ------------------------------------------------------------------------ */
 

@@ -211,6 +211,12 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & wanted) == wanted;
 }
 
+enum rights_action call_add_action(const struct session *s)
+{
+	return session_mode(s) == SESSION_MODE_PATIENT ? RIGHTS_ACTION_NOTES
+						       : RIGHTS_ACTION_ADD;
+}
+
 static void enqueue_content(struct call *c, int content, int metadata)
 {
 	if (!is_pipe(content) || !is_sealed(metadata)) {
@@ -229,7 +235,7 @@ static void enqueue_content(struct call *c, int content, int metadata)
 
 void dossier_add(struct session *s, int content, int metadata, dossier_done_fn done, void *user)
 {
-	struct call *c = call_begin(s, CALL_ADD, RIGHTS_ACTION_ADD, done, user);
+	struct call *c = call_begin(s, CALL_ADD, call_add_action(s), done, user);
 
 	if (c) {
 		enqueue_content(c, content, metadata);

@@ -156,7 +156,7 @@ static void on_weighed(void *user, struct link_frame *answer)
 	_cleanup_json_ json_t *old = json_incref(c->row);
 	const char *rule;
 
-	if (!call_row_allowed(c, RIGHTS_ACTION_ADD, answer)) {
+	if (!call_row_allowed(c, call_add_action(c->d->session), answer)) {
 		return;
 	}
 	if (!flags_allowed(c, old, &rule)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Calls on who may open the dossier later: authorise, revoke, block, the treating doctor, oppositions,
- * and the list of them. A professional is named in a sealed memfd, since who cares for a person tells of
+ * what an emergency may see, and the list of them. A professional is named in a sealed memfd, since who cares for a person tells of
  * that person too; its bytes name nobody else and are read here. The process keeps the record; what it
  * answers counts from this turn of the loop on (people.c).
  */
@@ -194,8 +194,7 @@ void dossier_block(struct session *s, int who, bool on, dossier_done_fn done, vo
 		on ? "block" : "unblock", who, done, user);
 }
 
-/* @c, NULL or new, with its act and details, both taken. */
-static void enqueue_act(struct call *c, json_t *act, json_t *details)
+void call_enqueue_act(struct call *c, json_t *act, json_t *details)
 {
 	c->act = act;
 	c->details = details;
@@ -215,7 +214,7 @@ void dossier_set_treating_doctor(struct session *s, bool on, dossier_done_fn don
 
 	if (c) {
 		c->self = true;
-		enqueue_act(c,
+		call_enqueue_act(c,
 			author ? json_pack("{s:s,s:O,s:O}", "act",
 					 on ? "treating-doctor" : "no-treating-doctor", "id",
 					 json_object_get(author, "id"), "name",
@@ -239,13 +238,25 @@ void dossier_set_opposition(
 		call_drop(c, VITALED_REASON_INVALID_ARGUMENT, "mode");
 		return;
 	}
-	enqueue_act(c, json_pack("{s:s,s:s}", "act", on ? "oppose" : "unoppose", "mode", mode),
+	call_enqueue_act(c,
+		json_pack("{s:s,s:s}", "act", on ? "oppose" : "unoppose", "mode", mode),
 		json_pack("{s:s,s:b}", "mode", mode, "on", on));
+}
+
+void dossier_set_masked_allowed(struct session *s, bool on, dossier_done_fn done, void *user)
+{
+	struct call *c =
+		call_begin(s, CALL_ALLOW_MASKED, RIGHTS_ACTION_ALLOW_MASKED, done, user);
+
+	if (c) {
+		call_enqueue_act(c, json_pack("{s:s,s:b}", "act", "allow-masked", "on", on),
+			json_pack("{s:b}", "on", on));
+	}
 }
 
 /* -- carrying it out ---------------------------------------------------------------------------- */
 
-static void on_people(void *user, struct link_frame *answer)
+void call_on_people(void *user, struct link_frame *answer)
 {
 	struct call *c = user;
 
@@ -260,7 +271,7 @@ static void on_people(void *user, struct link_frame *answer)
 	call_succeed(c);
 }
 
-static int put_act(struct call *c, struct buf *body)
+int call_put_act(struct call *c, struct buf *body)
 {
 	json_t *author = call_author(c->d);
 	int r;
@@ -283,11 +294,11 @@ void call_run_people(struct call *c)
 	if (!call_started(c)) {
 		return;
 	}
-	if (put_act(c, &body) < 0) {
+	if (call_put_act(c, &body) < 0) {
 		call_abandon(c, VITALED_REASON_FAILED);
 		return;
 	}
-	call_request(c, DOSSIER_OP_PEOPLE, &body, NULL, 0, on_people);
+	call_request(c, DOSSIER_OP_PEOPLE, &body, NULL, 0, call_on_people);
 }
 
 /* -- listing ------------------------------------------------------------------------------------ */

@@ -7,16 +7,16 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/tlv.h"
 #include "daemon/dossier/call.h"
 #include "daemon/limits.h"
 
-#define IDS_PAGE 1000U /* ids of one request: 39 bytes each, below LINK_MAX_FRAME */
+#define IDS_PAGE    1000U /* ids of one request: 39 bytes each, below LINK_MAX_FRAME */
+#define DOCUMENT_ID 36U
 
 /* -- rows --------------------------------------------------------------------------------------- */
-
-static void run_rows(struct call *c);
 
 /* The descriptors of an answer become the call's. */
 static void take_fds(struct call *c, struct link_frame *answer)
@@ -27,7 +27,7 @@ static void take_fds(struct call *c, struct link_frame *answer)
 	}
 }
 
-static void send_ids(struct call *c);
+static void tell_history(struct call *c);
 
 static void on_ids(void *user, struct link_frame *answer)
 {
@@ -37,7 +37,7 @@ static void on_ids(void *user, struct link_frame *answer)
 		return;
 	}
 	if (c->sent < json_array_size(c->ids)) {
-		send_ids(c);
+		call_send_ids(c);
 		return;
 	}
 	take_fds(c, answer);
@@ -47,15 +47,30 @@ static void on_ids(void *user, struct link_frame *answer)
 	}
 	c->details = json_pack("{s:I,s:I}", "released", (json_int_t)json_array_size(c->ids),
 		"withheld", (json_int_t)c->withheld);
+	if (c->kind == CALL_EXPORT) {
+		c->d->exporting = true;
+		close(c->fds[1]); /* the history: the process has its own */
+		c->fds[1] = -1;
+	}
 	call_succeed(c);
 }
 
-/* The next page of released ids; the process answers the last one with the descriptor. */
-static void send_ids(struct call *c)
+static enum dossier_op op_of(const struct call *c)
+{
+	if (c->kind == CALL_EXPORT) {
+		return DOSSIER_OP_EXPORT;
+	}
+	return c->kind == CALL_LIST ? DOSSIER_OP_LIST : DOSSIER_OP_SUMMARY;
+}
+
+/* The next page of released ids; the process answers the last one with the descriptor. With the last
+ * page of an export goes its history. */
+void call_send_ids(struct call *c)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 	_cleanup_json_ json_t *page = json_array();
 	size_t n = json_array_size(c->ids);
+	bool history;
 	int r = 0;
 
 	for (size_t i = 0; i < IDS_PAGE && c->sent < n && r == 0; i++) {
@@ -69,8 +84,8 @@ static void send_ids(struct call *c)
 		call_finish(c, VITALED_REASON_FAILED);
 		return;
 	}
-	call_request(c, c->kind == CALL_LIST ? DOSSIER_OP_LIST : DOSSIER_OP_SUMMARY, &body,
-		NULL, 0, on_ids);
+	history = c->kind == CALL_EXPORT && c->sent == n;
+	call_request(c, op_of(c), &body, history ? &c->fds[1] : NULL, history, on_ids);
 }
 
 static bool has_enough(const struct call *c)
@@ -78,10 +93,37 @@ static bool has_enough(const struct call *c)
 	return c->most > 0 && json_array_size(c->ids) >= c->most;
 }
 
+/* What is exported is listed and read; of a deleted document there is no content to be read. */
+static bool may_be_shown(struct call *c, const json_t *row)
+{
+	const char *status = json_get_str(row, "status");
+	const char *rule;
+
+	if (!c->hidden) {
+		return call_decide(c, c->action, row, &rule) == RIGHTS_ALLOW;
+	}
+	return call_decide(c, RIGHTS_ACTION_LIST, row, &rule) == RIGHTS_ALLOW &&
+	       (c->kind == CALL_HISTORY || (status && strcmp(status, "deleted") == 0) ||
+		       call_decide(c, RIGHTS_ACTION_READ, row, &rule) == RIGHTS_ALLOW);
+}
+
+/* Released, or withheld. Return: 0 or a fault. */
+static int take_row(struct call *c, const json_t *row, json_t *id)
+{
+	const char *name = json_string_value(id);
+
+	if (may_be_shown(c, row)) {
+		return c->kind != CALL_HISTORY && json_array_append(c->ids, id) < 0
+			       ? fault(-ENOMEM)
+			       : 0;
+	}
+	c->withheld++;
+	return c->hidden && name ? trace(json_set(c->hidden, name, json_true())) : 0;
+}
+
 /* Take the rows that may be shown, as many as are wanted. Return: 0 or a fault. */
 static int take_rows(struct call *c, const json_t *rows)
 {
-	const char *rule;
 	size_t i;
 	json_t *row;
 
@@ -92,17 +134,33 @@ static int take_rows(struct call *c, const json_t *rows)
 		if (has_enough(c)) {
 			break;
 		}
-		if (call_decide(c, c->action, row, &rule) != RIGHTS_ALLOW) {
-			c->withheld++;
-		} else if (json_array_append(c->ids, id) < 0) {
-			return fault(-ENOMEM);
-		}
 		/* where the next page goes on */
-		if (json_object_set(c->filter, "after", id) < 0) {
+		if (take_row(c, row, id) < 0 || json_object_set(c->filter, "after", id) < 0) {
 			return fault(-ENOMEM);
 		}
 	}
 	return 0;
+}
+
+/* A page may end with documents that the filter does not want: it names the last that it looked at. */
+static int go_on_behind(struct call *c, struct view body)
+{
+	char id[DOCUMENT_ID + 1];
+
+	return tlv_find_str(body, LINK_TAG_ID, id, sizeof(id)) == 0
+		       ? trace(json_set(c->filter, "after", json_string(id)))
+		       : 0;
+}
+
+static void rows_done(struct call *c)
+{
+	if (c->kind == CALL_EXPORT) {
+		call_export_rows(c);
+	} else if (c->kind == CALL_HISTORY) {
+		tell_history(c);
+	} else {
+		call_send_ids(c);
+	}
 }
 
 static void on_rows(void *user, struct link_frame *answer)
@@ -119,25 +177,26 @@ static void on_rows(void *user, struct link_frame *answer)
 		call_malformed(c);
 		return;
 	}
-	if (take_rows(c, rows) < 0) {
+	if (take_rows(c, rows) < 0 || go_on_behind(c, answer->body) < 0) {
 		call_finish(c, VITALED_REASON_FAILED);
 		return;
 	}
-	if (json_array_size(c->ids) > LIMIT_LIST) {
+	if (json_array_size(c->ids) > (c->kind == CALL_EXPORT ? LIMIT_EXPORT : LIMIT_LIST)) {
 		call_finish(c, VITALED_REASON_LIMITS_EXCEEDED);
 		return;
 	}
 	if (more && !has_enough(c)) {
-		run_rows(c);
+		call_run_rows(c);
 	} else {
-		send_ids(c);
+		rows_done(c);
 	}
 }
 
-static void run_rows(struct call *c)
+void call_run_rows(struct call *c)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 
+	c->ids = c->ids ? c->ids : json_array();
 	if (call_put_json(&body, LINK_TAG_FILTER, c->filter) < 0) {
 		call_finish(c, VITALED_REASON_FAILED);
 		return;
@@ -158,12 +217,11 @@ void call_run_many(struct call *c)
 		call_finish(c, VITALED_REASON_WRONG_STATE);
 		return;
 	}
-	c->ids = json_array();
 	if (c->kind == CALL_SUMMARY && json_set(c->filter, "entry", json_true()) < 0) {
 		call_finish(c, VITALED_REASON_FAILED);
 		return;
 	}
-	run_rows(c);
+	call_run_rows(c);
 }
 
 /* -- one document ------------------------------------------------------------------------------- */
@@ -180,6 +238,7 @@ static void on_read(void *user, struct link_frame *answer)
 		call_malformed(c);
 		return;
 	}
+	c->d->reading++;
 	call_succeed(c);
 }
 
@@ -228,26 +287,20 @@ void call_run_one(struct call *c)
 
 /* -- history ------------------------------------------------------------------------------------ */
 
-void call_run_history(struct call *c)
+static void tell_history(struct call *c)
 {
 	_cleanup_json_ json_t *list = NULL;
 	struct dossier *d = c->d;
-	int64_t limit = LIMIT_HISTORY;
 	const char *rule;
 	struct stat st;
 	bool all;
 
-	if (json_object_get(c->filter, "limit") &&
-		json_get_int(c->filter, "limit", 1, LIMIT_HISTORY, &limit) != 0) {
-		c->rule = "limit";
-		call_finish(c, VITALED_REASON_INVALID_ARGUMENT);
-		return;
-	}
 	/* by the role in which it is allowed, which is less than what the dossier says of them in an
-	 * occupational service, or with a card that counts for less */
+	 * occupational service, or with a card that counts for less; the patient sees all */
 	all = call_decide(c, c->action, NULL, &rule) == RIGHTS_ALLOW &&
-	      strcmp(rule, "treating-doctor") == 0;
-	if (record_history(d, !all, (unsigned int)limit, &list) < 0) {
+	      (strcmp(rule, "treating-doctor") == 0 ||
+		      session_mode(d->session) == SESSION_MODE_PATIENT);
+	if (record_history(d, !all, (unsigned int)c->most, c->hidden, &list) < 0) {
 		call_unrecorded(c);
 		return;
 	}
@@ -260,4 +313,27 @@ void call_run_history(struct call *c)
 		return;
 	}
 	call_succeed(c);
+}
+
+/* The patient is told nothing of documents that they may not see yet: which those are say the rows. */
+void call_run_history(struct call *c)
+{
+	int64_t limit = LIMIT_HISTORY;
+
+	if (json_object_get(c->filter, "limit") &&
+		json_get_int(c->filter, "limit", 1, LIMIT_HISTORY, &limit) != 0) {
+		c->rule = "limit";
+		call_finish(c, VITALED_REASON_INVALID_ARGUMENT);
+		return;
+	}
+	c->most = (size_t)limit;
+	if (session_mode(c->d->session) != SESSION_MODE_PATIENT ||
+		c->d->state == DOSSIER_STATE_ABSENT) {
+		tell_history(c);
+		return;
+	}
+	json_decref(c->filter);
+	c->filter = json_pack("{s:s}", "status", "all");
+	c->hidden = json_object();
+	call_run_rows(c);
 }

@@ -37,6 +37,9 @@ static const struct {
 	[CALL_ARCHIVE] = {call_run_one, AUDIT_EVENT_DOCUMENT_ARCHIVED, true, true},
 	[CALL_DELETE] = {call_run_one, AUDIT_EVENT_DOCUMENT_DELETED, true, true},
 	[CALL_HISTORY] = {call_run_history, AUDIT_EVENT_HISTORY_READ, false, false},
+	[CALL_CLOSE] = {call_run_close, AUDIT_EVENT_DOSSIER_CLOSED, false, true},
+	[CALL_REOPEN] = {call_run_reopen, AUDIT_EVENT_DOSSIER_REOPENED, false, true},
+	[CALL_EXPORT] = {call_run_export, AUDIT_EVENT_DOSSIER_EXPORTED, false, false},
 	[CALL_PROFESSIONALS] = {call_run_professionals, AUDIT_EVENT_PEOPLE_LISTED, false,
 		false},
 	[CALL_AUTHORISE] = {call_run_people, AUDIT_EVENT_AUTHORISED, false, true},
@@ -44,6 +47,10 @@ static const struct {
 	[CALL_BLOCK] = {call_run_people, AUDIT_EVENT_BLOCKED, false, true},
 	[CALL_TREATING] = {call_run_people, AUDIT_EVENT_TREATING_DOCTOR, false, true},
 	[CALL_OPPOSE] = {call_run_people, AUDIT_EVENT_OPPOSITION, false, true},
+	[CALL_ALLOW_MASKED] = {call_run_people, AUDIT_EVENT_MASKED_ALLOWED, false, true},
+	[CALL_IMPORT] = {call_run_import, AUDIT_EVENT_IMPORTED, true, false}, /* tells itself */
+	[CALL_SET_CODE] = {call_run_set_code, AUDIT_EVENT_CODE_SET, false, true},
+	[CALL_ISSUE_CODE] = {call_run_issue_code, AUDIT_EVENT_CODE_ISSUED, false, true},
 };
 
 /* -- ends --------------------------------------------------------------------------------------- */
@@ -57,6 +64,7 @@ static struct call *call_free(struct call *c)
 	}
 	json_decref(c->filter);
 	json_decref(c->ids);
+	json_decref(c->hidden);
 	json_decref(c->act);
 	json_decref(c->row);
 	json_decref(c->details);
@@ -111,6 +119,9 @@ void call_finish(struct call *c, enum vitaled_reason reason)
 	tell(c);
 	call_free(c);
 	d->calling--;
+	if (!d->dead) {
+		session_input(d->session);
+	}
 	if (d->dead) {
 		dossier_put(d);
 	} else if (d->over != VITALED_REASON_NONE) {
@@ -261,8 +272,9 @@ void call_malformed(struct call *c)
 void call_request(struct call *c, enum dossier_op op, const struct buf *body, const int *fds,
 	size_t n_fds, child_answer_fn done)
 {
-	/* those that take a content, and deleting, which overwrites one */
-	bool slow = op == DOSSIER_OP_ADD || op == DOSSIER_OP_REPLACE || op == DOSSIER_OP_STATUS;
+	/* those that take a content or many lines, and deleting, which overwrites one */
+	bool slow = op == DOSSIER_OP_ADD || op == DOSSIER_OP_REPLACE ||
+		    op == DOSSIER_OP_STATUS || op == DOSSIER_OP_IMPORT;
 	int r = buf_check(body);
 
 	if (r == 0) {
@@ -305,15 +317,22 @@ json_t *call_rows(struct view body, bool *ret_more)
 
 /* -- rights ------------------------------------------------------------------------------------- */
 
-enum rights_decision call_decide(const struct call *c, enum rights_action action,
-	const json_t *row, const char **ret_rule)
+static enum rights_decision decide(const struct call *c, enum rights_action action,
+	const json_t *row, bool coded, const char **ret_rule)
 {
 	const struct facts_act act = {.action = action,
 		.row = row,
 		.self = c->self,
-		.until = json_object_get(c->act, "until") != NULL};
+		.until = json_object_get(c->act, "until") != NULL,
+		.coded = coded};
 
 	return facts_decide(c->d, &act, ret_rule);
+}
+
+enum rights_decision call_decide(const struct call *c, enum rights_action action,
+	const json_t *row, const char **ret_rule)
+{
+	return decide(c, action, row, false, ret_rule);
 }
 
 /* A document that was deleted is none, whoever asks; its row tells that it was. */
@@ -353,6 +372,16 @@ bool call_row_allowed(struct call *c, enum rights_action action, struct link_fra
 	return true;
 }
 
+/* The patient, or who acts for one: whose dossier it is names them. */
+static json_t *patient_author(const struct session *s)
+{
+	const struct session_patient *patient = session_patient(s);
+	bool represented = patient && patient->represented && !patient->holder;
+
+	return json_pack("{s:s,s:s}", "kind", "patient", "id",
+		represented ? "representative" : "patient");
+}
+
 /* Who does this, for the dossier itself. */
 json_t *call_author(const struct dossier *d)
 {
@@ -360,6 +389,9 @@ json_t *call_author(const struct dossier *d)
 	_cleanup_(buf_done) struct buf name = BUF_NULL(512);
 	_cleanup_json_ json_t *j = NULL;
 
+	if (session_mode(d->session) == SESSION_MODE_PATIENT) {
+		return patient_author(d->session);
+	}
 	if (!p) {
 		return NULL;
 	}
@@ -387,16 +419,32 @@ int call_put_author(struct buf *body, const struct dossier *d)
 
 /* -- beginning ---------------------------------------------------------------------------------- */
 
+/* Everything else is WRONG_STATE. */
+static bool is_for_closed(const struct call *c)
+{
+	return c->kind == CALL_HISTORY || c->kind == CALL_REOPEN || c->kind == CALL_EXPORT;
+}
+
 static void run(struct call *c)
 {
 	const char *rule;
 
-	if (!kinds[c->kind].by_document &&
-		call_decide(c, c->action, NULL, &rule) != RIGHTS_ALLOW) {
+	if (c->d->state == DOSSIER_STATE_CLOSED && !is_for_closed(c)) {
+		call_finish(c, VITALED_REASON_WRONG_STATE);
+	} else if (kinds[c->kind].by_document ||
+		   call_decide(c, c->action, NULL, &rule) == RIGHTS_ALLOW) {
+		kinds[c->kind].run(c);
+	} else if (strcmp(rule, "code") == 0 &&
+		   decide(c, c->action, NULL, true, &rule) == RIGHTS_ALLOW) {
+		call_need_code(c);
+	} else {
 		call_denied(c, rule);
-		return;
 	}
-	kinds[c->kind].run(c);
+}
+
+void call_go_on(struct call *c)
+{
+	run(c);
 }
 
 static void start_next(struct dossier *d)
@@ -483,4 +531,11 @@ void dossier_forget(struct session *s, void *user)
 			c->done = NULL;
 		}
 	}
+}
+
+bool dossier_busy(const struct session *s)
+{
+	const struct dossier *d = session_dossier(s);
+
+	return d && (d->n_calls > 0 || d->exporting || d->reading > 0);
 }

@@ -19,7 +19,8 @@
 
 #include "base/tlv.h"
 #include "daemon/dossier/files.h"
-#include "daemon/dossier/inside.h"
+#include "daemon/dossier/import.h"
+#include "daemon/dossier/told.h"
 #include "daemon/limits.h"
 
 /* -- the room ----------------------------------------------------------------------------------- */
@@ -50,6 +51,9 @@ int dossiers_new(sd_event *ev, const struct config *config, const struct rights 
 	if (r == 0) {
 		r = files_sweep(ds->folder);
 	}
+	if (r == 0) {
+		keeping_finish(ds);
+	}
 	if (r != 0) {
 		dossiers_free(ds);
 		return trace(r);
@@ -64,36 +68,13 @@ struct dossiers *dossiers_free(struct dossiers *ds)
 		while (ds->first) {
 			dossier_lock(ds, ds->first->session);
 		}
+		ds->import = import_free(ds->import);
 		child_free(ds->spare);
+		keeping_stop(ds);
 		keys_done(&ds->keys);
 		free(ds);
 	}
 	return NULL;
-}
-
-/* What comes before the number: cards of one nature never lead to the dossier of another's. A
- * patient's card of unknown nature is a real Vitale; it pairs with real cards only. */
-static const char *namespace_of(enum nature nature)
-{
-	switch (nature) {
-	case NATURE_UNKNOWN:
-	case NATURE_REAL:
-		return "1:";
-	case NATURE_TEST:
-		return "test:1:";
-	case NATURE_SIMULATED:
-		return "simulated:1:";
-	}
-	return NULL;
-}
-
-int dossier_pseudonym(
-	struct dossiers *ds, const char *number, enum nature nature, char ret_hex[65])
-{
-	const char *prefix = namespace_of(nature);
-
-	return prefix ? trace(keys_pseudonym(&ds->keys, prefix, number, ret_hex))
-		      : fault(-EINVAL);
 }
 
 /* -- trouble ------------------------------------------------------------------------------------ */
@@ -122,14 +103,30 @@ void dossier_failed(struct dossier *d, const char *why)
 	dossier_end(d, r == 0 ? VITALED_REASON_CHILD_FAILED : VITALED_REASON_AUDIT_UNAVAILABLE);
 }
 
-/* The only event there is: a content that cannot be sent to its end. */
+static void end_content(struct dossier *d, bool export)
+{
+	if (export) {
+		d->exporting = false;
+	} else if (d->reading > 0) {
+		d->reading--;
+	}
+	session_input(d->session);
+}
+
+/* A content, or an export, has come to its end, or cannot. */
 static void on_event(void *user, struct link_frame *event)
 {
+	bool export = event->op == DOSSIER_OP_EXPORT;
 	uint8_t outcome = DOSSIER_FAULT;
+	struct dossier *d = user;
 
-	if (event->op == DOSSIER_OP_READ &&
-		tlv_find_u8(event->body, LINK_TAG_STATE, &outcome) == 0 &&
-		outcome == DOSSIER_DAMAGED) {
+	if ((export || event->op == DOSSIER_OP_READ) &&
+		tlv_find_u8(event->body, LINK_TAG_STATE, &outcome) != 0) {
+		outcome = DOSSIER_FAULT;
+	}
+	if (outcome == DOSSIER_DONE) {
+		end_content(d, export);
+	} else if (outcome == DOSSIER_DAMAGED) {
 		dossier_damaged(user, "content");
 	} else {
 		dossier_failed(user, "event");
@@ -143,8 +140,7 @@ static void on_ended(void *user, const char *why)
 
 static const struct child_ops child_ops = {.event = on_event, .ended = on_ended};
 
-/* An answer that is none, or that no later one can make good. Return: whether the session ended. */
-static bool went_wrong(struct dossier *d, const struct link_frame *answer)
+bool dossier_went_wrong(struct dossier *d, const struct link_frame *answer)
 {
 	if (!answer || answer->outcome == DOSSIER_FAULT) {
 		dossier_failed(d, answer ? "fault" : "gone");
@@ -182,7 +178,7 @@ static void on_people(void *user, struct link_frame *answer)
 	struct dossier *d = user;
 	const char *rule;
 
-	if (went_wrong(d, answer)) {
+	if (dossier_went_wrong(d, answer)) {
 		return;
 	}
 	if (people_take(d, answer->body) < 0) {
@@ -252,13 +248,15 @@ static enum vitaled_reason check_opened(struct dossier *d, struct view previous)
 	if (d->state == DOSSIER_STATE_ABSENT && !may_create(d)) {
 		return VITALED_REASON_NO_DOSSIER;
 	}
-	if (d->state == DOSSIER_STATE_CLOSED) {
+	/* to be exported or reopened */
+	if (d->state == DOSSIER_STATE_CLOSED && !may_create(d) &&
+		session_mode(d->session) != SESSION_MODE_PATIENT) {
 		return VITALED_REASON_WRONG_STATE;
 	}
 	return VITALED_REASON_NONE;
 }
 
-static bool take_opened(struct dossier *d, struct view body, struct view *ret_previous)
+bool dossier_take_opened(struct dossier *d, struct view body, struct view *ret_previous)
 {
 	struct tlv previous;
 	uint8_t state;
@@ -291,10 +289,10 @@ static void on_opened(void *user, struct link_frame *answer)
 	struct view previous;
 	enum vitaled_reason reason;
 
-	if (went_wrong(d, answer)) {
+	if (dossier_went_wrong(d, answer)) {
 		return;
 	}
-	if (!take_opened(d, answer->body, &previous)) {
+	if (!dossier_take_opened(d, answer->body, &previous)) {
 		dossier_failed(d, "malformed");
 		return;
 	}
@@ -438,12 +436,33 @@ static struct dossier *dossier_new(
 	return d;
 }
 
+/* Its process, now that nobody has the file. */
+static void begin(struct dossier *d)
+{
+	struct session *s = d->session;
+	int r = start(d);
+
+	if (r != 0) {
+		session_prepared(s, r < 0 ? VITALED_REASON_FAILED : (enum vitaled_reason)r);
+	}
+}
+
+void dossier_begin_waiting(struct dossiers *ds)
+{
+	for (struct dossier *d = ds->first; d; d = d->next) {
+		if (!d->child && d->waiting && !import_holds(ds, d->pseudonym)) {
+			d->waiting = false;
+			begin(d);
+			return; /* there is one at most, and the list may be another now */
+		}
+	}
+}
+
 void dossier_prepare(struct dossiers *ds, struct session *s)
 {
 	const struct session_patient *patient = session_patient(s);
 	enum vitaled_reason reason;
 	struct dossier *d;
-	int r;
 
 	if (!patient || patient->pseudonym[0] == '\0') {
 		session_prepared(s, VITALED_REASON_NO_OWN_IDENTITY);
@@ -463,9 +482,9 @@ void dossier_prepare(struct dossiers *ds, struct session *s)
 		session_prepared(s, VITALED_REASON_FAILED);
 		return;
 	}
-	r = start(d);
-	if (r != 0) {
-		session_prepared(s, r < 0 ? VITALED_REASON_FAILED : (enum vitaled_reason)r);
+	d->waiting = import_holds(ds, d->pseudonym); /* for a moment */
+	if (!d->waiting) {
+		begin(d);
 	}
 }
 
@@ -476,15 +495,16 @@ static void on_granted(void *user, struct link_frame *answer)
 	struct dossier *d = user;
 	struct session *s = d->session;
 
-	if (went_wrong(d, answer)) {
+	if (dossier_went_wrong(d, answer)) {
 		return;
 	}
 	/* the header under the dossier's key holds this version and hash */
-	if (record_recovered(d) != 0) {
+	if (record_recovered(d) != 0 || told_begin(d) < 0) {
 		session_granted(s, VITALED_REASON_AUDIT_UNAVAILABLE);
 		return;
 	}
 	d->granted = true;
+	import_wake(d->all);
 	d->all->ops->changed(d->all->user, s);
 	session_granted(s, VITALED_REASON_NONE);
 }
@@ -569,28 +589,12 @@ void dossier_lock(struct dossiers *ds, struct session *s)
 	d->dead = true;
 	d->calling++;
 	d->child = child_free(d->child); /* reaped: its files are ours to remove */
+	asking_forget(d);
 	if (d->pending) {
 		drop_pending(d);
 	}
 	calls_end(d);
+	import_wake(ds);
 	d->calling--;
 	dossier_put(d);
-}
-
-const char *dossier_state_of(const struct session *s)
-{
-	const struct dossier *d = session_dossier(s);
-
-	if (!d || !d->granted) {
-		return NULL;
-	}
-	switch (d->state) {
-	case DOSSIER_STATE_ABSENT:
-		return "absent";
-	case DOSSIER_STATE_OPEN:
-		return "open";
-	case DOSSIER_STATE_CLOSED:
-		return "closed";
-	}
-	return NULL;
 }

@@ -11,8 +11,49 @@
 struct dossiers;
 struct dossier;
 
+struct dossier_agent {	 /* of people */
+	uint64_t number; /* of the bus: whoever has it later is another */
+	uid_t uid;
+};
+
+struct dossier_question {
+	bool fresh; /* a new personal code is to be chosen; nothing below is said then */
+	bool again; /* the one before was wrong */
+	unsigned int tries_left;
+	bool personal; /* which would do */
+	bool activation;
+};
+
+enum dossier_told_to { /* who hears of emergencies at the next visit */
+	DOSSIER_TOLD_PATIENT = 0,
+	DOSSIER_TOLD_DOCTOR, /* the treating one */
+	DOSSIER_TOLD_COUNT
+};
+
+struct dossier_told { /* emergencies that they were not told of */
+	enum dossier_told_to to;
+	unsigned int count;
+	int64_t since; /* the oldest and the newest, us, wall clock */
+	int64_t last;
+	enum session_mode mode; /* of the newest */
+};
+
 struct dossier_ops {
 	void (*changed)(void *user, struct session *s); /* Dossier.State */
+	/* whom the patient types a code for (@patient), or who shows the professional an activation
+	 * code. Return: whether there is somebody */
+	bool (*code_agent)(
+		void *user, struct session *s, bool patient, struct dossier_agent *ret_agent);
+	/* ends with dossier_code_given() or dossier_code_failed(), also from within, unless the session
+	 * ends before */
+	void (*ask_code)(void *user, struct session *s, const struct dossier_agent *agent,
+		const struct dossier_question *q);
+	/* @fd: sealed memfd with the digits, borrowed. Return: whether it went to that agent */
+	bool (*show_code)(void *user, struct session *s, const struct dossier_agent *agent,
+		int fd, uint64_t until);
+	/* tell the patient's display, or the professional's agent. dossier_informed() when it has answered;
+	 * never when there is none */
+	void (*inform)(void *user, struct session *s, const struct dossier_told *told);
 };
 
 enum dossiers_outcome { /* the key is not the one that was used here before */
@@ -31,16 +72,31 @@ struct dossiers *dossiers_free(struct dossiers *ds);
 int dossier_pseudonym(struct dossiers *ds, const char *number, enum nature nature,
 	char ret_hex[65]) _must_check_;
 void dossier_prepare(struct dossiers *ds, struct session *s); /* ends with session_prepared() */
-void dossier_unlock(struct dossiers *ds, struct session *s);  /* ends with session_granted() */
-void dossier_lock(struct dossiers *ds, struct session *s);    /* kills the process */
+void dossier_ask_code(struct dossiers *ds, struct session *s); /* ends with session_coded() */
+void dossier_unlock(struct dossiers *ds, struct session *s);   /* ends with session_granted() */
+void dossier_lock(struct dossiers *ds, struct session *s);     /* kills the process */
 enum vitaled_reason dossier_admit(
 	struct dossiers *ds, struct session *s, const char **ret_rule);
 
 /** dossier_agreed() - of a prepared session: whether an authorisation that is in force covers all that
  *  it is for, so that nobody need be asked. */
 bool dossier_agreed(const struct session *s);
+/** dossier_busy() - whether a call on its dossier, or a content that is read, is on its way. */
+bool dossier_busy(const struct session *s);
 /** dossier_state_of() - "absent", "open", "closed"; NULL while the session is not unlocked. */
 const char *dossier_state_of(const struct session *s);
+
+/** dossier_code_given() - what dossier_ops.ask_code asked for: a pipe with digits, taken, unread. */
+void dossier_code_given(struct dossiers *ds, struct session *s, int fd);
+/** dossier_code_failed() - ... nobody gave any: no agent, cancelled, time-out. */
+void dossier_code_failed(struct dossiers *ds, struct session *s, enum vitaled_reason why);
+
+/** dossier_informed() - what dossier_ops.inform asked for was shown: recorded, once. */
+void dossier_informed(struct session *s, enum dossier_told_to to);
+
+/** dossiers_keep() - one step of erasing closed dossiers whose ten years are over, a run at most a
+ *  day. Return: whether another step is worth it now. */
+bool dossiers_keep(struct dossiers *ds);
 
 struct dossier_reply {
 	enum vitaled_reason reason; /* NONE: done */
@@ -77,5 +133,18 @@ void dossier_set_treating_doctor(struct session *s, bool on, dossier_done_fn don
 /** dossier_set_opposition() - @mode: bris_de_glace or centre_15, else INVALID_ARGUMENT: mode. */
 void dossier_set_opposition(
 	struct session *s, const char *mode, bool on, dossier_done_fn done, void *user);
+/** dossier_set_masked_allowed() - whether masked documents may be read in an emergency. */
+void dossier_set_masked_allowed(struct session *s, bool on, dossier_done_fn done, void *user);
+/** dossier_issue_activation_code() - a new one, shown by the professional's agent (NO_AGENT: it was made
+ *  and nobody saw it, or there is none). */
+void dossier_issue_activation_code(struct session *s, dossier_done_fn done, void *user);
+/** dossier_set_personal_code() - asked for by dossier_ops.ask_code; INVALID_ARGUMENT: code, when what
+ *  came is none. */
+void dossier_set_personal_code(struct session *s, dossier_done_fn done, void *user);
+/** dossier_close() - @reason: sealed memfd with a text of 1 to LIMIT_CLOSE_REASON characters, else
+ *  INVALID_ARGUMENT: reason. */
+void dossier_close(struct session *s, int reason, dossier_done_fn done, void *user);
+void dossier_reopen(struct session *s, dossier_done_fn done, void *user);
+void dossier_export(struct session *s, dossier_done_fn done, void *user); /* a pipe: one ZIP */
 /** dossier_forget() - the calls with @user will not be called (the caller left). */
 void dossier_forget(struct session *s, void *user);

@@ -45,6 +45,8 @@ static struct rights_facts facts_of(
 		.proof = session_proof(s),
 		.required = PROOF_LOCKED,
 		.absent = patient && patient->absent,
+		.holder = patient && patient->holder,
+		.representative = patient && patient->represented,
 		.age = patient && patient->minor ? RIGHTS_AGE_MINOR : RIGHTS_AGE_ADULT,
 		.emergencies = session_emergencies(s),
 		.emergencies_max = config->emergencies,
@@ -142,8 +144,13 @@ static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 	f->blocked = d->blocked;
 	f->treating_doctor = d->treating;
 	f->opposed = d->opposed;
+	f->masked_allowed = d->masked_allowed;
+	f->code = d->coded;
 	if (patient) {
 		f->required = config_required(d->all->config, patient->nature);
+	}
+	if (f->mode == SESSION_MODE_PATIENT && f->required != PROOF_LOCKED) {
+		f->required = PROOF_ACTIVE; /* alone no card can prove more, and less is none */
 	}
 }
 
@@ -156,6 +163,7 @@ enum rights_decision facts_decide(
 	f.consented = consent_given(d->session) && !consent_is_running(d->session);
 	f.self = act->self;
 	f.has_until = act->until;
+	f.code = f.code || act->coded;
 	if (act->row) {
 		add_row_facts(d, act->row, &f);
 	}
@@ -165,7 +173,7 @@ enum rights_decision facts_decide(
 /* one for each intent, in the order of their bits */
 static const enum rights_action intended[SESSION_INTENTS] = {RIGHTS_ACTION_LIST,
 	RIGHTS_ACTION_ADD, RIGHTS_ACTION_CREATE, RIGHTS_ACTION_AUTHORISE,
-	RIGHTS_ACTION_TREATING_DOCTOR_TAKE, RIGHTS_ACTION_OPPOSE};
+	RIGHTS_ACTION_TREATING_DOCTOR_TAKE, RIGHTS_ACTION_OPPOSE, RIGHTS_ACTION_CLOSE};
 
 /* What would be decided about the intent @i, before anybody has been asked. */
 static enum rights_decision decide_ahead(
@@ -177,26 +185,41 @@ static enum rights_decision decide_ahead(
 	f.consented = consented;
 	f.self = true;
 	f.has_until = true;
+	f.code = true;	      /* it is asked for where it is needed */
 	f.proof = f.required; /* what the cards prove comes with the signatures */
 	return rights_decide(d->all->rights, &f, ret_rule);
+}
+
+/* All that is intended, without asking anybody. */
+static bool is_agreed(const struct dossier *d, const char **ret_rule)
+{
+	unsigned int intents = session_intents(d->session);
+
+	*ret_rule = "intent";
+	for (size_t i = 0; i < ARRAY_LEN(intended); i++) {
+		if ((intents & 1U << i) &&
+			decide_ahead(d, i, false, ret_rule) != RIGHTS_ALLOW) {
+			return false;
+		}
+	}
+	return intents != 0;
 }
 
 bool dossier_agreed(const struct session *s)
 {
 	const struct dossier *d = session_dossier(s);
-	unsigned int intents = session_intents(s);
 	const char *rule;
 
-	for (size_t i = 0; d && i < ARRAY_LEN(intended); i++) {
-		if ((intents & 1U << i) && decide_ahead(d, i, false, &rule) != RIGHTS_ALLOW) {
-			return false;
-		}
-	}
-	return d && intents != 0;
+	return d && is_agreed(d, &rule);
 }
 
 bool facts_worth_asking(const struct dossier *d, const char **ret_rule)
 {
+	/* a consultation without the patient's card: there is nobody to ask */
+	if (session_mode(d->session) == SESSION_MODE_NORMAL &&
+		session_patient(d->session)->absent) {
+		return is_agreed(d, ret_rule);
+	}
 	*ret_rule = "intent";
 	for (size_t i = 0; i < ARRAY_LEN(intended); i++) {
 		const char *rule;

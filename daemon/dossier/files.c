@@ -217,6 +217,61 @@ void files_drop_pending(const char *folder, const char *pseudonym)
 	}
 }
 
+/* -- for good ----------------------------------------------------------------------------------- */
+
+int files_remove(const char *path)
+{
+	if (unlink(path) < 0 && errno != ENOENT) {
+		return fault(-errno);
+	}
+	return trace(sync_parent(path));
+}
+
+/* On flash the old cells stay for a while (doc/store.md); elsewhere nothing does. */
+static int overwrite(const char *path)
+{
+	static const uint8_t zeros[256];
+	_cleanup_(fd_done) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0) {
+		return errno == ENOENT ? 0 : fault(-errno);
+	}
+	if (fstat(fd, &st) < 0) {
+		return fault(-errno);
+	}
+	for (off_t at = 0; at < st.st_size;) {
+		size_t left = (size_t)(st.st_size - at);
+		ssize_t n = pwrite(fd, zeros, left < sizeof(zeros) ? left : sizeof(zeros), at);
+
+		if (n < 0) {
+			return fault(-errno);
+		}
+		at += n;
+	}
+	return fsync(fd) < 0 ? fault(-errno) : 0;
+}
+
+int files_erase(const char *folder, const char *pseudonym)
+{
+	static const char *const suffixes[] = {
+		".key", ".dossier", ".dossier-journal", ".dossier-wal"};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes) && r == 0; i++) {
+		_cleanup_(buf_done) struct buf path = BUF_NULL(PATH_BYTES);
+
+		r = files_path(&path, folder, pseudonym, suffixes[i]);
+		if (r == 0 && i == 0) {
+			r = overwrite(text(&path));
+		}
+		if (r == 0) {
+			r = files_remove(text(&path));
+		}
+	}
+	return trace(r);
+}
+
 static bool is_pseudonym(const char *name)
 {
 	return strlen(name) == PSEUDONYM && strspn(name, "0123456789abcdef") == PSEUDONYM;

@@ -24,6 +24,11 @@ int files_mark_pending(const char *folder, const char *pseudonym) _must_check_;
 void files_unmark_pending(const char *folder, const char *pseudonym);
 /** files_drop_pending() - remove store and marker of a dossier that was never created. */
 void files_drop_pending(const char *folder, const char *pseudonym);
+/** files_remove() - @path, durable with its name gone; one that is not there is. */
+int files_remove(const char *path) _must_check_;
+/** files_erase() - the key of the dossier @pseudonym, overwritten, and when that is durable its store.
+ *  What is gone already is. Return: 0 or a fault. */
+int files_erase(const char *folder, const char *pseudonym) _must_check_;
 /** files_sweep() - drop what a broker that was killed left pending: a store with a key beside it is
  *  kept, since only Create writes keys. Makes the folders. */
 int files_sweep(const char *folder) _must_check_;

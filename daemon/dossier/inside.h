@@ -4,12 +4,28 @@
  * What the files of this room share. One struct dossier a session, from prepare to lock; its calls
  * run one after the other, the first of the list is the running one.
  */
+#include <dirent.h>
+
 #include "base/link-ops.h"
 #include "daemon/dossier/dossier.h"
+#include "daemon/dossier/facts.h"
 #include "daemon/dossier/keys.h"
+#include "daemon/dossier/record.h"
 #include "daemon/dossier/seal.h"
 
 struct call;
+struct code_asking;
+struct import;
+
+#define LIMIT_KEPT_YEARS 10U /* that a closed dossier is kept (CSP L.1111-18) */
+
+/* a run of keeping.c over the closed dossiers that are due */
+struct keeping {
+	uint64_t time; /* by which they are: us, wall clock; 0: none is on its way */
+	DIR *months;
+	DIR *month;   /* NULL: the next one */
+	char name[8]; /* of it */
+};
 
 struct dossiers {
 	sd_event *ev;
@@ -21,14 +37,17 @@ struct dossiers {
 	struct keys keys;
 	char folder[320]; /* <state>/dossiers */
 	struct dossier *first;
-	struct child *spare; /* started ahead for the next dossier; has been told nothing */
+	struct keeping keeping;
+	struct child *spare;   /* started ahead for the next dossier; has been told nothing */
+	struct import *import; /* of reimbursements, under way; or NULL (import.c) */
 };
 
 struct dossier {
 	struct dossier *next;
 	struct dossiers *all;
-	struct session *session;
+	struct session *session; /* NULL: of an import, which nobody opened */
 	struct child *child;
+	bool waiting; /* for an import to let go of the file */
 	char pseudonym[65];
 	enum dossier_state state;
 	uint64_t version; /* 0: absent */
@@ -46,75 +65,28 @@ struct dossier {
 	json_t *mine;	/* authorisations, in force or not */
 	bool blocked;
 	bool treating;
-	bool opposed;	   /* the patient opposed this emergency mode */
+	bool opposed;		    /* the patient opposed this emergency mode */
+	bool masked_allowed;	    /* and allows emergencies what is masked */
+	bool coded;		    /* the patient's code was given in this session */
+	struct code_asking *asking; /* while it is asked for, or NULL (codes.c) */
 	int64_t fed_since; /* their last consent, and the end of that day; us, wall clock */
 	int64_t fed_until;
+	struct dossier_told told[DOSSIER_TOLD_COUNT]; /* count 0: none is being told */
 	enum vitaled_reason why;  /* what calls that wait are told when it is locked */
 	enum vitaled_reason over; /* the session ends when the running call has been told */
 	struct call *calls;
 	size_t n_calls;
 	unsigned int calling; /* done functions on the stack */
+	bool exporting;	      /* everything is on its way to a reader */
+	unsigned int reading; /* contents that are */
 	bool dead;	      /* locked; freed when they have returned */
 };
-
-/* -- record.c: entries, and what the record says of a store ------------------------------------- */
-
-/** record_entry() - one entry about @d. @outcome: a word; @document, @rule may be NULL; @details is
- *  taken. Version and hash of @d go in when they are vouched for, unless it is absent.
- *  Return: 0 or AUDIT_UNAVAILABLE. */
-int record_entry(struct dossier *d, enum audit_event event, const char *outcome,
-	const char *document, const char *rule, json_t *details) _must_check_;
-/** record_started() - the same without version and hash: a change is about to be made. @details
- *  is borrowed. */
-int record_started(struct dossier *d, enum audit_event event, const char *document,
-	const json_t *details) _must_check_;
-
-enum record_outcome {
-	RECORD_REJECTED =
-		1, /* @ret_why: word; the store is not the one that the record tells of */
-};
-
-/** record_check() - compare @d's version and hash, as its process computed them without a key, with
- *  the record; a change whose end could not be recorded is kept in mind. @previous: hash of the
- *  state before. */
-int record_check(struct dossier *d, struct view previous, const char **ret_why) _must_check_;
-/** record_recovered() - the header has been verified: record the end of that change, if there is
- *  one, as of who began it. Return: 0 or AUDIT_UNAVAILABLE. */
-int record_recovered(struct dossier *d) _must_check_;
-/** record_rejected() - the entry of a store that is not used, with no version. */
-int record_rejected(struct dossier *d, const char *why) _must_check_;
-/** record_fed() - without the patient's card: when this professional last had their consent, unless it was
- *  revoked since, and until when that day lasts. Return: 0 or a fault. */
-int record_fed(struct dossier *d) _must_check_;
-/** record_history() - the newest @limit entries about @d's patient as shown, however far back; @own:
- *  only this professional's. Return: 0 or a fault. */
-int record_history(struct dossier *d, bool own, unsigned int limit, json_t **ret) _must_check_;
 
 /* -- calls.c ------------------------------------------------------------------------------------ */
 
 /** calls_end() - the session is over: every waiting call is done, with its own reason if it has
  *  one, else that of @d. */
 void calls_end(struct dossier *d);
-
-/* -- facts.c -------------------------------------------------------------------------------------- */
-
-/* what is asked, besides by whom */
-struct facts_act {
-	enum rights_action action;
-	const json_t *row; /* of a document, or NULL */
-	bool self;	   /* the act names this very professional */
-	bool until;	   /* ... and an end */
-};
-
-/** facts_flags() - RIGHTS_FLAG_* of a row; those that are not known are none. */
-unsigned int facts_flags(const json_t *row);
-
-/** facts_decide() - rights of this session's professional, now. */
-enum rights_decision facts_decide(
-	const struct dossier *d, const struct facts_act *act, const char **ret_rule);
-/** facts_worth_asking() - whether consent to what is intended would open anything; if not nobody is
- *  asked. */
-bool facts_worth_asking(const struct dossier *d, const char **ret_rule);
 
 /* -- people.c ------------------------------------------------------------------------------------- */
 
@@ -129,6 +101,22 @@ int people_listed(const struct dossier *d, json_t **ret) _must_check_;
  *  emergency is opposed now, ends at once, and @d's own when its call has been told. */
 void people_changed(struct dossier *d, const char *revoked);
 
+/* -- codes.c -------------------------------------------------------------------------------------- */
+
+/** asking_forget() - nothing is asked for any more. */
+void asking_forget(struct dossier *d);
+
+/* -- keeping.c ---------------------------------------------------------------------------------- */
+
+/** keeping_note() - the dossier @pseudonym is about to be closed and goes after @until (us, wall clock):
+ *  durable when 0 is returned. */
+int keeping_note(struct dossiers *ds, const char *pseudonym, int64_t until) _must_check_;
+/** keeping_forget() - it is open again. */
+void keeping_forget(struct dossiers *ds, const char *pseudonym, int64_t until);
+/** keeping_finish() - at the start: what was being erased when a broker was killed is gone. */
+void keeping_finish(struct dossiers *ds);
+void keeping_stop(struct dossiers *ds); /* a run that is on its way */
+
 /* -- dossier.c ---------------------------------------------------------------------------------- */
 
 /** dossier_expect() - one will be asked for soon: its process is started ahead, and knows nothing. */
@@ -140,8 +128,17 @@ void dossier_end(struct dossier *d, enum vitaled_reason r);
 void dossier_damaged(struct dossier *d, const char *why);
 /** dossier_failed() - record the process's failure and end the session. */
 void dossier_failed(struct dossier *d, const char *why);
+/** dossier_went_wrong() - an answer that is none (NULL), or that no later one can make good.
+ *  Return: whether the session ended. */
+bool dossier_went_wrong(struct dossier *d, const struct link_frame *answer);
 /** dossier_take_state() - VERSION and HASH of an answer. Return: whether they were there. */
 bool dossier_take_state(struct dossier *d, struct view body) _must_check_;
+/** dossier_take_opened() - STATE, VERSION, HASH and @ret_previous of the answer to OPEN, borrowed.
+ *  Return: whether they were there. */
+bool dossier_take_opened(
+	struct dossier *d, struct view body, struct view *ret_previous) _must_check_;
+/** dossier_begin_waiting() - an import let go of a file: a session that waits for it goes on. */
+void dossier_begin_waiting(struct dossiers *ds);
 /** dossier_created() - a dossier is there now: the store stays. */
 void dossier_created(struct dossier *d);
 void dossier_put(struct dossier *d); /* frees a dead one that nobody is calling */

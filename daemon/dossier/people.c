@@ -86,20 +86,23 @@ static int set(struct dossier *d, json_t *people, const char *id)
 	d->treating = says(json_object_get(people, "treating-doctor"), "id", id);
 	d->opposed = any_says(json_object_get(people, "oppositions"), "mode",
 		session_mode_word(session_mode(d->session)));
+	d->masked_allowed = json_get_bool(people, "masked-allowed");
 	return 0;
 }
 
 int people_take(struct dossier *d, struct view body)
 {
 	const struct session_professional *p = session_professional(d->session);
+	bool alone = session_mode(d->session) == SESSION_MODE_PATIENT;
 	_cleanup_json_ json_t *people = NULL;
 	struct tlv t;
 
-	if (!p || tlv_find(body, LINK_TAG_PEOPLE, &t) != 0 ||
+	if ((!p && !alone) || tlv_find(body, LINK_TAG_PEOPLE, &t) != 0 ||
 		json_parse(t.value, &people) != 0 || !is_record(people)) {
 		return fault(-EBADMSG);
 	}
-	return trace(set(d, people, p->person.national_id));
+	/* nobody has the empty id */
+	return trace(set(d, people, p ? p->person.national_id : ""));
 }
 
 /* -- by time ------------------------------------------------------------------------------------ */
@@ -191,6 +194,9 @@ int people_listed(const struct dossier *d, json_t **ret)
 	}
 	if (r == 0) {
 		r = list_member(d, out, "oppositions", json_array());
+	}
+	if (r == 0) {
+		r = list_member(d, out, "masked-allowed", json_false());
 	}
 	if (r < 0) {
 		return trace(r);

@@ -25,16 +25,20 @@
 /* Who, where and about whom; borrowed from the session. */
 static struct audit_entry entry_of(const struct dossier *d, enum audit_event event)
 {
-	const struct session_professional *p = session_professional(d->session);
+	const struct session_professional *p =
+		d->session ? session_professional(d->session) : NULL;
 	struct audit_entry e = AUDIT_ENTRY_NULL;
 
 	e.event = event;
+	e.pseudonym = d->pseudonym;
+	if (!d->session) { /* of an import: its own entries say who */
+		return e;
+	}
 	e.session = session_audit_id(d->session);
 	e.caller_uid = session_uid(d->session);
 	e.caller = session_owner(d->session);
 	e.application = session_application(d->session);
 	e.mode = session_mode_word(session_mode(d->session));
-	e.pseudonym = d->pseudonym;
 	if (e.application && e.application[0] == '\0') {
 		e.application = NULL;
 	}
@@ -91,6 +95,12 @@ int record_started(
 	return append(d, &e);
 }
 
+int record_import(struct dossier *d, struct audit_entry *e)
+{
+	e->pseudonym = d->pseudonym;
+	return strcmp(e->outcome, "started") == 0 ? append(d, e) : append_state(d, e);
+}
+
 int record_rejected(struct dossier *d, const char *why)
 {
 	_cleanup_json_ json_t *details = json_pack("{s:s}", "why", why);
@@ -108,7 +118,9 @@ static const enum audit_event changes[] = {AUDIT_EVENT_DOSSIER_CREATED,
 	AUDIT_EVENT_DOCUMENT_ADDED, AUDIT_EVENT_DOCUMENT_FLAGGED, AUDIT_EVENT_DOCUMENT_REPLACED,
 	AUDIT_EVENT_DOCUMENT_ARCHIVED, AUDIT_EVENT_DOCUMENT_DELETED, AUDIT_EVENT_AUTHORISED,
 	AUDIT_EVENT_REVOKED, AUDIT_EVENT_BLOCKED, AUDIT_EVENT_TREATING_DOCTOR,
-	AUDIT_EVENT_OPPOSITION};
+	AUDIT_EVENT_OPPOSITION, AUDIT_EVENT_MASKED_ALLOWED, AUDIT_EVENT_CODE_SET,
+	AUDIT_EVENT_CODE_ISSUED, AUDIT_EVENT_DOSSIER_CLOSED, AUDIT_EVENT_DOSSIER_REOPENED,
+	AUDIT_EVENT_IMPORTED};
 
 /* The members @names that @from has become those of @to. Return: 0 or a fault. */
 static int copy_members(
@@ -191,7 +203,8 @@ static json_t *recovered_details(const struct dossier *d)
 	json_t *said = json_object_get(d->unfinished, "details");
 
 	if (!details || (said && json_object_update(details, said) < 0) ||
-		json_set(details, "recovered-in", json_string(session_audit_id(d->session))) <
+		json_set(details, "recovered-in",
+			json_string(d->session ? session_audit_id(d->session) : "import")) <
 			0) {
 		return NULL;
 	}
@@ -337,10 +350,111 @@ int record_fed(struct dossier *d)
 	return 0;
 }
 
+/* -- tries of a code ----------------------------------------------------------------------------- */
+
+struct counting {
+	const char *id; /* of an activation code, or NULL */
+	char boot_id[33];
+	uint64_t boot; /* now, since that boot */
+	int64_t wall;  /* now */
+	bool open;     /* nothing newer ended the count */
+	bool forgiven; /* the try before was right, by the personal code */
+	struct record_codes said;
+};
+
+/* How long ago, us. What was recorded before this boot is as old as the boot at least. */
+static uint64_t age_of(const struct counting *c, const json_t *entry)
+{
+	int64_t wall;
+	int64_t boot;
+
+	if (text_is(entry, "boot-id", c->boot_id)) {
+		if (json_get_int(entry, "boot-time", 0, INT64_MAX, &boot) != 0) {
+			return 0;
+		}
+		return c->boot > (uint64_t)boot ? c->boot - (uint64_t)boot : 0;
+	}
+	if (json_get_int(entry, "time", 0, c->wall, &wall) != 0) {
+		return c->boot;
+	}
+	return (uint64_t)(c->wall - wall) > c->boot ? (uint64_t)(c->wall - wall) : c->boot;
+}
+
+static void count_right(struct counting *c, const json_t *details)
+{
+	c->open = false;
+	if (text_is(details, "kind", "activation")) {
+		c->said.used = c->said.used || (c->id && text_is(details, "id", c->id));
+	} else {
+		c->forgiven = true;
+	}
+}
+
+static void count_try(struct counting *c, const json_t *entry)
+{
+	const json_t *details = json_object_get(entry, "details");
+
+	c->open = c->open && age_of(c, entry) < LIMIT_CODE_WINDOW;
+	if (c->open) {
+		c->said.tries++;
+	}
+	if (c->id && text_is(details, "id", c->id) && !c->forgiven) {
+		c->said.of_activation++;
+	}
+	c->forgiven = false;
+}
+
+/* Newest first: each outcome comes before its try. The newest issue ends the search. */
+static int code_row(void *user, uint64_t index, const json_t *entry)
+{
+	const json_t *details = json_object_get(entry, "details");
+	struct counting *c = user;
+
+	(void)index;
+	if (text_is(entry, "event", audit_event_word(AUDIT_EVENT_CODE_TRIED))) {
+		count_try(c, entry);
+		return !c->open && !c->id ? AUDIT_ENOUGH : 0;
+	}
+	if (text_is(entry, "event", audit_event_word(AUDIT_EVENT_CODE))) {
+		if (text_is(entry, "outcome", "ok")) {
+			count_right(c, details);
+		}
+		return !c->open && !c->id ? AUDIT_ENOUGH : 0;
+	}
+	if (!text_is(entry, "outcome", "ok") && !text_is(entry, "outcome", "recovered")) {
+		return 0; /* no code came of it */
+	}
+	c->said.issued = c->id && text_is(details, "id", c->id);
+	c->said.age = age_of(c, entry);
+	return AUDIT_ENOUGH;
+}
+
+int record_codes(const struct dossier *d, const char *id, struct record_codes *ret)
+{
+	static const enum audit_event events[] = {
+		AUDIT_EVENT_CODE_TRIED, AUDIT_EVENT_CODE, AUDIT_EVENT_CODE_ISSUED};
+	const struct audit_wanted wanted = {
+		.pseudonym = d->pseudonym, .events = events, .n_events = ARRAY_LEN(events)};
+	struct counting c = {.id = id, .open = true, .wall = (int64_t)clock_wall()};
+	int r;
+
+	c.boot = clock_boottime();
+	r = clock_boot_id(c.boot_id);
+	if (r == 0) {
+		r = audit_find(d->all->audit, &wanted, code_row, &c);
+	}
+	if (r < 0) {
+		return trace(r);
+	}
+	*ret = c.said;
+	return 0;
+}
+
 /* -- history ------------------------------------------------------------------------------------ */
 
 struct gather {
 	json_t *list;
+	const json_t *hidden;
 	unsigned int limit;
 };
 
@@ -367,6 +481,13 @@ static int show(const json_t *entry, json_t *shown)
 	return trace(json_set(shown, "details", json_incref(told)));
 }
 
+static bool is_hidden(const struct gather *g, const json_t *entry)
+{
+	const char *document = json_get_str(entry, "document");
+
+	return document && json_object_get(g->hidden, document) != NULL;
+}
+
 static int gather_row(void *user, uint64_t index, const json_t *entry)
 {
 	struct gather *g = user;
@@ -375,7 +496,7 @@ static int gather_row(void *user, uint64_t index, const json_t *entry)
 
 	(void)index;
 	/* its outcome has an entry of its own */
-	if (text_is(entry, "outcome", "started")) {
+	if (text_is(entry, "outcome", "started") || is_hidden(g, entry)) {
 		return 0;
 	}
 	shown = json_object();
@@ -389,12 +510,13 @@ static int gather_row(void *user, uint64_t index, const json_t *entry)
 	return json_array_size(g->list) >= g->limit ? AUDIT_ENOUGH : 0;
 }
 
-int record_history(struct dossier *d, bool own, unsigned int limit, json_t **ret)
+int record_history(
+	struct dossier *d, bool own, unsigned int limit, const json_t *hidden, json_t **ret)
 {
 	const struct session_professional *p = session_professional(d->session);
 	_cleanup_json_ json_t *list = json_array();
 	struct audit_wanted wanted = {.pseudonym = d->pseudonym};
-	struct gather g = {.list = list, .limit = limit};
+	struct gather g = {.list = list, .limit = limit, .hidden = hidden};
 	int r;
 
 	if (own) {

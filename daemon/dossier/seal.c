@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Sealing over OpenSSL's EVP. Plain bytes exist only in the caller's buf, and are taken away from
- * it again when the tag does not verify. Contexts are freed, and with that wiped, by every call.
+ * it again when the tag does not verify. Contexts are freed, and with that wiped, by every call; that of
+ * a hash alone, which holds the hash and no more, is kept for the next one.
  * OpenSSL refuses these calls for want of memory only, so any refusal is that fault; the one
  * exception is the final tag check.
  */
@@ -15,6 +16,7 @@
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <stdatomic.h>
 
 #include "base/rng.h"
 
@@ -65,6 +67,24 @@ int seal_setup(void)
 
 /* -- AES-256-GCM ----------------------------------------------------------------------------- */
 
+/* Looking it up each time costs more than sealing a record. */
+static const EVP_CIPHER *aes_once(void)
+{
+	static _Atomic(EVP_CIPHER *) once;
+	EVP_CIPHER *cipher = atomic_load(&once);
+	EVP_CIPHER *other = NULL;
+
+	if (cipher) {
+		return cipher;
+	}
+	cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	if (!cipher || atomic_compare_exchange_strong(&once, &other, cipher)) {
+		return cipher;
+	}
+	EVP_CIPHER_free(cipher);
+	return other;
+}
+
 static bool sizes_fit(struct view key, struct view nonce, struct view aad, struct view data)
 {
 	return key.len == SEAL_KEY && nonce.len == SEAL_NONCE && aad.len <= PIECE_MAX &&
@@ -90,6 +110,7 @@ int seal_put_at(
 	struct view key, struct view nonce, struct view aad, struct view plain, struct buf *out)
 {
 	_cleanup_(cipher_put) EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	const EVP_CIPHER *aes = aes_once();
 	size_t start = out->len;
 	uint8_t none[1];
 	uint8_t *to;
@@ -102,8 +123,7 @@ int seal_put_at(
 	if (!to) {
 		return trace(buf_check(out));
 	}
-	if (!c ||
-		EVP_CipherInit_ex2(c, EVP_aes_256_gcm(), key.data, nonce.data, 1, NULL) != 1 ||
+	if (!c || !aes || EVP_CipherInit_ex2(c, aes, key.data, nonce.data, 1, NULL) != 1 ||
 		!put_aad(c, aad) || !put_text(c, to, plain) ||
 		EVP_CipherFinal_ex(c, none, &n) != 1 ||
 		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, to + plain.len) != 1) {
@@ -118,13 +138,13 @@ static int decipher(struct view key, struct view nonce, struct view aad, struct 
 	const uint8_t tag[SEAL_TAG], uint8_t *to)
 {
 	_cleanup_(cipher_put) EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	const EVP_CIPHER *aes = aes_once();
 	uint8_t expected[SEAL_TAG];
 	uint8_t none[1];
 	int n;
 
 	bytes_copy(expected, sizeof(expected), tag, SEAL_TAG);
-	if (!c ||
-		EVP_CipherInit_ex2(c, EVP_aes_256_gcm(), key.data, nonce.data, 0, NULL) != 1 ||
+	if (!c || !aes || EVP_CipherInit_ex2(c, aes, key.data, nonce.data, 0, NULL) != 1 ||
 		!put_aad(c, aad) || !put_text(c, to, text) ||
 		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, expected) != 1) {
 		return refused();
@@ -285,16 +305,40 @@ int seal_hmac(struct view key, struct view data, uint8_t ret[SEAL_HASH])
 	return 0;
 }
 
-int seal_digest_begin(struct seal_digest *ret_d)
+/* Looking it up for each costs more than a short hash. */
+static const EVP_MD *sha256_once(void)
 {
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	static _Atomic(EVP_MD *) once;
+	EVP_MD *md = atomic_load(&once);
+	EVP_MD *other = NULL;
 
-	if (!c || EVP_DigestInit_ex2(c, EVP_sha256(), NULL) != 1) {
+	if (md) {
+		return md;
+	}
+	md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (!md || atomic_compare_exchange_strong(&once, &other, md)) {
+		return md;
+	}
+	EVP_MD_free(md);
+	return other;
+}
+
+/* @c: taken. */
+static int digest_begin(EVP_MD_CTX *c, struct seal_digest *ret_d)
+{
+	const EVP_MD *md = sha256_once();
+
+	if (!c || !md || EVP_DigestInit_ex2(c, md, NULL) != 1) {
 		EVP_MD_CTX_free(c);
 		return refused();
 	}
 	ret_d->context = c;
 	return 0;
+}
+
+int seal_digest_begin(struct seal_digest *ret_d)
+{
+	return trace(digest_begin(EVP_MD_CTX_new(), ret_d));
 }
 
 int seal_digest_put(struct seal_digest *d, struct view v)
@@ -307,10 +351,12 @@ int seal_digest_put(struct seal_digest *d, struct view v)
 
 int seal_digest_u64(struct seal_digest *d, uint64_t v)
 {
-	_cleanup_(buf_done) struct buf b = BUF_NULL(8);
+	uint8_t bytes[8];
 
-	buf_put_u64(&b, v);
-	return b.failed ? trace(buf_check(&b)) : trace(seal_digest_put(d, buf_view(&b)));
+	for (size_t i = sizeof(bytes); i > 0; i--, v >>= 8) {
+		bytes[i - 1] = (uint8_t)(v & 0xFF);
+	}
+	return trace(seal_digest_put(d, VIEW(bytes)));
 }
 
 int seal_digest_end(struct seal_digest *d, uint8_t ret[SEAL_HASH])
@@ -330,17 +376,24 @@ void seal_digest_done(struct seal_digest *d)
 
 int seal_sha256(struct view v, uint8_t ret[SEAL_HASH])
 {
-	struct seal_digest d;
+	static _Atomic(EVP_MD_CTX *)
+		spare; /* NULL while somebody uses it, who else makes one more */
+	EVP_MD_CTX *c = atomic_exchange(&spare, NULL);
+	_cleanup_(seal_digest_done) struct seal_digest d = {NULL};
+	unsigned int n = SEAL_HASH;
 	int r;
 
-	r = seal_digest_begin(&d);
+	r = digest_begin(c ? c : EVP_MD_CTX_new(), &d);
+	if (r == 0) {
+		r = seal_digest_put(&d, v);
+	}
 	if (r < 0) {
 		return trace(r);
 	}
-	r = seal_digest_put(&d, v);
-	if (r < 0) {
-		seal_digest_done(&d);
-		return trace(r);
+	if (EVP_DigestFinal_ex(d.context, ret, &n) != 1) {
+		return refused();
 	}
-	return trace(seal_digest_end(&d, ret));
+	EVP_MD_CTX_free(atomic_exchange(&spare, d.context));
+	d.context = NULL;
+	return 0;
 }

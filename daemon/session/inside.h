@@ -5,7 +5,8 @@
  * state.h; session-list.c owns the list of sessions; session-look.c finds the cards and keeps the
  * queue; session-cards.c opens, asks and watches them; session-professional.c and session-pin.c are
  * the professional's track; session-proof.c certificates, exchange and signatures; session-people.c
- * the beneficiaries, session-wanted.c the one that the caller named; session-emergency.c what an
+ * the beneficiaries, session-wanted.c the one that the caller named; session-patient.c is mode
+ * patient's own; session-emergency.c what an
  * emergency may; session-lend.c suspension; session-view.c what may be seen; professional.c the
  * professional's card between sessions.
  */
@@ -32,9 +33,11 @@ struct session {
 	uid_t uid;
 	enum session_mode mode;
 	unsigned int intents;
-	json_t *wanted; /* option "patient" */
-	char *grounds;	/* of an emergency; wiped at the end */
-	bool alone;	/* ... without the patient's card: nobody waits for it */
+	json_t *wanted;	   /* option "patient" */
+	char *grounds;	   /* of an emergency; wiped at the end */
+	bool without_card; /* option of that name */
+	bool interactive;
+	bool alone; /* without the patient's card: nobody waits for it */
 	char *structure;
 	char *pair;
 	char *application; /* "name version", for the record */
@@ -53,6 +56,9 @@ struct session {
 	sd_event_source *timer;		/* the step's limit; then the object's end */
 	sd_event_source *expiry; /* the life of an unlocked session: runs on while suspended */
 	sd_event_source *tick;	 /* queued: a second has passed */
+	sd_event_source *idle;	 /* mode patient, unlocked: nothing was done */
+	sd_event_source *left;	 /* mode patient, ended: the card is still in */
+	uint32_t left_card;	 /* ... this one */
 	sd_event_source *progress; /* to be told when nothing else is to be done */
 	struct posted posted[SESSION_EVENTS];
 	size_t n_posted;

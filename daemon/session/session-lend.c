@@ -160,10 +160,11 @@ static void suspend(struct session *s, struct side *side)
 	}
 }
 
-/* A session may be suspended while it is unlocked, and lend its second slot while it is suspended. */
+/* A session may be suspended while it is unlocked, and lend its second slot while it is suspended. Not
+ * the patient's own: whoever puts the card back in would go on without the code. */
 static bool may_suspend(const struct session *s, const struct side *side, uid_t uid)
 {
-	return s->uid == uid && !side->away &&
+	return s->uid == uid && !side->away && s->mode != SESSION_MODE_PATIENT &&
 	       (s->step == SESSION_STEP_UNLOCKED || s->step == SESSION_STEP_LENT);
 }
 

@@ -56,7 +56,10 @@ static void copy_facts(struct session *s, const struct session_options *o)
 	uint64_t life = o->lifetime * USEC_PER_SEC;
 
 	s->mode = o->mode;
-	s->intents = o->intents ? o->intents : SESSION_INTENT_CONSULT;
+	s->intents = o->intents || o->mode == SESSION_MODE_PATIENT ? o->intents
+								   : SESSION_INTENT_CONSULT;
+	s->without_card = o->without_card;
+	s->interactive = o->interactive;
 	s->lifetime = life == 0 || life > LIMIT_SESSION_LIFE ? LIMIT_SESSION_LIFE : life;
 	s->wait = o->wait;
 	s->pin_tries = UINT8_MAX;
@@ -294,11 +297,11 @@ void sessions_lists_changed(struct sessions *all)
 	}
 }
 
-/* Its proof has been judged: in mode identity on the patient's track, before anybody is chosen. */
+/* Its proof has been judged: where the patient's card is alone on its track, before anybody is chosen. */
 static bool is_judged(const struct session *s)
 {
 	enum session_step from =
-		s->mode == SESSION_MODE_IDENTITY ? SESSION_STEP_PEOPLE : SESSION_STEP_PRESENT;
+		session_mode_one_card(s->mode) ? SESSION_STEP_PEOPLE : SESSION_STEP_PRESENT;
 
 	return s->step >= from && s->step < SESSION_STEP_ENDED;
 }

@@ -127,13 +127,17 @@ static enum vitaled_reason judge_found(const struct found *f)
 struct cards_wanted {
 	struct card *patient; /* NULL: may still come, or @alone */
 	struct card *professional;
-	bool alone; /* an emergency goes without the patient's card */
+	bool alone; /* it goes without the patient's card */
 };
 
 /* An emergency whose patient the caller has named waits for no card of theirs: one that is in counts,
- * but not while its slot is lent to another program. */
+ * but not while its slot is lent to another program. Who opens without it has said so: whichever card is
+ * in the slot, or how many, is no matter then. */
 static bool goes_alone(const struct session *s, const struct found *patient)
 {
+	if (s->without_card) {
+		return true;
+	}
 	if (!session_mode_emergency(s->mode) || !s->wanted || patient->pending) {
 		return false;
 	}
@@ -144,12 +148,13 @@ static bool goes_alone(const struct session *s, const struct found *patient)
 static enum vitaled_reason find_cards(const struct session *s, struct cards_wanted *ret)
 {
 	const struct config_pair *pair = pair_of(s);
-	struct found patient = find(s, pair->patient_reader, false);
+	struct found patient =
+		s->without_card ? (struct found){0} : find(s, pair->patient_reader, false);
 	struct found professional = {0};
 	bool alone = goes_alone(s, &patient);
 	enum vitaled_reason r = alone ? VITALED_REASON_NONE : judge_found(&patient);
 
-	if (s->mode != SESSION_MODE_IDENTITY && r == VITALED_REASON_NONE) {
+	if (!session_mode_one_card(s->mode) && r == VITALED_REASON_NONE) {
 		professional = find(s, pair->professional_reader, true);
 		r = judge_found(&professional);
 	}
@@ -166,8 +171,7 @@ static enum vitaled_reason find_cards(const struct session *s, struct cards_want
 
 static bool complete(const struct session *s, const struct cards_wanted *c)
 {
-	return (c->patient || c->alone) &&
-	       (c->professional || s->mode == SESSION_MODE_IDENTITY);
+	return (c->patient || c->alone) && (c->professional || session_mode_one_card(s->mode));
 }
 
 /* -- the queue ----------------------------------------------------------------------------------- */

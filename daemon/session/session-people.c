@@ -102,7 +102,7 @@ static void mark_own(struct patient_data *d)
 /* -- how old ----------------------------------------------------------------------------------- */
 
 /* Where the card does not know the century: the younger of the two that are possible. */
-static bool is_minor(const struct person *p)
+bool session_is_minor(const struct person *p)
 {
 	char now[28];
 	int64_t numbers[2] = {0, 0};
@@ -132,12 +132,15 @@ static enum vitaled_reason identify(struct session *s, const struct person *p)
 	}
 	s->chosen = p;
 	s->patient.rank = p->rank;
-	s->patient.minor = is_minor(p);
+	s->patient.minor = session_is_minor(p);
+	s->patient.holder = session_is_holder(s, p);
+	s->patient.represented = s->mode == SESSION_MODE_PATIENT && !s->patient.holder;
 	if (s->mode == SESSION_MODE_IDENTITY) {
 		return VITALED_REASON_NONE;
 	}
-	if (!session_wanted_number(s, p, number)) {
-		return VITALED_REASON_NO_OWN_IDENTITY;
+	if ((s->mode == SESSION_MODE_PATIENT && !p->own) ||
+		!session_wanted_number(s, p, number)) {
+		return VITALED_REASON_NO_OWN_IDENTITY; /* an INS is a professional's to give */
 	}
 	r = s->all->ops.pseudonym(
 		s->all->user, number, session_nature(s), s->patient.pseudonym);
@@ -161,14 +164,44 @@ static void fix(struct session *s, const struct person *p)
 	}
 }
 
+/* An adult who is merely listed: theirs is another card. */
+static void not_the_holder(struct session *s)
+{
+	enum vitaled_reason r = VITALED_REASON_NOT_PERMITTED;
+
+	if (session_record(s, AUDIT_EVENT_DENIED, vitaled_reason_word(r), "not-holder", NULL)) {
+		session_end(s, r);
+	}
+}
+
+/* Of @n whom the caller may mean those for whom the card may be used. Return: how many they are. */
+static size_t only_offered(struct session *s, size_t n)
+{
+	struct patient_data *d = s->data;
+
+	for (size_t i = 0; i < d->n_people; i++) {
+		struct person *p = &d->people[i];
+
+		if (p->wanted && !session_offers(s, p)) {
+			p->wanted = false;
+			n--;
+		}
+	}
+	return n;
+}
+
 static void choose(struct session *s)
 {
 	struct patient_data *d = s->data;
+	size_t all;
 	size_t n;
 
 	mark_own(d);
-	n = session_wanted(s);
-	if (n == 0) {
+	all = session_wanted(s);
+	n = only_offered(s, all);
+	if (n == 0 && all > 0) {
+		not_the_holder(s);
+	} else if (n == 0) {
 		session_end(s, VITALED_REASON_OTHER_PATIENT);
 	} else if (n > 1) {
 		session_post(s, SESSION_EVENT_ASK);
@@ -209,7 +242,8 @@ static void on_people(void *user, struct link_frame *answer)
 	}
 }
 
-/* Nobody's card says who it is: the caller has, and a professional signs for it. */
+/* Nobody's card says who it is: the caller has, and a professional signs for it. What it opens is
+ * decided by what was agreed earlier, or by the emergency. */
 static void without_card(struct session *s)
 {
 	enum vitaled_reason r = VITALED_REASON_PROOF_TOO_WEAK;
@@ -253,16 +287,32 @@ void session_ask_person(struct session *s)
 	s->all->ops.ask_choice(s->all->user, s, SESSION_CHOICE_BENEFICIARY, choices);
 }
 
+/* @index counts what was offered. */
+static const struct person *offered(const struct session *s, uint32_t index)
+{
+	for (size_t i = 0; i < s->data->n_people; i++) {
+		const struct person *p = &s->data->people[i];
+
+		if (session_offers(s, p) && index-- == 0) {
+			return p;
+		}
+	}
+	return NULL;
+}
+
 int session_choose_person(struct session *s, uint32_t index)
 {
+	const struct person *p;
+
 	if (s->step != SESSION_STEP_CHOICE) {
 		return SESSION_CHOOSE_STATE;
 	}
-	if (index >= s->data->n_people) {
+	p = offered(s, index);
+	if (!p) {
 		return SESSION_CHOOSE_RANGE;
 	}
 	/* agent and owner are both asked: the first answer wins, the other is told to stop */
 	s->all->ops.stop_asking(s->all->user, s, VITALED_REASON_CANCELLED);
-	fix(s, &s->data->people[index]);
+	fix(s, p);
 	return 0;
 }

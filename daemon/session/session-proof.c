@@ -143,7 +143,8 @@ enum nature session_nature(const struct session *s)
 	return s->alone ? s->professional_side.nature : s->patient_side.nature;
 }
 
-/* Without the patient's card there is nothing to prove; what is locked stays so. */
+/* Without the patient's card there is nothing to prove; what is locked stays so. Alone it can prove no
+ * more than that it is there, and opens nothing by less. */
 enum proof session_required(const struct session *s)
 {
 	enum proof required = config_required(s->all->config, session_nature(s));
@@ -154,7 +155,8 @@ enum proof session_required(const struct session *s)
 	if (s->mode == SESSION_MODE_IDENTITY && required == PROOF_MUTUAL) {
 		return PROOF_ACTIVE;
 	}
-	return required;
+	return s->mode == SESSION_MODE_PATIENT && required != PROOF_LOCKED ? PROOF_ACTIVE
+									   : required;
 }
 
 static void take_last4(struct session *s)
@@ -455,7 +457,8 @@ void session_signed(
 		return;
 	}
 	if (patient_proved) {
-		proof = professional_proved ? PROOF_MUTUAL : PROOF_ACTIVE;
+		proof = professional_proved && !session_mode_one_card(s->mode) ? PROOF_MUTUAL
+									       : PROOF_ACTIVE;
 	}
 	if (settle(s, proof)) {
 		session_post(s, proof == PROOF_READ ? SESSION_EVENT_READ : SESSION_EVENT_GO);

@@ -145,6 +145,13 @@ int session_choose_structure(struct session *s, uint32_t index)
 	return SESSION_CHOOSE_RANGE;
 }
 
+static void deny(struct session *s, enum vitaled_reason r, const char *rule)
+{
+	if (session_record(s, AUDIT_EVENT_DENIED, vitaled_reason_word(r), rule, NULL)) {
+		session_end(s, r);
+	}
+}
+
 void session_admit(struct session *s, struct side *side)
 {
 	const char *rule = NULL;
@@ -152,7 +159,27 @@ void session_admit(struct session *s, struct side *side)
 
 	if (r == VITALED_REASON_NONE) {
 		session_post_track(s, side, SESSION_EVENT_GO);
-	} else if (session_record(s, AUDIT_EVENT_DENIED, vitaled_reason_word(r), rule, NULL)) {
-		session_end(s, r);
+	} else if (r == VITALED_REASON_LIMITS_EXCEEDED) {
+		s->all->ops.ask_exceed(s->all->user, s); /* it stays at this step */
+	} else {
+		deny(s, r, rule);
+	}
+}
+
+void session_exceeded(struct session *s, bool yes)
+{
+	struct side *side = &s->professional_side;
+	json_t *details;
+
+	if (s->step != SESSION_STEP_TRACKS || side->track != TRACK_STEP_ADMISSION) {
+		return;
+	}
+	if (!yes) {
+		deny(s, VITALED_REASON_LIMITS_EXCEEDED, "rate");
+		return;
+	}
+	details = json_pack("{s:I}", "emergencies", (json_int_t)session_emergencies(s));
+	if (session_record(s, AUDIT_EVENT_RATE_EXCEEDED, "ok", NULL, details)) {
+		session_post_track(s, side, SESSION_EVENT_GO);
 	}
 }

@@ -107,7 +107,7 @@ void session_progress(const struct session *s, uint32_t *ret_done, uint32_t *ret
 	uint32_t patient = s->mode == SESSION_MODE_IDENTITY ? e->held : e->first;
 	uint32_t expected = s->alone ? 0 : patient;
 
-	if (s->mode != SESSION_MODE_IDENTITY) {
+	if (!session_mode_one_card(s->mode)) {
 		expected += expected_professional(s);
 	}
 	*ret_done = done;
@@ -152,6 +152,11 @@ const uint8_t *session_nonce(const struct session *s)
 const struct session_professional *session_professional(const struct session *s)
 {
 	return s->professional.certificate.len > 0 ? &s->professional : NULL;
+}
+
+bool session_interactive(const struct session *s)
+{
+	return s->interactive;
 }
 
 const struct session_patient *session_patient(const struct session *s)
@@ -248,6 +253,9 @@ int session_beneficiaries(const struct session *s, json_t **ret)
 	for (size_t i = 0; i < s->data->n_people && r == 0; i++) {
 		json_t *person = NULL;
 
+		if (!session_offers(s, &s->data->people[i])) {
+			continue;
+		}
 		r = session_person_json(s, &s->data->people[i], false, &person);
 		if (r == 0 && json_array_append_new(list, person) < 0) {
 			r = fault(-ENOMEM);
@@ -337,6 +345,11 @@ static void answered(struct session *s, enum session_step at, enum vitaled_reaso
 void session_prepared(struct session *s, enum vitaled_reason r)
 {
 	answered(s, SESSION_STEP_PREPARE, r);
+}
+
+void session_coded(struct session *s, enum vitaled_reason r)
+{
+	answered(s, SESSION_STEP_CODE, r);
 }
 
 /* The signature needs the PIN, whose right other programs' turns have ended. */

@@ -31,7 +31,8 @@ const char *session_application_version(const struct session *s);
 const char *session_audit_id(const struct session *s);
 /** session_audit() - an entry with what this session knows; borrowed from it. */
 struct audit_entry session_audit(const struct session *s, enum audit_event e);
-uint64_t session_lifetime(const struct session *s);    /* once unlocked, microseconds */
+bool session_interactive(const struct session *s);  /* its owner lets polkit disturb a person */
+uint64_t session_lifetime(const struct session *s); /* once unlocked, microseconds */
 const uint8_t *session_nonce(const struct session *s); /* 16 bytes, of the broker */
 const struct session_professional *session_professional(const struct session *s); /* or NULL */
 const struct session_patient *session_patient(const struct session *s);		  /* or NULL */

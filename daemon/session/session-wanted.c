@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The option "patient": the person whose file is open on the caller's screen. With a Vitale it
- * selects a beneficiary; in an emergency without one it is all that says who is meant. A number
+ * selects a beneficiary; without one it is all that says who is meant. A number
  * opens the dossier of the person whose own it is: by the card (year and month of birth, borne by
  * one), or because a professional gives it as that person's INS; then it must still not contradict
  * the date of birth, as far as its digits tell one. Nothing of it is ever guessed.
@@ -44,7 +44,7 @@ bool session_wanted_valid(const struct session *s)
 	char birth[9];
 
 	if (!s->wanted) {
-		return true;
+		return !s->without_card; /* somebody must say who it is */
 	}
 	return number && (strlen(number) == NUMBER || strlen(number) == NUMBER + 2) &&
 	       date_digits(json_get_str(s->wanted, "birth-date"), birth);

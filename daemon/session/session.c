@@ -199,6 +199,7 @@ static void begin(struct session *s)
 	if (session_mode_emergency(s->mode)) {
 		session_emergency_opened(s);
 	}
+	session_input(s);
 }
 
 static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
@@ -211,6 +212,7 @@ static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
 	[SESSION_ACTION_PEOPLE] = session_people,
 	[SESSION_ACTION_ASK_PERSON] = session_ask_person,
 	[SESSION_ACTION_PREPARE] = prepare,
+	[SESSION_ACTION_ASK_CODE] = session_ask_code,
 	[SESSION_ACTION_ASK_CONSENT] = ask_consent,
 	[SESSION_ACTION_SIGN] = sign,
 	[SESSION_ACTION_PRESENT] = session_present,
@@ -286,8 +288,7 @@ static enum state_purpose purpose_of(const struct session *s)
 	if (state_renews(s->step)) {
 		return STATE_PURPOSE_RENEW;
 	}
-	return s->mode == SESSION_MODE_IDENTITY ? STATE_PURPOSE_IDENTITY
-						: STATE_PURPOSE_CONSULT;
+	return session_mode_one_card(s->mode) ? STATE_PURPOSE_IDENTITY : STATE_PURPOSE_CONSULT;
 }
 
 /* Where a track has come to may be all that the other card, or the session, has waited for. */
@@ -435,6 +436,7 @@ static void wipe_session(struct session *s)
 	s->exchange_runs = false;
 	s->expiry = sd_event_source_disable_unref(s->expiry);
 	s->tick = sd_event_source_disable_unref(s->tick);
+	s->idle = sd_event_source_disable_unref(s->idle);
 	s->expires = 0;
 }
 
@@ -450,6 +452,7 @@ void session_remove(struct session *s)
 	}
 	s->turn = sd_event_source_disable_unref(s->turn);
 	s->timer = sd_event_source_disable_unref(s->timer);
+	s->left = sd_event_source_disable_unref(s->left);
 	s->progress = sd_event_source_disable_unref(s->progress);
 	session_coverage_flush(s);
 	s->all->ops.removed(s->all->user, s);
@@ -464,6 +467,7 @@ void session_destroy(struct session *s)
 	wipe_session(s);
 	sd_event_source_disable_unref(s->turn);
 	sd_event_source_disable_unref(s->timer);
+	sd_event_source_disable_unref(s->left);
 	sd_event_source_disable_unref(s->progress);
 	sd_event_source_disable_unref(s->coverage_turn);
 	free(s->owner);
@@ -514,6 +518,7 @@ void session_end(struct session *s, enum vitaled_reason r)
 {
 	struct sessions *all = s->all;
 	enum session_step from = s->step;
+	uint32_t card = s->patient_side.card ? s->patient_side.card->id : 0;
 
 	if (session_over(s)) {
 		return;
@@ -536,6 +541,7 @@ void session_end(struct session *s, enum vitaled_reason r)
 		s->timer = NULL; /* it stays until its owner releases it or leaves */
 	}
 	session_changed(s);
+	session_card_left(s, card);
 	if (from == SESSION_STEP_CARDS || from == SESSION_STEP_QUEUED ||
 		from >= SESSION_STEP_LENT) {
 		session_nudge_all(all); /* who waited behind it */

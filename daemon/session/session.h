@@ -24,11 +24,15 @@ struct session_ops {
 	void (*stop_asking)(void *user, struct session *s, enum vitaled_reason why);
 	/* may this professional go on at all? @ret_rule names the rule on refusal (consent/rights) */
 	enum vitaled_reason (*admit)(void *user, struct session *s, const char **ret_rule);
+	/* the glass was broken too often (rule rate): ends with session_exceeded() */
+	void (*ask_exceed)(void *user, struct session *s);
 	/* pseudonym of an own number (dossier/keys): 13 characters without key digits; of each
 	 * nature of cards another */
 	int (*pseudonym)(void *user, const char *number, enum nature nature, char ret_hex[65]);
 	/* the dossier's process (dossier): ends with session_prepared() */
 	void (*prepare)(void *user, struct session *s);
+	/* mode patient: the personal or an activation code (dossier): ends with session_coded() */
+	void (*ask_code)(void *user, struct session *s);
 	/* the patient's answer (consent): ends with session_consented() */
 	void (*ask_consent)(void *user, struct session *s);
 	/* both signatures over the statement (consent): ends with session_signed() */
@@ -37,6 +41,10 @@ struct session_ops {
 	void (*unlock)(void *user, struct session *s);
 	/* an emergency was unlocked: it is not to pass unnoticed */
 	void (*emergency)(void *user, struct session *s);
+	/* mode patient: it has ended and the card is still in: Inform("take-card"), again while it stays */
+	void (*take_card)(void *user, struct session *s);
+	/* mode patient: whether a call on its dossier, or a content, is on its way */
+	bool (*busy)(void *user, const struct session *s);
 	/* everything above forgets this session now: kill the dossier's process, wipe the statement */
 	void (*lock)(void *user, struct session *s);
 };
@@ -120,11 +128,15 @@ enum session_choose_outcome {
 
 int session_choose(struct session *s, enum session_choice kind, uint32_t index) _must_check_;
 void session_choice_failed(struct session *s, enum session_choice kind, enum vitaled_reason r);
+void session_exceeded(struct session *s, bool yes);
 void session_prepared(struct session *s, enum vitaled_reason r); /* NONE: go on */
+void session_coded(struct session *s, enum vitaled_reason r);	 /* NONE: it is the right one */
 void session_consented(struct session *s, enum vitaled_reason r);
 void session_signed(struct session *s, enum vitaled_reason r, bool patient_proved,
 	bool professional_proved); /* what was verified over the nonce */
 void session_granted(struct session *s, enum vitaled_reason r);
+/** session_input() - its owner did something, or a call of theirs is done: not idle (mode patient) */
+void session_input(struct session *s);
 /** session_end() - lock (an unlocked session), refuse or fail it, with its record. */
 void session_end(struct session *s, enum vitaled_reason r);
 /** session_may_pre_empt() - whether the emergency @by may end others: its uid has not ended some

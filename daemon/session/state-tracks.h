@@ -65,7 +65,7 @@ enum track_action {
 
 enum state_purpose { /* of tracks */
 	STATE_PURPOSE_CONSULT = 0,
-	STATE_PURPOSE_IDENTITY,
+	STATE_PURPOSE_IDENTITY, /* the patient's card alone, which proves itself */
 	STATE_PURPOSE_RESUME,
 	STATE_PURPOSE_RENEW, /* the professional's PIN alone */
 };

@@ -9,14 +9,17 @@
 
 #include "daemon/limits.h"
 
-#define NORMAL	  1U /* of tracks and joins: a consultation of whatever mode */
-#define IDENTITY  2U
+#define NORMAL	  1U /* of tracks and joins: a consultation of whatever mode with two cards */
+#define IDENTITY  2U /* ... and the modes of the patient's card alone */
 #define RESUME	  4U
 #define RENEW	  8U
 #define EMERGENCY 16U /* of the session's table: both emergency modes */
+#define PATIENT	  32U /* likewise */
 #define BOTH	  (NORMAL | IDENTITY)
-#define ALL	  (NORMAL | IDENTITY | EMERGENCY)
-#define DOSSIER	  (NORMAL | EMERGENCY)
+#define DOSSIER	  (NORMAL | EMERGENCY) /* with a professional */
+#define OPENS	  (DOSSIER | PATIENT)
+#define LENDS	  (DOSSIER | IDENTITY)
+#define ALL	  (LENDS | PATIENT)
 #define ASKING	  (NORMAL | RESUME | RENEW)
 
 /* -- the session --------------------------------------------------------------------------------- */
@@ -60,15 +63,17 @@ static const struct row table[] = {
 	ROW(DOSSIER,  EXCHANGE,   AGREED,     PEOPLE,     PEOPLE),
 
 	ROW(ALL,      PEOPLE,     ASK,        CHOICE,     ASK_PERSON),
-	ROW(DOSSIER,  PEOPLE,     GO,         PREPARE,    PREPARE),
-	ROW(DOSSIER,  CHOICE,     GO,         PREPARE,    PREPARE),
+	ROW(OPENS,    PEOPLE,     GO,         PREPARE,    PREPARE),
+	ROW(OPENS,    CHOICE,     GO,         PREPARE,    PREPARE),
 	ROW(DOSSIER,  PREPARE,    GO,         CONSENT,    ASK_CONSENT),
-	ROW(DOSSIER,  CONSENT,    GO,         SIGN,       SIGN),
+	ROW(PATIENT,  PREPARE,    GO,         CODE,       ASK_CODE),
+	ROW(PATIENT,  CODE,       GO,         CONSENT,    ASK_CONSENT),
+	ROW(OPENS,    CONSENT,    GO,         SIGN,       SIGN),
 	ROW(DOSSIER,  CONSENT,    RENEW,      RENEW_SIGN, RENEW),
 	ROW(DOSSIER,  RENEW_SIGN, AGREED,     SIGN,       SIGN),
 	ROW(DOSSIER,  SIGN,       STALE,      REREAD,     REREAD),
 	ROW(DOSSIER,  REREAD,     GO,         CONSENT,    ASK_CONSENT),
-	ROW(DOSSIER,  SIGN,       GO,         GRANT,      GRANT),
+	ROW(OPENS,    SIGN,       GO,         GRANT,      GRANT),
 	ROW(DOSSIER,  SIGN,       READ,       PRESENT,    PRESENT),
 	ROW(DOSSIER,  PRESENT,    GO,         GRANT,      GRANT),
 
@@ -79,12 +84,12 @@ static const struct row table[] = {
 	ROW(IDENTITY, PRESENT,    GO,         GRANT,      GRANT_IDENTITY),
 	ROW(ALL,      GRANT,      GO,         UNLOCKED,   BEGIN),
 
-	ROW(ALL,      UNLOCKED,   LEND,       LENT,       NONE),
-	ROW(ALL,      LENT,       RETURN,     BACK,       SEEK),
-	ROW(ALL,      BACK,       CARDS,      BACK,       SEEK),
-	ROW(ALL,      BACK,       READY,      RESUME,     RESUME),
-	ROW(ALL,      RESUME,     AGREED,     RESUME,     RESUMED),
-	ROW(ALL,      RESUME,     GO,         UNLOCKED,   NONE),
+	ROW(LENDS,    UNLOCKED,   LEND,       LENT,       NONE),
+	ROW(LENDS,    LENT,       RETURN,     BACK,       SEEK),
+	ROW(LENDS,    BACK,       CARDS,      BACK,       SEEK),
+	ROW(LENDS,    BACK,       READY,      RESUME,     RESUME),
+	ROW(LENDS,    RESUME,     AGREED,     RESUME,     RESUMED),
+	ROW(LENDS,    RESUME,     GO,         UNLOCKED,   NONE),
 };
 
 /* clang-format on */
@@ -93,14 +98,15 @@ static unsigned int mode_bit(enum session_mode mode)
 {
 	switch (mode) {
 	case SESSION_MODE_NORMAL:
+	case SESSION_MODE_ADMINISTRATION: /* the same way; what is asked and allowed differs */
 		return NORMAL;
 	case SESSION_MODE_IDENTITY:
 		return IDENTITY;
 	case SESSION_MODE_BRIS_DE_GLACE:
 	case SESSION_MODE_CENTRE_15:
 		return EMERGENCY;
-	case SESSION_MODE_ADMINISTRATION: /* no way leads there yet */
 	case SESSION_MODE_PATIENT:
+		return PATIENT;
 	case SESSION_MODE_COUNT:
 		break;
 	}
@@ -272,6 +278,8 @@ static const struct seen steps[SESSION_STEP_COUNT] = {
 		VITALED_REASON_TIMEOUT},
 	[SESSION_STEP_PREPARE] = {SESSION_STATE_AUTHENTICATING, LIMIT_PERSON_WAIT,
 		VITALED_REASON_STORE_UNAVAILABLE},
+	[SESSION_STEP_CODE] = {SESSION_STATE_WAITING_FOR_PIN, LIMIT_CODE_STEP,
+		VITALED_REASON_TIMEOUT},
 	[SESSION_STEP_CONSENT] = {SESSION_STATE_WAITING_FOR_CONSENT, LIMIT_PERSON_STEP,
 		VITALED_REASON_TIMEOUT},
 	[SESSION_STEP_SIGN] = {SESSION_STATE_AUTHENTICATING, LIMIT_PERSON_WAIT,
@@ -304,7 +312,9 @@ static const struct seen tracks[TRACK_STEP_COUNT] = {
 	[TRACK_STEP_ACTIVITIES] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
 	[TRACK_STEP_STRUCTURE] = {SESSION_STATE_WAITING_FOR_CHOICE, LIMIT_PERSON_STEP,
 		VITALED_REASON_TIMEOUT},
-	[TRACK_STEP_ADMISSION] = {SESSION_STATE_READING, 0, VITALED_REASON_NONE},
+	/* an administrator may be asked */
+	[TRACK_STEP_ADMISSION] = {SESSION_STATE_READING, LIMIT_PERSON_STEP,
+		VITALED_REASON_LIMITS_EXCEEDED},
 	[TRACK_STEP_PROVE] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 	[TRACK_STEP_READY] = {SESSION_STATE_AUTHENTICATING, 0, VITALED_REASON_NONE},
 };
@@ -352,7 +362,7 @@ static bool is_closing(enum vitaled_reason r)
 	return r == VITALED_REASON_RELEASED || r == VITALED_REASON_OWNER_GONE ||
 	       r == VITALED_REASON_SLEEP || r == VITALED_REASON_CARD_LENT ||
 	       r == VITALED_REASON_PRE_EMPTED || r == VITALED_REASON_EXPIRED ||
-	       r == VITALED_REASON_REVOKED;
+	       r == VITALED_REASON_REVOKED || r == VITALED_REASON_IDLE;
 }
 
 enum session_state state_of_end(enum session_step step, enum vitaled_reason r)

@@ -20,6 +20,7 @@ enum session_step {
 	SESSION_STEP_PEOPLE,   /* names leave the patient's card only from here on */
 	SESSION_STEP_CHOICE,
 	SESSION_STEP_PREPARE,
+	SESSION_STEP_CODE, /* mode patient: the dossier's own code */
 	SESSION_STEP_CONSENT,
 	SESSION_STEP_RENEW_SIGN, /* as RENEW */
 	SESSION_STEP_SIGN,
@@ -44,6 +45,7 @@ enum session_action {
 	SESSION_ACTION_PEOPLE,	   /* GO, READ (identity), ASK */
 	SESSION_ACTION_ASK_PERSON, /* GO, READ (identity) */
 	SESSION_ACTION_PREPARE,	   /* GO */
+	SESSION_ACTION_ASK_CODE,   /* GO */
 	SESSION_ACTION_ASK_CONSENT,    /* GO */
 	SESSION_ACTION_SIGN,	       /* GO, READ, STALE */
 	SESSION_ACTION_PRESENT,	       /* GO */

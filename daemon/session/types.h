@@ -54,6 +54,12 @@ static inline bool session_mode_emergency(enum session_mode m)
 	return m == SESSION_MODE_BRIS_DE_GLACE || m == SESSION_MODE_CENTRE_15;
 }
 
+/** session_mode_one_card() - whether the patient's card is the only one. */
+static inline bool session_mode_one_card(enum session_mode m)
+{
+	return m == SESSION_MODE_IDENTITY || m == SESSION_MODE_PATIENT;
+}
+
 enum session_intent { /* bits */
 	SESSION_INTENT_CONSULT = 1,
 	SESSION_INTENT_FEED = 2,
@@ -61,15 +67,16 @@ enum session_intent { /* bits */
 	SESSION_INTENT_AUTHORISE = 8,	     /* who may open it later, and who may not */
 	SESSION_INTENT_TREATING_DOCTOR = 16, /* this professional takes the role */
 	SESSION_INTENT_OPPOSE = 32,	     /* oppositions to the emergency modes */
+	SESSION_INTENT_CLOSE = 64,
 };
 
-#define SESSION_INTENTS 6U /* bits of them */
+#define SESSION_INTENTS 7U /* bits of them */
 
 /** session_intent_word() - of bit @i, from 0; as OpenSession and the statement's acts have it. */
 static inline const char *session_intent_word(unsigned int i)
 {
 	static const char *const words[SESSION_INTENTS] = {
-		"consult", "feed", "create", "authorise", "treating-doctor", "oppose"};
+		"consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close"};
 
 	return i < SESSION_INTENTS ? words[i] : "";
 }
@@ -82,7 +89,7 @@ enum session_choice {
 /* what the caller of OpenSession wants */
 struct session_options { /* all borrowed; copied by session_open() */
 	enum session_mode mode;
-	unsigned int intents;	 /* 0: consult */
+	unsigned int intents;	 /* 0: consult; mode patient: none */
 	const json_t *patient;	 /* {ins|nir, birth-date, rank?, birth-name?} or NULL */
 	const char *reason;	 /* of an emergency, UTF-8; NULL in every other mode */
 	const char *structure;	 /* or NULL */
@@ -91,6 +98,8 @@ struct session_options { /* all borrowed; copied by session_open() */
 	const char *application_version;
 	uint32_t lifetime; /* s; 0: LIMIT_SESSION_LIFE */
 	bool wait;
+	bool interactive;  /* polkit may disturb a person */
+	bool without_card; /* mode normal: no patient's card is waited for, or used */
 };
 
 struct session_activity {
@@ -119,5 +128,7 @@ struct session_patient {    /* known after the choice */
 	unsigned int rank; /* 0: not on the card */
 	bool minor;
 	struct view role_certificate; /* 7F21 of the card, borrowed; empty when it has none */
-	bool absent;		      /* their card is not in this session: an emergency */
+	bool absent;		      /* their card is not in this session */
+	bool holder;		      /* the card's own holder */
+	bool represented; /* mode patient: a minor on the card, through its holder */
 };

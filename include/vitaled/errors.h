@@ -39,6 +39,10 @@
 	X(TIMEOUT, "Timeout", "timeout")                                                       \
 	X(AUDIT_UNAVAILABLE, "AuditUnavailable", "audit-unavailable")                          \
 	X(STORE_UNAVAILABLE, "StoreUnavailable", "store-unavailable")                          \
+	X(CODE_WRONG, "CodeWrong", "code-wrong")                                               \
+	X(CODE_BLOCKED, "CodeBlocked", "code-blocked")                                         \
+	X(CODE_MISSING, "CodeMissing", "code-missing")                                         \
+	X(FEED_INVALID, "FeedInvalid", "feed-invalid")                                         \
 	X(FAILED, "Failed", "failed")
 
 /* *-card-removed: the reason says which card left */
@@ -57,7 +61,8 @@
 	X(FORBIDDEN_SECTOR, "forbidden-sector")                                                \
 	X(ROLE_FORBIDDEN, "role-forbidden")                                                    \
 	X(EXPIRED, "expired")                                                                  \
-	X(REVOKED, "revoked")
+	X(REVOKED, "revoked")                                                                  \
+	X(IDLE, "idle")
 
 enum vitaled_reason {
 	VITALED_REASON_NONE = 0,

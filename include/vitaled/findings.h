@@ -24,6 +24,7 @@
 	X(ANCHOR_EXPIRES, "anchor-expires")		    /* nature, subject, until */       \
 	X(STORE_LOW, "store-low")			    /* path, free: bytes */            \
 	X(RECORD_BEHIND, "record-behind")		    /* socket, entries */              \
+	X(OUTBOX_STUCK, "outbox-stuck")			    /* path, cause, entries */         \
 	X(NO_SLEEP_SIGNAL, "no-sleep-signal")		    /* logind is not there */          \
 	X(NO_POLKIT, "no-polkit")			    /* nobody grants anything */       \
 	X(CONFIGURATION_REJECTED, "configuration-rejected") /* where: the old one is kept */

@@ -53,7 +53,8 @@ def plain(value):
         try:
             return json.loads(data)
         except ValueError:
-            return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "text": data.decode("utf-8", "replace")}
+            told = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            return told | ({"hex": data.hex()} if data.startswith(b"PK\3\4") else {"text": data.decode("utf-8", "replace")})
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, dbus.ByteArray):
@@ -78,8 +79,9 @@ class Peer:
         self.dbus, self.glib = dbus, GLib
         self.bus = dbus.SystemBus(private=True)
         self.loop = GLib.MainLoop()
-        self.agent, self.rest = None, b""
+        self.agent, self.rest, self.held = None, b"", []
         self.bus.add_signal_receiver(self.on_properties, "PropertiesChanged", PROPERTIES, path_keyword="path")
+        self.bus.add_signal_receiver(self.on_notified, "Notified", NAME + ".Dossier", path_keyword="path")
 
     def emit(self, **line):
         sys.stdout.write(json.dumps(line) + "\n")
@@ -88,14 +90,25 @@ class Peer:
     def on_properties(self, interface, changed, gone, path=None):
         self.emit(event="properties", path=str(path), interface=str(interface), changed=plain(changed))
 
+    def on_notified(self, what, when, path=None):
+        self.emit(event="notified", path=str(path), what=str(what), when=int(when))
+
     def argument(self, a):
-        """JSON -> D-Bus: {"fd": text} sealed memfd, {"unsealed": text}, {"pipe": text}, {"o": path}, {"u": n}."""
+        """JSON -> D-Bus: {"fd": text} sealed memfd, {"unsealed": text}, {"pipe": text}, {"o": path}, {"u": n},
+        {"file": [path, "read", "writable", "sealed" or "unsealed"]}."""
         dbus = self.dbus
         if isinstance(a, dict) and len(a) == 1:
             kind, value = next(iter(a.items()))
             if kind in ("fd", "unsealed"):
                 text = value if isinstance(value, str) else json.dumps(value)
                 fd = memfd(text.encode(), kind == "fd")
+            elif kind == "file":  # [path, how]: as it is, or its bytes in a memfd
+                path, how = value
+                if how in ("sealed", "unsealed"):
+                    with open(path, "rb") as f:
+                        fd = memfd(f.read(), how == "sealed")
+                else:
+                    fd = os.open(path, os.O_RDWR if how == "writable" else os.O_RDONLY | os.O_CLOEXEC)
             elif kind == "pipe":
                 fd, end = os.pipe()
                 threading.Thread(target=self.feed, args=(end, value.encode()), daemon=True).start()
@@ -123,13 +136,28 @@ class Peer:
             pass
         os.close(fd)
 
+    def hold(self, keep, value):
+        """A reply's descriptor that is not read: "hold" keeps it until do_release(), "drop" closes it."""
+        fd = value.take()
+        if keep == "hold":
+            self.held.append(fd)
+        else:
+            os.close(fd)
+        return keep
+
+    def do_release(self, q):
+        while self.held:
+            os.close(self.held.pop())
+        self.emit(id=q["id"], ok=True)
+
     def do_call(self, q):
         """Call a method without blocking, so that this peer's agent can answer meanwhile."""
-        ident = q["id"]
+        ident, keep = q["id"], q.get("keep")
         o = self.bus.get_object(NAME, q.get("path", ROOT), introspect=False)
         o.get_dbus_method(q["method"], q["interface"])(
             *[self.argument(a) for a in q.get("args", [])], timeout=q.get("timeout", 60),
-            reply_handler=lambda *r: self.emit(id=ident, ok=plain(r[0] if len(r) == 1 else list(r))),
+            reply_handler=lambda *r: self.emit(id=ident, ok=self.hold(keep, r[0]) if keep else
+                                               plain(r[0] if len(r) == 1 else list(r))),
             error_handler=lambda e: self.emit(id=ident, error=getattr(e, "get_dbus_name", lambda: "?")(),
                                               text=str(e)))
 
@@ -177,7 +205,10 @@ def make_agent(peer):
 
     class Agent(dbus.service.Object):
         """Answers from lists; the last answer of a list stays. "never" does not answer, "exit" ends
-        the process, "error" answers with an error, {"later": ms, "answer": a} with a after that time."""
+        the process, "error" answers with an error, {"later": ms, "answer": a} with a after that time.
+        A consent may be a dictionary: {"decision": "given", "form": "assisted", "helper": {"name":
+        ..., "quality": ...}}; what stands beside the decision goes into the details. A code is
+        answered by kind (code_patient_code="12345678"); a patient's code that nobody gave here is an error."""
         answers = {}
 
         def next(self, kind, default):
@@ -190,7 +221,7 @@ def make_agent(peer):
         def settle(self, value, ok, fail, made):
             if value == "never":
                 return
-            if isinstance(value, dict):
+            if isinstance(value, dict) and "later" in value:
                 peer.glib.timeout_add(value["later"], self.settle, value["answer"], ok, fail, made)
                 return
             if value == "error":
@@ -206,7 +237,7 @@ def make_agent(peer):
         @dbus.service.method(NAME + ".Agent", "osa{sv}", "h", async_callbacks=("ok", "fail"))
         def RequestCode(self, card, kind, facts, ok, fail):
             peer.emit(event="code", card=str(card), kind=str(kind), facts=plain(facts))
-            self.settle(self.next("code-" + str(kind), CODES[str(kind)]), ok, fail,
+            self.settle(self.next("code-" + str(kind), CODES.get(str(kind), "error")), ok, fail,
                         lambda code: [peer.argument({"pipe": code})])
 
         @dbus.service.method(NAME + ".Agent", "osh", "u", async_callbacks=("ok", "fail"))
@@ -217,8 +248,16 @@ def make_agent(peer):
         @dbus.service.method(NAME + ".Agent", "oh", "sa{sv}", async_callbacks=("ok", "fail"))
         def RequestConsent(self, session, request, ok, fail):
             peer.emit(event="consent", session=str(session), request=plain(request))
-            self.settle(self.next("consent", "given"), ok, fail,
-                        lambda d: [d, dbus.Dictionary({}, signature="sv")])
+            self.settle(self.next("consent", "given"), ok, fail, self.consent)
+
+        @staticmethod
+        def consent(answer):
+            """Decision and details; a helper who is told by name goes as a sealed memfd."""
+            answer = {"decision": answer} if isinstance(answer, str) else dict(answer)
+            decision = answer.pop("decision", "given")
+            if isinstance(answer.get("helper"), dict) and "name" in answer["helper"]:
+                answer["helper"] = {"fd": answer["helper"]}
+            return [decision, peer.argument({"a{sv}": answer})]
 
         @dbus.service.method(NAME + ".Agent", "osh", "b", async_callbacks=("ok", "fail"))
         def Confirm(self, session, what, facts, ok, fail):
@@ -318,6 +357,10 @@ class Actor:
 
     def answers(self, **answers):
         return self.answer(self.send("answers", answers={k.replace("_", "-"): v for k, v in answers.items()}))
+
+    def release(self):
+        """Close what a call with keep="hold" was answered with."""
+        return self.answer(self.send("release"))
 
     def open(self, **options):
         """OpenSession; the session's path. Option values: str, list of str, {"fd": ...}, {"u": n}."""

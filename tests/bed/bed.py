@@ -210,7 +210,7 @@ class Bed:
         for name in os.listdir(self.path("cards")):
             own(self.path("cards", name), "vdcards", 0o600)
         own(self.path("cards"), "vdcards", 0o700)
-        for name in ("vitaled-watch", "vitaled-card", "vitaled-dossier", "vitaled-crl"):
+        for name in ("vitaled-watch", "vitaled-card", "vitaled-dossier", "vitaled-crl", "vitaled-feed"):
             if not os.path.lexists(self.path("children", name)):
                 os.symlink(self.program(name), self.path("children", name))
         for folder, to in (("daemon/consent/data", "rights"), ("daemon/consent/wordings", "wordings")):

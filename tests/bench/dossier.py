@@ -7,12 +7,14 @@ is asserted.
 """
 import argparse
 import contextlib
+import glob
 import hashlib
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bed"))
@@ -144,25 +146,46 @@ def restart(desk, work):
     return ms
 
 
-def lay(bed, build, first, count):
+def laying(bed, build, orders):
+    """Each of @orders by a lay-dossiers of its own, beside each other; then all into the record."""
     peers, state = os.path.join(build, "tests/bench/peers"), bed.path("state")
-    bed.run(["sh", "-c", f"set -e; umask 077; {peers}/lay-dossiers {state} {first} {count} > {state}/laid;"
-             f" {peers}/lay-record {state} {ORIGIN} < {state}/laid; rm {state}/laid"],
-            user="vitaled", timeout=3600, check=True)
+    as_vitaled = ["setpriv", "--reuid=vitaled", "--regid=vitaled", "--clear-groups", "--"]
+    with contextlib.ExitStack() as stack:
+        laid = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in orders]
+        work = [subprocess.Popen([*as_vitaled, f"{peers}/lay-dossiers", state, *map(str, order)], stdout=out,
+                                 umask=0o077)
+                for order, out in zip(orders, laid)]
+        if [p.wait() for p in work] != [0] * len(work):
+            raise SystemExit("lay-dossiers failed")
+        for out in laid:
+            out.seek(0)
+            subprocess.run([*as_vitaled, f"{peers}/lay-record", state, ORIGIN], stdin=out, check=True, umask=0o077)
     os.sync()  # else the service's own syncs would pay for it
 
 
+def lay(bed, build, first, count, documents):
+    half = count // 2
+    laying(bed, build, [order for order in ((first, half, documents), (first + half, count - half, documents)) if order[1]])
+
+
+def grow(desk, build, documents):
+    """So many documents more for the one whom the desk knows."""
+    laying(desk.bed, build, [("grow", desk.patient, documents)])
+
+
+BY_HAND = 20  # documents that are added one by one; more are laid out
 PARTS = ("open", "list", "add", "history", "lock")
 
 
-def many(desk, build, counts, rounds):
-    print(f"One dossier among many: ms, medians of {rounds} consultations; × of the first row\n")
+def many(desk, build, counts, documents, rounds):
+    print(f"One dossier among many, {documents} documents in each: ms, medians of {rounds} consultations; × of the first row\n")
     print("| dossiers | laid out in s | start | " + " | ".join(PARTS) + " |")
     print("|---:|---:|---:|" + "---:|" * len(PARTS), flush=True)
     there, base = 0, None
+    restart(desk, lambda: grow(desk, build, documents - 1))
     for count in counts:
         begin = time.monotonic()
-        start = restart(desk, lambda: lay(desk.bed, build, there, count - there))
+        start = restart(desk, lambda: lay(desk.bed, build, there, count - there, documents))
         laid, there, found = time.monotonic() - begin - start / 1000, count, {}
         for _ in range(rounds):
             round_of(desk, found)
@@ -172,7 +195,7 @@ def many(desk, build, counts, rounds):
         print(f"| {count:,} | {laid:.0f} | " + " | ".join(cells) + " |", flush=True)
 
 
-def documents(desk, sizes, rounds):
+def documents(desk, build, sizes, rounds):
     """List against the number of documents of one dossier, a page of 100."""
     print(f"\nOne dossier of many documents: ms, medians of {rounds}; × of the first row\n")
     print("| documents | open | list of 100 | list of one period | add |\n|---:|---:|---:|---:|---:|", flush=True)
@@ -181,10 +204,13 @@ def documents(desk, sizes, rounds):
         session = desk.open()
         if there is None:
             there = len(desk.call(session, "List", {"a{sv}": {}}))
-        for _ in range(there, size):
+        for _ in range(there, min(size, there + BY_HAND)):
             desk.add(session, 100)
-        there = max(there, size)
+            there += 1
         desk.lock(session)
+        if there < size:
+            restart(desk, lambda: grow(desk, build, size - there))
+            there = size
         found = {"open": [], "list": [], "period": [], "add": []}
         for _ in range(rounds):
             ms, session = timed(desk.open)
@@ -236,7 +262,8 @@ def main():
     p = argparse.ArgumentParser(prog="./run bench dossier")
     p.add_argument("--build", required=True, help=argparse.SUPPRESS)
     p.add_argument("--counts", type=numbers, default=[1000, 10000, 100000], help="dossiers")
-    p.add_argument("--documents", type=numbers, default=[10, 100, 1000, 5000], help="of the one dossier")
+    p.add_argument("--each", type=int, default=50, help="documents of each of them")
+    p.add_argument("--documents", type=numbers, default=[10, 100, 1000, 10000, 99000], help="of the one dossier")
     p.add_argument("--rounds", type=int, default=9)
     p.add_argument("--mib", type=int, default=64, help="of the large document")
     a = p.parse_args()
@@ -247,9 +274,10 @@ def main():
         desk.call(session, "Create", {"a{sv}": {}})
         desk.add(session, 1000)
         desk.lock(session)
-        many(desk, os.path.abspath(a.build), a.counts, a.rounds)
+        desk.patient = os.path.basename(glob.glob(bed.path("state/dossiers/??/*.key"))[0])[:64]
+        many(desk, os.path.abspath(a.build), a.counts, a.each, a.rounds)
         large(desk, os.path.abspath(a.build), a.mib, a.rounds)
-        documents(desk, a.documents, a.rounds)
+        documents(desk, os.path.abspath(a.build), a.documents, a.rounds)
     print(f"\n{time.monotonic() - begin:.0f} s")
 
 

@@ -88,8 +88,12 @@ int person_ask(struct person *p, enum dossier_op op, struct buf *body, const int
 	if (feed >= 0)
 		feed_all(feed, content);
 	link_frame_done(&p->answer);
-	if (r == 0)
+	while (r == 0) {
 		r = link_recv(p->link, &p->storage, &p->answer, false);
+		if (r != 0 || p->answer.kind != LINK_KIND_EVENT)
+			break;
+		link_frame_done(&p->answer); /* a content that was read has come to its end */
+	}
 	return r == 0 && p->answer.kind == LINK_KIND_ANSWER ? p->answer.outcome : -1;
 }
 

@@ -2,6 +2,7 @@
 """Beds for the integration tests. Cards are personalised once; each bed gets a copy."""
 import concurrent.futures
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -30,6 +31,7 @@ def profiles():
 def pytest_addoption(parser):
     parser.addoption("--build", default="build/gcc", help="build folder with the programs")
     parser.addoption("--soak", action="store_true", help="full counts, and what waits for minutes")
+    parser.addoption("--personal", help="folder of all cards, which several runs share; made by the first")
     parser.addoption("--seed", type=int, default=int(time.time()), help="which tenth is run without --soak")
 
 
@@ -62,10 +64,8 @@ def build(request):
     return os.path.abspath(request.config.getoption("--build"))
 
 
-@pytest.fixture(scope="session")
-def personal(build, tmp_path_factory):
-    """All cards, in a folder that the beds copy; the keys of half of them are made at a time."""
-    out = str(tmp_path_factory.mktemp("personal") / "cards")
+def personalise_all(build, out):
+    """All cards in folder @out; the keys of half of them are made at a time."""
     slow = [name for name, p in profiles().items() if p["kind"].startswith("cps")]
     personalise(build, out, [name for name in profiles() if name not in slow])
     alone = [name for name in slow if profiles()[name].get("authority") or profiles()[name].get("revoked")]
@@ -73,6 +73,22 @@ def personal(build, tmp_path_factory):
     slow = [name for name in slow if name not in alone]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda names: personalise(build, out, names), (slow[0::2], slow[1::2])))
+
+
+@pytest.fixture(scope="session")
+def personal(request, build, tmp_path_factory):
+    """A folder with all cards, which the beds copy."""
+    out = request.config.getoption("--personal")
+    if not out:
+        out = str(tmp_path_factory.mktemp("personal") / "cards")
+        personalise_all(build, out)
+        return out
+    out = os.path.abspath(out)
+    with open(out + ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(out):
+            personalise_all(build, out + ".new")
+            os.rename(out + ".new", out)
     return out
 
 

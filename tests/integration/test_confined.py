@@ -20,6 +20,7 @@ CHILDREN = {  # limits: descriptors, address space, locked memory, file size
     "vitaled-card": (16, 32 * MIB, 64 << 10, 0),
     "vitaled-dossier": (64, 768 * MIB, 64 << 10, 16 << 30),
     "vitaled-crl": (16, 1024 * MIB, 0, 64 * MIB),
+    "vitaled-feed": (16, 1024 * MIB, 0, 64 * MIB),
 }
 LIMITS = {"Max open files": 0, "Max address space": 1, "Max locked memory": 2, "Max file size": 3}
 NOTHING = ("Max core file size", "Max processes", "Max msgqueue size")
@@ -115,18 +116,19 @@ def test_another_process_of_the_same_user_cannot_look_into_ours(unlocked, name):
         assert done.returncode != 0 and "denied" in done.stderr, (comm, done.stderr)
 
 
-def test_the_reader_of_revocation_lists_is_confined_too(build, tmp_path):
+@pytest.mark.parametrize("program", ["vitaled-crl", "vitaled-feed"])
+def test_a_reader_of_foreign_files_is_confined_too(build, tmp_path, program):
     """It lives for milliseconds: started by hand here, with the link that the broker would give it."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    code = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.closerange(4, 99); os.execv(sys.argv[2], ['vitaled-crl'])"
+    code = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.closerange(4, 99); os.execv(sys.argv[2], [sys.argv[2]])"
     argv = ["setpriv", f"--reuid={USERS['vitaled']}", f"--regid={USERS['vitaled']}", "--clear-groups", "--",
-            "/usr/bin/python3", "-c", code, str(its.fileno()), os.path.join(build, "daemon/trust/vitaled-crl")]
+            "/usr/bin/python3", "-c", code, str(its.fileno()), os.path.join(build, "daemon/trust", program)]
     os.chmod(tmp_path, 0o755)
     p = subprocess.Popen(argv, pass_fds=[its.fileno()], env={}, stdin=subprocess.DEVNULL)
     its.close()
     try:
-        wait_for(lambda: status(p.pid)["Name"] == "vitaled-crl" and status(p.pid)["Seccomp"] == "2")
-        is_confined(p.pid, "vitaled-crl")
+        wait_for(lambda: status(p.pid)["Name"] == program and status(p.pid)["Seccomp"] == "2")
+        is_confined(p.pid, program)
         assert set(descriptors(p.pid)) == {"0", "1", "2", "3"}
     finally:
         ours.close()

@@ -13,16 +13,16 @@ from actor import BusError
 from bed import ROOT
 from conftest import audit_is_whole
 
-ACTS = ["consult", "feed", "create", "authorise", "treating-doctor", "oppose"]
-HEADS = {"fr": ["* Lire", "* Ajouter", "* Créer", "* Ouvrir", "* Devenir", "* Interdire"],
-         "en": ["* Read", "* Add", "* Create", "* Open", "* Become", "* Forbid"]}
-SETS = [["authorise"], ["consult", "treating-doctor"], ["oppose", "feed", "consult"], ACTS]
+ACTS = ["consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close"]
+HEADS = {"fr": ["* Lire", "* Ajouter", "* Créer", "* Ouvrir", "* Devenir", "* Interdire", "* Fermer"],
+         "en": ["* Read", "* Add", "* Create", "* Open", "* Become", "* Forbid", "* Close"]}
+SETS = [["authorise"], ["consult", "treating-doctor"], ["oppose", "feed", "consult"], ACTS[:-1]]  # no close here
 
 
 def documented():
     """The program of doc/consent.md that makes a text again."""
     with open(os.path.join(ROOT, "doc/consent.md"), encoding="utf-8") as f:
-        return re.search(r"awk -v acts=\"consult feed\" '\n(.*?)' consent-2\.fr\.txt \| sha256sum", f.read(), re.S).group(1)
+        return re.search(r"awk -v acts=\"consult feed\" '\n(.*?)' consent-3\.fr\.txt \| sha256sum", f.read(), re.S).group(1)
 
 
 def made_again(path, acts):
@@ -51,12 +51,12 @@ def test_each_session_asks_for_its_acts_alone_and_the_receipt_says_by_what_text(
         assert request["acts"] == sorted(acts, key=ACTS.index)
         text = request["text"]
         shown = text["wording"].encode()
-        assert (text["id"], text["language"]) == ("consent-2", language)
+        assert (text["id"], text["language"]) == ("consent-3", language)
         assert [h in text["wording"] for h in HEADS[language]] == [a in acts for a in ACTS]
-        assert shown == made_again(os.path.join(ROOT, f"daemon/consent/wordings/consent-2.{language}.txt"), acts)
+        assert shown == made_again(os.path.join(ROOT, f"daemon/consent/wordings/consent-3.{language}.txt"), acts)
         receipt, statement = statement_of(app, session)
         assert statement["acts"] == request["acts"]
-        assert statement["text"] == {"id": "consent-2", "language": language, "sha256": hashlib.sha256(shown).hexdigest()}
+        assert statement["text"] == {"id": "consent-3", "language": language, "sha256": hashlib.sha256(shown).hexdigest()}
         path = tmp_path / f"{number}.json"
         path.write_text(json.dumps(receipt))
         again = subprocess.run([bed.program("vitalectl"), "--json", "receipt", "show", str(path), "--wordings",
@@ -74,7 +74,8 @@ def test_refusing_one_act_leaves_nothing_of_any_and_the_rest_may_be_asked_again(
     app.until(session, "unlocked")
     app.call("Create", {"a{sv}": {}}, path=session, interface="Dossier")
     told = app.call("ListProfessionals", path=session, interface="Dossier")
-    assert told == {"authorised": [], "blocked": [], "treating-doctor": None, "oppositions": []}
+    assert told == {"authorised": [], "blocked": [], "treating-doctor": None, "oppositions": [],
+                    "masked-allowed": False}
 
 
 def test_what_a_site_s_own_text_does_not_tell_of_is_not_asked(make_bed, people):

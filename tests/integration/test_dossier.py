@@ -342,7 +342,7 @@ def test_an_opposition_stops_the_emergency_it_names_and_only_the_patient_lifts_i
     do(app, session, "SetOpposition", opposed, True)
     for mode in ("normal", "patient", ""):
         assert refused(app, session, "SetOpposition", mode, True) == "InvalidArgument"
-    assert refused(app, session, "SetOpposition", opposed, False) == "code"
+    assert refused(app, session, "SetOpposition", opposed, False) == "CodeMissing"
     assert [o["mode"] for o in do(app, session, "ListProfessionals")["oppositions"]] == [opposed]
     lock(app, session)
     session = app.open(mode=opposed, reason={"fd": REASON})

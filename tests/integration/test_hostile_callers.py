@@ -152,8 +152,11 @@ BAD_OPTION = [[("mode", ("s", "normal")), ("mode", ("s", "normal"))], [("wait", 
               [("lifetime", ("u", 2**32 - 1))], [("pair", ("s", "nobody's"))], [("intent", ("as", []))],
               [("intent", ("as", ["consult", "consult"]))], [("intent", ("as", ["consult"] * 900))],
               [("intent", ("as", ["oppose", "authorise", "oppose"]))], [("intent", ("as", ["close"]))],
-              [("mode", ("s", "identity")), ("intent", ("as", ["authorise"]))], [("mode", ("s", "patient"))],
-              [("mode", ("s", "administration"))],
+              [("mode", ("s", "identity")), ("intent", ("as", ["authorise"]))], [("mode", ("s", "administration"))],
+              [("mode", ("s", "administration")), ("intent", ("as", ["consult", "create"]))],
+              [("mode", ("s", "patient")), ("intent", ("as", ["consult"]))],
+              [("mode", ("s", "patient")), ("structure", ("s", "10B0127189"))], [("without-card", ("b", 1))],
+              [("mode", ("s", "patient")), ("without-card", ("b", 1))], [("without-card", ("s", "yes"))],
               [("application", ("a{sv}", [("name", ("s", "x" * 65))]))], [("structure", ("s", ""))],
               [("application", ("v", ("a{sv}", [])))], [("patient", ("s", "1850"))], [("mode", ("s", "root"))]]
 WRONG = {  # arguments of the right signature that mean nothing good
@@ -176,6 +179,8 @@ WRONG = {  # arguments of the right signature that mean nothing good
     "SetTreatingDoctor": [[1], [0]],  # without the intent; without the role
     "SetOpposition": [["", 1], ["normal", 1], ["bris-de-glace", 1], ["x" * 9000, 0], ["bris_de_glace", 1],
                       ["centre_15", 0]],
+    "SetMaskedAllowed": [[1], [0]],  # without the intent
+    "Export": [[[("format", ("s", "tar"))]], [[("to", ("s", "/etc/passwd"))]]],
     "Read": [[""], ["x"], ["x" * 37], ["x" * 100000], [NOBODY]],
     "SetVisibility": [["x", "masque_ps", 1], ["", "", 0], ["x" * 9000, "masque_ps", 1], ["x", "masque_p", 1]],
     "History": [[[("limit", ("s", "1"))]], [[("limit", ("t", 1))]], [[("since", ("t", 1))]]],

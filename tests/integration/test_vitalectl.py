@@ -4,9 +4,11 @@ import base64
 import json
 import os
 import subprocess
+import zipfile
 
 import pytest
 
+from conftest import audit_is_whole
 from test_consultation import NOTE
 
 SESSION = ["open", "--intent", "consult,feed,create"]
@@ -143,3 +145,94 @@ def test_the_patients_own_display_makes_the_form(make_bed, people, own):
     statement = json.loads(base64.b64decode(receipt["statement"]))
     assert statement["form"] == ("screen" if own else "screen-shared")
     assert display.event("consent") and not [e for e in agent.events if e["event"] == "consent"]
+
+
+def statement_of(path):
+    with open(path, encoding="utf-8") as f:
+        return json.loads(base64.b64decode(json.load(f)["statement"]))
+
+
+class Terminal:
+    """`vitalectl agent` as @user, whose answers are lines; what it printed as JSON."""
+
+    def __init__(self, bed, user, capability, *answers):
+        self.process = subprocess.Popen(
+            ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--", bed.program("vitalectl"), "--json",
+             "agent", "--capability", capability], env=bed.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert json.loads(self.process.stdout.readline())["agent"] == "registered"
+        self.process.stdin.write("".join(f"{a}\n" for a in answers))
+        self.process.stdin.flush()
+
+    def lines(self):
+        """Everything that it printed; it ends."""
+        self.process.terminate()
+        out = self.process.communicate(timeout=30)[0]
+        return [json.loads(line) for line in out.splitlines()]
+
+
+HELPER = {"name": "Zoé LEFÈVRE", "quality": "relative"}
+
+
+def test_the_agent_says_who_helped_with_the_answer(bed):
+    ctl, out = Ctl(bed), bed.path("app/receipt.json")
+    answer = json.dumps({"decision": "given", "form": "assisted", "helper": HELPER})
+    desk = Terminal(bed, "vdagent", "pin,professional", "1234", "1", "1", answer)
+    ctl.results(*SESSION, "create", f"receipt --output {out}")
+    said = statement_of(out)
+    assert said["form"] == "assisted" and said["assisted-by"] == HELPER
+    assert [m["request"] for m in desk.lines() if "request" in m] == ["pin", "choice", "choice", "consent"]
+
+
+def test_with_an_authorisation_the_card_may_stay_at_home(ctl, bed):
+    file = ctl.put("patient.json", json.dumps({"nir": "185050099000117", "birth-date": "1985-05-14"}))
+    note = ctl.put("note.txt", NOTE)
+    ctl.results("open", "--intent", "consult,feed,create,authorise", "create", f"add {note} --type consultation --title Jour",
+                "authorise", "lock")
+    bed.sim("remove 1")
+    got = ctl.json("open", "--without-card", "--patient", file, "list", "lock")
+    assert [m["properties"]["Proof"] for m in got if m.get("state") == "unlocked"] == ["none"]
+    assert [len(m["result"]) for m in got if m.get("command") == "list"] == [1]
+    assert ctl("open", "--without-card", "list").returncode == 2
+
+
+def test_alone_with_the_card_the_code_opens_closes_and_takes_along(make_bed, tmp_path):
+    bed = make_bed("cps4-fund", "vitale-family", "vitale-single", readers="2,1", config=(
+        "[pair caisse]\nprofessional-reader = Vitale Sim 00 00\npatient-reader = Vitale Sim 00 01\n"
+        "[pair borne]\npatient-reader = Vitale Sim 01 00\nself-service = yes\n"
+        "[agent display]\ncapability = patient-display\npair = borne\nuser = vddisplay\n"))
+    ctl, reason = Ctl(bed), "Je ne veux plus de dossier."
+    desk = Terminal(bed, "vdagent", "pin,professional", "1234", "1", "yes")
+    ctl.results("open", "--pair", "caisse", "--mode", "administration", "--intent", "create", "create", "activation-code")
+    code = next(m["code"] for m in desk.lines() if m.get("inform") == "activation-code")
+    bed.sim("remove 1")
+    bed.sim("replace 2 vitale-family")
+    alone = ["open", "--pair", "borne", "--mode", "patient"]
+    display = Terminal(bed, "vddisplay", "patient-display", "1", code, "135790135790", "1", "135790135790", "1", "24680", "135790135790")
+    file = ctl.put("reason.txt", reason)
+    assert ctl(*alone, "personal-code", f"close --reason {file}", user="vdother").returncode == 0
+    out = os.path.join(ctl.home, "all.zip")
+    done = ctl("--json", *alone, f"export --output {out}", "reopen", "summary", user="vdother")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(out) as z:
+        assert z.testzip() is None and "index.json" in z.namelist()
+    done = ctl(*alone, "summary", "lock", user="vdother")
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = [(m["kind"], m["facts"].get("again")) for m in display.lines() if m.get("request") == "code"]
+    assert asked == [("patient-code", False), ("new-code", None), ("patient-code", False), ("patient-code", False),
+                     ("patient-code", True)]
+    text = json.dumps(audit_is_whole(bed, Recorder(ctl)))
+    assert code not in text and "135790135790" not in text and "dossier plus" not in text
+
+
+class Recorder:
+    """What audit_is_whole() needs of an application: the record, by vitalectl."""
+
+    def __init__(self, ctl):
+        self.ctl = ctl
+
+    def call(self, method, *_arguments):
+        assert method == "ExportAudit"
+        path = os.path.join(self.ctl.home, "whole.json")
+        self.ctl.json("audit", "export", "--output", path)
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)

@@ -89,8 +89,9 @@ def test_values_are_those_of_the_interface(build):
     text = re.sub(r"\s+", " ", read("include/dbus/org.vitaled1.xml"))
     for mode in ctl(build, "open", "--mode", ""):
         assert mode in re.search(r" mode s (.*?) intent as", text)[1]
-    assert ctl(build, "open", "-m", "") == {"normal", "identity", "bris_de_glace", "centre_15"}
-    intents = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose")
+    assert ctl(build, "open", "-m", "") == {
+        "normal", "identity", "bris_de_glace", "centre_15", "administration", "patient"}
+    intents = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close")
     assert ctl(build, "open", "--intent", "consult,") == {"consult," + i for i in intents}
     for intent in intents:
         assert intent in re.search(r" intent as (.*?) patient h", text)[1]

@@ -20,7 +20,7 @@ lib/systemd/system/vitale-sim.service lib/systemd/system/vitaled.service
 lib/sysusers.d/vitale-sim.conf lib/sysusers.d/vitaled.conf
 lib/tmpfiles.d/vitaled.conf
 lib/udev/hwdb.d/60-vitaled-readers.hwdb lib/udev/rules.d/65-vitaled-readers.rules
-lib/vitaled/vitaled lib/vitaled/vitaled-card lib/vitaled/vitaled-crl lib/vitaled/vitaled-dossier lib/vitaled/vitaled-watch
+lib/vitaled/vitaled lib/vitaled/vitaled-card lib/vitaled/vitaled-crl lib/vitaled/vitaled-dossier lib/vitaled/vitaled-feed lib/vitaled/vitaled-watch
 lib/vitaled/root/*
 share/bash-completion/completions/vitalectl share/bash-completion/completions/vitale-sim
 share/dbus-1/interfaces/org.vitaled1.xml
@@ -37,7 +37,7 @@ share/man/man8/vitaled.8 share/man/fr/man1/vitalectl.1 share/man/fr/man1/vitale-
 share/man/fr/man7/org.vitaled1.7 share/man/fr/man8/vitaled.8
 share/polkit-1/actions/org.vitaled1.policy
 share/polkit-1/rules.d/50-vitaled.rules
-share/vitaled/codes/*.json share/vitaled/dossier/*.json share/vitaled/metadata.schema.json share/vitaled/profiles/*.json
+share/vitaled/codes/*.json share/vitaled/dossier/*.json share/vitaled/metadata.schema.json share/vitaled/export.schema.json share/vitaled/profiles/*.json
 share/vitaled/rights/*.json share/vitaled/wordings/consent-*.txt
 etc/vitaled/vitaled.conf
 """.split()
@@ -128,7 +128,8 @@ def test_systemd_rates_the_unit_at_0_2_or_better(prefix):
 
 
 def test_nothing_is_enabled_and_the_folders_of_anchors_and_revocation_lists_are_empty(prefix):
-    for folder in ("anchors/real", "anchors/test", "anchors/simulated", "crl"):
+    for folder in ("anchors/real", "anchors/test", "anchors/simulated", "anchors/feeder/real", "anchors/feeder/test",
+                   "anchors/feeder/simulated", "crl"):
         assert os.listdir(os.path.join(prefix, "etc/vitaled", folder)) == []
     assert "WantedBy" not in text(prefix, "lib/systemd/system/vitaled.service")
     assert not any(".wants" in f for f in files(prefix))

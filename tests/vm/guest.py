@@ -23,7 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PACKAGES = ("systemd-sysv,libpam-systemd,dbus,udev,kmod,pcscd,libccid,opensc,usbutils,acl,libdbus-1-3,libjansson4,"
-            "libssl3,libsystemd0,libpcsclite1")
+            "libarchive13,libssl3,libsystemd0,libpcsclite1,libqrencode4")
 EARLY = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "virtio_console"]  # the initramfs loads these
 LATE = ["xhci-pci", "virtio_rng"]  # udev loads these
 BOOT_SECONDS, COMMAND_SECONDS = 300, 120  # limits, not expectations: other work may share the machine

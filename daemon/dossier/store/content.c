@@ -97,6 +97,20 @@ int store_drop_content(struct store *s, int64_t seq)
 	return trace(query_run(s->db, "INSERT OR IGNORE INTO chunk VALUES (0, zeroblob(0))"));
 }
 
+int store_remove(struct store *s, int64_t seq)
+{
+	_cleanup_(query_done) struct query q =
+		query_of(s->db, "DELETE FROM document WHERE seq = ?");
+	int r = store_drop_content(s, seq);
+
+	if (r != 0) {
+		return trace(r);
+	}
+	query_bind_int(&q, seq);
+	(void)query_row(&q);
+	return trace(query_check(&q));
+}
+
 int store_put_chunk(struct store *s, const struct store_content *c, uint32_t number, bool last,
 	struct view plain)
 {

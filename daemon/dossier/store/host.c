@@ -16,10 +16,12 @@
 #include "base/tlv.h"
 
 #define WAIT_FOREVER (24ULL * 3600ULL * USEC_PER_SEC)
+#define EXPORT_POLL  (2 + HOST_OUTFLOWS) /* its place among what is polled; the last */
 
 void host_init(struct host *h, int link, int (*confine)(void))
 {
-	*h = (struct host){.link = link, .confine = confine, .in = INFLOW_NULL};
+	*h = (struct host){
+		.link = link, .confine = confine, .in = INFLOW_NULL, .export = EXPORT_NULL};
 	h->store.state = DOSSIER_STATE_ABSENT;
 	for (size_t i = 0; i < HOST_OUTFLOWS; i++) {
 		h->out[i] = OUTFLOW_NULL;
@@ -32,6 +34,7 @@ void host_done(struct host *h)
 	for (size_t i = 0; i < HOST_OUTFLOWS; i++) {
 		outflow_done(&h->out[i]);
 	}
+	export_done(&h->export);
 	json_put(&h->released);
 	order_done(&h->order);
 	store_done(&h->store);
@@ -95,6 +98,30 @@ static int serve(struct host *h, struct link_frame *request)
 	return a.later ? 0 : trace(answer(h, request->op, request->seq, r, &a));
 }
 
+/* A content or an export has come to its end, or what the answer promised cannot be kept: event of @op
+ * with ID and STATE = the outcome. */
+static int tell_end(struct host *h, enum dossier_op op, const char *id, int r)
+{
+	struct host_answer a = {.body = BUF_NULL(256), .fds = {-1, -1}};
+
+	tlv_put_str(&a.body, LINK_TAG_ID, id);
+	tlv_put_u8(&a.body, LINK_TAG_STATE, r < 0 ? DOSSIER_FAULT : (uint8_t)r);
+	r = send_frame(h, LINK_KIND_EVENT, (uint8_t)op, 0, 0, &a);
+	buf_done(&a.body);
+	return trace(r);
+}
+
+/* Those that a deleting has ended. */
+static int tell_gone(struct host *h)
+{
+	int r = 0;
+
+	for (; h->gone > 0 && r == 0; h->gone--) {
+		r = tell_end(h, DOSSIER_OP_READ, "", DOSSIER_DONE);
+	}
+	return trace(r);
+}
+
 static int take_request(struct host *h)
 {
 	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
@@ -106,6 +133,9 @@ static int take_request(struct host *h)
 		return r == LINK_AGAIN ? 0 : r < 0 ? trace(r) : HOST_ENDED;
 	}
 	r = request.kind == LINK_KIND_REQUEST ? serve(h, &request) : HOST_ENDED;
+	if (r == 0) {
+		r = tell_gone(h);
+	}
 	link_frame_done(&request);
 	return trace(r);
 }
@@ -142,18 +172,6 @@ static int turn_inflow(struct host *h, short events)
 	return r != 0 || done ? trace(end_inflow(h, r)) : 0;
 }
 
-/* What the answer promised cannot be kept: event of READ with ID and STATE = the outcome. */
-static int tell_damage(struct host *h, const char *id, int r)
-{
-	struct host_answer a = {.body = BUF_NULL(256), .fds = {-1, -1}};
-
-	tlv_put_str(&a.body, LINK_TAG_ID, id);
-	tlv_put_u8(&a.body, LINK_TAG_STATE, r < 0 ? DOSSIER_FAULT : (uint8_t)r);
-	r = send_frame(h, LINK_KIND_EVENT, DOSSIER_OP_READ, 0, 0, &a);
-	buf_done(&a.body);
-	return trace(r);
-}
-
 static int turn_outflow(struct host *h, struct outflow *out, short events)
 {
 	bool done = false;
@@ -167,13 +185,33 @@ static int turn_outflow(struct host *h, struct outflow *out, short events)
 	} else {
 		done = clock_monotonic() >= out->deadline;
 	}
-	if (r != 0) {
-		r = tell_damage(h, out->content.id, r);
-		done = true;
+	if (r == 0 && !done) {
+		return 0;
 	}
-	if (done) {
-		outflow_done(out);
+	r = tell_end(h, DOSSIER_OP_READ, out->content.id, r);
+	outflow_done(out);
+	return trace(r);
+}
+
+static int turn_export(struct host *h, short events)
+{
+	struct export *x = &h->export;
+	bool done = false;
+	int r = 0;
+
+	if (x->fd < 0) {
+		return 0;
 	}
+	if (events != 0) {
+		r = export_step(x, &h->store, &done);
+	} else {
+		done = clock_monotonic() >= x->deadline;
+	}
+	if (r == 0 && !done) {
+		return 0;
+	}
+	r = tell_end(h, DOSSIER_OP_EXPORT, x->content.id, r);
+	export_done(x);
 	return trace(r);
 }
 
@@ -191,6 +229,9 @@ static uint64_t nearest_deadline(const struct host *h)
 			nearest = h->out[i].deadline;
 		}
 	}
+	if (h->export.fd >= 0 && h->export.deadline < nearest) {
+		nearest = h->export.deadline;
+	}
 	return nearest;
 }
 
@@ -206,12 +247,15 @@ static int turn_streams(struct host *h, const struct pollfd *fds)
 			r = turn_outflow(h, &h->out[i], fds[2 + i].revents);
 		}
 	}
+	if (r == 0 && fds[EXPORT_POLL].fd == h->export.fd) {
+		r = turn_export(h, fds[EXPORT_POLL].revents);
+	}
 	return trace(r);
 }
 
 int host_turn(struct host *h)
 {
-	struct pollfd fds[2 + HOST_OUTFLOWS];
+	struct pollfd fds[EXPORT_POLL + 1];
 	int r;
 
 	/* negative descriptors are skipped by poll */
@@ -223,7 +267,8 @@ int host_turn(struct host *h)
 	for (size_t i = 0; i < HOST_OUTFLOWS; i++) {
 		fds[2 + i] = (struct pollfd){.fd = h->out[i].fd, .events = POLLOUT};
 	}
-	r = poll(fds, 2 + HOST_OUTFLOWS, clock_timeout_ms(nearest_deadline(h)));
+	fds[EXPORT_POLL] = (struct pollfd){.fd = h->export.fd, .events = POLLOUT};
+	r = poll(fds, EXPORT_POLL + 1, clock_timeout_ms(nearest_deadline(h)));
 	if (r < 0) {
 		return errno == EINTR ? 0 : fault(-errno);
 	}

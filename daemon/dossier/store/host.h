@@ -7,6 +7,7 @@
  * Stages: OPEN -> the first KEY (the people's) -> the second KEY (the dossier's) -> everything else.
  */
 #include "base/link.h"
+#include "daemon/dossier/store/export.h"
 #include "daemon/dossier/store/order.h"
 #include "daemon/dossier/store/stream.h"
 
@@ -29,7 +30,9 @@ struct host {
 	uint8_t in_op; /* request to answer when @in ends */
 	uint32_t in_seq;
 	struct outflow out[HOST_OUTFLOWS];
-	json_t *released; /* ids of LIST or SUMMARY, until the last page */
+	unsigned int gone;    /* of them, ended by a deleting and not told yet */
+	struct export export; /* one at a time */
+	json_t *released;     /* ids of LIST, SUMMARY or EXPORT, until the last page */
 };
 
 /** struct host_answer - what a handler leaves to be sent. */

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "daemon/dossier/seal.h"
+#include "daemon/dossier/store/codes.h"
 #include "daemon/dossier/store/filter.h"
 #include "daemon/dossier/store/host.h"
 
@@ -47,6 +48,12 @@ int main(void)
 	}
 	json_setup();
 	r = seal_setup();
+	if (r == 0) {
+		r = codes_setup();
+	}
+	if (r == 0) {
+		r = export_setup();
+	}
 	if (r == 0) {
 		r = filter_load_early();
 	}

@@ -31,6 +31,11 @@ static const struct {
 #include "daemon/dossier/types-table.h"
 };
 
+bool metadata_fed(const char *type)
+{
+	return type && strcmp(type, "reimbursement") == 0;
+}
+
 const char *metadata_section(const char *type)
 {
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
@@ -135,6 +140,12 @@ static bool format(const json_t *value)
 static bool type_code(const json_t *value)
 {
 	return json_is_string(value) && metadata_section(json_string_value(value));
+}
+
+/* What the health insurer feeds nobody else adds. */
+static bool submitted_type(const json_t *value)
+{
+	return type_code(value) && !metadata_fed(json_string_value(value));
 }
 
 static bool section_code(const json_t *value)
@@ -393,7 +404,7 @@ static bool entry(const json_t *j)
 
 static const struct member metadata[] = {
 	{"format", format, true},
-	{"type", type_code, true},
+	{"type", submitted_type, true},
 	{"section", section_code, false},
 	{"title", long_text, true},
 	{"date", date, true},
@@ -442,6 +453,58 @@ int metadata_check(const json_t *j, const char **ret_member)
 		return METADATA_TOO_LARGE;
 	}
 	return 0;
+}
+
+/* -- what the health insurer feeds (doc/feed.md) --------------------------------------------------- */
+
+static bool whole(const json_t *value)
+{
+	return json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+static bool nothing(const json_t *value)
+{
+	return json_is_integer(value) && json_integer_value(value) == 0;
+}
+
+static const struct member reimbursement[] = {
+	{"kind", kind, true},
+	{"id", short_text, true},
+	{"act", short_text, true},
+	{"code", short_text, false},
+	{"quantity", whole, true},
+	{"amount", whole, true},
+	{"reimbursed", whole, true},
+	{"performer", short_text, true},
+	{"profession", whole, false},
+	{"prescriber", short_text, false},
+};
+
+static bool fed_type(const json_t *value)
+{
+	return metadata_fed(json_string_value(value));
+}
+
+static bool fed_entry(const json_t *value)
+{
+	return fed_type(json_object_get(value, "kind")) &&
+	       !wrong_member(value, reimbursement, ARRAY_LEN(reimbursement));
+}
+
+static const struct member fed[] = {
+	{"format", format, true},
+	{"type", fed_type, true},
+	{"title", long_text, true},
+	{"date", any_date, true},
+	{"mime", mime, true},
+	{"size", nothing, true},
+	{"sha256", sha256, true},
+	{"entry", fed_entry, true},
+};
+
+bool metadata_check_fed(const json_t *j)
+{
+	return json_is_object(j) && !wrong_member(j, fed, ARRAY_LEN(fed));
 }
 
 bool metadata_stored(const json_t *j)

@@ -14,6 +14,10 @@ enum metadata_outcome {
 
 /** metadata_check() - @ret_member: static text, "metadata" when it is no object. */
 int metadata_check(const json_t *j, const char **ret_member) _must_check_;
+/** metadata_check_fed() - whether @j is a reimbursement as vitaled-feed makes it: without a content. */
+bool metadata_check_fed(const json_t *j);
+/** metadata_fed() - whether documents of @type come from the health insurer's feed alone. */
+bool metadata_fed(const char *type);
 /** metadata_stored() - whether @j, from a sealed record, has the members that are read without asking.
  *  What was once taken stays readable when rules get stricter. */
 bool metadata_stored(const json_t *j);

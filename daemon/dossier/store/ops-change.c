@@ -186,7 +186,7 @@ int ops_flag(struct host *h, struct link_frame *request, struct host_answer *a)
 /* -- status ------------------------------------------------------------------------------------- */
 
 /* What is being read from a content that is gone ends short, as its reader sees by size and hash. */
-static void end_gone(struct host *h)
+void ops_end_gone(struct host *h)
 {
 	for (size_t i = 0; i < HOST_OUTFLOWS; i++) {
 		uint32_t n = 0;
@@ -195,8 +195,10 @@ static void end_gone(struct host *h)
 			(store_count_chunks(&h->store, h->out[i].content.seq, &n) != 0 ||
 				n == 0)) {
 			outflow_done(&h->out[i]);
+			h->gone++;
 		}
 	}
+	export_check(&h->export, &h->store);
 }
 
 static int delete_document(struct host *h, const char *id, json_t *author)
@@ -211,7 +213,7 @@ static int delete_document(struct host *h, const char *id, json_t *author)
 	if (r != 0) {
 		return trace(r);
 	}
-	end_gone(h);
+	ops_end_gone(h);
 	/* it is deleted, whatever comes of this: what is left to do then is done at the next opening */
 	(void)!store_scrub(&h->store);
 	return 0;

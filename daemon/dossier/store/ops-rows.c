@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Rows: what the broker decides by. In the order in which they are listed (order.h), a page at a time;
- * the next page goes on after the last id of this one, which any caller may name.
+ * the next page goes on after the last id of this one, which any caller may name. Of a period no others are
+ * looked at. Whatever is not found by its day is looked for in each record, so a page is also over when
+ * many were looked at: an answer comes in time however many there are, and names the last of them.
  */
 #include "base/tlv.h"
 #include "daemon/dossier/store/ops.h"
@@ -9,6 +11,7 @@
 
 #define ROWS_PAGE (48U * 1024U) /* bytes of rows in one answer, well below LINK_MAX_FRAME */
 #define ROW_MAX	  1024U
+#define LOOKS	  4000U /* records opened for one answer: some tenths of a second */
 
 /* struct page - rows as the text of a JSON array. */
 struct page {
@@ -70,12 +73,15 @@ static int first_of(struct host *h, const json_t *filter, struct host_answer *a,
 	return 0;
 }
 
-static int collect(struct host *h, struct page *p, size_t at, bool *ret_more)
+/* Those from @at to @end. @ret_more: there are some behind the one that @last names. */
+static int collect(struct host *h, struct page *p, size_t at, size_t end, bool *ret_more,
+	char last[STORE_ID + 1])
 {
 	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
+	size_t stop = end > at && end - at > LOOKS ? at + LOOKS : end;
 	int r = 0;
 
-	while (r == 0 && at < h->order.n && p->text.len < ROWS_PAGE && p->n < p->most) {
+	while (r == 0 && at < stop && p->text.len < ROWS_PAGE && p->n < p->most) {
 		r = store_get_at(&h->store, h->order.rows[at++].seq, &d);
 		if (r == 0) {
 			r = add_row(p, &d);
@@ -84,20 +90,34 @@ static int collect(struct host *h, struct page *p, size_t at, bool *ret_more)
 	if (r != 0) {
 		return r == DOSSIER_NO_DOCUMENT ? DOSSIER_DAMAGED : trace(r);
 	}
-	*ret_more = at < h->order.n;
+	*ret_more = at < end;
+	bytes_copy(last, STORE_ID + 1, d.id, sizeof(d.id));
 	return 0;
 }
 
 static int many(struct host *h, struct page *p, struct host_answer *a, bool *ret_more)
 {
+	const json_t *filter = p->selection.filter;
+	char last[STORE_ID + 1];
 	size_t at = 0;
+	size_t begin;
+	size_t end;
 	int r;
 
 	r = order_update(&h->order, &h->store);
 	if (r == 0) {
-		r = first_of(h, p->selection.filter, a, &at);
+		r = first_of(h, filter, a, &at);
 	}
-	return r != 0 ? trace(r) : trace(collect(h, p, at, ret_more));
+	if (r != 0) {
+		return trace(r);
+	}
+	order_period(&h->order, json_get_str(filter, "from"), json_get_str(filter, "to"),
+		&begin, &end);
+	r = collect(h, p, at > begin ? at : begin, end, ret_more, last);
+	if (r == 0 && *ret_more) {
+		tlv_put_str(&a->body, LINK_TAG_ID, last);
+	}
+	return trace(r);
 }
 
 /* One document is looked up by its id without a walk. */

@@ -14,8 +14,7 @@
 #include "daemon/dossier/store/summary.h"
 #include "daemon/limits.h"
 
-/* Add a page of ids. @ret_last: this was the last page. */
-static int release(struct host *h, const struct link_frame *request, bool *ret_last)
+int ops_release(struct host *h, const struct link_frame *request, size_t most, bool *ret_last)
 {
 	_cleanup_json_ json_t *ids = NULL;
 	int r;
@@ -32,7 +31,7 @@ static int release(struct host *h, const struct link_frame *request, bool *ret_l
 		return fault(-ENOMEM);
 	}
 	*ret_last = !ops_get_flag(request, LINK_TAG_VALUE);
-	if (json_array_size(h->released) > LIMIT_LIST) {
+	if (json_array_size(h->released) > most) {
 		json_put(&h->released);
 		return DOSSIER_TOO_LARGE;
 	}
@@ -97,7 +96,7 @@ int ops_list(struct host *h, struct link_frame *request, struct host_answer *a)
 	bool last;
 	int r;
 
-	r = release(h, request, &last);
+	r = ops_release(h, request, LIMIT_LIST, &last);
 	if (r != 0 || !last) {
 		return trace(r);
 	}
@@ -155,7 +154,7 @@ int ops_summary(struct host *h, struct link_frame *request, struct host_answer *
 	bool last;
 	int r;
 
-	r = release(h, request, &last);
+	r = ops_release(h, request, LIMIT_LIST, &last);
 	if (r != 0 || !last) {
 		return trace(r);
 	}

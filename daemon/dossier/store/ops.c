@@ -124,16 +124,38 @@ int ops_load_people(struct host *h, json_t **ret)
 	return trace(load_people(h, view_of(h->store.people.data, SEAL_KEY), ret));
 }
 
-static int put_people(const json_t *people, struct buf *body)
+/* As the broker is told it. */
+static int put_people(json_t *people, struct buf *body)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_RECORD);
+	_cleanup_json_ json_t *told = NULL;
 	int r;
 
-	r = json_canonical(people, &text);
+	r = people_told(people, &told);
+	if (r == 0) {
+		r = json_canonical(told, &text);
+	}
 	if (r != 0) {
 		return r > 0 ? DOSSIER_DAMAGED : trace(r);
 	}
 	tlv_put(body, LINK_TAG_PEOPLE, buf_view(&text));
+	return 0;
+}
+
+/* It opens the people record and nothing else; until the dossier's key has come. */
+static int keep_people_key(struct host *h, struct view key)
+{
+	int r;
+
+	if (key.len != SEAL_KEY) {
+		return fault(-EBADMSG);
+	}
+	r = secret_new(&h->store.people, SEAL_KEY);
+	if (r < 0) {
+		return trace(r);
+	}
+	bytes_copy(h->store.people.data, h->store.people.size, key.data, key.len);
+	h->store.people.len = key.len;
 	return 0;
 }
 
@@ -149,6 +171,9 @@ static int op_key(struct host *h, struct link_frame *request, struct host_answer
 	}
 	if (h->stage == HOST_STAGE_OPENED) {
 		r = load_people(h, key, &people);
+		if (r == 0) {
+			r = keep_people_key(h, key);
+		}
 	} else {
 		r = store_grant(&h->store, key);
 		if (r == 0) {
@@ -204,6 +229,7 @@ static int op_create(struct host *h, struct link_frame *request, struct host_ans
 	return trace(r);
 }
 
+/* What the record says is what the dossier is. */
 static int write_people(struct host *h, const json_t *people)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(STORE_RECORD);
@@ -217,20 +243,19 @@ static int write_people(struct host *h, const json_t *people)
 	if (r != 0) {
 		return trace(r);
 	}
+	h->store.becoming = json_is_object(json_object_get(people, "closed"))
+				    ? DOSSIER_STATE_CLOSED
+				    : DOSSIER_STATE_OPEN;
 	return trace(ops_commit(h, store_put_people(&h->store, buf_view(&text))));
 }
 
-static int op_people(struct host *h, struct link_frame *request, struct host_answer *a)
+int ops_apply_people(struct host *h, const json_t *act, struct host_answer *a)
 {
 	_cleanup_json_ json_t *people = NULL;
-	_cleanup_json_ json_t *act = NULL;
 	bool changed = false;
 	int r;
 
-	r = ops_get_json(request, LINK_TAG_FACTS, &act);
-	if (r == 0) {
-		r = ops_load_people(h, &people);
-	}
+	r = ops_load_people(h, &people);
 	if (r == 0) {
 		r = people_apply(people, act, &changed);
 	}
@@ -244,6 +269,15 @@ static int op_people(struct host *h, struct link_frame *request, struct host_ans
 		ops_put_state(h, &a->body);
 	}
 	return trace(r);
+}
+
+static int op_people(struct host *h, struct link_frame *request, struct host_answer *a)
+{
+	_cleanup_json_ json_t *act = NULL;
+	int r;
+
+	r = ops_get_json(request, LINK_TAG_FACTS, &act);
+	return r < 0 ? trace(r) : trace(ops_apply_people(h, act, a));
 }
 
 /* -- documents ------------------------------------------------------------------------------------ */
@@ -262,18 +296,20 @@ int ops_load_record(
 
 /* -- which ----------------------------------------------------------------------------------- */
 
+#define THERE (-1) /* open or closed */
+
 static const struct {
 	int (*serve)(struct host *h, struct link_frame *request, struct host_answer *a);
 	enum dossier_op op;
 	enum host_stage from; /* least and last stage that it is for */
 	enum host_stage to;
-	int state; /* enum dossier_state; 0: any */
+	int state; /* enum dossier_state, THERE, or 0: any */
 } ops[] = {
 	{op_open, DOSSIER_OP_OPEN, HOST_STAGE_START, HOST_STAGE_START, 0},
 	{op_key, DOSSIER_OP_KEY, HOST_STAGE_OPENED, HOST_STAGE_PEOPLE, 0},
 	{op_create, DOSSIER_OP_CREATE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
 		DOSSIER_STATE_ABSENT},
-	{ops_rows, DOSSIER_OP_ROWS, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
+	{ops_rows, DOSSIER_OP_ROWS, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, THERE},
 	{ops_list, DOSSIER_OP_LIST, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, DOSSIER_STATE_OPEN},
 	{ops_summary, DOSSIER_OP_SUMMARY, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
 		DOSSIER_STATE_OPEN},
@@ -286,9 +322,29 @@ static const struct {
 		DOSSIER_STATE_OPEN},
 	{ops_status, DOSSIER_OP_STATUS, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
 		DOSSIER_STATE_OPEN},
+	{ops_import, DOSSIER_OP_IMPORT, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
 	{op_people, DOSSIER_OP_PEOPLE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
 		DOSSIER_STATE_OPEN},
+	{ops_code, DOSSIER_OP_CODE, HOST_STAGE_PEOPLE, HOST_STAGE_GRANTED, 0},
+	{ops_set_code, DOSSIER_OP_SET_CODE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
+	{ops_issue_code, DOSSIER_OP_ISSUE_CODE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
+	{ops_close, DOSSIER_OP_CLOSE, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_OPEN},
+	{ops_reopen, DOSSIER_OP_REOPEN, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED,
+		DOSSIER_STATE_CLOSED},
+	{ops_export, DOSSIER_OP_EXPORT, HOST_STAGE_GRANTED, HOST_STAGE_GRANTED, THERE},
 };
+
+static bool is_for(const struct host *h, int state)
+{
+	if (state == THERE) {
+		return h->store.state != DOSSIER_STATE_ABSENT;
+	}
+	return state == 0 || state == (int)h->store.state;
+}
 
 int ops_serve(struct host *h, struct link_frame *request, struct host_answer *a)
 {
@@ -299,7 +355,7 @@ int ops_serve(struct host *h, struct link_frame *request, struct host_answer *a)
 			continue;
 		}
 		if (h->stage < ops[i].from || h->stage > ops[i].to ||
-			(ops[i].state != 0 && ops[i].state != (int)h->store.state)) {
+			!is_for(h, ops[i].state)) {
 			return DOSSIER_WRONG_STATE;
 		}
 		r = store_settle(&h->store);

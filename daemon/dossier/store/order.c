@@ -114,10 +114,9 @@ int order_update(struct order *o, struct store *s)
 	return 0;
 }
 
-size_t order_after(const struct order *o, const json_t *record, int64_t seq)
+/* Index of the first that comes behind @at. */
+static size_t behind(const struct order *o, struct order_row at)
 {
-	const char *day = json_get_str(json_object_get(record, "metadata"), "date");
-	struct order_row at = {.day = day_of(view_str(day)), .seq = (uint32_t)seq};
 	size_t low = 0;
 	size_t high = o->n;
 
@@ -131,4 +130,30 @@ size_t order_after(const struct order *o, const json_t *record, int64_t seq)
 		}
 	}
 	return low;
+}
+
+size_t order_after(const struct order *o, const json_t *record, int64_t seq)
+{
+	const char *day = json_get_str(json_object_get(record, "metadata"), "date");
+
+	return behind(
+		o, (struct order_row){.day = day_of(view_str(day)), .seq = (uint32_t)seq});
+}
+
+void order_period(const struct order *o, const char *from, const char *to, size_t *ret_begin,
+	size_t *ret_end)
+{
+	size_t begin = 0;
+	size_t end = o->n;
+
+	/* of one day the highest number comes first; none is 0 or the highest that there is */
+	if (to) {
+		begin = behind(
+			o, (struct order_row){.day = day_of(view_str(to)), .seq = UINT32_MAX});
+	}
+	if (from) {
+		end = behind(o, (struct order_row){.day = day_of(view_str(from))});
+	}
+	*ret_begin = begin;
+	*ret_end = end < begin ? begin : end;
 }

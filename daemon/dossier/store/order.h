@@ -24,3 +24,7 @@ void order_done(struct order *o); /* empty and usable again */
 int order_update(struct order *o, struct store *s) _must_check_;
 /** order_after() - index of what follows @record, which is the document @seq. */
 size_t order_after(const struct order *o, const json_t *record, int64_t seq);
+/** order_period() - where those from day @from to day @to (YYYY-MM-DD, both included; NULL: without
+ *  end) begin, and the index behind the last of them. */
+void order_period(const struct order *o, const char *from, const char *to, size_t *ret_begin,
+	size_t *ret_end);

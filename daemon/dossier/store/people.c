@@ -1,34 +1,69 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The people record. Acts come from the broker, which has asked the rights function; here they are
- * done or were done already. An authorisation that has ended stays for a year, to be listed as ended,
- * and goes at the next act after that.
+ * The people record: made, read whatever format it has, and told to the broker without what nobody but
+ * the process needs. What changes it is in people-acts.c.
  */
-#include "daemon/dossier/store/people.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/dossier/store/people-inside.h"
 
-#define AUTHORISED  "authorised"
-#define BLOCKED	    "blocked"
-#define DOCTOR	    "treating-doctor"
-#define OPPOSITIONS "oppositions"
+#define FORMAT 3
 
-static int set_shared(json_t *object, const char *name, const json_t *from, const char *member)
+/* what an activation code is told by, besides its scrypt */
+const char *const people_activation[PEOPLE_ACTIVATION] = {
+	"id", "since", "until", "uid", "agent-uid", "pair"};
+
+int people_set_shared(json_t *object, const char *name, const json_t *from, const char *member)
 {
 	json_t *value = json_object_get(from, member);
 
 	return value ? trace(json_set(object, name, json_incref(value))) : 0;
 }
 
-static int64_t number_of(const json_t *object, const char *name)
+int64_t people_number(const json_t *object, const char *name)
 {
 	return (int64_t)json_integer_value(json_object_get(object, name));
 }
 
+int people_set_members(json_t *object, const json_t *from, const char *const *names, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = people_set_shared(object, names[i], from, names[i]);
+	}
+	return trace(r);
+}
+
 /* -- new, and read ---------------------------------------------------------------------------- */
+
+/* What format 3 brought: nothing of it is there yet. */
+static int put_later(json_t *people)
+{
+	json_t *codes = json_object();
+	int r;
+
+	r = json_set(people, "format", json_integer(FORMAT));
+	if (r == 0) {
+		r = json_set(people, MASKED, json_false());
+	}
+	if (r == 0) {
+		r = json_set(people, CLOSED, json_null());
+	}
+	if (r == 0) {
+		r = json_set(codes, PERSONAL, json_null());
+	}
+	if (r == 0) {
+		r = json_set(codes, ACTIVATION, json_null());
+	}
+	if (r < 0) {
+		json_decref(codes);
+		return trace(r);
+	}
+	return trace(json_set(people, CODES, codes));
+}
 
 int people_new(json_t *author, json_t **ret)
 {
@@ -36,7 +71,7 @@ int people_new(json_t *author, json_t **ret)
 	_cleanup_json_ json_t *j = json_object();
 	int r;
 
-	r = json_set(j, "format", json_integer(2));
+	r = put_later(j);
 	if (r == 0) {
 		r = json_set(j, "created", json_integer((json_int_t)clock_wall()));
 	}
@@ -60,7 +95,7 @@ int people_new(json_t *author, json_t **ret)
 static int row_of_text(const json_t *people, const char *name, const char *text, json_t **ret)
 {
 	_cleanup_json_ json_t *row = json_object();
-	int64_t since = number_of(people, "created");
+	int64_t since = people_number(people, "created");
 	int r;
 
 	r = json_set(row, name, json_string(text));
@@ -71,7 +106,7 @@ static int row_of_text(const json_t *people, const char *name, const char *text,
 		r = json_set(row, "until", json_integer(since + (int64_t)PEOPLE_YEAR));
 	}
 	if (r == 0) {
-		r = set_shared(row, "by", people, "created-by");
+		r = people_set_shared(row, "by", people, "created-by");
 	}
 	if (r < 0) {
 		return trace(r);
@@ -141,7 +176,7 @@ static int raise_format(json_t *people)
 	if (r == 0) {
 		r = raise_doctor(people);
 	}
-	return r != 0 ? trace(r) : trace(json_set(people, "format", json_integer(2)));
+	return trace(r);
 }
 
 static bool rows_valid(const json_t *people, const char *list, const char *name)
@@ -160,13 +195,59 @@ static bool rows_valid(const json_t *people, const char *list, const char *name)
 	return json_is_array(rows);
 }
 
+/* null, or an object with since, and with until where it ends. */
+static bool dated_or_null(const json_t *value, bool until)
+{
+	if (json_is_null(value)) {
+		return true;
+	}
+	return json_is_integer(json_object_get(value, "since")) &&
+	       (!until || json_is_integer(json_object_get(value, "until")));
+}
+
+bool people_is_activation(const json_t *code)
+{
+	return json_get_str(code, "id") && json_get_str(code, "pair") &&
+	       json_is_integer(json_object_get(code, "uid")) &&
+	       json_is_integer(json_object_get(code, "agent-uid")) &&
+	       codes_valid(json_object_get(code, SCRYPT));
+}
+
+static bool codes_are_valid(const json_t *codes)
+{
+	const json_t *personal = json_object_get(codes, PERSONAL);
+	const json_t *activation = json_object_get(codes, ACTIVATION);
+
+	return dated_or_null(personal, false) && dated_or_null(activation, true) &&
+	       (json_is_null(personal) || codes_valid(json_object_get(personal, SCRYPT))) &&
+	       (json_is_null(activation) || people_is_activation(activation));
+}
+
+static bool later_valid(const json_t *people)
+{
+	return json_is_boolean(json_object_get(people, MASKED)) &&
+	       dated_or_null(json_object_get(people, CLOSED), true) &&
+	       codes_are_valid(json_object_get(people, CODES));
+}
+
 static bool people_valid(const json_t *people)
 {
 	const json_t *doctor = json_object_get(people, DOCTOR);
 
 	return rows_valid(people, AUTHORISED, "id") && rows_valid(people, BLOCKED, "id") &&
 	       rows_valid(people, OPPOSITIONS, "mode") &&
-	       (json_is_null(doctor) || json_get_str(doctor, "id"));
+	       (json_is_null(doctor) || json_get_str(doctor, "id")) && later_valid(people);
+}
+
+/* As format 3, in place. Return: 0, a fault or DOSSIER_DAMAGED. */
+static int raise_to_ours(json_t *people, int64_t format)
+{
+	int r = format == 1 ? raise_format(people) : 0;
+
+	if (r == 0 && format < FORMAT) {
+		r = put_later(people);
+	}
+	return trace(r);
 }
 
 int people_parse(struct view text, json_t **ret)
@@ -179,10 +260,10 @@ int people_parse(struct view text, json_t **ret)
 	if (r != 0 || json_get_int(people, "format", 1, INT64_MAX, &format) != 0) {
 		return r < 0 ? trace(r) : DOSSIER_DAMAGED;
 	}
-	if (format > 2) {
+	if (format > FORMAT) {
 		return DOSSIER_NEWER;
 	}
-	r = format == 1 ? raise_format(people) : 0;
+	r = raise_to_ours(people, format);
 	if (r != 0) {
 		return trace(r);
 	}
@@ -193,236 +274,47 @@ int people_parse(struct view text, json_t **ret)
 	return 0;
 }
 
-/* -- acts --------------------------------------------------------------------------------------- */
+/* -- told --------------------------------------------------------------------------------------- */
 
-/* The index of the row of @list whose @name is the act's; its size when there is none. */
-static size_t row_at(const json_t *rows, const char *name, const json_t *act)
+int people_told(json_t *people, json_t **ret)
 {
-	const char *wanted = json_get_str(act, name);
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(rows, i, row)
-	{
-		if (strcmp(json_get_str(row, name), wanted) == 0) {
-			return i;
-		}
-	}
-	return json_array_size(rows);
-}
-
-/* id, name or mode of the act, since and by. */
-static int new_row(const json_t *act, json_t **ret)
-{
-	static const char *const members[] = {"id", "name", "mode", "by"};
-	_cleanup_json_ json_t *row = json_object();
+	const json_t *codes = json_object_get(people, CODES);
+	const json_t *activation = json_object_get(codes, ACTIVATION);
+	_cleanup_json_ json_t *told = json_object();
+	_cleanup_json_ json_t *shown = json_object();
+	_cleanup_json_ json_t *of_code = json_object();
 	int r;
 
-	r = set_shared(row, "since", act, "time");
-	for (size_t i = 0; i < ARRAY_LEN(members) && r == 0; i++) {
-		r = set_shared(row, members[i], act, members[i]);
+	r = told && json_object_update(told, people) == 0 ? 0 : fault(-ENOMEM);
+	if (r == 0 && codes) {
+		r = json_set(shown, PERSONAL,
+			json_boolean(json_is_object(json_object_get(codes, PERSONAL))));
+	}
+	if (r == 0 && codes) {
+		r = people_set_members(
+			of_code, activation, people_activation, PEOPLE_ACTIVATION);
+	}
+	if (r == 0 && codes) {
+		r = json_set(shown, ACTIVATION,
+			json_is_object(activation) ? json_incref(of_code) : json_null());
+	}
+	if (r == 0 && codes) {
+		r = json_set(told, CODES, json_incref(shown));
 	}
 	if (r < 0) {
 		return trace(r);
 	}
-	*ret = json_incref(row);
+	*ret = json_incref(told);
 	return 0;
 }
 
-static int authorise(json_t *people, const json_t *act, bool *ret_changed)
+unsigned int people_codes(
+	const json_t *people, const json_t **ret_personal, const json_t **ret_activation)
 {
-	json_t *rows = json_object_get(people, AUTHORISED);
-	size_t at = row_at(rows, "id", act);
-	int64_t until = number_of(act, "time") + (int64_t)PEOPLE_YEAR;
-	json_t *row = NULL;
-	int r;
+	const json_t *codes = json_object_get(people, CODES);
 
-	if (json_object_get(act, "until")) {
-		until = number_of(act, "until");
-	}
-	r = new_row(act, &row);
-	if (r == 0) {
-		r = json_set(row, "until", json_integer(until));
-	}
-	if (r < 0) {
-		json_decref(row);
-		return trace(r);
-	}
-	r = at < json_array_size(rows) ? json_array_set_new(rows, at, row)
-				       : json_array_append_new(rows, row);
-	*ret_changed = true;
-	return r < 0 ? fault(-ENOMEM) : 0;
-}
-
-/* It ends now, and is listed as ended. */
-static int revoke(json_t *people, const json_t *act, bool *ret_changed)
-{
-	json_t *rows = json_object_get(people, AUTHORISED);
-	json_t *row = json_array_get(rows, row_at(rows, "id", act));
-	int64_t time = number_of(act, "time");
-
-	*ret_changed = row && number_of(row, "until") > time;
-	return *ret_changed ? trace(json_set(row, "until", json_integer(time))) : 0;
-}
-
-/* A row in @list by its @name. */
-static int put_in(json_t *people, const char *list, const char *name, const json_t *act,
-	bool *ret_changed)
-{
-	json_t *rows = json_object_get(people, list);
-	json_t *row;
-	int r;
-
-	*ret_changed = row_at(rows, name, act) == json_array_size(rows);
-	if (!*ret_changed) {
-		return 0;
-	}
-	r = new_row(act, &row);
-	if (r < 0) {
-		return trace(r);
-	}
-	return json_array_append_new(rows, row) < 0 ? fault(-ENOMEM) : 0;
-}
-
-static int take_out(json_t *people, const char *list, const char *name, const json_t *act,
-	bool *ret_changed)
-{
-	json_t *rows = json_object_get(people, list);
-
-	*ret_changed = json_array_remove(rows, row_at(rows, name, act)) == 0;
-	return 0;
-}
-
-static int block(json_t *people, const json_t *act, bool *ret_changed)
-{
-	return trace(put_in(people, BLOCKED, "id", act, ret_changed));
-}
-
-static int unblock(json_t *people, const json_t *act, bool *ret_changed)
-{
-	return trace(take_out(people, BLOCKED, "id", act, ret_changed));
-}
-
-static int oppose(json_t *people, const json_t *act, bool *ret_changed)
-{
-	return trace(put_in(people, OPPOSITIONS, "mode", act, ret_changed));
-}
-
-static int unoppose(json_t *people, const json_t *act, bool *ret_changed)
-{
-	return trace(take_out(people, OPPOSITIONS, "mode", act, ret_changed));
-}
-
-static bool is_doctor(const json_t *people, const json_t *act)
-{
-	const char *id = json_get_str(json_object_get(people, DOCTOR), "id");
-
-	return id && strcmp(id, json_get_str(act, "id")) == 0;
-}
-
-static int take_role(json_t *people, const json_t *act, bool *ret_changed)
-{
-	json_t *row;
-	int r;
-
-	*ret_changed = !is_doctor(people, act);
-	if (!*ret_changed) {
-		return 0;
-	}
-	r = new_row(act, &row);
-	return r < 0 ? trace(r) : trace(json_set(people, DOCTOR, row));
-}
-
-/* Of the one that is named, or of whoever has it. */
-static int leave_role(json_t *people, const json_t *act, bool *ret_changed)
-{
-	*ret_changed = json_get_str(act, "id")
-			       ? is_doctor(people, act)
-			       : json_is_object(json_object_get(people, DOCTOR));
-	return *ret_changed ? trace(json_set(people, DOCTOR, json_null())) : 0;
-}
-
-static const struct {
-	const char *act;
-	const char *name; /* the member that says whom or what; NULL: none is needed */
-	int (*apply)(json_t *people, const json_t *act, bool *ret_changed);
-	size_t max; /* bytes of the record with it */
-} acts[] = {
-	{"authorise", "id", authorise, PEOPLE_AUTHORISE_MAX},
-	{"revoke", "id", revoke, PEOPLE_MAX},
-	{"block", "id", block, PEOPLE_MAX},
-	{"unblock", "id", unblock, PEOPLE_MAX},
-	{"treating-doctor", "id", take_role, PEOPLE_MAX},
-	{"no-treating-doctor", NULL, leave_role, PEOPLE_MAX},
-	{"oppose", "mode", oppose, PEOPLE_MAX},
-	{"unoppose", "mode", unoppose, PEOPLE_MAX},
-};
-
-/* Authorisations that ended more than a year before @time go. Return: whether there were any. */
-static bool forget_ended(json_t *people, int64_t time)
-{
-	json_t *rows = json_object_get(people, AUTHORISED);
-	bool any = false;
-
-	for (size_t i = json_array_size(rows); i > 0; i--) {
-		int64_t until = number_of(json_array_get(rows, i - 1), "until");
-
-		if (until < time - (int64_t)PEOPLE_YEAR) {
-			any = json_array_remove(rows, i - 1) == 0 || any;
-		}
-	}
-	return any;
-}
-
-static int check_size(const json_t *people, size_t max)
-{
-	_cleanup_(buf_done) struct buf text = BUF_NULL(max);
-	int r;
-
-	r = json_canonical(people, &text);
-	if (r > 0) {
-		return fault(-EBADMSG);
-	}
-	return text.failed == -EMSGSIZE ? DOSSIER_TOO_LARGE : trace(r);
-}
-
-/* The index of @act in acts; their number when it is none. */
-static size_t act_at(const json_t *act)
-{
-	const char *word = json_get_str(act, "act");
-	int64_t time;
-
-	if (!word || json_get_int(act, "time", 0, INT64_MAX / 2, &time) != 0 ||
-		!json_is_object(json_object_get(act, "by"))) {
-		return ARRAY_LEN(acts);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
-		if (strcmp(acts[i].act, word) == 0 &&
-			(!acts[i].name || json_get_str(act, acts[i].name))) {
-			return i;
-		}
-	}
-	return ARRAY_LEN(acts);
-}
-
-int people_apply(json_t *people, const json_t *act, bool *ret_changed)
-{
-	size_t at = act_at(act);
-	bool forgotten;
-	bool changed;
-	int r;
-
-	if (at == ARRAY_LEN(acts)) {
-		return fault(-EBADMSG);
-	}
-	r = acts[at].apply(people, act, &changed);
-	if (r < 0) {
-		return trace(r);
-	}
-	forgotten = forget_ended(people, number_of(act, "time"));
-	r = check_size(people, acts[at].max);
-	if (r == 0) {
-		*ret_changed = changed || forgotten;
-	}
-	return trace(r);
+	*ret_personal = json_object_get(json_object_get(codes, PERSONAL), SCRYPT);
+	*ret_activation = json_object_get(json_object_get(codes, ACTIVATION), SCRYPT);
+	return (*ret_personal ? CODES_PERSONAL : 0U) |
+	       (*ret_activation ? CODES_ACTIVATION : 0U);
 }

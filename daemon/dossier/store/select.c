@@ -9,6 +9,7 @@
 
 #include "daemon/dossier/store/fold.h"
 #include "daemon/dossier/store/metadata.h"
+#include "daemon/dossier/store/reimbursement.h"
 
 #define TEXT_MAX (8U * 1024U) /* bytes of a title of 200 characters, folded: 8 each at most */
 
@@ -136,12 +137,19 @@ static int title_matches(struct selection *s, const char *title, bool *ret)
 	return 0;
 }
 
+/* A typed entry that the summary knows: there may be thousands of reimbursements. */
+static bool entry_matches(const json_t *filter, const json_t *metadata, const char *type)
+{
+	return !json_get_bool(filter, "entry") ||
+	       (json_object_get(metadata, "entry") && !metadata_fed(type));
+}
+
 int select_matches(struct selection *s, const json_t *record, const char *id, bool *ret)
 {
 	const json_t *metadata = json_object_get(record, "metadata");
 	const char *type = json_get_str(metadata, "type");
 
-	if ((json_get_bool(s->filter, "entry") && !json_object_get(metadata, "entry")) ||
+	if (reimbursement_lapsed(metadata) || !entry_matches(s->filter, metadata, type) ||
 		!is_wanted(s->filter, "id", id) || !is_wanted(s->filter, "type", type) ||
 		!is_wanted(s->filter, "section", metadata_section(type)) ||
 		!is_wanted(s->filter, "author",

@@ -317,6 +317,8 @@ int store_begin(struct store *s)
 	if (s->reading) {
 		return DOSSIER_FULL;
 	}
+	/* absent becomes open by its first version */
+	s->becoming = s->state == DOSSIER_STATE_ABSENT ? DOSSIER_STATE_OPEN : s->state;
 	r = query_run(s->db, "BEGIN IMMEDIATE");
 	s->writing = r == 0;
 	return trace(r);
@@ -382,15 +384,15 @@ static int commit(sqlite3 *db)
 
 int store_commit(struct store *s)
 {
+	enum dossier_state state = s->becoming;
 	uint64_t version = s->version + 1;
 	uint8_t hash[SEAL_HASH];
 	int r;
 
 	assert(s->writing);
-	/* absent becomes open by its first version; nothing else changes a state yet */
-	r = hash_state(s, version, DOSSIER_STATE_OPEN, s->hash, hash);
+	r = hash_state(s, version, state, s->hash, hash);
 	if (r == 0) {
-		r = write_header(s, version, DOSSIER_STATE_OPEN, hash);
+		r = write_header(s, version, state, hash);
 	}
 	if (r == 0) {
 		r = commit(s->db);
@@ -400,7 +402,7 @@ int store_commit(struct store *s)
 		return trace(r);
 	}
 	s->writing = false;
-	s->state = DOSSIER_STATE_OPEN;
+	s->state = state;
 	s->version = version;
 	bytes_copy(s->previous, sizeof(s->previous), s->hash, SEAL_HASH);
 	bytes_copy(s->hash, sizeof(s->hash), hash, SEAL_HASH);

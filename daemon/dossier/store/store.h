@@ -30,7 +30,8 @@ struct store {
 	struct secret records;	     /* derived */
 	struct secret people;	     /* derived, or given before */
 	bool writing; /* between store_begin() and store_commit() or _rollback() */
-	bool reading; /* opened on a full disk: this process changes nothing */
+	enum dossier_state becoming; /* by the commit; may be set after store_begin() */
+	bool reading;		     /* opened on a full disk: this process changes nothing */
 };
 
 /** struct store_document - one row; @record holds plain canonical JSON. */
@@ -128,6 +129,8 @@ int store_put_chunk(struct store *s, const struct store_content *c, uint32_t num
 /** store_drop_content() - the chunks of document @seq go; between begin and commit, and when that is
  *  done store_scrub() is due. */
 int store_drop_content(struct store *s, int64_t seq) _must_check_;
+/** store_remove() - the document @seq and its chunks go, as if they had never been; as above. */
+int store_remove(struct store *s, int64_t seq) _must_check_;
 /** store_get_chunk() - checked, in @ret (reset before). Return: 0, a fault or DOSSIER_DAMAGED. */
 int store_get_chunk(struct store *s, const struct store_content *c, uint32_t number, bool last,
 	struct buf *ret) _must_check_;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Lays out dossiers of people who never come, for `run bench dossier`: with the store's and the keys'
- * own code, each with its key and one document, but never synced: fsync() is ours here. The service
- * must not be running. One line for lay-record each: pseudonym, version, hash.
+ * own code, each with its key and some documents, but never synced: fsync() is ours here. Or gives
+ * documents to a dossier that is there. The service must not be running. One line for lay-record each:
+ * pseudonym, version, hash. How far it is goes to standard error.
  *
- * usage: lay-dossiers STATE FIRST COUNT    pseudonyms are SHA-256 of their number
+ * usage: lay-dossiers STATE FIRST COUNT DOCUMENTS    pseudonyms are SHA-256 of their number
+ *        lay-dossiers STATE grow PSEUDONYM DOCUMENTS
  */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/rng.h"
 #include "daemon/dossier/files.h"
@@ -57,6 +60,22 @@ static int numbered(uint64_t n, char ret[65])
 	return r < 0 ? trace(r) : trace(view_copy_str(buf_view(&hex), ret, 65));
 }
 
+/* "DONE of ALL, S s left", at most once in two seconds. */
+static void tell_progress(uint64_t done, uint64_t all)
+{
+	static uint64_t begun, told;
+	uint64_t now = clock_monotonic();
+
+	if (begun == 0)
+		begun = told = now;
+	if (now - told < 2 * USEC_PER_SEC || done == 0)
+		return;
+	told = now;
+	(void)fprintf(stderr, "  %llu of %llu, %llu s left\n", (unsigned long long)done,
+		(unsigned long long)all,
+		(unsigned long long)((now - begun) / done * (all - done) / USEC_PER_SEC));
+}
+
 static int put_document(const struct place *p, struct store *s)
 {
 	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
@@ -65,11 +84,13 @@ static int put_document(const struct place *p, struct store *s)
 	uint8_t salt[DOCUMENT_SALT];
 	int r;
 
-	(void)snprintf(d.id, sizeof(d.id), "%.8s-%.4s-4%.3s-8%.3s-%.12s", s->pseudonym,
-		s->pseudonym + 8, s->pseudonym + 12, s->pseudonym + 15, s->pseudonym + 18);
 	r = rng_fill(salt, sizeof(salt));
 	if (r == 0)
 		r = store_next_seq(s, &d.seq);
+	/* in no order, as real ones are */
+	(void)snprintf(d.id, sizeof(d.id), "%02x%02x%02x%02x-%.4s-4%.3s-8%.3s-0000%08x",
+		salt[0], salt[1], salt[2], salt[3], s->pseudonym + 8, s->pseudonym + 12,
+		s->pseudonym + 15, (unsigned int)d.seq);
 	if (r == 0)
 		r = store_content_init(s, d.seq, d.id, s->version + 1, VIEW(salt), &c);
 	if (r == 0)
@@ -91,22 +112,34 @@ static int tell(const struct store *s)
 		       (const char *)hex.data) < 0;
 }
 
-static int fill(const struct place *p, struct store *s, const struct secret *key)
+static int put_documents(const struct place *p, struct store *s, uint64_t documents)
 {
+	int r = 0;
+
+	for (uint64_t i = 0; r == 0 && i < documents; i++)
+		r = put_document(p, s);
+	return r;
+}
+
+static int fill(
+	const struct place *p, struct store *s, const struct secret *key, uint64_t documents)
+{
+	bool there;
 	int r = store_load(s);
 
 	if (r == 0)
 		r = store_grant(s, view_of(key->data, key->len));
+	there = s->state != DOSSIER_STATE_ABSENT;
 	if (r == 0)
 		r = store_begin(s);
-	if (r == 0)
+	if (r == 0 && !there)
 		r = store_create(s, VIEW_TEXT(PEOPLE));
 	if (r == 0)
-		r = put_document(p, s);
+		r = put_documents(p, s, documents);
 	return r != 0 ? r : store_commit(s);
 }
 
-static int lay(const struct place *p, uint64_t n)
+static int lay(const struct place *p, uint64_t n, uint64_t documents)
 {
 	_cleanup_(buf_done) struct buf wrapped = BUF_NULL(256);
 	_cleanup_(secret_done) struct secret key = SECRET_NULL;
@@ -121,7 +154,20 @@ static int lay(const struct place *p, uint64_t n)
 	if (r == 0)
 		r = keys_save(p->folder, pseudonym, buf_view(&wrapped));
 	if (r == 0)
-		r = fill(p, &s, &key);
+		r = fill(p, &s, &key, documents);
+	return r != 0 ? r : tell(&s);
+}
+
+static int grow(const struct place *p, const char *pseudonym, uint64_t documents)
+{
+	_cleanup_(secret_done) struct secret key = SECRET_NULL;
+	_cleanup_(store_done) struct store s = {0};
+	int r = keys_unwrap(&p->keys, p->folder, pseudonym, &key);
+
+	if (r == 0)
+		r = store_open(&s, p->folder, pseudonym, false);
+	if (r == 0)
+		r = fill(p, &s, &key, documents);
 	return r != 0 ? r : tell(&s);
 }
 
@@ -153,18 +199,25 @@ static int start(struct place *p, const char *state)
 int main(int argc, char **argv)
 {
 	struct place p = {.author = NULL};
-	uint64_t n, end;
+	uint64_t n = 0, count, documents;
 	int r;
 
-	if (argc != 4) {
-		(void)fprintf(stderr, "usage: lay-dossiers STATE FIRST COUNT\n");
+	if (argc != 5) {
+		(void)fprintf(stderr, "usage: lay-dossiers STATE FIRST COUNT DOCUMENTS\n"
+				      "       lay-dossiers STATE grow PSEUDONYM DOCUMENTS\n");
 		return 2;
 	}
-	n = number_of(argv[2]);
-	end = n + number_of(argv[3]);
+	documents = number_of(argv[4]);
 	r = start(&p, argv[1]);
-	for (; r == 0 && n < end; n++)
-		r = lay(&p, n);
+	if (r == 0 && strcmp(argv[2], "grow") == 0) {
+		r = grow(&p, argv[3], documents);
+	} else {
+		count = number_of(argv[3]);
+		for (; r == 0 && n < count; n++) {
+			r = lay(&p, number_of(argv[2]) + n, documents);
+			tell_progress(n, count);
+		}
+	}
 	if (r != 0) {
 		char trail[512];
 

@@ -2,10 +2,11 @@
 /*
  * What the record costs, against the number of its entries, and beside SQLite alone in the same run and the
  * same folder: a bare insert of the same bytes into a table of one column, with the same settings, is what a
- * durable append would cost that keeps nothing but the text. Prints one JSON object a line; tests/bench/
- * audit.py starts it and makes tables of it.
+ * durable append would cost that keeps nothing but the text. While entries are laid out nothing is synced:
+ * fsync() is ours. Prints one JSON object a line, and how far it is to standard error; tests/bench/audit.py
+ * starts it and makes tables of it.
  *
- * usage: bench-record FOLDER ENTRIES... (ascending; the folder is empty)
+ * usage: bench-record FOLDER ENTRIES... (ascending; the folder is empty). Leaves FOLDER/export-ENTRIES.
  */
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,9 +23,21 @@
 
 #define SAMPLES	 1000U /* durable appends of one size */
 #define LOOK_UPS 200U
-#define BATCH	 2000U /* entries of one transaction while it is filled */
-#define PEOPLE	 5000U /* patients of the fill; each has its share of the entries */
+#define BATCH	 20000U /* entries of one transaction while it is filled */
+#define PEOPLE	 5000U	/* patients of the fill; each has its share of the entries */
 #define RESERVE	 (32ULL * 1024ULL * 1024ULL)
+
+static bool laying; /* what is laid out */
+
+int fsync(int fd)
+{
+	return laying ? 0 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	return laying ? 0 : (int)syscall(SYS_fdatasync, fd);
+}
 
 static void need(bool ok, const char *what)
 {
@@ -117,17 +131,35 @@ static uint64_t size_of(const struct audit *a)
 	return size;
 }
 
+/* At most once in two seconds. */
+static void tell_progress(const char *what, uint64_t done, uint64_t all)
+{
+	static uint64_t told;
+
+	if (now() - told < 2000000)
+		return;
+	told = now();
+	(void)fprintf(stderr, "  %s %llu of %llu\n", what, (unsigned long long)done,
+		(unsigned long long)all);
+}
+
 /* Up to @size entries, many in a transaction. */
 static void fill(struct audit *a, uint64_t size)
 {
 	struct buf note = BUF_NULL(4096);
 
+	laying = true;
+	need(sqlite3_exec(a->store.db, "PRAGMA cache_size=-262144", NULL, NULL, NULL) ==
+			SQLITE_OK,
+		"cache");
 	while (size_of(a) < size) {
 		struct batch b = {size_of(a), size - size_of(a)};
 
 		b.n = b.n < BATCH ? b.n : BATCH;
 		need(audit_write(a, AUDIT_CLASS_OTHER, fill_batch, &b) == 0, "fill");
+		tell_progress("laid out", size_of(a), size);
 	}
+	laying = false;
 	need(audit_checkpoint(a, &note) == 0,
 		"checkpoint"); /* as at every end of the service */
 	buf_done(&note);
@@ -240,7 +272,7 @@ static void whole(struct audit *a, const char *folder, uint64_t size)
 	before = now();
 	need(audit_verify(a, &bad) == 0, "verify");
 	print_one("verify", size, now() - before);
-	(void)snprintf(path, sizeof(path), "%s/export", folder);
+	(void)snprintf(path, sizeof(path), "%s/export-%llu", folder, (unsigned long long)size);
 	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
 	need(fd >= 0, "export file");
 	start = now();
@@ -254,7 +286,6 @@ static void whole(struct audit *a, const char *folder, uint64_t size)
 	print_one("longest step of export", size, longest);
 	audit_export_free(x);
 	(void)close(fd);
-	(void)unlink(path);
 }
 
 static void size_on_disk(const char *folder, uint64_t size)

@@ -248,6 +248,62 @@ static void an_export_shows_null_beside_the_leaf_and_the_script_agrees(void **st
 	}
 }
 
+/* -- closed dossiers -------------------------------------------------------------------------------- */
+
+static void life(struct audit *a, enum audit_event event, const char *outcome)
+{
+	_cleanup_json_ json_t *details = json_pack("{s:I}", "until", (json_int_t)77);
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+
+	e.event = event;
+	e.outcome = outcome;
+	e.pseudonym = SCENE_PERSON;
+	e.professional = "899700000001";
+	e.details = details;
+	assert_int_equal(audit_append(a, &e, NULL), 0);
+}
+
+#define CLOSED "SELECT count(*) FROM entry WHERE e LIKE '%\"dossier-closed\"%'"
+
+static void years_later(struct audit *a, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		old_later(366 * DAY);
+		scene_fill(a, 1);
+		old_prune(a, scene_wall - 2 * DAY);
+		old_is_whole(a);
+	}
+}
+
+/* daemon/dossier/keeping.c erases by that entry, ten years later. */
+static void that_a_dossier_is_closed_outlives_its_entry_until_it_is_open_again(void **state)
+{
+	struct audit *a = scene_open();
+	char *kept;
+
+	(void)state;
+	life(a, AUDIT_EVENT_DOSSIER_CLOSED, "started");
+	life(a, AUDIT_EVENT_DOSSIER_CLOSED, "ok");
+	life(a, AUDIT_EVENT_DOSSIER_REOPENED, "started");
+	life(a, AUDIT_EVENT_DOSSIER_REOPENED,
+		"store-unavailable"); /* it is closed all the same */
+	years_later(a, 11);
+	assert_int_equal(old_count(a, CLOSED " AND e LIKE '%\"ok\"%'"), 1);
+	kept = scene_entry(
+		a, (uint64_t)old_count(a, "SELECT max(i) FROM entry WHERE e LIKE "
+					  "'%\"dossier-closed\"%' AND e LIKE '%\"ok\"%'"));
+	assert_non_null(strstr(kept, "\"details\":{\"kept-from\":1,\"until\":77}"));
+	assert_null(strstr(kept, "8997")); /* who it was is forgotten */
+	free(kept);
+	life(a, AUDIT_EVENT_DOSSIER_REOPENED, "ok");
+	years_later(a, 3);
+	assert_int_equal(old_count(a, CLOSED " AND e LIKE '%\"ok\"%'"), 0);
+	life(a, AUDIT_EVENT_DOSSIER_CLOSED, "recovered");
+	years_later(a, 2);
+	assert_int_equal(old_count(a, CLOSED " AND e LIKE '%\"ok\"%'"), 1);
+	audit_free(a);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, old_setup, scene_teardown)
@@ -259,6 +315,7 @@ int main(void)
 		T(lost_nodes_are_computed_anew_above_the_pruned_leaves),
 		T(a_file_of_format_1_is_taken_over),
 		T(an_export_shows_null_beside_the_leaf_and_the_script_agrees),
+		T(that_a_dossier_is_closed_outlives_its_entry_until_it_is_open_again),
 	};
 
 	json_setup();

@@ -52,6 +52,7 @@ static struct {
 	bool short_days;
 	unsigned int kept; /* audit_sent_keep() */
 	int keep_result;
+	unsigned int looks, looks_left; /* ops.keep() */
 	/* what was told */
 	unsigned int recorded;
 	unsigned int set;
@@ -252,11 +253,23 @@ static void on_recorded(void *user)
 
 static const struct upkeep_ops ops = {
 	.clock_set = on_set, .slept = on_slept, .recorded = on_recorded};
+
+static bool on_keep(void *user)
+{
+	assert_ptr_equal(user, &at);
+	at.looks++;
+	at.looks_left -= at.looks_left > 0;
+	return at.looks_left > 0;
+}
+
+static struct upkeep_ops keeping = {
+	.clock_set = on_set, .slept = on_slept, .recorded = on_recorded, .keep = on_keep};
 static uint32_t retention;				 /* days */
 static struct audit *const record = (struct audit *)&at; /* never looked into */
 
 static int begin(void **state)
 {
+	const struct upkeep_ops *o = *state ? *state : &ops; /* given with the test, or none */
 	struct upkeep *u = NULL;
 
 	memset(&at, 0, sizeof(at));
@@ -264,7 +277,7 @@ static int begin(void **state)
 	at.boot = at.monotonic = STARTED;
 	assert_true(sd_event_new(&ev) >= 0);
 	retention = 3 * 366;
-	assert_int_equal(upkeep_new(ev, record, &retention, &ops, &at, &u), 0);
+	assert_int_equal(upkeep_new(ev, record, &retention, o, &at, &u), 0);
 	*state = u;
 	return 0;
 }
@@ -546,6 +559,16 @@ static void what_cannot_be_pruned_is_tried_on_the_next_day(void **state)
 	assert_int_equal(at.prunes, 2);
 }
 
+/* One day's wait is that of the run, the other that of the look. */
+static void dossiers_are_looked_for_in_steps_and_again_a_day_later(void **state)
+{
+	(void)state;
+	at.looks_left = 4;
+	run(5 * TICK);
+	assert_int_equal(at.looks, 4);
+	assert_int_equal(at.days, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -566,6 +589,9 @@ int main(void)
 		T(nothing_is_too_old_without_a_retention_or_an_entry),
 		T(a_start_begins_no_run_when_there_was_one_today),
 		T(what_cannot_be_pruned_is_tried_on_the_next_day),
+		cmocka_unit_test_prestate_setup_teardown(
+			dossiers_are_looked_for_in_steps_and_again_a_day_later, begin, finish,
+			&keeping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

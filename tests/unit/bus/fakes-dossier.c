@@ -170,6 +170,59 @@ void dossier_set_opposition(
 	waits(s, done, user);
 }
 
+void dossier_set_masked_allowed(struct session *s, bool on, dossier_done_fn done, void *user)
+{
+	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "allow-masked %d", on);
+	waits(s, done, user);
+}
+
+void dossier_issue_activation_code(struct session *s, dossier_done_fn done, void *user)
+{
+	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "issue-code");
+	waits(s, done, user);
+}
+
+void dossier_set_personal_code(struct session *s, dossier_done_fn done, void *user)
+{
+	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "set-code");
+	waits(s, done, user);
+}
+
+void dossier_code_given(struct dossiers *ds, struct session *s, int fd)
+{
+	ssize_t n = read(fd, fakes.code, sizeof(fakes.code) - 1);
+
+	(void)ds;
+	(void)close(fd);
+	fakes.code[n > 0 ? n : 0] = '\0';
+	fakes.code_session = s;
+}
+
+void dossier_code_failed(struct dossiers *ds, struct session *s, enum vitaled_reason why)
+{
+	(void)ds;
+	fakes.code_session = s;
+	fakes.code_failed = why;
+}
+
+void dossier_close(struct session *s, int reason, dossier_done_fn done, void *user)
+{
+	note_who("close", reason);
+	waits(s, done, user);
+}
+
+void dossier_reopen(struct session *s, dossier_done_fn done, void *user)
+{
+	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "reopen");
+	waits(s, done, user);
+}
+
+void dossier_export(struct session *s, dossier_done_fn done, void *user)
+{
+	(void)snprintf(fakes.dossier_call, sizeof(fakes.dossier_call), "export");
+	waits(s, done, user);
+}
+
 void dossier_forget(struct session *s, void *user)
 {
 	(void)s;

@@ -263,6 +263,11 @@ int session_choose(struct session *s, enum session_choice kind, uint32_t index)
 	return 0;
 }
 
+void session_input(struct session *s)
+{
+	s->inputs++;
+}
+
 void session_choice_failed(struct session *s, enum session_choice kind, enum vitaled_reason r)
 {
 	s->chosen_kind = kind;
@@ -419,6 +424,10 @@ void consent_answered(struct consents *cs, struct session *s,
 	(void)snprintf(s->consent_agent, sizeof(s->consent_agent), "%s", answer->agent_name);
 	(void)snprintf(s->consent_reason, sizeof(s->consent_reason), "%s",
 		answer->reason ? answer->reason : "");
+	(void)snprintf(s->consent_helper[0], sizeof(s->consent_helper[0]), "%s",
+		answer->helper ? answer->helper : "");
+	(void)snprintf(s->consent_helper[1], sizeof(s->consent_helper[1]), "%s",
+		answer->quality ? answer->quality : "");
 }
 
 int consent_receipt(struct consents *cs, struct session *s, struct buf *ret)
@@ -427,6 +436,15 @@ int consent_receipt(struct consents *cs, struct session *s, struct buf *ret)
 	(void)s;
 	if (fakes.receipt_result == 0)
 		buf_put_str(ret, "{\"format\":1}");
+	return fakes.receipt_result;
+}
+
+int consent_receipt_page(struct consents *cs, struct session *s, struct buf *ret)
+{
+	(void)cs;
+	(void)s;
+	if (fakes.receipt_result == 0)
+		buf_put_str(ret, "REÇU\n");
 	return fakes.receipt_result;
 }
 

@@ -1,43 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /* The rooms below the bus, played: what the bus asks of them is noted, what they say is set. */
-#include "daemon/bus/bus.h"
-
-struct session {
-	struct session *next;
-	uint32_t id;
-	char owner[64];
-	uid_t uid;
-	enum session_state state;
-	enum vitaled_reason reason;
-	enum session_mode mode;
-	unsigned int intents;
-	uint8_t tries;
-	uint32_t done; /* Progress */
-	char pair[32];
-	const char *dossier; /* its State, NULL: not unlocked */
-	bool professional;
-	json_t *people; /* GetBeneficiaries, or NULL */
-	/* what came back from people; -1, NONE: nothing */
-	char pin[16];
-	int pin_given; /* how often */
-	enum vitaled_reason pin_failed;
-	int last_try;
-	int chosen; /* index */
-	enum session_choice chosen_kind;
-	enum vitaled_reason choice_failed;
-	struct consent_answer consent;
-	char consent_agent[64];
-	char consent_reason[72];
-	int consent_given;
-	enum vitaled_reason consent_why;
-	int confirmed; /* the emergency: -1: nothing */
-	/* GetPatient that waits for the coverage */
-	void (*coverage_done)(void *user, struct session *s, enum vitaled_reason r);
-	void *coverage_user;
-	int n_coverage;
-	uint32_t place; /* Queue, while queued */
-};
+#include "tests/unit/bus/fakes-session.h"
 
 struct lease {
 	struct lease *next;
@@ -83,7 +47,8 @@ struct fakes {
 	void (*made)(void *user);
 	void *made_user;
 	const char *cause;
-	uint64_t behind; /* entries that the log did not take */
+	uint64_t behind;    /* entries that the log did not take */
+	const char *outbox; /* why it takes no messages, or NULL */
 	/* cards */
 	enum reader_service service;
 	struct card_reader readers[2];
@@ -107,6 +72,9 @@ struct fakes {
 	bool lists;	      /* something is wrong with the revocation lists */
 	/* dossier: the call that waits */
 	struct session *dossier_session;
+	struct session *code_session; /* whose code was given, or was not */
+	char code[32];
+	enum vitaled_reason code_failed;
 	dossier_done_fn done;
 	void *done_user;
 	char dossier_call[96]; /* name and arguments */

@@ -195,6 +195,48 @@ static void reply_consent(struct client *c, DBusMessage *call, const char *decis
 	turns();
 }
 
+static void put_detail(DBusMessageIter *dict, const char *key, int type, const void *value)
+{
+	const char signature[2] = {(char)type, '\0'};
+	DBusMessageIter e, v;
+
+	(void)dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &e);
+	(void)dbus_message_iter_append_basic(&e, DBUS_TYPE_STRING, &key);
+	(void)dbus_message_iter_open_container(&e, DBUS_TYPE_VARIANT, signature, &v);
+	(void)dbus_message_iter_append_basic(&v, type, value);
+	(void)dbus_message_iter_close_container(&e, &v);
+	(void)dbus_message_iter_close_container(dict, &e);
+}
+
+/* "given" with details {form, helper}; NULL: without that one. @sealed: else a pipe */
+static void reply_helped(
+	struct client *c, DBusMessage *call, const char *form, const char *helper, bool sealed)
+{
+	DBusMessage *reply = dbus_message_new_method_return(call);
+	const char *given = "given";
+	DBusMessageIter it, dict;
+	int fd[2] = {-1, -1};
+
+	if (helper && sealed)
+		assert_int_equal(json_memfd_text(view_str(helper), "helper", &fd[0]), 0);
+	else if (helper)
+		assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	dbus_message_iter_init_append(reply, &it);
+	(void)dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &given);
+	(void)dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "{sv}", &dict);
+	if (form)
+		put_detail(&dict, "form", DBUS_TYPE_STRING, &form);
+	if (helper)
+		put_detail(&dict, "helper", DBUS_TYPE_UNIX_FD, &fd[0]);
+	(void)dbus_message_iter_close_container(&it, &dict);
+	assert_true(dbus_connection_send(c->c, reply, NULL));
+	dbus_message_unref(reply);
+	dbus_message_unref(call);
+	fd_close(&fd[0]);
+	fd_close(&fd[1]);
+	turns();
+}
+
 static void ask_consent(struct session *s)
 {
 	_cleanup_json_ json_t *request = json_pack("{s:[s]}", "acts", "consult");
@@ -269,6 +311,84 @@ static void anything_else_is_never_consent(void **state)
 	dbus_message_unref(asked(agent, "RequestConsent", "oh"));
 	dbus_message_unref(asked(agent, "Cancel", "os"));
 	assert_int_equal(s->consent_why, VITALED_REASON_TIMEOUT);
+	assert_int_equal(s->consent_given, 0);
+}
+
+#define EVA "{\"name\":\"\u00c8ve d'Arc\",\"quality\":\"relative\"}"
+
+static void who_helped_or_represents_is_named(void **state)
+{
+	static const struct {
+		const char *word;
+		enum consent_form form;
+	} rows[] = {{"assisted", CONSENT_FORM_ASSISTED},
+		{"representative", CONSENT_FORM_REPRESENTATIVE}};
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "professional", NULL);
+	struct session *s = opened(owner);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		ask_consent(s);
+		reply_helped(
+			agent, asked(agent, "RequestConsent", "oh"), rows[i].word, EVA, true);
+		assert_int_equal(s->consent_given, i + 1);
+		assert_int_equal(s->consent.form, CONSENT_FORM_ORAL); /* the way it was asked */
+		assert_int_equal(s->consent.helped, rows[i].form);
+		assert_string_equal(s->consent_helper[0], "\xc3\x88ve d'Arc");
+		assert_string_equal(s->consent_helper[1], "relative");
+	}
+	ask_consent(s);
+	reply_consent(agent, asked(agent, "RequestConsent", "oh"), "given", NULL, NULL);
+	assert_int_equal(s->consent.helped, CONSENT_FORM_NONE);
+	assert_string_equal(s->consent_helper[0], "");
+}
+
+static void a_helper_who_is_not_well_named_is_no_answer(void **state)
+{
+#define TEN	       "aaaaaaaaaa"
+#define SIXTY_FIVE     TEN TEN TEN TEN TEN TEN "aaaaa"
+#define NAMED(name)    "{\"name\":\"" name "\",\"quality\":\"staff\"}"
+#define BEING(quality) "{\"name\":\"A\",\"quality\":\"" quality "\"}"
+
+	static const struct {
+		const char *form;
+		const char *helper;
+		bool pipe;
+	} rows[] = {
+		{"assisted", NULL, false},
+		{"representative", NULL, false},
+		{NULL, EVA, false},
+		{"screen", EVA, false}, /* how it was asked is ours to say */
+		{"code", EVA, false},
+		{"", EVA, false},
+		{"assisted", EVA, true},
+		{"assisted", "", false},
+		{"assisted", "[]", false},
+		{"assisted", "{\"name\":\"A\"}", false},
+		{"assisted", "{\"quality\":\"staff\"}", false},
+		{"assisted", "{\"name\":\"A\",\"quality\":\"staff\",\"x\":1}", false},
+		{"assisted", "{\"name\":1,\"quality\":\"staff\"}", false},
+		{"assisted", "{\"name\":\"A\",\"quality\":1}", false},
+		{"assisted", NAMED(""), false},
+		{"assisted", NAMED("A\\nB"), false},
+		{"assisted", NAMED(SIXTY_FIVE SIXTY_FIVE SIXTY_FIVE SIXTY_FIVE), false},
+		{"assisted", NAMED("\u00e9" SIXTY_FIVE SIXTY_FIVE SIXTY_FIVE "aaaa"), false},
+		{"assisted", BEING(""), false},
+		{"assisted", BEING("his sister"), false},
+		{"assisted", BEING("Staff"), false},
+		{"assisted", BEING(SIXTY_FIVE), false},
+	};
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "professional", NULL);
+	struct session *s = opened(owner);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		ask_consent(s);
+		reply_helped(agent, asked(agent, "RequestConsent", "oh"), rows[i].form,
+			rows[i].helper, !rows[i].pipe);
+		assert_int_equal(s->consent_why, VITALED_REASON_INVALID_ARGUMENT);
+		s->consent_why = VITALED_REASON_NONE;
+	}
 	assert_int_equal(s->consent_given, 0);
 }
 
@@ -386,6 +506,8 @@ int main(void)
 		T(without_a_display_consent_is_oral),
 		T(refused_and_impossible_are_told_apart),
 		T(anything_else_is_never_consent),
+		T(who_helped_or_represents_is_named),
+		T(a_helper_who_is_not_well_named_is_no_answer),
 		T(a_reason_is_one_word_or_absent),
 		T(the_pairs_own_display_is_asked_and_says_whose_screen),
 		T(a_configured_display_that_is_away_is_not_replaced_by_the_professional),

@@ -133,6 +133,11 @@ static void diagnose_tells_entries_that_the_log_does_not_take(void **state)
 	struct client *c = client_new((uid_t)-1);
 
 	(void)state;
+	assert_false(finds(c, "outbox-stuck", NULL));
+	fakes.outbox = "read-only";
+	assert_true(finds(c, "outbox-stuck", "/state/outbox"));
+	assert_true(finds(c, "outbox-stuck", "read-only"));
+	fakes.outbox = NULL;
 	assert_false(finds(c, "record-behind", NULL));
 	fakes.behind = 12;
 	assert_true(finds(c, "record-behind", "/run/log.socket"));

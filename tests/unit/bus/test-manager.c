@@ -207,8 +207,9 @@ static void a_bad_option_is_named_and_polkit_is_not_asked(void **state)
 	} rows[] = {
 		{{{"colour", 's', "red", 0}}, 1, "colour"},
 		{{{"mode", 's', "bris-de-glace", 0}}, 1, "mode"},
-		{{{"mode", 's', "administration", 0}}, 1, "mode"},
-		{{{"mode", 's', "patient", 0}}, 1, "mode"},
+		{{{"mode", 's', "administration", 0}}, 1, "intent"},
+		{{{"mode", 's', "patient", 0}, {"intent", 'A', "consult", 0}}, 2, "intent"},
+		{{{"without-card", 's', "yes", 0}}, 1, "without-card"},
 		{{{"mode", 'u', NULL, 1}}, 1, "mode"},
 		{{{"mode", 's', "normal", 0}, {"mode", 's', "normal", 0}}, 2, "mode"},
 		{{{"intent", 'A', "close", 0}}, 1, "intent"},

@@ -219,17 +219,24 @@ static DBusMessage *receipt(const char *format)
 static void a_receipt_is_there_when_something_was_signed(void **state)
 {
 	struct client *owner = client_new(OWN);
+	struct buf text = BUF_NULL(LIMIT_JSON_FD);
 	_cleanup_fd_ int fd = -1;
+	_cleanup_fd_ int page = -1;
 
 	(void)state;
 	(void)opened(owner);
 	fd = fd_of(client_call(owner, receipt("json")));
 	assert_true(fd_is_sealed_memfd(fd, LIMIT_JSON_FD));
+	page = fd_of(client_call(owner, receipt("text")));
+	assert_int_equal(json_read_text(page, LIMIT_JSON_FD, &text), 0);
+	assert_true(view_equal(buf_view(&text), VIEW_TEXT("REÇU\n"))); /* as it is */
+	buf_done(&text);
 	assert_string_equal(error_of(client_call(owner, receipt("pdf"))), "InvalidArgument");
 	fakes.receipt_result = CONSENT_NO_RECEIPT;
 	assert_string_equal(error_of(client_call(owner, receipt("json"))), "WrongState");
 	fakes.receipt_result = -28;
 	assert_string_equal(error_of(client_call(owner, receipt("json"))), "Failed");
+	assert_string_equal(error_of(client_call(owner, receipt("text"))), "Failed");
 }
 
 static void locking_twice_is_no_error_and_keeps_the_object(void **state)

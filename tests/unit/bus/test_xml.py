@@ -64,7 +64,7 @@ def check(program, xml, policy, actions):
     problems += [f"the policy does not allow {m}" for m in sorted(wanted - allowed, key=str)]
     problems += [f"the policy allows {m}" for m in sorted(allowed - wanted, key=str)]
 
-    names = set(re.findall(r"org\.vitaled1\.(?:session|agent|audit|reader)\.[a-z-]*[a-z]", text))
+    names = set(re.findall(r"org\.vitaled1\.(?:session|agent|audit|reader|feed)\.[a-z-]*[a-z]", text))
     # "-professional, -patient-display" are written after the first of their kind
     names |= {"org.vitaled1.agent.register-professional", "org.vitaled1.agent.register-patient-display"}
     listed = set()

@@ -7,13 +7,16 @@ usage: fake_service.py [OPTION...]  with options pin=1234, people=2, stranger (a
 another connection first), spoil (contents are not what their facts say), refuse=NAME (an error of Create, a rule
 of Archive and Delete), rows=N (more rows of List, which print how they are asked for), queue (a session
 waits its turn first), keypad (PINs are typed on the reader), puk=12345678, tries=3, short (a lease ends
-at once by itself), lend=NAME (Lend fails so), record=FILE (what it says of
+at once by itself), lend=NAME (Lend fails so), code=135790 (of the patient alone), cut (an export breaks off),
+record=FILE (what it says of
 its record: JSON with vkey, checkpoint, entry, proofs by checkpoint, and told, one of which each GetCheckpoint tells)."""
 import fcntl
 import hashlib
+import io
 import json
 import os
 import sys
+import zipfile
 
 import dbus
 import dbus.mainloop.glib
@@ -97,7 +100,7 @@ class Session(dbus.service.Object):
                       "Progress": dbus.Struct([dbus.UInt32(0), dbus.UInt32(9)]),
                       "Queue": dbus.Struct([dbus.UInt32(0), dbus.UInt32(0)])}
         self.documents, self.tries = {}, 3
-        self.circle = {"authorised": [], "blocked": [], "treating-doctor": None, "oppositions": []}
+        self.circle = {"authorised": [], "blocked": [], "treating-doctor": None, "oppositions": [], "masked-allowed": False}
         if "queue" in OPTIONS:
             self.props.update(State="queued", Queue=dbus.Struct([dbus.UInt32(2), dbus.UInt32(0)]))
             GLib.timeout_add(400, self.next_in_queue)
@@ -136,7 +139,25 @@ class Session(dbus.service.Object):
         name = error.get_dbus_name()
         self.end("failed", "cancelled" if name.endswith("Cancelled") else "failed")
 
+    def ask_code(self, again=False):
+        self.set(State="waiting-for-pin")
+        self.agent().RequestCode(
+            self.path, "patient-code", dbus.Dictionary(
+                {"again": again, "tries-left": dbus.Byte(4 if again else 5), "personal": True, "activation": False},
+                signature="sv"), signature="osa{sv}", reply_handler=self.on_code, error_handler=self.failed)
+
+    def on_code(self, fd):
+        if read_all(fd) != OPTIONS.get("code", "135790").encode():
+            return self.ask_code(True)
+        self.person = PEOPLE[0]
+        self.set(State="unlocked", Proof="active")
+        self.agent().Inform(self.path, "emergency-access", dbus.Dictionary(
+            {"count": dbus.UInt32(2), "last": dbus.UInt64(1700000000000000), "mode": "bris_de_glace"},
+            signature="sv"), signature="osa{sv}", ignore_reply=True)
+
     def ask_pin(self):
+        if self.props["Mode"] == "patient":
+            return self.ask_code()
         if self.props["Mode"] == "identity":
             return self.choose()
         if not self.agent():
@@ -204,7 +225,10 @@ class Session(dbus.service.Object):
             return self.end("failed", "cancelled")
         self.consented("given", {})
 
-    def consented(self, decision, _options):
+    def consented(self, decision, details):
+        given = {str(k): from_memfd(v) if k == "helper" else str(v) for k, v in details.items()}
+        if given:
+            print(decision, json.dumps(given, sort_keys=True), flush=True)
         if decision != "given":
             return self.end("refused", "consent-refused")
         self.set(State="unlocked", Proof="mutual")
@@ -251,9 +275,16 @@ class Session(dbus.service.Object):
 
     @dbus.service.method(NAME + ".Session", "s", "h")
     def GetReceipt(self, kind):
+        if kind == "text":
+            return memfd("Reçu\n\x1b[2J\n".encode())
         if kind != "json":
             raise Failure("InvalidArgument", "format")
         return memfd({"format": 1})
+
+    @dbus.service.method(NAME + ".Session", "", "", sender_keyword="sender")
+    def Refresh(self, sender):
+        self.check(sender, "unlocked")
+        print("refreshed", flush=True)
 
     @dbus.service.method(NAME + ".Session", "", "")
     def Lock(self):
@@ -270,6 +301,40 @@ class Session(dbus.service.Object):
         self.check(sender, "unlocked")
         if "refuse" in OPTIONS:
             raise Failure(OPTIONS["refuse"], "not-permitted: some-rule")
+
+    @dbus.service.method(NAME + ".Dossier", "", "", sender_keyword="sender")
+    def IssueActivationCode(self, sender):
+        self.check(sender, "unlocked")
+        self.agent().Inform(self.path, "activation-code", dbus.Dictionary(
+            {"code": memfd(b"12345678"), "until": dbus.UInt64(1700000000000000)}, signature="sv"),
+            signature="osa{sv}", ignore_reply=True)
+
+    @dbus.service.method(NAME + ".Dossier", "", "", sender_keyword="sender", async_callbacks=("done", "fail"))
+    def SetPersonalCode(self, sender, done, fail):
+        def on_new(fd):
+            print("new", read_all(fd).decode(), flush=True)
+            done()
+        self.check(sender, "unlocked")
+        self.agent().RequestCode(self.path, "new-code", dbus.Dictionary({}, signature="sv"), signature="osa{sv}",
+                                 reply_handler=on_new, error_handler=lambda e: fail(Failure("Cancelled")))
+
+    @dbus.service.method(NAME + ".Dossier", "h", "", sender_keyword="sender")
+    def Close(self, reason, sender):
+        self.check(sender, "unlocked")
+        print("closed", bytes_of_memfd(reason).decode(), flush=True)
+
+    @dbus.service.method(NAME + ".Dossier", "", "", sender_keyword="sender")
+    def Reopen(self, sender):
+        self.check(sender, "unlocked")
+        print("reopened", flush=True)
+
+    @dbus.service.method(NAME + ".Dossier", "a{sv}", "h", sender_keyword="sender")
+    def Export(self, options, sender):
+        self.check(sender, "unlocked")
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as z:
+            z.writestr("index.json", "{}")
+        return pipe_of(archive.getvalue()[:-1] if "cut" in OPTIONS else archive.getvalue())
 
     @dbus.service.method(NAME + ".Dossier", "", "h", sender_keyword="sender")
     def Summary(self, sender):
@@ -371,6 +436,11 @@ class Session(dbus.service.Object):
             raise Failure("NotPermitted", "not-permitted: code")
         self.circle["oppositions"].append({"mode": str(mode), "since": 1700000000000000})
 
+    @dbus.service.method(NAME + ".Dossier", "b", "", sender_keyword="sender")
+    def SetMaskedAllowed(self, on, sender):
+        self.check(sender, "unlocked")
+        self.circle["masked-allowed"] = bool(on)
+
     @dbus.service.method(NAME + ".Dossier", "", "h", sender_keyword="sender")
     def ListProfessionals(self, sender):
         self.check(sender, "unlocked")
@@ -394,7 +464,8 @@ class Session(dbus.service.Object):
     @dbus.service.method(NAME + ".Dossier", "a{sv}", "h", sender_keyword="sender")
     def History(self, filters, sender):
         self.check(sender, "unlocked")
-        return memfd([{"time": 1, "event": "document-read"}] * int(filters.get("limit", 2)))
+        rows = [{"time": 1, "event": "unlocked", "mode": "bris_de_glace"}, {"time": 1, "event": "document-read"}]
+        return memfd(rows[:int(filters.get("limit", 2))])
 
 
 def use_pinpad(agent, path, codes):
@@ -532,7 +603,7 @@ class Manager(dbus.service.Object):
     def OpenSession(self, options, sender):
         plain = {str(k): v for k, v in options.items()}
         known = {"mode", "intent", "patient", "structure", "pair", "application", "lifetime", "wait",
-                 "reason"}
+                 "reason", "without-card"}
         if set(plain) - known:
             raise Failure("InvalidArgument", "option")
         if "patient" in plain and from_memfd(plain["patient"])["nir"] != "1700199999999":
@@ -544,6 +615,8 @@ class Manager(dbus.service.Object):
             plain["reason"] = bytes_of_memfd(plain["reason"]).decode()
             if len(plain["reason"]) < 10:
                 raise Failure("InvalidArgument", "reason")
+        if "without-card" in plain and (not plain["without-card"] or "patient" not in plain):
+            raise Failure("InvalidArgument", "without-card")
         plain["intent"] = [str(i) for i in plain.get("intent", ["consult"])]
         self.sessions.append(Session(self.bus, self, sender, plain))
         return dbus.ObjectPath(self.sessions[-1].path)
@@ -578,6 +651,16 @@ class Manager(dbus.service.Object):
             self.PropertiesChanged(NAME + ".Manager", {"Checkpoint": RECORD["checkpoint"]}, [])
             return RECORD["checkpoint"]
         return "origin\n0\nroot\n\n— sig\n"
+
+    @dbus.service.method(NAME + ".Manager", "h", "u")
+    def ImportReimbursements(self, feed):
+        number = feed.take()
+        text = os.pread(number, 100, 0)
+        read_only = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+        os.close(number)
+        if not read_only or text != b"a feed":
+            raise Failure("FeedInvalid", "feed-invalid: line 3: amount")
+        return dbus.UInt32(12)
 
     @dbus.service.method(NAME + ".Manager", "a{sv}", "h")
     def ExportAudit(self, options):

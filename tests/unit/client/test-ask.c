@@ -24,7 +24,7 @@ static struct ask question(enum ask_kind kind, const char *what, json_t *facts)
 	return q;
 }
 
-static int take(const struct ask *q, const char *line, struct ask_answer *ret)
+static int take(struct ask *q, const char *line, struct ask_answer *ret)
 {
 	return ask_take(q, view_str(line), ret);
 }
@@ -87,6 +87,13 @@ static void a_code_has_the_digits_of_its_kind(void **state _unused_)
 		{"puk", "1234567", ASK_AGAIN},
 		{"puk", "123456789", ASK_AGAIN},
 		{"puk", "1234", ASK_AGAIN},
+		{"patient-code", "1357", 0},
+		{"patient-code", "123456789012", 0},
+		{"patient-code", "1234567890123", ASK_AGAIN},
+		{"patient-code", "135", ASK_AGAIN},
+		{"patient-code", "1234 5678", ASK_AGAIN},
+		{"new-code", "024680", 0},
+		{"new-code", "024", ASK_AGAIN},
 		{"another", "12345678", 0},
 		{"another", "123", ASK_AGAIN},
 	};
@@ -96,7 +103,7 @@ static void a_code_has_the_digits_of_its_kind(void **state _unused_)
 		struct ask_answer a = {0};
 
 		assert_true(ask_secret(&q));
-		assert_int_equal(ask_twice(&q), strcmp(rows[i].kind, "new-pin") == 0);
+		assert_int_equal(ask_twice(&q), strncmp(rows[i].kind, "new-", 4) == 0);
 		assert_int_equal(take(&q, rows[i].line, &a), rows[i].r);
 		ask_done(&q);
 	}
@@ -175,6 +182,114 @@ static void consent_is_yes_no_or_impossible(void **state _unused_)
 	ask_done(&q);
 }
 
+static void who_helps_with_a_consent_is_asked_for_next(void **state _unused_)
+{
+	struct ask q = question(ASK_KIND_CONSENT, "", consent("May I?"));
+	struct ask_answer a = {0};
+
+	assert_int_equal(take(&q, "a", &a), ASK_MORE);
+	assert_string_equal(q.what, "helper-name");
+	assert_int_equal(take(&q, "Z\x1B", &a), ASK_AGAIN); /* a control character */
+	assert_int_equal(take(&q, "Z\xC3", &a), ASK_AGAIN); /* no UTF-8 */
+	assert_string_equal(q.what, "helper-name");
+	assert_int_equal(take(&q, "Zo\xC3\xA9 Nessi", &a), ASK_MORE);
+	assert_string_equal(q.what, "helper-quality");
+	assert_null(a.decision); /* not yet */
+	assert_int_equal(take(&q, "4", &a), ASK_AGAIN);
+	assert_int_equal(take(&q, "Her sister", &a), ASK_AGAIN);
+	assert_int_equal(take(&q, "3", &a), 0);
+	assert_string_equal(a.decision, "given");
+	assert_string_equal(json_get_str(q.details, "form"), "assisted");
+	assert_string_equal(
+		json_get_str(json_object_get(q.details, "helper"), "name"), "Zo\xC3\xA9 Nessi");
+	assert_string_equal(
+		json_get_str(json_object_get(q.details, "helper"), "quality"), "interpreter");
+	ask_done(&q);
+	assert_null(q.details);
+	q = question(ASK_KIND_CONSENT, "", consent("May I?"));
+	assert_int_equal(take(&q, "a", &a), ASK_MORE);
+	assert_int_equal(take(&q, "", &a), ASK_CANCEL); /* half an answer is none */
+	ask_done(&q);
+}
+
+static void only_a_minor_is_represented(void **state _unused_)
+{
+	for (int minor = 0; minor <= 1; minor++) {
+		struct ask q = question(ASK_KIND_CONSENT, "", consent("May I?"));
+		struct ask_answer a = {0};
+
+		assert_int_equal(json_set(q.facts, "minor", json_boolean(minor)), 0);
+		assert_int_equal(take(&q, "p", &a), minor ? ASK_MORE : ASK_AGAIN);
+		if (minor) {
+			assert_int_equal(take(&q, "Jean", &a), ASK_MORE);
+			assert_int_equal(take(&q, "tutor-of-state", &a), 0);
+			assert_string_equal(json_get_str(q.details, "form"), "representative");
+			assert_string_equal(
+				json_get_str(json_object_get(q.details, "helper"), "quality"),
+				"tutor-of-state");
+		}
+		ask_done(&q);
+	}
+}
+
+static void a_program_gives_a_consent_whole(void **state _unused_)
+{
+	static const struct {
+		const char *line;
+		const char *decision; /* NULL: no answer to this */
+	} rows[] = {
+		{"{\"decision\":\"given\"}", "given"},
+		{"{\"decision\":\"refused\"}", "refused"},
+		{"{\"decision\":\"impossible\",\"reason\":\"unconscious\"}", "impossible"},
+		{"{\"decision\":\"given\",\"form\":\"assisted\",\"helper\":"
+		 "{\"name\":\"Z\",\"quality\":\"nurse\"}}",
+			"given"},
+		{"{\"decision\":\"given\",\"form\":\"representative\",\"helper\":"
+		 "{\"name\":\"Z\",\"quality\":\"mother\"}}",
+			"given"},
+		{"{", NULL},
+		{"{}", NULL},
+		{"{\"decision\":1}", NULL},
+		{"{\"decision\":\"perhaps\"}", NULL},
+		{"{\"decision\":\"given\",\"other\":1}", NULL},
+		{"{\"decision\":\"given\",\"reason\":\"x\"}", NULL},
+		{"{\"decision\":\"impossible\",\"reason\":\"Two words\"}", NULL},
+		{"{\"decision\":\"given\",\"form\":\"assisted\"}", NULL},
+		{"{\"decision\":\"given\",\"form\":\"oral\",\"helper\":"
+		 "{\"name\":\"Z\",\"quality\":\"nurse\"}}",
+			NULL},
+		{"{\"decision\":\"refused\",\"form\":\"assisted\",\"helper\":"
+		 "{\"name\":\"Z\",\"quality\":\"nurse\"}}",
+			NULL},
+		{"{\"decision\":\"given\",\"form\":\"assisted\",\"helper\":"
+		 "{\"name\":\"\",\"quality\":\"nurse\"}}",
+			NULL},
+		{"{\"decision\":\"given\",\"form\":\"assisted\",\"helper\":"
+		 "{\"name\":\"Z\",\"quality\":\"A nurse\"}}",
+			NULL},
+		{"impossible asleep", "impossible"},
+		{"i un-conscious", "impossible"},
+		{"i Two", NULL},
+		{"y asleep", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ask q = question(ASK_KIND_CONSENT, "", consent("May I?"));
+		struct ask_answer a = {0};
+		int r = take(&q, rows[i].line, &a);
+
+		if (r != (rows[i].decision ? 0 : ASK_AGAIN)) {
+			fail_msg("row %zu: %d", i, r);
+		}
+		if (rows[i].decision) {
+			assert_string_equal(a.decision, rows[i].decision);
+		} else {
+			assert_null(a.decision);
+		}
+		ask_done(&q);
+	}
+}
+
 static void a_confirmation_is_yes_or_no(void **state _unused_)
 {
 	struct ask q = question(ASK_KIND_CONFIRM, "last-try", json_object());
@@ -238,6 +353,8 @@ static void drivers_can_follow_by_tags(void **state _unused_)
 	} rows[] = {
 		{ASK_KIND_PIN, "", "? pin"},
 		{ASK_KIND_CODE, "new-pin", "? code new-pin"},
+		{ASK_KIND_CODE, "patient-code", "? code patient-code"},
+		{ASK_KIND_CONSENT, "helper-name", "? consent helper-name"},
 		{ASK_KIND_CHOICE, "beneficiary", "? choice beneficiary 2"},
 		{ASK_KIND_CONSENT, "", "? consent"},
 		{ASK_KIND_CONFIRM, "last-try", "? confirm last-try"},
@@ -269,6 +386,20 @@ static void questions_show_what_they_are_about(void **state _unused_)
 		{ASK_KIND_CODE, "pin", json_object(), {"Present PIN", NULL}},
 		{ASK_KIND_CODE, "new-pin", json_object(), {"New PIN", NULL}},
 		{ASK_KIND_CODE, "other", json_object(), {"Code (other): ", NULL}},
+		{ASK_KIND_CODE, "new-code", json_object(), {"New personal code", NULL}},
+		{ASK_KIND_CODE, "patient-code", json_pack("{s:b}", "personal", 1),
+			{"Your personal code (4 to 12 digits): ", NULL}},
+		{ASK_KIND_CODE, "patient-code",
+			json_pack("{s:b, s:b, s:i}", "activation", 1, "again", 1, "tries-left",
+				4),
+			{"wrong", "4 tries", "activation code", NULL}},
+		{ASK_KIND_CODE, "patient-code",
+			json_pack("{s:b, s:b}", "activation", 1, "personal", 1),
+			{"personal code, or the activation code", NULL}},
+		{ASK_KIND_CONSENT, "helper-name", consent("May I?"),
+			{"Name of who helps", NULL}},
+		{ASK_KIND_CONSENT, "helper-quality", consent("May I?"),
+			{"1. relative\n", "3. interpreter\n", NULL}},
 		{ASK_KIND_CONFIRM, "last-try", json_pack("{s:s}", "code", "puk"),
 			{"PUK", "useless", NULL}},
 		{ASK_KIND_CHOICE, "beneficiary", people(),
@@ -345,6 +476,9 @@ int main(void)
 		cmocka_unit_test(the_keypad_is_told_what_to_type),
 		cmocka_unit_test(a_choice_is_a_number_of_the_list_from_one),
 		cmocka_unit_test(consent_is_yes_no_or_impossible),
+		cmocka_unit_test(who_helps_with_a_consent_is_asked_for_next),
+		cmocka_unit_test(only_a_minor_is_represented),
+		cmocka_unit_test(a_program_gives_a_consent_whole),
 		cmocka_unit_test(a_confirmation_is_yes_or_no),
 		cmocka_unit_test(an_empty_line_is_no_answer_to_anything),
 		cmocka_unit_test(a_wording_that_has_not_its_hash_is_not_shown),

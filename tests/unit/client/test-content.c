@@ -168,9 +168,74 @@ static void files_are_saved_for_their_owner_and_never_over_others(void **state _
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* a pipe whose read end holds @len bytes of 'x', then @end, and then ends */
+static int long_pipe(size_t len, struct view end)
+{
+	_cleanup_(buf_done) struct buf bytes = BUF_NULL(65536);
+	int ends[2];
+
+	while (bytes.len < len) {
+		buf_put_u8(&bytes, 'x');
+	}
+	buf_put_view(&bytes, end);
+	assert_int_equal(buf_check(&bytes), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(write(ends[1], bytes.data, bytes.len), (ssize_t)bytes.len);
+	close(ends[1]);
+	return ends[0];
+}
+
+static void an_archive_that_broke_off_is_not_kept(void **state _unused_)
+{
+	/* the end record of APPNOTE 4.3.16, without a comment */
+	static const uint8_t end[22] = {'P', 'K', 5, 6};
+
+	static const struct {
+		size_t len;
+		size_t cut; /* bytes of the end record that are missing */
+		int r;
+	} rows[] = {
+		{0, 0, 0},
+		{40000, 0, 0},
+		{40000, 1, CONTENT_CUT},
+		{40000, 22, CONTENT_CUT},
+		{0, 22, CONTENT_CUT},
+		{0, 1, CONTENT_CUT},
+	};
+
+	char path[] = "/tmp/vitaled-content-XXXXXX";
+	char name[64];
+	struct stat st;
+	int ends[2];
+
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(name, sizeof(name), "%s/a.zip", path);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int fd = long_pipe(rows[i].len, view_of(end, sizeof(end) - rows[i].cut));
+		uint64_t size = 0;
+
+		assert_int_equal(content_archive(fd, name, USEC_PER_SEC, &size), rows[i].r);
+		close(fd);
+		assert_int_equal(stat(name, &st), rows[i].r == 0 ? 0 : -1);
+		if (rows[i].r == 0) {
+			assert_int_equal(size, rows[i].len + sizeof(end));
+			assert_int_equal((uint64_t)st.st_size, size);
+			assert_int_equal(st.st_mode & 0777, 0600);
+			assert_int_equal(
+				content_archive(-1, name, USEC_PER_SEC, &size), -EEXIST);
+			assert_int_equal(unlink(name), 0);
+		}
+	}
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(content_archive(ends[0], name, 20000, &(uint64_t){0}), CONTENT_LATE);
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(rmdir(path), 0);
+}
+
 static void each_outcome_is_explained(void **state _unused_)
 {
-	for (int i = CONTENT_LARGE; i <= CONTENT_HASH; i++) {
+	for (int i = CONTENT_LARGE; i <= CONTENT_CUT; i++) {
 		assert_true(strlen(content_explain(i)) > 5);
 	}
 	assert_string_equal(content_explain(0), "");
@@ -184,6 +249,7 @@ int main(void)
 		cmocka_unit_test(only_sealed_memfds_are_believed),
 		cmocka_unit_test(contents_are_checked_against_size_and_hash),
 		cmocka_unit_test(files_are_saved_for_their_owner_and_never_over_others),
+		cmocka_unit_test(an_archive_that_broke_off_is_not_kept),
 		cmocka_unit_test(each_outcome_is_explained),
 	};
 

@@ -126,6 +126,45 @@ static void nothing_is_taken_that_is_not_canonical(void **state)
 	assert_true(taken > 500);
 }
 
+/* Text is read in words of eight: any byte anywhere in some of them, by either way. */
+static void one_byte_that_is_not_plain_is_found_wherever_it_stands(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len <= 26; len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (int c = 0; c < 256; c++) {
+				char text[40] = "{\"a\":\"";
+				uint8_t room[40];
+				struct scan_entry e;
+				struct reader r;
+				bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+				size_t got = 0;
+
+				memset(text + 6, 'x', len);
+				text[6 + at] = (char)c;
+				text[6 + len] = '"';
+				text[7 + len] = '}';
+				assert_int_equal(
+					scan_canonical(view_of(text, 8 + len), &e), plain);
+				r = reader_of(view_of(text + 5, 2 + len));
+				if (c == '"' ||
+					c == '\\') { /* the end, or an escape of nothing */
+					assert_int_equal(
+						scan_plain(&r, room, sizeof(room), &got),
+						c == '"');
+					assert_int_equal(got, c == '"' ? at : 0);
+					continue;
+				}
+				assert_int_equal(
+					scan_plain(&r, room, sizeof(room), &got), plain);
+				assert_true(!plain || view_equal(view_of(room, got),
+							      view_of(text + 6, len)));
+				assert_int_equal(r.left, plain ? 0 : 2 + len);
+			}
+		}
+	}
+}
+
 static void plain_strings_are_decoded_and_others_are_left(void **state)
 {
 	static const char *const others[] = {"", "x", "\"", "\"abc", "\"a\\", "\"a\\n\"",
@@ -210,6 +249,7 @@ int main(void)
 		cmocka_unit_test(the_members_of_an_entry_are_told_when_they_are_of_their_type),
 		cmocka_unit_test(what_is_not_canonical_for_certain_is_left_to_others),
 		cmocka_unit_test(nothing_is_taken_that_is_not_canonical),
+		cmocka_unit_test(one_byte_that_is_not_plain_is_found_wherever_it_stands),
 		cmocka_unit_test(plain_strings_are_decoded_and_others_are_left),
 		cmocka_unit_test(strings_and_words_are_found_by_their_ends),
 		cmocka_unit_test(hashes_are_32_bytes_in_the_one_form),

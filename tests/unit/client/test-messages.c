@@ -150,6 +150,7 @@ static void words_that_are_not_known_are_shown_as_they_came(void **state _unused
 	assert_string_equal(message_advice("new"), "new");
 	assert_string_equal(message_act("new"), "new");
 	assert_string_equal(message_inform("new"), "new");
+	assert_string_equal(message_helper("new"), "new");
 }
 
 static void every_finding_has_three_sentences(void **state)

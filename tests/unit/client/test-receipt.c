@@ -81,11 +81,59 @@ static void a_good_receipt_holds_under_the_anchors_of_its_nature(void **state _u
 		0);
 	assert_int_equal(
 		run("$VITALECTL --json receipt verify $D/r.json --anchors $D/anchors --vkey "
-		    "$(cat $D/vkey) | grep -q '\"ok\":true,\"own-key\":false'"),
+		    "$(cat $D/vkey) | grep -q '\"ok\":true,\"omitted\":0,\"own-key\":false'"),
 		0);
 	assert_int_equal(run("$VITALECTL receipt show $D/r.json | grep -q 'patient'"), 0);
 	assert_int_equal(
 		run("$VITALECTL --json receipt show $D/r.json | grep -q '\"statement\":{'"), 0);
+}
+
+static void acts_are_shown_counted_and_taken_apart(void **state _unused_)
+{
+	struct made m = world_usual();
+
+	m.act[0] = "{\"event\":\"document-read\",\"outcome\":\"ok\",\"pseudonym\":\"aa\","
+		   "\"sequence\":6,\"session\":\"session/1@0a\",\"time\":1764000001000000}";
+	m.omitted = 4;
+	write_receipt(&m);
+	assert_int_equal(
+		run("$VITALECTL receipt verify $D/r.json --anchors $D/anchors --vkey $D/vkey "
+		    "| grep -q 'in the record too: 1'"),
+		0);
+	assert_int_equal(run("$VITALECTL receipt show $D/r.json > $D/said"), 0);
+	assert_int_equal(run("grep -qx '  2025-11-24T16:00:01 document-read ok' $D/said"), 0);
+	assert_int_equal(run("grep -q 'and 4 older entries' $D/said"), 0);
+	assert_int_equal(run("$VITALECTL --json receipt show $D/r.json | grep -q "
+			     "'\"acts\":\\[{.*\"omitted\":4'"),
+		0);
+	assert_int_equal(run("$VITALECTL receipt extract $D/r.json --out $D/acted > /dev/null "
+			     "&& grep -q document-read $D/acted/act-6.json"),
+		0);
+	m = world_usual();
+	m.act[0] = "x";
+	write_receipt(&m);
+	assert_int_equal(run("$VITALECTL receipt show $D/r.json 2>/dev/null"), 8);
+	assert_int_equal(run("$VITALECTL --json receipt show $D/r.json 2>/dev/null"), 8);
+	assert_int_equal(run("$VITALECTL receipt show $D/r.json --page - 2>/dev/null"), 8);
+}
+
+static void a_page_is_a_new_file_in_the_persons_language(void **state _unused_)
+{
+	struct made m = world_usual();
+
+	write_receipt(&m);
+	assert_int_equal(run("$VITALECTL receipt show $D/r.json --page $D/page.txt"), 0);
+	assert_int_equal(run("head -n1 $D/page.txt | grep -qx RECEIPT"), 0);
+	assert_int_equal(
+		run("$VITALECTL receipt show $D/r.json --page $D/page.txt 2>/dev/null"), 1);
+	assert_int_equal(
+		run("$VITALECTL receipt show $D/r.json --page - | cmp - $D/page.txt"), 0);
+	assert_int_equal(run("LC_ALL=fr_FR.UTF-8 $VITALECTL receipt show $D/r.json --page - "
+			     "| head -n1 | grep -qx REÇU"),
+		0);
+	assert_int_equal(run("$VITALECTL --json receipt show $D/r.json --page $D/other.txt "
+			     "| grep -q '\"page\":\"/'"),
+		0);
 }
 
 static void a_receipt_of_strangers_does_not_hold(void **state _unused_)
@@ -224,6 +272,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_receipt_holds_under_the_anchors_of_its_nature),
+		cmocka_unit_test(acts_are_shown_counted_and_taken_apart),
+		cmocka_unit_test(a_page_is_a_new_file_in_the_persons_language),
 		cmocka_unit_test(a_receipt_of_strangers_does_not_hold),
 		cmocka_unit_test(a_bent_receipt_names_what_is_wrong),
 		cmocka_unit_test(extracting_prints_commands_that_say_the_same),

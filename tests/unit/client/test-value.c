@@ -172,6 +172,34 @@ static void descriptors_are_taken_only_when_the_number_fits(void **state _unused
 	assert_args(m, "[null,null]");
 }
 
+static void a_descriptor_of_a_dictionary_is_taken_by_its_name(void **state _unused_)
+{
+	DBusMessage *m = message();
+	DBusMessageIter args;
+	DBusMessageIter dict;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int got = -1;
+
+	assert_int_equal(value_dict_fd(m, "code", &got), VALUE_STRANGE); /* no arguments */
+	dbus_message_iter_init_append(m, &args);
+	assert_true(value_open_dict(&args, &dict) && value_put_str(&dict, "text", "x") &&
+		    value_put_fd(&dict, "code", fd) && value_put_u32(&dict, "until", 7) &&
+		    dbus_message_iter_close_container(&args, &dict));
+	close(fd);
+	assert_int_equal(value_dict_fd(m, "text", &got), VALUE_STRANGE);
+	assert_int_equal(value_dict_fd(m, "other", &got), VALUE_STRANGE);
+	assert_int_equal(got, -1);
+	assert_int_equal(value_dict_fd(m, "code", &got), 0);
+	assert_true(got >= 0 && fcntl(got, F_GETFD) == FD_CLOEXEC);
+	close(got);
+	assert_args(m, "[{\"code\":null,\"text\":\"x\",\"until\":7}]");
+	m = message();
+	dbus_message_iter_init_append(m, &args);
+	assert_true(value_append_list(&args, "a,b"));
+	assert_int_equal(value_dict_fd(m, "code", &got), VALUE_STRANGE); /* no dictionary */
+	dbus_message_unref(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +208,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_hexadecimal_and_structs_are_arrays),
 		cmocka_unit_test(reals_and_deep_nesting_are_strange),
 		cmocka_unit_test(descriptors_are_taken_only_when_the_number_fits),
+		cmocka_unit_test(a_descriptor_of_a_dictionary_is_taken_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 import dbus.bus
 import dbus.lowlevel
@@ -342,7 +343,7 @@ class Open(Bed):
         out = self.lines("open", "-i", "consult,authorise,treating-doctor,oppose", "authorise --until 2030-01-31",
                          "block 899700000033 --name 'DUPONT Paul'", "treating-doctor on", "oppose centre_15 on",
                          "professionals", "revoke", "unblock 899700000033", "treating-doctor off", "professionals",
-                         env={"TZ": "UTC"})
+                         "allow-masked on", "professionals", "allow-masked off", "professionals", env={"TZ": "UTC"})
         out = [e for e in out if "command" in e]
         self.assertEqual(out[0]["result"], {"id": "899700000017", "name": "JEANNE DOC0001", "until": 1896134400000000})
         before, after = out[4]["result"], out[8]["result"]
@@ -350,6 +351,13 @@ class Open(Bed):
         self.assertEqual([(p["id"], p["name"]) for p in before["blocked"]], [("899700000033", "DUPONT Paul")])
         self.assertEqual((before["oppositions"][0]["mode"], after["treating-doctor"]), ("centre_15", None))
         self.assertEqual((after["blocked"], after["authorised"][0]["ended"]), ([], True))
+        self.assertEqual([out[i]["result"] for i in (9, 11)], [True, False])
+        self.assertEqual([out[i]["result"]["masked-allowed"] for i in (8, 10, 12)], [False, True, False])
+
+    def test_an_emergency_stands_out_in_the_history(self):
+        out = self.opened("history").stdout.splitlines()
+        self.assertEqual([line.split("\t")[1:4:2] for line in out],
+                         [["unlocked", "! breaking the glass (bris_de_glace)"], ["document-read", "-"]])
 
     def test_the_list_of_people_is_readable(self):
         out = self.opened("authorise", "block 42", "oppose bris_de_glace on", "revoke", "professionals",
@@ -357,11 +365,12 @@ class Open(Bed):
         self.assertEqual(out, "peuvent ouvrir le dossier : \n  - 899700000017 JEANNE DOC0001; par J; depuis 2023-11-14; "
                               "jusqu'au 2024-11-13 (terminée)\nbloqués : \n  - 42; par J; depuis 2023-11-14\n"
                               "médecin traitant : rien d'inscrit\nurgences refusées : \n"
-                              "  - bris de glace (bris_de_glace); depuis 2023-11-14\n")
+                              "  - bris de glace (bris_de_glace); depuis 2023-11-14\n"
+                              "documents masqués en cas d'urgence : non\n")
 
     def test_arguments_that_make_no_sense_are_usage(self):
         for verb in ("authorise --until 2026-02-30", "authorise --until tomorrow", "authorise --until 2026-02-300",
-                     "authorise --until 1000-01-01", "treating-doctor perhaps", "oppose centre_15", "oppose centre_15 1",
+                     "authorise --until 1000-01-01", "treating-doctor perhaps", "allow-masked", "allow-masked yes", "oppose centre_15", "oppose centre_15 1",
                      "oppose normal on", "block", "revoke 1 2", "archive", "replace d1", "list --limit 0",
                      "list --limit x"):
             service = self.service()
@@ -400,6 +409,46 @@ class Open(Bed):
         self.run_ctl("open", "--mode", "identity", "--patient", good, "choose 1", "lock")
         self.run_ctl("open", "--patient", other, code=2)
         self.run_ctl("open", "--patient", self.path("x.json", "[]"), code=2)
+
+    def test_the_patient_closes_reopens_and_takes_everything_along(self):
+        service = self.service()
+        self.agent("135790\n" * 4)
+        reason, out = self.path("reason", "Je ne veux plus de dossier."), self.path("all.zip")
+        self.run_ctl("open", "--mode", "patient", f"close --reason {reason}", "reopen", f"export --output {out}")
+        self.assertEqual([service.stdout.readline() for _ in range(2)], ["closed Je ne veux plus de dossier.\n", "reopened\n"])
+        self.assertEqual(zipfile.ZipFile(out).namelist(), ["index.json"])
+        got = self.lines("open", "--mode", "patient", f"export --output {out}.2")
+        self.assertEqual([m["size"] for m in got if m.get("command") == "export"], [os.path.getsize(out)])
+        for wrong in ("close", "export", f"close --reason {out}.none", "reopen now", "personal-code 1234"):
+            self.run_ctl("open", "--mode", "patient", wrong, code=2)
+            self.agent("135790\n")
+        self.run_ctl("open", "--mode", "patient", f"export --output {out}", code=1)  # it is there
+
+    def test_the_page_of_a_receipt_is_the_services_and_cannot_move_the_cursor(self):
+        service = self.service()
+        self.agent("135790\n" * 3)
+        page = self.run_ctl("open", "--mode", "patient", "refresh", "receipt --text").stdout
+        self.assertEqual((page, service.stdout.readline()), ("Reçu\n\ufffd[2J\n", "refreshed\n"))
+        got = self.lines("open", "--mode", "patient", "receipt --text")
+        self.assertIn("Reçu\n\x1b[2J\n", [m["result"] for m in got if m.get("command") == "receipt"])
+        self.run_ctl("open", "--mode", "patient", f"receipt --text --output {self.path('page')}")
+        with open(self.path("page"), "rb") as f:
+            self.assertEqual(f.read(), "Reçu\n\x1b[2J\n".encode())
+
+    def test_an_export_that_breaks_off_is_said_and_not_kept(self):
+        self.service("cut")
+        self.agent("135790\n")
+        self.run_ctl("open", "--mode", "patient", f"export --output {self.path('all.zip')}", code=8)
+        self.assertFalse(os.path.exists(self.path("all.zip")))
+
+    def test_what_does_not_go_together_is_said_before_a_card_is_asked_for(self):
+        self.service()
+        file = self.path("patient.json", '{"nir":"1700199999999","birth-date":"1970-01-02"}')
+        self.agent("1234\n1\nyes\n")
+        self.run_ctl("open", "--without-card", "--patient", file, "lock")
+        for wrong in (["--without-card"], ["-m", "administration"], ["-m", "patient", "-i", "consult"],
+                      ["-m", "patient", "--structure", "1"]):
+            self.run_ctl("open", *wrong, "lock", code=2)
 
     def test_a_stranger_does_not_change_what_is_known_of_the_session(self):
         self.service()
@@ -459,6 +508,58 @@ class Agent(Bed):
             seen.append(line.get("request") or line.get("inform"))
         self.assertEqual(seen, ["pin", "pin", "choice", "choice", "consent", "consent", "unlocked", "ended"])
         self.assertEqual(agent.wait(SECONDS), 0)
+
+    def test_who_helped_with_a_consent_goes_with_the_answer(self):
+        whole = '{"decision":"given","form":"representative","helper":{"name":"ZOÉ NESSI","quality":"mother"}}'
+        for answer, said in ((whole, 'given {"form": "representative", "helper": {"name": "ZO\\u00c9 NESSI", '
+                                     '"quality": "mother"}}\n'),
+                             ("a\nJean\n1", 'given {"form": "assisted", "helper": {"name": "Jean", '
+                                                    '"quality": "relative"}}\n'),
+                             ("impossible unconscious", 'impossible {"reason": "unconscious"}\n')):
+            service = self.service()
+            agent = self.agent(f"1234\n1\n{answer}\n")
+            self.run_ctl("open", "summary", code=3 if "impossible" in answer else 0)
+            self.assertEqual(service.stdout.readline(), said)
+            self.stop(agent)
+            self.stop(service)
+
+    def test_the_patients_code_is_asked_for_until_it_is_right_and_what_happened_is_told(self):
+        self.service("code=246810")
+        agent = self.agent("12\n135790\n246810\n")
+        states = [m["state"] for m in self.lines("open", "--mode", "patient", "refresh") if "state" in m]
+        self.assertIn("waiting-for-pin", states)
+        asked = [self.line(agent) for _ in range(3)]
+        self.assertEqual([(m["request"], m["kind"], m["facts"]["again"]) for m in asked],
+                         [("code", "patient-code", False)] * 2 + [("code", "patient-code", True)])
+        told = self.line(agent)
+        self.assertEqual((told["inform"], told["facts"]["count"]), ("emergency-access", 2))
+        self.assertIn("waiting for the patient's code", self.words("246810\n", "open", "--mode", "patient", "refresh")[0])
+
+    def words(self, answers, *command):
+        """(standard error of @command, what an agent without --json printed meanwhile)."""
+        agent = subprocess.Popen([VITALECTL, "agent", "--once"], env=self.env, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, agent)
+        self.assertIn("Ready", agent.stderr.readline())
+        agent.stdin.write(answers)
+        agent.stdin.flush()
+        return self.run_ctl(*command).stderr, agent.communicate(timeout=SECONDS)[0]
+
+    def test_a_new_personal_code_is_typed_twice_and_an_activation_code_is_shown_once(self):
+        service = self.service()
+        out = self.words("135790\n4711\n4712\n4711\n4711\n", "open", "--mode", "patient", "personal-code",
+                         "activation-code", "lock")[1]
+        self.assertEqual(service.stdout.readline(), "new 4711\n")
+        self.assertIn("? code new-code\n", out)
+        self.assertIn("? code new-code again\n", out)
+        self.assertIn("Activation code for the patient: 1234 5678\n", out)
+        self.assertIn("opened 2 times in an emergency", out)
+        self.assertNotIn("4711", out)
+        agent = self.agent("1234\n1\nyes\n")
+        self.run_ctl("open", "-m", "administration", "-i", "create", "activation-code", "lock")
+        told = [self.line(agent) for _ in range(5)]  # PIN, choice, consent, unlocked, and the code
+        code = next(m for m in told if m.get("inform") == "activation-code")
+        self.assertEqual((code["code"], code["facts"]), ("12345678", {"until": 1700000000000000}))
 
     def test_words_and_tags_without_json(self):
         self.service()
@@ -661,6 +762,36 @@ class Pin(Bed):
         first, second = self.line(agent), self.line(agent)
         self.assertEqual((first["inform"], first["facts"]["codes"]), ("use-pinpad", ["pin"]))
         self.assertEqual(second, {"cancelled": "answered", "session": first["session"]})
+
+
+class Import(Bed):
+    def feed(self, text):
+        with tempfile.NamedTemporaryFile("w", delete=False) as f:
+            f.write(text)
+        self.addCleanup(os.unlink, f.name)
+        return f.name
+
+    def test_a_feed_is_handed_over_and_what_is_new_is_counted(self):
+        self.service()
+        self.assertEqual(self.lines("import", self.feed("a feed")), [{"command": "import", "lines": 12}])
+        out = self.run_ctl("import", self.feed("a feed"))
+        self.assertEqual(out.stdout, "12 lines are new in the dossiers of this computer.\n")
+        self.assertIn("6 bytes are handed over", out.stderr)
+
+    def test_the_line_that_is_wrong_is_named(self):
+        self.service()
+        out = self.run_ctl("import", self.feed("another"), code=2)
+        self.assertIn("line 3: amount", out.stderr)
+
+    def test_what_is_no_file_is_not_handed_over(self):
+        self.run_ctl("import", "/nowhere/at/all", code=2)
+        self.assertIn("no regular file", self.run_ctl("import", "/", code=2).stderr)
+        self.run_ctl("import", "/dev/null", code=2)
+        self.run_ctl("import", code=2)
+        self.run_ctl("import", "a", "b", code=2)
+
+    def test_without_a_service_it_says_so(self):
+        self.run_ctl("import", self.feed("a feed"), code=4)
 
 
 class Lend(Bed):

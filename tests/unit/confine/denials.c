@@ -100,17 +100,17 @@ static struct iovec one = {.iov_base = here, .iov_len = 1};
 	X(umount, NOBODY, RAW(SYS_umount2, "/nonexistent", 0)) \
 	X(inotify_init, NOBODY, RAW(SYS_inotify_init1, 0)) \
 	X(fanotify_init, NOBODY, RAW(SYS_fanotify_init, 0, 0)) \
-	X(memfd_create, DOSSIERS, RAW(SYS_memfd_create, "x", MFD_CLOEXEC)) \
+	X(memfd_create, PROGRAM_FEED | DOSSIERS, RAW(SYS_memfd_create, "x", MFD_CLOEXEC)) \
 	X(memfd_secret, NOBODY, RAW(SYS_memfd_secret, 0)) \
 	X(pipe2, DOSSIERS, RAW(SYS_pipe2, here, O_CLOEXEC)) \
 	/* descriptors */ \
 	X(read_of_another, PROGRAM_CARD | DOSSIERS, RAW(SYS_read, DENIALS_OTHER, here, 1)) \
 	X(write_to_another, DOSSIERS, RAW(SYS_write, DENIALS_OTHER, here, 0)) \
-	X(write_to_stderr, PROGRAM_CRL | DOSSIERS, RAW(SYS_write, STDERR_FILENO, here, 0)) \
-	X(close_of_another, PROGRAM_CARD | PROGRAM_CRL | DOSSIERS, RAW(SYS_close, DENIALS_OTHER)) \
+	X(write_to_stderr, PROGRAM_CRL | PROGRAM_FEED | DOSSIERS, RAW(SYS_write, STDERR_FILENO, here, 0)) \
+	X(close_of_another, PROGRAM_CARD | PROGRAM_CRL | PROGRAM_FEED | DOSSIERS, RAW(SYS_close, DENIALS_OTHER)) \
 	X(dup, NOBODY, RAW(SYS_dup, 0)) \
 	X(dup3, NOBODY, RAW(SYS_dup3, 0, 9, 0)) \
-	X(fcntl, DOSSIERS, RAW(SYS_fcntl, 0, F_GETFD)) \
+	X(fcntl, PROGRAM_FEED | DOSSIERS, RAW(SYS_fcntl, 0, F_GETFD)) \
 	X(ioctl, NOBODY, RAW(SYS_ioctl, 0, TIOCSTI, here)) \
 	X(sendfile, NOBODY, RAW(SYS_sendfile, 0, 0, NULL, 0)) \
 	X(splice, NOBODY, RAW(SYS_splice, 0, NULL, 0, NULL, 0, 0)) \

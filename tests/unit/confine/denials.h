@@ -9,6 +9,7 @@ enum program {
 	PROGRAM_CRL = 4,
 	PROGRAM_OPENING = 8, /* vitaled-dossier until its file is open */
 	PROGRAM_DOSSIER = 16,
+	PROGRAM_FEED = 32,
 };
 
 #define DENIALS_LINK                                                                           \

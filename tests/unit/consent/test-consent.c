@@ -92,7 +92,7 @@ static void the_agent_is_given_what_to_ask(void **state)
 	(void)unlock();
 	q = world.request;
 	assert_int_equal(json_array_size(at(q, "acts")), 3);
-	assert_string_equal(str(at(q, "text"), "id"), "consent-2");
+	assert_string_equal(str(at(q, "text"), "id"), "consent-3");
 	assert_string_equal(str(at(q, "text"), "language"), "fr");
 	assert_non_null(strstr(str(at(q, "text"), "wording"), "libre de dire oui ou non"));
 	assert_string_equal(str(at(q, "patient"), "surname"), "DUPONT");
@@ -137,6 +137,7 @@ static void each_act_is_asked_in_words_of_its_own_and_stated(void **state)
 		{SESSION_INTENT_AUTHORISE, {"authorise"}, {"* Ouvrir"}},
 		{SESSION_INTENT_TREATING_DOCTOR, {"treating-doctor"}, {"* Devenir"}},
 		{SESSION_INTENT_OPPOSE, {"oppose"}, {"* Interdire"}},
+		{SESSION_INTENT_CLOSE, {"close"}, {"* Fermer"}},
 		{SESSION_INTENT_CREATE | SESSION_INTENT_OPPOSE, {"create", "oppose"},
 			{"* Cr", "* Interdire"}},
 	};
@@ -159,7 +160,7 @@ static void each_act_is_asked_in_words_of_its_own_and_stated(void **state)
 		assert_string_equal(str(at(world.request, "text"), "sha256"), hash);
 		receipt_of(s, &r);
 		assert_string_equal(str(at(r.parsed, "text"), "sha256"), hash);
-		assert_string_equal(str(at(r.parsed, "text"), "id"), "consent-2");
+		assert_string_equal(str(at(r.parsed, "text"), "id"), "consent-3");
 		assert_int_equal(json_array_size(at(r.parsed, "acts")), n);
 		for (size_t k = 0; k < n; k++) {
 			assert_string_equal(

@@ -107,13 +107,13 @@ static void a_shipped_text_tells_of_the_acts_that_are_asked_and_of_no_other(void
 				"* Cr\xc3\xa9"
 				"er",
 				"* Ouvrir votre dossier plus tard", "* Devenir votre m",
-				"* Interdire l'ouverture"},
+				"* Interdire l'ouverture", "* Fermer votre dossier."},
 			{"Vous \xc3\xaates libre de dire oui ou non.",
 				"Dire non ne change rien", "un re\xc3\xa7u"}},
 		{"en",
 			{"* Read your record.", "* Add documents", "* Create your record",
 				"* Open your record later", "* Become your treating doctor",
-				"* Forbid the opening"},
+				"* Forbid the opening", "* Close your record."},
 			{"You are free to say yes or no.", "Saying no changes nothing",
 				"a receipt"}},
 	};
@@ -245,7 +245,7 @@ static void a_slip_of_the_pen_in_a_marker_refuses_the_folder(void **state)
 	static const char *const bad[] = {"[all]\n[consult]\nx\n[authorize]\ny",
 		"[all]\n[Feed]\nx", "[all]\n[feed\nx", "[all]\n[feed] \nx", "[all]\n[]\nx",
 		"[all]\n[feed  consult]\nx", "[all]\n[ feed]\nx", "[all]\n[feed ]\nx",
-		"[close]\nx", "[all]\n[", "[all]\n[feed]\r\nx", "\xEF\xBB\xBF[all]\nx",
+		"[export]\nx", "[all]\n[", "[all]\n[feed]\r\nx", "\xEF\xBB\xBF[all]\nx",
 		"[all]\r\nx", "\n[all]\nx", " [all]\n", "x\n[treating-doctor]"};
 	static const char *const plain[] = {"x\n[authorize]\ny", "[Cabinet du Parc]\nx", "(x)",
 		"[", "[]", "[ ]", "x [all]\n", "x\n "};

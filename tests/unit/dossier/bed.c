@@ -25,18 +25,11 @@
 
 #define LONG_ENOUGH (20 * USEC_PER_SEC)
 
-static void on_changed(void *user, struct session *s)
-{
-	(void)user;
-	s->changed++;
-}
-
-static const struct dossier_ops ops = {.changed = on_changed};
-
 int bed_start(struct bed *b)
 {
 	bool before = faults_pause(false);
-	int r = dossiers_new(b->ev, &b->config, b->rights, NULL, &ops, NULL, &b->all);
+	int r = dossiers_new(
+		b->ev, &b->config, b->rights, NULL, &fake_dossier_ops, NULL, &b->all);
 
 	(void)faults_pause(before);
 	return r;
@@ -79,6 +72,7 @@ void bed_init(struct bed *b)
 	assert_true(sd_event_new(&b->ev) >= 0);
 	assert_int_equal(rights_new(RIGHTS_DATA, &b->rights), 0);
 	fake_audit_reset();
+	fake_people_reset();
 	assert_int_equal(bed_start(b), 0);
 	fake_session(&b->s);
 	b->s.all = b->all;

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -111,8 +112,12 @@ const char *session_audit_id(const struct session *s)
 
 uid_t session_uid(const struct session *s)
 {
-	(void)s;
-	return 1000;
+	return s->uid ? s->uid : 1000;
+}
+
+const char *session_pair(const struct session *s)
+{
+	return s->pair ? s->pair : "default";
 }
 
 const char *session_owner(const struct session *s)
@@ -148,10 +153,24 @@ void session_end(struct session *s, enum vitaled_reason r)
 	dossier_lock(s->all, s);
 }
 
+void session_input(struct session *s)
+{
+	s->inputs++;
+}
+
 void session_prepared(struct session *s, enum vitaled_reason r)
 {
 	s->prepared = true;
 	s->prepared_reason = r;
+	if (r != VITALED_REASON_NONE) {
+		session_end(s, r);
+	}
+}
+
+void session_coded(struct session *s, enum vitaled_reason r)
+{
+	s->coded = true;
+	s->coded_reason = r;
 	if (r != VITALED_REASON_NONE) {
 		session_end(s, r);
 	}
@@ -167,6 +186,91 @@ void session_granted(struct session *s, enum vitaled_reason r)
 		session_end(s, r);
 	}
 }
+
+/* -- people ------------------------------------------------------------------------------------- */
+
+struct fake_people fake_people;
+
+void fake_people_reset(void)
+{
+	if (fake_people.held > 0) {
+		close(fake_people.held);
+	}
+	fake_people =
+		(struct fake_people){.patient_uid = 2001, .professional_uid = 2002, .held = -1};
+}
+
+static void on_changed(void *user, struct session *s)
+{
+	(void)user;
+	s->changed++;
+}
+
+static bool code_agent(
+	void *user, struct session *s, bool patient, struct dossier_agent *ret_agent)
+{
+	(void)user;
+	(void)s;
+	if (patient ? fake_people.no_patient : fake_people.no_professional) {
+		return false;
+	}
+	*ret_agent = (struct dossier_agent){.number = patient ? 11 : 12,
+		.uid = patient ? fake_people.patient_uid : fake_people.professional_uid};
+	return true;
+}
+
+static void ask_code(void *user, struct session *s, const struct dossier_agent *agent,
+	const struct dossier_question *q)
+{
+	const char *code = fake_people.codes[fake_people.asked++ % 16];
+	int ends[2];
+
+	(void)user;
+	fake_people.question = *q;
+	fake_people.number = agent->number;
+	if (!code) {
+		if (fake_people.why != VITALED_REASON_NONE) {
+			dossier_code_failed(s->all, s, fake_people.why);
+		}
+		return;
+	}
+	if (pipe(ends) < 0) {
+		return;
+	}
+	if (strcmp(code, "-") == 0) {
+		fake_people.held = ends[1];
+	} else {
+		(void)!write(ends[1], code, strlen(code));
+		close(ends[1]);
+	}
+	dossier_code_given(s->all, s, ends[0]);
+}
+
+static bool show_code(void *user, struct session *s, const struct dossier_agent *agent, int fd,
+	uint64_t until)
+{
+	ssize_t n = pread(fd, fake_people.shown, sizeof(fake_people.shown) - 1, 0);
+
+	(void)user;
+	(void)s;
+	fake_people.shown[n > 0 ? n : 0] = '\0';
+	fake_people.until = until;
+	fake_people.number = agent->number;
+	return !fake_people.left;
+}
+
+static void on_inform(void *user, struct session *s, const struct dossier_told *told)
+{
+	(void)user;
+	s->informs++;
+	s->told[told->to] = *told;
+}
+
+const struct dossier_ops fake_dossier_ops = {.changed = on_changed,
+	.inform = on_inform,
+	.code_agent = code_agent,
+	.ask_code = ask_code,
+	.show_code = show_code};
 
 /* -- record ------------------------------------------------------------------------------------- */
 
@@ -209,6 +313,7 @@ static bool refuses(void)
 
 static int append(const struct audit_entry *e)
 {
+	char boot_id[33] = "";
 	json_t *j;
 
 	if (refuses()) {
@@ -217,6 +322,11 @@ static int append(const struct audit_entry *e)
 	j = json_object();
 	set(j, "event", audit_event_word(e->event));
 	json_object_set_new(j, "time", json_integer((json_int_t)clock_wall()));
+	json_object_set_new(j, "boot-time", json_integer((json_int_t)clock_boottime()));
+	if (clock_boot_id(boot_id) < 0) {
+		boot_id[0] = '\0';
+	}
+	set(j, "boot-id", boot_id);
 	set(j, "outcome", e->outcome);
 	set(j, "session", e->session);
 	set(j, "application", e->application);

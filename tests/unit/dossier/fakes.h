@@ -22,9 +22,16 @@ struct session {
 	enum vitaled_reason prepared_reason;
 	bool granted;
 	enum vitaled_reason granted_reason;
+	bool coded; /* session_coded() was called, with: */
+	enum vitaled_reason coded_reason;
+	const char *pair; /* NULL: default */
+	uid_t uid;	  /* 0: 1000 */
 	bool ended;
 	enum vitaled_reason end_reason;
 	unsigned int changed;
+	unsigned int informs; /* dossier_ops.inform: how often, and the last one of each */
+	struct dossier_told told[DOSSIER_TOLD_COUNT];
+	unsigned int inputs;	    /* session_input() */
 	unsigned int emergencies;   /* session_emergencies() */
 	struct session *pre_empted; /* session_pre_empt(): whom */
 	bool pre_empt_fails;
@@ -33,6 +40,28 @@ struct session {
 
 /** fake_session() - a general practitioner with a card in SA07, a patient of a fixed pseudonym. */
 void fake_session(struct session *ret_s);
+
+/* Who types codes and shows them: each that is asked for is the next of @codes; a NULL there is nobody's
+ * answer, for @why, and behind the last one nothing comes. */
+struct fake_people {
+	bool no_patient; /* nobody to type one */
+	bool no_professional;
+	uid_t patient_uid; /* of the agents */
+	uid_t professional_uid;
+	const char *codes[16];
+	enum vitaled_reason why;
+	unsigned int asked;
+	struct dossier_question question; /* the last one */
+	uint64_t number;		  /* whom it was asked */
+	bool left;			  /* show_code(): the agent is gone */
+	char shown[16];
+	uint64_t until;
+	int held; /* a pipe that goes on: the end to write to, or -1; of the code "-" */
+};
+
+extern struct fake_people fake_people;
+extern const struct dossier_ops fake_dossier_ops;
+void fake_people_reset(void);
 
 struct fake_audit {
 	json_t *entries;     /* array, oldest first */

@@ -183,7 +183,21 @@ struct reply act_oppose(struct bed *b)
 	return oppose(b, "centre_15", true);
 }
 
-struct reply act_unoppose(struct bed *b)
+static struct reply masked(struct bed *b, bool on)
 {
-	return oppose(b, "centre_15", false);
+	struct reply r = bed_reply();
+
+	dossier_set_masked_allowed(&b->s, on, bed_done_fn, &r);
+	bed_wait(b, &r);
+	return r;
+}
+
+struct reply act_allow_masked(struct bed *b)
+{
+	return masked(b, true);
+}
+
+struct reply act_hide_masked(struct bed *b)
+{
+	return masked(b, false);
 }

@@ -34,7 +34,8 @@ struct reply act_unblock(struct bed *b);
 struct reply act_take(struct bed *b);
 struct reply act_leave(struct bed *b);
 struct reply act_oppose(struct bed *b); /* centre_15 */
-struct reply act_unoppose(struct bed *b);
+struct reply act_allow_masked(struct bed *b);
+struct reply act_hide_masked(struct bed *b); /* ... no longer */
 
 /** told() - what the newest entry @event tells in its details under @name. */
 const json_t *told(const char *event, const char *name);

@@ -56,6 +56,7 @@ treating-doctor-take   ---  y--  -   y--  -   --  ---            --
 treating-doctor-leave  ---  ---  -   y--  -   --  ---            --
 oppose                 y--  y--  -   y--  -   --  yyy            yy
 unoppose               y--  y--  -   y--  -   --  yyy            yy
+allow-masked           y--  y--  -   y--  -   --  yyy            yy
 close                  ---  ---  -   ---  -   --  yyy            yy
 reopen                 y--  y--  -   y--  -   --  yyy            yy
 export                 ---  ---  -   ---  -   --  ---            yy
@@ -72,7 +73,7 @@ NAMES = {"PS": "professional", "Dr": "doctor", "MT": "treating-doctor", "Occ": "
          "ES": "structure", "fund": "agent", "feed": "feeder", "holder": "patient", "representative": "representative"}
 CARED_FOR = ("PS", "Dr", "MT", "Occ")  # have a profession
 
-INTENTS = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose")
+INTENTS = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close")
 NEEDS_INTENT = {
     "consult": "summary list read",
     "feed": "add replace archive unarchive delete mask unmask show-patient hide-patient show-representatives "
@@ -80,12 +81,13 @@ NEEDS_INTENT = {
     "create": "create reopen",
     "authorise": "authorise block unblock",
     "treating-doctor": "treating-doctor-take",
-    "oppose": "oppose unoppose",
+    "oppose": "oppose unoppose allow-masked",
+    "close": "close",
 }
 INTENT_OF = {action: intent for intent, actions in NEEDS_INTENT.items() for action in actions.split()}
 NO_CONSENT = ("treating-doctor-leave", "import")  # gives nothing away; asks nobody
-CONSENT_NOW = ("create reopen notes authorise block unblock treating-doctor-take oppose unoppose close export "
-               "activation-code personal-code").split()  # an earlier authorisation does not cover these
+CONSENT_NOW = ("create reopen notes authorise block unblock treating-doctor-take oppose unoppose allow-masked close "
+               "export activation-code personal-code").split()  # an earlier authorisation does not cover these
 FEEDING = ("add", "replace")  # what the rest of the day allows without the card
 # what one may not see one does not touch; to put in, unmask or hide more is no matter of masks
 HIDDEN_TOO = "summary list read archive unarchive delete mask show-patient show-representatives".split()
@@ -317,7 +319,7 @@ def random_facts(rng, rules):
         absent=chance(.1), holder=chance(.6), representative=chance(.5), age=rng.randrange(2), code=chance(.75),
         proof=pick(rng, {MUTUAL: 80, ACTIVE: 10, READ: 5, NONE: 5}),
         required=pick(rng, {MUTUAL: 60, ACTIVE: 20, READ: 10, NONE: 8, LOCKED: 2}),
-        consented=chance(.9), intents=63 if chance(.8) else rng.randrange(64), authorised=chance(.3),
+        consented=chance(.9), intents=127 if chance(.8) else rng.randrange(128), authorised=chance(.3),
         fed_today=chance(.4), blocked=chance(.03), treating_doctor=chance(.4), opposed=chance(.1),
         masked_allowed=chance(.5), author=chance(.45),
         author_kind=pick(rng, {0: 60, 1: 70 if mode == "patient" else 12, 2: 5, 3: 5, 4: 15}),

@@ -48,7 +48,7 @@ static const struct {
 	const char *event;
 } acts[] = {{act_authorise, "authorised"}, {act_revoke, "revoked"}, {act_block, "blocked"},
 	{act_unblock, "blocked"}, {act_take, "treating-doctor"}, {act_leave, "treating-doctor"},
-	{act_oppose, "opposition"}};
+	{act_oppose, "opposition"}, {act_allow_masked, "masked-allowed"}};
 
 static void what_cannot_be_recorded_is_not_begun(void **state)
 {

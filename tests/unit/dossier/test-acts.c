@@ -352,6 +352,27 @@ static void an_opposition_is_told_with_its_mode(void **state)
 	assert_int_equal(oppose(b, "patient", true).reason, VITALED_REASON_INVALID_ARGUMENT);
 }
 
+static void what_emergencies_may_see_is_told_and_counts_at_once(void **state)
+{
+	struct bed *b = *state;
+	int64_t before = now();
+
+	expect_act(b, &known, SESSION_INTENT_OPPOSE, "{}", "{\"masked-allowed\":true}");
+	assert_int_equal(act_allow_masked(b).reason, VITALED_REASON_NONE);
+	assert_act(b, before, "{\"act\":\"allow-masked\",\"on\":true}");
+	assert_true(json_is_true(told("masked-allowed", "on")));
+	assert_true(((const struct dossier *)session_dossier(&b->s))->masked_allowed);
+	assert_recorded(&known, "masked-allowed");
+	expect_act(b, &known, SESSION_INTENT_OPPOSE, "{\"masked-allowed\":true}",
+		"{\"masked-allowed\":false}");
+	before = now();
+	assert_int_equal(act_hide_masked(b).reason, VITALED_REASON_NONE);
+	assert_act(b, before, "{\"act\":\"allow-masked\",\"on\":false}");
+	assert_true(json_is_false(told("masked-allowed", "on")));
+	assert_false(((const struct dossier *)session_dossier(&b->s))->masked_allowed);
+	script_moved(&known);
+}
+
 /* -- who may not -------------------------------------------------------------------------------- */
 
 static void what_rights_refuse_is_recorded_and_not_asked(void **state)
@@ -380,7 +401,8 @@ static void what_rights_refuse_is_recorded_and_not_asked(void **state)
 		{act_take, ALL, "{}", SELF, 21, NORMAL, "role-forbidden"},
 		{act_leave, ALL, "{}", SELF, 10, NORMAL, "role-forbidden"},
 		{act_oppose, BED_ALL, "{}", SELF, 10, NORMAL, "intent"},
-		{act_unoppose, ALL, "{}", SELF, 10, NORMAL, "code"},
+		{act_allow_masked, BED_ALL, "{}", SELF, 10, NORMAL, "intent"},
+		{act_hide_masked, BED_ALL, "{}", SELF, 10, NORMAL, "intent"},
 		{act_authorise, ALL, "{}", SELF, 10, SESSION_MODE_NORMAL, false, PROOF_MUTUAL,
 			"no-consent"},
 		{act_authorise, ALL, "{}", SELF, 10, SESSION_MODE_NORMAL, true, PROOF_READ,
@@ -458,6 +480,7 @@ int main(void)
 		T(blocking_ends_the_session_of_who_is_named),
 		T(the_role_of_treating_doctor_is_taken_and_left),
 		T(an_opposition_is_told_with_its_mode),
+		T(what_emergencies_may_see_is_told_and_counts_at_once),
 		T(what_rights_refuse_is_recorded_and_not_asked),
 		T(a_dossier_that_is_not_there_has_no_people),
 	};

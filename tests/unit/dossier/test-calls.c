@@ -111,6 +111,48 @@ static void slow_reader_does_not_hold_up_other_calls(void **state)
 	assert_int_equal(got.len, 700000);
 }
 
+/* A person who reads is there: neither a call nor a content on its way is nothing done. */
+static void who_reads_a_content_is_busy_until_it_has_been_read_or_left(void **state)
+{
+	_cleanup_(buf_done) struct buf sent = BUF_NULL((size_t)1024 * 1024);
+	_cleanup_(buf_done) struct buf got = BUF_NULL((size_t)1024 * 1024);
+	struct bed *b = *state;
+	struct reply added;
+	struct reply one;
+	struct reply two;
+	unsigned int inputs;
+
+	bed_created(b);
+	(void)buf_extend(&sent, 700000);
+	added = bed_add(b, BLOB, buf_view(&sent));
+	assert_false(dossier_busy(&b->s));
+	inputs = b->s.inputs;
+	one = bed_read(b, added.id);
+	two = bed_read(b, added.id);
+	assert_int_equal(b->s.inputs, inputs + 2); /* the calls' */
+	bed_content(b, one.fds[0], &got);
+	assert_int_equal(got.len, 700000);
+	for (unsigned int i = 0; i < 100 && b->s.inputs == inputs + 2; i++) {
+		bed_turn(b, 100);
+	}
+	assert_int_equal(b->s.inputs, inputs + 3); /* one is at its end */
+	assert_true(dossier_busy(&b->s));
+	close(two.fds[0]); /* nobody reads the other any more */
+	for (unsigned int i = 0; i < 100 && dossier_busy(&b->s); i++) {
+		bed_turn(b, 100);
+	}
+	assert_false(dossier_busy(&b->s));
+	assert_int_equal(b->s.inputs, inputs + 4);
+	assert_false(b->s.ended);
+	close(one.fds[1]);
+	close(two.fds[1]);
+	one = bed_read(b, added.id);
+	bed_lock(b); /* what it was busy with is gone with it */
+	assert_false(dossier_busy(&b->s));
+	close(one.fds[0]);
+	close(one.fds[1]);
+}
+
 static void content_that_differs_from_its_metadata_is_refused(void **state)
 {
 	static const struct {
@@ -531,6 +573,7 @@ int main(void)
 		T(added_document_is_listed_and_read),
 		T(large_document_goes_through_in_chunks),
 		T(slow_reader_does_not_hold_up_other_calls),
+		T(who_reads_a_content_is_busy_until_it_has_been_read_or_left),
 		T(content_that_differs_from_its_metadata_is_refused),
 		T(type_that_is_not_for_a_profession_is_not_added),
 		T(descriptors_of_another_kind_are_refused),

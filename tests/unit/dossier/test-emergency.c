@@ -160,7 +160,7 @@ static void without_the_card_nothing_but_an_emergency_opens(void **state)
 	bed_lock(b);
 	alone(&b->s, SESSION_MODE_NORMAL);
 	assert_int_equal(bed_prepare(b), VITALED_REASON_NOT_PERMITTED);
-	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "proof");
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "no-consent");
 	alone(&b->s, SESSION_MODE_BRIS_DE_GLACE);
 	b->config.required[NATURE_SIMULATED] = PROOF_LOCKED;
 	assert_int_equal(bed_prepare(b), VITALED_REASON_NOT_PERMITTED);

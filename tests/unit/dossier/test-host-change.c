@@ -361,6 +361,26 @@ static void chain_is_deleted_as_one(void **state)
 	assert_int_equal(bench_ask_with(b, DOSSIER_OP_READ, LINK_TAG_ID, other), 0);
 }
 
+/* The next thing that is told: a content is at its end, which is no damage. */
+static void next_end(struct bench *b)
+{
+	uint8_t state = UINT8_MAX;
+	int r = LINK_AGAIN;
+
+	link_frame_done(&b->answer);
+	for (int i = 0; i < 100 && r == LINK_AGAIN; i++) {
+		r = link_recv(b->link, &b->storage, &b->answer, true);
+		if (r == LINK_AGAIN) {
+			assert_int_equal(host_turn(&b->h), 0);
+		}
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(b->answer.kind, LINK_KIND_EVENT);
+	assert_int_equal(b->answer.op, DOSSIER_OP_READ);
+	assert_int_equal(tlv_find_u8(b->answer.body, LINK_TAG_STATE, &state), 0);
+	assert_int_equal(state, DOSSIER_DONE);
+}
+
 static void content_that_is_deleted_while_it_is_read_ends_short(void **state)
 {
 	static uint8_t content[300000];
@@ -393,6 +413,12 @@ static void content_that_is_deleted_while_it_is_read_ends_short(void **state)
 	assert_true(total > 0 && total < sizeof(content));
 	close(fd);
 	close(kept);
+	/* ... and after the answer word of both ends: the deleted one's, and that of the other when
+	 * nobody reads it any more */
+	for (size_t i = 0; i < 2; i++) {
+		next_end(b);
+	}
+	assert_int_equal(b->h.out[1].fd, -1);
 }
 
 static void log_that_was_not_emptied_is_emptied_at_the_next_opening(void **state)

@@ -97,6 +97,7 @@ static int step_read(struct bench *b)
 {
 	int r = bench_ask_with(b, DOSSIER_OP_READ, LINK_TAG_ID, document);
 	uint8_t block[2048];
+	uint8_t state;
 	int fd;
 
 	if (r != 0) {
@@ -114,10 +115,11 @@ static int step_read(struct bench *b)
 		(void)faults_pause(true);
 	}
 	close(fd);
-	/* a failure on the way out is told by an event */
+	/* its end is told by an event, and a failure on the way out */
 	if (link_recv(b->link, &b->storage, &b->answer, true) == 0) {
 		assert_int_equal(b->answer.kind, LINK_KIND_EVENT);
-		return -2;
+		assert_int_equal(tlv_find_u8(b->answer.body, LINK_TAG_STATE, &state), 0);
+		return state == DOSSIER_DONE && b->broken == 0 ? 0 : -2;
 	}
 	return b->broken == 0 ? 0 : -2;
 }

@@ -105,6 +105,89 @@ static void titles_are_searched_without_case_and_accents(void **state)
 	}
 }
 
+static void a_period_has_its_days_and_no_others(void **state)
+{
+	static const char *const days[] = {"1990-12-31", "1989-12-31", "1990-01-01",
+		"1991-01-01", "1990-01-01", "1990-06-06"};
+
+	static const struct {
+		const char *filter;
+		size_t n;
+	} vectors[] = {
+		{"{\"from\":\"1990-01-01\",\"to\":\"1990-12-31\"}", 4},
+		{"{\"from\":\"1990-01-02\",\"to\":\"1990-12-30\"}", 1},
+		{"{\"from\":\"1990-01-01\",\"to\":\"1990-01-01\"}", 2},
+		{"{\"from\":\"1990-06-07\",\"to\":\"1990-06-05\"}", 0},
+		{"{\"from\":\"1990-07-01\",\"to\":\"1990-07-31\"}", 0},
+		{"{\"from\":\"1990-06-06\"}", 3},
+		{"{\"to\":\"1990-06-06\"}", 4},
+		{"{\"from\":\"1992-01-01\"}", 0},
+		{"{\"to\":\"1988-01-01\"}", 0},
+	};
+	struct bench *b = *state;
+	char id[37];
+
+	for (size_t i = 0; i < ARRAY_LEN(days); i++) {
+		assert_int_equal(bench_add_on(b, days[i], id), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		bool more;
+		_cleanup_json_ json_t *rows = bench_rows(b, vectors[i].filter, &more);
+
+		assert_int_equal(json_array_size(rows), vectors[i].n);
+		assert_false(more);
+	}
+}
+
+#define MANY 4100U /* more than are looked at for one answer */
+
+/* So many copies of document @id, in one change. */
+static void copy_often(struct bench *b, const char *id)
+{
+	_cleanup_(store_document_done) struct store_document d = STORE_DOCUMENT_NULL;
+	struct store *s = &b->h.store;
+
+	assert_int_equal(store_get(s, id, &d), 0);
+	assert_int_equal(store_begin(s), 0);
+	for (unsigned int i = 0; i < MANY; i++) {
+		assert_int_equal(store_next_seq(s, &d.seq), 0);
+		(void)snprintf(d.id, sizeof(d.id), "00000000-0000-4000-8000-%012x", i);
+		assert_int_equal(store_put(s, &d), 0);
+	}
+	assert_int_equal(store_commit(s), 0);
+}
+
+static void a_search_among_many_is_answered_in_parts(void **state)
+{
+	struct bench *b = *state;
+	char filter[128] = "{\"author\":\"899700000002\"}";
+	char id[37];
+	bool more;
+
+	assert_int_equal(bench_add_on(b, "2024-01-01", id), 0);
+	copy_often(b, id);
+	json_decref(bench_rows(b, filter, &more));
+	assert_true(more);
+	assert_int_equal(tlv_find_str(b->answer.body, LINK_TAG_ID, id, sizeof(id)), 0);
+	(void)snprintf(
+		filter, sizeof(filter), "{\"author\":\"899700000002\",\"after\":\"%s\"}", id);
+	json_decref(bench_rows(b, filter, &more));
+	assert_false(more);
+	/* one page behind the other, each document comes once */
+	(void)snprintf(filter, sizeof(filter), "{}");
+	for (size_t n = 0; n < MANY + 1;) {
+		_cleanup_json_ json_t *rows = bench_rows(b, filter, &more);
+
+		n += json_array_size(rows);
+		assert_int_equal(more, n < MANY + 1);
+		if (more) {
+			assert_int_equal(
+				tlv_find_str(b->answer.body, LINK_TAG_ID, id, sizeof(id)), 0);
+			(void)snprintf(filter, sizeof(filter), "{\"after\":\"%s\"}", id);
+		}
+	}
+}
+
 /* -- people ------------------------------------------------------------------------------------- */
 
 static json_t *people_told(struct bench *b)
@@ -154,7 +237,7 @@ static void put_people(struct bench *b, const char *text)
 	assert_int_equal(bench_ask_open(b, false), 0);
 }
 
-static void people_of_format_1_are_told_as_format_2(void **state)
+static void people_of_format_1_are_told_as_format_3(void **state)
 {
 	_cleanup_json_ json_t *people = NULL;
 	struct bench *b = *state;
@@ -163,7 +246,7 @@ static void people_of_format_1_are_told_as_format_2(void **state)
 		      "{\"id\":\"8\"},\"format\":1,\"treating-doctor\":\"7\"}");
 	assert_int_equal(bench_ask_key(b, true), 0);
 	people = people_told(b);
-	assert_int_equal(json_integer_value(json_object_get(people, "format")), 2);
+	assert_int_equal(json_integer_value(json_object_get(people, "format")), 3);
 	assert_string_equal(
 		json_get_str(json_array_get(json_object_get(people, "blocked"), 0), "id"), "9");
 }
@@ -172,7 +255,7 @@ static void people_of_a_later_format_are_newer_and_others_damage(void **state)
 {
 	struct bench *b = *state;
 
-	put_people(b, "{\"format\":3}");
+	put_people(b, "{\"format\":4}");
 	assert_int_equal(bench_ask_key(b, true), DOSSIER_NEWER);
 	assert_int_equal(b->h.stage, HOST_STAGE_OPENED);
 	/* the key is right all the same: a store may be opened and not understood */
@@ -267,8 +350,10 @@ int main(void)
 		T(rows_come_newest_day_first_in_pages),
 		T(what_comes_later_has_its_place),
 		T(titles_are_searched_without_case_and_accents),
+		T(a_period_has_its_days_and_no_others),
+		T(a_search_among_many_is_answered_in_parts),
 		T(acts_about_people_raise_the_version_and_stay),
-		T(people_of_format_1_are_told_as_format_2),
+		T(people_of_format_1_are_told_as_format_3),
 		T(people_of_a_later_format_are_newer_and_others_damage),
 		T(summary_tells_the_treating_doctor),
 		T(content_must_begin_as_its_type_says),

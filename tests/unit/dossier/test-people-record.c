@@ -13,56 +13,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/dossier/store/people.h"
 #include "tests/unit/dossier/faults.h"
-
-#define BY   "\"by\":{\"id\":\"8\",\"kind\":\"professional\"}"
-#define YEAR ((json_int_t)PEOPLE_YEAR)
-
-static json_t *parse(const char *text)
-{
-	json_t *j;
-
-	assert_int_equal(json_parse(view_str(text), &j), 0);
-	return j;
-}
-
-static json_t *nobody(void)
-{
-	_cleanup_json_ json_t *author = parse("{\"id\":\"8\",\"kind\":\"professional\"}");
-	json_t *people;
-
-	assert_int_equal(people_new(author, &people), 0);
-	return people;
-}
-
-/* Do @act at @time. Return: whether something changed. */
-static bool act_at(json_t *people, json_int_t time, const char *act)
-{
-	_cleanup_json_ json_t *j = NULL;
-	bool changed = false;
-	char text[512];
-
-	(void)snprintf(text, sizeof(text), "{" BY ",\"time\":%lld,%s}", (long long)time, act);
-	j = parse(text);
-	assert_int_equal(people_apply(people, j, &changed), 0);
-	return changed;
-}
-
-static const json_t *row(const json_t *people, const char *list, size_t i)
-{
-	return json_array_get(json_object_get(people, list), i);
-}
-
-static size_t size_of(const json_t *people, const char *list)
-{
-	return json_array_size(json_object_get(people, list));
-}
-
-static json_int_t number(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
+#include "tests/unit/dossier/people-text.h"
 
 static void new_record_has_nobody_and_reads_back(void **state)
 {
@@ -71,8 +23,11 @@ static void new_record_has_nobody_and_reads_back(void **state)
 	_cleanup_json_ json_t *again = NULL;
 
 	(void)state;
-	assert_int_equal(json_object_size(people), 7);
-	assert_int_equal(number(people, "format"), 2);
+	assert_int_equal(json_object_size(people), 10);
+	assert_int_equal(number(people, "format"), 3);
+	assert_true(json_is_false(json_object_get(people, "masked-allowed")));
+	assert_true(json_is_null(json_object_get(people, "closed")));
+	assert_int_equal(json_object_size(json_object_get(people, "codes")), 2);
 	assert_true(number(people, "created") > 0);
 	assert_int_equal(json_canonical(people, &text), 0);
 	assert_int_equal(people_parse(buf_view(&text), &again), 0);
@@ -254,7 +209,7 @@ static void format_1_is_raised(void **state)
 				  "\"treating-doctor\":\"4\"}"),
 			&people),
 		0);
-	assert_int_equal(number(people, "format"), 2);
+	assert_int_equal(number(people, "format"), 3);
 	assert_int_equal(size_of(people, "authorised"), 2);
 	assert_string_equal(json_get_str(row(people, "authorised", 1), "id"), "2");
 	assert_int_equal(number(row(people, "authorised", 1), "until"), 7 + YEAR);
@@ -284,7 +239,8 @@ static void records_that_are_none_are_told_apart(void **state)
 		{"[]", DOSSIER_DAMAGED},
 		{"{}", DOSSIER_DAMAGED},
 		{"{\"format\":0}", DOSSIER_DAMAGED},
-		{"{\"format\":3}", DOSSIER_NEWER},
+		{"{\"format\":3}", DOSSIER_DAMAGED},
+		{"{\"format\":4}", DOSSIER_NEWER},
 		{"{\"format\":1,\"blocked\":[5]}", DOSSIER_DAMAGED},
 		{"{\"format\":1,\"treating-doctor\":5}", DOSSIER_DAMAGED},
 		{"{\"format\":2}", DOSSIER_DAMAGED},
@@ -315,6 +271,7 @@ static int everything(const json_t *author, const json_t *acts)
 	_cleanup_json_ json_t *made = NULL;
 	_cleanup_json_ json_t *people = NULL;
 	_cleanup_json_ json_t *raised = NULL;
+	_cleanup_json_ json_t *told = NULL;
 	_cleanup_(buf_done) struct buf text = BUF_NULL(4096);
 	json_t *act;
 	size_t i;
@@ -336,6 +293,9 @@ static int everything(const json_t *author, const json_t *acts)
 		}
 	}
 	if (r == 0) {
+		r = people_told(people, &told);
+	}
+	if (r == 0) {
 		r = people_parse(
 			VIEW_TEXT("{\"authorised\":[\"1\"],\"blocked\":[\"2\"],\"format\":1,"
 				  "\"treating-doctor\":\"4\"}"),
@@ -349,10 +309,56 @@ static void memory_that_runs_out_is_a_fault(void **state)
 #define ACT(act) "{" BY ",\"time\":1,\"act\":\"" act "\",\"id\":\"9\",\"mode\":\"centre_15\"}"
 	_cleanup_json_ json_t *author = parse("{" BY "}");
 	_cleanup_json_ json_t *acts = parse(
-		"[" ACT("authorise") "," ACT("authorise") "," ACT("revoke") "," ACT("block") "," ACT(
-			"unblock") "," ACT("treating-doctor") "," ACT("no-treating-"
-								      "doctor") "," ACT("oppos"
-											"e") "]");
+		"[" ACT("authorise") "," ACT("authorise") "," ACT("revoke") "," ACT("block") "," ACT("unblock") "," ACT(
+			"treating-doctor") "," ACT("no-treating-doctor") "," ACT("oppose") ","
+											   "{" BY
+											   ",\""
+											   "tim"
+											   "e\""
+											   ":1,"
+											   "\"a"
+											   "ct"
+											   "\":"
+											   "\"c"
+											   "los"
+											   "e\""
+											   ",\""
+											   "unt"
+											   "il"
+											   "\":"
+											   "9,"
+											   "\"r"
+											   "eas"
+											   "on"
+											   "\":"
+											   "\"x"
+											   "\"}"
+											   ","
+											   "{" BY
+											   ",\""
+											   "tim"
+											   "e\""
+											   ":1"
+											   "," ACTIVATE
+												   SCRYPT
+											   "},"
+											   "{" BY
+											   ",\""
+											   "tim"
+											   "e\""
+											   ":1"
+											   "," PERSONAL
+												   SCRYPT
+											   "},"
+											   "{" BY
+											   ",\""
+											   "tim"
+											   "e\""
+											   ":1"
+											   "," ACTIVATE
+												   SCRYPT
+											   "}"
+											   "]");
 	bool met = true;
 
 	(void)state;

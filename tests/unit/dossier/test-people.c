@@ -263,7 +263,7 @@ static void who_had_a_consent_feeds_until_midnight(void **state)
 	struct tm tm;
 
 	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
-	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "proof");
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "no-consent");
 	entered("consent", "consent-refused", SELF, 0);
 	entered("consent", "ok", OTHER, 0);
 	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
@@ -284,6 +284,43 @@ static void who_had_a_consent_feeds_until_midnight(void **state)
 	assert_int_equal(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec, 0);
 	assert_true(d->fed_until > d->fed_since);
 	assert_true(d->fed_until - d->fed_since <= 25LL * 3600LL * 1000000LL);
+}
+
+/* A session without the patient's card, for @intents, on a dossier with @people. */
+static enum vitaled_reason open_alone(struct bed *b, const char *people, unsigned int intents)
+{
+	bed_lock(b);
+	fake_session(&b->s);
+	script_begin(b);
+	script_opened(b, &known, DOSSIER_STATE_OPEN);
+	script_people(b, people);
+	b->s.patient.absent = true;
+	b->s.intents = intents;
+	return bed_prepare(b);
+}
+
+static void without_the_card_all_that_is_intended_must_be_agreed_already(void **state)
+{
+	const unsigned int feed = SESSION_INTENT_FEED;
+	const unsigned int both = SESSION_INTENT_FEED | SESSION_INTENT_CONSULT;
+	struct bed *b = *state;
+	char people[512];
+
+	entered("consent", "ok", SELF, 0);
+	assert_int_equal(open_alone(b, "{}", feed), VITALED_REASON_NONE);
+	assert_true(dossier_agreed(&b->s));
+	assert_int_equal(open_alone(b, "{}", both), VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "no-consent");
+	authorised_text(people, sizeof(people), SELF, 1, now() + 3600LL * 1000000LL);
+	assert_int_equal(open_alone(b, people, both), VITALED_REASON_NONE);
+	assert_true(dossier_agreed(&b->s));
+	assert_int_equal(open_alone(b, people, both | SESSION_INTENT_OPPOSE),
+		VITALED_REASON_NOT_PERMITTED);
+	assert_int_equal(open_alone(b, BLOCKED(SELF), feed), VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "blocked");
+	authorised_text(people, sizeof(people), SELF, 1, now() - 1);
+	assert_int_equal(
+		open_alone(b, people, SESSION_INTENT_CONSULT), VITALED_REASON_NOT_PERMITTED);
 }
 
 static void a_consent_counts_however_much_was_told_since(void **state)
@@ -334,7 +371,7 @@ static void the_list_tells_what_has_ended_for_a_year(void **state)
 		"{\"by\":{},\"id\":\"3\",\"since\":1,\"until\":%lld},"
 		"\"4\"],"
 		"\"blocked\":[{\"by\":{},\"id\":\"5\",\"since\":1}],"
-		"\"created\":1,\"format\":2,"
+		"\"created\":1,\"format\":2,\"masked-allowed\":true,"
 		"\"oppositions\":[{\"by\":{},\"mode\":\"centre_15\",\"since\":1}],"
 		"\"treating-doctor\":{\"by\":{},\"id\":\"6\",\"since\":1}}",
 		(long long)(at + day), (long long)(at - 364 * day),
@@ -344,7 +381,8 @@ static void the_list_tells_what_has_ended_for_a_year(void **state)
 	r = listed(b);
 	assert_int_equal(r.reason, VITALED_REASON_NONE);
 	list = bed_json(r.fds[0]);
-	assert_int_equal(json_object_size(list), 4);
+	assert_int_equal(json_object_size(list), 5);
+	assert_true(json_is_true(json_object_get(list, "masked-allowed")));
 	rows = json_object_get(list, "authorised");
 	assert_int_equal(json_array_size(rows), 2);
 	assert_string_equal(json_get_str(json_array_get(rows, 0), "name"), "One");
@@ -371,8 +409,8 @@ static void an_empty_list_has_all_its_members(void **state)
 	script_unlocked(b, &known, "{}");
 	script_unlock(b, SESSION_INTENT_CONSULT);
 	list = bed_json(listed(b).fds[0]);
-	wanted = json_pack("{s:[],s:[],s:n,s:[]}", "authorised", "blocked", "treating-doctor",
-		"oppositions");
+	wanted = json_pack("{s:[],s:[],s:n,s:[],s:b}", "authorised", "blocked",
+		"treating-doctor", "oppositions", "masked-allowed", false);
 	assert_true(json_equal(list, wanted));
 }
 
@@ -419,6 +457,7 @@ int main(void)
 		T(what_ends_meanwhile_opens_nothing_more),
 		T(what_is_in_force_opens_without_consent),
 		T(who_had_a_consent_feeds_until_midnight),
+		T(without_the_card_all_that_is_intended_must_be_agreed_already),
 		T(a_consent_counts_however_much_was_told_since),
 		T(a_consent_that_was_revoked_feeds_nothing),
 		T(the_list_tells_what_has_ended_for_a_year),

@@ -81,10 +81,17 @@ static void closing_and_lifting_an_opposition_need_the_code(void **state)
 	assert_string_equal(decide(&f), "deny code");
 	f.code = true;
 	assert_string_equal(decide(&f), "allow agent");
+	f.intents = SESSION_INTENT_OPPOSE; /* closing is what the patient was asked for */
+	assert_string_equal(decide(&f), "deny intent");
+	f.intents = SESSION_INTENT_CLOSE;
+	assert_string_equal(decide(&f), "allow agent");
+	f.intents = EVERY_INTENT;
 	f.action = RIGHTS_ACTION_UNOPPOSE;
 	assert_string_equal(decide(&f), "allow agent");
 	f.code = false;
 	assert_string_equal(decide(&f), "deny code");
+	f.action = RIGHTS_ACTION_ALLOW_MASKED;
+	assert_string_equal(decide(&f), "allow agent");
 	f.action = RIGHTS_ACTION_OPPOSE;
 	assert_string_equal(decide(&f), "allow agent");
 	f.intents = SESSION_INTENT_CREATE;
@@ -247,6 +254,8 @@ static void the_patient_puts_away_what_is_theirs(void **state)
 	f.author_kind = RIGHTS_AUTHOR_INSURER;
 	assert_string_equal(decide(&f), "deny read-only");
 	f.action = RIGHTS_ACTION_MASK;
+	assert_string_equal(decide(&f), "allow patient");
+	f = alone(RIGHTS_ACTION_ALLOW_MASKED);
 	assert_string_equal(decide(&f), "allow patient");
 	f = alone(RIGHTS_ACTION_AUTHORISE);
 	assert_string_equal(decide(&f), "deny no-end");

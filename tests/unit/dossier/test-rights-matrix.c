@@ -255,6 +255,7 @@ static const struct {
 	{ACT(TREATING_DOCTOR_LEAVE),   "--y--- --- ---- ---- --", NULL, NULL, NULL},
 	{ACT(OPPOSE),                  "yyy--- --- ---- yyy- yy", NULL, NULL, NULL},
 	{ACT(UNOPPOSE),                "yyy--- --- ---- yyy- yy", NULL, NULL, NULL},
+	{ACT(ALLOW_MASKED),            "yyy--- --- ---- yyy- yy", NULL, NULL, NULL},
 	{ACT(CLOSE),                   "------ --- ---- yyy- yy", NULL, NULL, NULL},
 	{ACT(REOPEN),                  "yyy--- --- ---- yyy- yy", NULL, NULL, NULL},
 	{ACT(EXPORT),                  "------ --- ---- ---- yy", NULL, NULL, NULL},

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/dossier/faults.h"
 #include "tests/unit/dossier/script.h"
@@ -135,13 +136,15 @@ static void opening_that_lacks_something_is_child_failed(void **state)
 	assert_int_equal(prepared(b), VITALED_REASON_CHILD_FAILED);
 }
 
-static void closed_dossier_is_wrong_state(void **state)
+static void closed_dossier_is_wrong_state_for_who_cannot_reopen_it(void **state)
 {
 	struct bed *b = *state;
 
 	script_begin(b);
 	script_opened(b, &known, DOSSIER_STATE_CLOSED);
-	assert_int_equal(prepared(b), VITALED_REASON_WRONG_STATE);
+	fake_session(&b->s);
+	b->s.intents = SESSION_INTENT_CONSULT;
+	assert_int_equal(bed_prepare(b), VITALED_REASON_WRONG_STATE);
 }
 
 static void refused_rejection_entry_is_audit_unavailable(void **state)
@@ -341,6 +344,32 @@ static void rows_that_are_no_rows_are_child_failed(void **state)
 	assert_int_equal(call_list(b).reason, VITALED_REASON_CHILD_FAILED);
 }
 
+/* A search among many: the process has looked at some of them and found nothing yet. */
+static void a_page_without_rows_says_where_the_next_begins(void **state)
+{
+	struct buf body = BUF_NULL(256);
+	struct bed *b = *state;
+	char filter[256];
+	struct reply r;
+
+	script_unlocked(b, &known, "{}");
+	tlv_put_str(&body, LINK_TAG_ROWS, "[]");
+	tlv_put_u8(&body, LINK_TAG_VALUE, 1);
+	tlv_put_str(&body, LINK_TAG_ID, SCRIPT_OTHER);
+	script_add(b, 'A', 0, 0, &body);
+	script_rows(b, "[" ROW "]", false);
+	body = BUF_NULL(64);
+	script_add(b, 'A', 0, 1, &body);
+	bed_lock(b);
+	unlock(b);
+	r = call_list(b);
+	assert_int_equal(r.reason, VITALED_REASON_NONE);
+	close(r.fds[0]);
+	assert_true(
+		script_heard_text(b, DOSSIER_OP_ROWS, LINK_TAG_FILTER, filter, sizeof(filter)));
+	assert_string_equal(filter, "{\"after\":\"" SCRIPT_OTHER "\"}");
+}
+
 static void outcomes_of_rows_have_their_reasons(void **state)
 {
 	struct bed *b = *state;
@@ -463,11 +492,12 @@ int main(void)
 		T(outcomes_of_opening_have_their_reasons),
 		T(what_is_no_answer_is_child_failed),
 		T(opening_that_lacks_something_is_child_failed),
-		T(closed_dossier_is_wrong_state),
+		T(closed_dossier_is_wrong_state_for_who_cannot_reopen_it),
 		T(refused_rejection_entry_is_audit_unavailable),
 		T(outcomes_of_calls_have_their_reasons),
 		T(answers_that_lack_something_are_child_failed),
 		T(rows_that_are_no_rows_are_child_failed),
+		T(a_page_without_rows_says_where_the_next_begins),
 		T(outcomes_of_rows_have_their_reasons),
 		T(advice_of_the_process_names_the_member),
 		T(creation_that_lacks_something_is_child_failed),

@@ -136,50 +136,83 @@ struct made world_usual(void)
 		.presence_key = world.cvc_card};
 }
 
-/* Eight entries, ours the sixth: its text, its path, the note. */
+/* The nodes of a tree of eight. */
+static uint8_t nodes[4][8][MERKLE_HASH];
+
+static int store(
+	void *user, unsigned int level, uint64_t index, const uint8_t hash[MERKLE_HASH])
+{
+	(void)user;
+	bytes_copy(nodes[level][index], MERKLE_HASH, hash, MERKLE_HASH);
+	return 0;
+}
+
+static int fetch(void *user, unsigned int level, uint64_t index, uint8_t ret_hash[MERKLE_HASH])
+{
+	(void)user;
+	bytes_copy(ret_hash, MERKLE_HASH, nodes[level][index], MERKLE_HASH);
+	return 0;
+}
+
+static json_t *make_entry(struct view entry, uint64_t index)
+{
+	struct buf path = BUF_NULL(1024);
+	json_t *list = json_array();
+
+	assert_int_equal(merkle_prove(index, 8, fetch, NULL, &path), 0);
+	for (size_t at = 0; at < path.len; at += MERKLE_HASH)
+		json_array_append_new(list, base64(view_sub(buf_view(&path), at, MERKLE_HASH)));
+	buf_done(&path);
+	return json_pack(
+		"{s:i, s:o, s:o}", "index", (int)index, "entry", base64(entry), "path", list);
+}
+
+/* Eight entries, ours the sixth, and what the session did the others after it. */
 static json_t *make_audit(const struct made *m, const char *hash)
 {
-	struct buf entry = BUF_NULL(4096), path = BUF_NULL(1024), note = BUF_NULL(1024);
-	uint8_t leaves[8][MERKLE_HASH];
+	struct buf entry = BUF_NULL(4096), note = BUF_NULL(1024);
+	uint8_t leaf[MERKLE_HASH];
 	struct checkpoint c = {.origin = ORIGIN, .size = 8};
-	json_t *j = json_pack("{s:{s:s}, s:i}", "details", "statement-sha256",
-		       m->entry_hash ? m->entry_hash : hash, "sequence", 5),
-	       *list = json_array(), *audit;
-	static struct merkle t, low, high;
-	uint8_t other[MERKLE_HASH];
+	json_t *j = json_pack("{s:{s:s}, s:i, s:s, s:s}", "details", "statement-sha256",
+		       m->entry_hash ? m->entry_hash : hash, "sequence", 5, "session",
+		       "session/1@0a", "pseudonym", "aa"),
+	       *acts = json_array(), *audit;
+	static struct merkle t;
 	char *text;
 
+	if (m->origin)
+		assert_int_equal(
+			view_copy_str(view_str(m->origin), c.origin, sizeof(c.origin)), 0);
 	t.size = 0;
-	low.size = 0;
-	high.size = 0;
 	if (m->entry_text)
 		buf_put_str(&entry, m->entry_text);
 	else
 		assert_int_equal(json_canonical(j, &entry), 0);
 	for (uint8_t i = 0; i < 8; i++) {
-		assert_int_equal(
-			merkle_leaf_hash(i == 5 ? buf_view(&entry) : view_of(&i, 1), leaves[i]),
-			0);
-		assert_int_equal(merkle_append(&t, leaves[i], NULL, NULL), 0);
-		if (i < 4)
-			assert_int_equal(merkle_append(&low, leaves[i], NULL, NULL), 0);
-		if (i >= 6)
-			assert_int_equal(merkle_append(&high, leaves[i], NULL, NULL), 0);
+		struct view v = i == 5 ? buf_view(&entry) : view_of(&i, 1);
+
+		if (i > 5 && m->act[i - 6])
+			v = view_str(m->act[i - 6]);
+		assert_int_equal(merkle_leaf_hash(v, leaf), 0);
+		assert_int_equal(merkle_append(&t, leaf, store, NULL), 0);
 	}
 	assert_int_equal(merkle_root(&t, c.root), 0);
-	json_array_append_new(list, base64(VIEW(leaves[4])));
-	assert_int_equal(merkle_root(&high, other), 0);
-	json_array_append_new(list, base64(VIEW(other)));
-	assert_int_equal(merkle_root(&low, other), 0);
-	json_array_append_new(list, base64(VIEW(other)));
 	assert_int_equal(checkpoint_sign(&c, VIEW(world_seed), &note), 0);
 	text = buf_take_str(&note);
-	audit = json_pack("{s:i, s:o, s:o, s:s, s:s}", "index", 5, "entry",
-		base64(buf_view(&entry)), "path", list, "checkpoint", text, "vkey", world.vkey);
+	audit = make_entry(buf_view(&entry), 5);
+	json_object_set_new(audit, "checkpoint", json_string(text));
+	json_object_set_new(audit, "vkey", json_string(world.vkey));
+	for (size_t i = 0; i < ARRAY_LEN(m->act); i++)
+		if (m->act[i])
+			json_array_append_new(acts, make_entry(view_str(m->act[i]), i + 6));
+	if (m->act[0] || m->act[1]) {
+		json_object_set(audit, "acts", acts);
+		json_object_set_new(audit, "omitted", json_integer(m->omitted));
+	}
+	json_decref(acts);
 	free(text);
 	json_decref(j);
 	buf_done(&entry);
-	buf_done(&path);
 	return audit;
 }
 

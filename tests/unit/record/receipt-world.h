@@ -38,6 +38,10 @@ struct made {
 	const char *entry_hash; /* instead of the statement's */
 	const char *entry_text; /* instead of the whole entry */
 	const char *index;	/* of the eight entries ours is number 5 */
+	const char
+		*act[2]; /* entries 6 and 7, what the session did; both NULL: an old receipt */
+	int omitted;	 /* ... and how many are left out */
+	const char *origin; /* instead of ORIGIN; its key is then another one */
 };
 
 int world_prepare(void **state);

@@ -74,12 +74,31 @@ static struct nodes nodes;
 static struct merkle tree;
 static uint8_t leaves[LEAVES][MERKLE_HASH], roots[LEAVES + 1][MERKLE_HASH];
 
+/* The first hash of the process fetches and makes what the others use: any of it may fail. */
+static void first_hash(void)
+{
+	unsigned int n = 0;
+	bool refused = true;
+
+	for (; refused; n++) {
+		int r;
+
+		failing_arm(n, false);
+		r = merkle_root(&tree, roots[0]);
+		refused = failing_off();
+		assert_true(r == 0 || r == -ENOMEM || r == -EIO);
+		assert_true(refused || r == 0);
+	}
+	assert_true(n > 2);
+}
+
 static int grow(void **state)
 {
 	(void)state;
 	memset(&nodes, 0, sizeof(nodes));
 	nodes.calls_left = UINT32_MAX;
 	tree = (struct merkle){0};
+	first_hash();
 	assert_int_equal(merkle_root(&tree, roots[0]), 0);
 	for (uint8_t i = 0; i < LEAVES; i++) {
 		assert_int_equal(merkle_leaf_hash(view_of(&i, 1), leaves[i]), 0);
@@ -392,7 +411,7 @@ static void memory_that_runs_out_is_a_fault_and_nothing_else(void **state)
 		assert_true(refused || r == 0);
 		buf_done(&path);
 	}
-	assert_true(n > 20);
+	assert_true(n > 2); /* the path grows; hashes take no memory any more */
 }
 
 int main(void)

@@ -80,6 +80,20 @@ static void a_receipt_without_a_card_that_signs_says_so(void **state)
 	}
 }
 
+static void a_receipt_that_nobody_signed_is_none(void **state)
+{
+	struct made m = world_usual();
+
+	(void)state;
+	json_object_set_new(m.statement, "professional", json_null());
+	json_object_set_new(
+		json_object_get(m.statement, "patient"), "proof", json_string("none"));
+	m.proof = "none";
+	m.kiosk = true;
+	m.alone = true;
+	judged(world_make(&m), RECEIPT_PATIENT, "patient (nobody signed)");
+}
+
 static void a_receipt_stays_good_after_the_cards_expired(void **state)
 {
 	/* judged at the statement's own time: two years before and after it is another matter */
@@ -515,6 +529,7 @@ int main(void)
 		cmocka_unit_test(a_whole_receipt_verifies),
 		cmocka_unit_test(a_receipt_of_a_kiosk_has_no_professional),
 		cmocka_unit_test(a_receipt_without_a_card_that_signs_says_so),
+		cmocka_unit_test(a_receipt_that_nobody_signed_is_none),
 		cmocka_unit_test(a_receipt_stays_good_after_the_cards_expired),
 		cmocka_unit_test(a_statement_that_is_not_canonical_is_named),
 		cmocka_unit_test(a_receipt_cannot_claim_another_proof),

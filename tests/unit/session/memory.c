@@ -103,7 +103,7 @@ int __wrap_sd_event_add_time_relative(sd_event *ev, sd_event_source **ret, clock
 		return -ENOMEM;
 	}
 	/* a process that is started meanwhile has a deadline that never comes */
-	if (usec >= 100000000ULL && usec < UINT64_MAX / 4) {
+	if (usec >= 60000000ULL && usec < UINT64_MAX / 4) {
 		world_clock_long = clock;
 	}
 	return __real_sd_event_add_time_relative(

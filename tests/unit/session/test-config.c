@@ -87,6 +87,7 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(c.emergencies, 5);
 	assert_int_equal(c.n_readers, 0);
 	assert_string_equal(c.syslog, "");
+	assert_true(c.outbox);
 	assert_int_equal(c.retention, 3 * 366); /* days */
 }
 
@@ -108,21 +109,21 @@ static void every_key_is_taken(void **state)
 	char *where = NULL;
 
 	(void)state;
-	assert_int_equal(load("[paths]\nstate = /s\nanchors = /a\nchildren = /c\ndata = /d\n"
-			      "wordings = /w\npcsc-socket = /p\n[record]\norigin = o/r\n"
-			      "workstation = desk 1\nretention = 5 y\nsyslog = /y\n"
-			      "[proof]\nreal = read\ntest = active\n"
-			      "simulated = locked\n[pin]\nlifetime = 0\nidle = 90 s\n"
-			      "[consent]\nlanguage = en\n"
-			      "[emergency]\nregulation-structures = 1A 2B\nper-hour = 0\n"
-			      "[cards]\nprofessional-cache = no\ncrl = /l\n"
-			      "[reader A]\nrole = patient\nsharing = transactions\n"
-			      "[reader B*]\nrole = professional\n"
-			      "[pair counter 1]\npatient-reader = A\nprofessional-reader = B\n"
-			      "[pair counter 2]\npatient-reader = C\n"
-			      "[agent x]\ncapability = patient-display\npair = counter 1\n"
-			      "user = root\n[agent y]\ncapability = pin\nuser = 1234\n",
-				 &where),
+	assert_int_equal(
+		load("[paths]\nstate = /s\nanchors = /a\nchildren = /c\ndata = /d\n"
+		     "wordings = /w\npcsc-socket = /p\n[record]\norigin = o/r\n"
+		     "workstation = desk 1\nretention = 5 y\nsyslog = /y\noutbox = no\n"
+		     "[proof]\nreal = read\ntest = active\nsimulated = locked\n"
+		     "[pin]\nlifetime = 0\nidle = 90 s\n[consent]\nlanguage = en\n"
+		     "[emergency]\nregulation-structures = 1A 2B\nper-hour = 0\n"
+		     "[cards]\nprofessional-cache = no\ncrl = /l\n"
+		     "[reader A]\nrole = patient\nsharing = transactions\n"
+		     "[reader B*]\nrole = professional\n"
+		     "[pair counter 1]\npatient-reader = A\nprofessional-reader = B\n"
+		     "[pair counter 2]\npatient-reader = C\n"
+		     "[agent x]\ncapability = patient-display\npair = counter 1\n"
+		     "user = root\n[agent y]\ncapability = pin\nuser = 1234\n",
+			&where),
 		0);
 	assert_string_equal(c.state, "/s");
 	assert_string_equal(c.anchors, "/a");
@@ -134,6 +135,7 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(c.workstation, "desk 1");
 	assert_int_equal(c.retention, 5 * 366);
 	assert_string_equal(c.syslog, "/y");
+	assert_false(c.outbox);
 	assert_int_equal(c.required[NATURE_REAL], PROOF_READ);
 	assert_int_equal(c.required[NATURE_TEST], PROOF_ACTIVE);
 	assert_int_equal(c.required[NATURE_SIMULATED], PROOF_LOCKED);

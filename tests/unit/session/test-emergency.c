@@ -221,6 +221,59 @@ static void what_one_card_has_opened_within_an_hour_is_counted(void **state)
 	assert_int_equal(session_emergencies(s), 1); /* its own */
 }
 
+static bool is_asked(void *user)
+{
+	(void)user;
+	return world.exceeds > 0;
+}
+
+/* One that waits for an administrator's word. */
+static struct session *too_many(void)
+{
+	struct session *s;
+
+	world.exceeds = 0;
+	world.admit = R(LIMITS_EXCEEDED);
+	s = emergency(NULL);
+	assert_true(world_run(is_asked, NULL, 10000));
+	assert_int_equal(world.exceeds, 1);
+	assert_int_equal(session_state(s), ST(READING));
+	return s;
+}
+
+static void who_may_exceed_the_rate_goes_on_and_is_recorded_so(void **state)
+{
+	struct session *s = too_many();
+
+	(void)state;
+	assert_int_equal(vitale->asked[CARD_OP_EXTERNAL_AUTHENTICATE], 0); /* no rights yet */
+	session_exceeded(s, true);
+	world_reach(s, ST(UNLOCKED));
+	session_exceeded(s, false); /* a second answer is none */
+	assert_int_equal(session_state(s), ST(UNLOCKED));
+	assert_int_equal(world_recorded(AUDIT_EVENT_RATE_EXCEEDED, "ok"), 1);
+	assert_int_equal(world_recorded(AUDIT_EVENT_DENIED, NULL), 0);
+	assert_int_equal(world.exceeds, 1);
+}
+
+static void who_may_not_exceed_it_is_refused_by_its_rule(void **state)
+{
+	struct session *s = too_many();
+
+	(void)state;
+	session_exceeded(s, false);
+	world_end(s, ST(REFUSED), R(LIMITS_EXCEEDED));
+	session_exceeded(s, true); /* too late */
+	assert_int_equal(world_recorded(AUDIT_EVENT_DENIED, "limits-exceeded"), 1);
+	assert_int_equal(world_recorded(AUDIT_EVENT_RATE_EXCEEDED, NULL), 0);
+	/* an answer that cannot be recorded lets nobody go on */
+	s = too_many();
+	world_audit_fails = 1;
+	session_exceeded(s, true);
+	world_end(s, ST(FAILED), R(AUDIT_UNAVAILABLE));
+	world_audit_fails = 0;
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, urgent_setup, world_teardown)
@@ -237,6 +290,8 @@ int main(void)
 		T(between_other_programs_commands_it_goes_alone_as_well),
 		T(alone_it_is_suspended_and_resumes_as_any),
 		T(what_one_card_has_opened_within_an_hour_is_counted),
+		T(who_may_exceed_the_rate_goes_on_and_is_recorded_so),
+		T(who_may_not_exceed_it_is_refused_by_its_rule),
 	};
 
 	return cmocka_run_group_tests(tests, world_group_setup, world_group_teardown);

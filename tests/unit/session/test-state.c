@@ -74,6 +74,20 @@ static const struct path identity[] = {
 	ENDING,
 };
 
+/* The beginning, the choice and the end are those of the others; between them stands the code, and
+ * there is no way to lend the card. */
+static const struct path alone[] = {
+	BEGINNING,
+	{S(PEOPLE), E(GO), S(PREPARE)},
+	{S(PEOPLE), E(ASK), S(CHOICE)},
+	{S(CHOICE), E(GO), S(PREPARE)},
+	{S(PREPARE), E(GO), S(CODE)},
+	{S(CODE), E(GO), S(CONSENT)},
+	{S(CONSENT), E(GO), S(SIGN)},
+	{S(SIGN), E(GO), S(GRANT)},
+	{S(GRANT), E(GO), S(UNLOCKED)},
+};
+
 static const struct path *find(const struct path *all, size_t n, int step, int event)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -98,8 +112,8 @@ static void nothing_happens_that_is_not_in_the_table(void **state)
 		/* the way of an emergency is that of a consultation: what is asked differs */
 		{SESSION_MODE_BRIS_DE_GLACE, normal, ARRAY_LEN(normal)},
 		{SESSION_MODE_CENTRE_15, normal, ARRAY_LEN(normal)},
-		{SESSION_MODE_ADMINISTRATION, normal, 0},
-		{SESSION_MODE_PATIENT, normal, 0},
+		{SESSION_MODE_ADMINISTRATION, normal, ARRAY_LEN(normal)},
+		{SESSION_MODE_PATIENT, alone, ARRAY_LEN(alone)},
 		{SESSION_MODE_COUNT, normal, 0},
 	};
 
@@ -116,6 +130,51 @@ static void nothing_happens_that_is_not_in_the_table(void **state)
 				p != NULL);
 			assert_int_equal(next.step, p ? p->to : SESSION_STEP_COUNT);
 			assert_true(!p || next.action < SESSION_ACTION_COUNT);
+		}
+	}
+}
+
+/* Each step of mode patient by its action: none of them asks a professional's card for anything. */
+static void the_patients_own_way_leads_through_the_code_and_meets_no_other_card(void **state)
+{
+	static const struct {
+		enum session_step step;
+		enum session_event event;
+		enum session_action action;
+	} rows[] = {
+		{S(CARDS), E(READY), SESSION_ACTION_TRACKS},
+		{S(TRACKS), E(AGREED), SESSION_ACTION_PEOPLE},
+		{S(PEOPLE), E(ASK), SESSION_ACTION_ASK_PERSON},
+		{S(PEOPLE), E(GO), SESSION_ACTION_PREPARE},
+		{S(CHOICE), E(GO), SESSION_ACTION_PREPARE},
+		{S(PREPARE), E(GO), SESSION_ACTION_ASK_CODE},
+		{S(CODE), E(GO), SESSION_ACTION_ASK_CONSENT},
+		{S(CONSENT), E(GO), SESSION_ACTION_SIGN},
+		{S(SIGN), E(GO), SESSION_ACTION_GRANT},
+		{S(GRANT), E(GO), SESSION_ACTION_BEGIN},
+	};
+	struct state_next next;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_true(
+			state_next(SESSION_MODE_PATIENT, rows[i].step, rows[i].event, &next));
+		assert_int_equal(next.action, rows[i].action);
+	}
+	for (int i = 0; i < SESSION_STEP_COUNT * SESSION_EVENT_COUNT; i++) {
+		if (state_next(SESSION_MODE_PATIENT,
+			    (enum session_step)(i / SESSION_EVENT_COUNT),
+			    (enum session_event)(i % SESSION_EVENT_COUNT), &next)) {
+			assert_int_not_equal(next.action, SESSION_ACTION_MEET);
+			assert_int_not_equal(next.action, SESSION_ACTION_RENEW);
+			assert_int_not_equal(next.action, SESSION_ACTION_REREAD);
+			assert_int_not_equal(next.action, SESSION_ACTION_PRESENT);
+			assert_int_not_equal(next.action, SESSION_ACTION_GRANT_IDENTITY);
+		}
+		if (state_next(SESSION_MODE_NORMAL,
+			    (enum session_step)(i / SESSION_EVENT_COUNT),
+			    (enum session_event)(i % SESSION_EVENT_COUNT), &next)) {
+			assert_int_not_equal(next.action, SESSION_ACTION_ASK_CODE);
 		}
 	}
 }
@@ -346,6 +405,9 @@ static void every_wait_for_people_has_a_limit_and_a_reason(void **state)
 		assert_int_equal(late, VITALED_REASON_TIMEOUT);
 		assert_int_equal(state_of(w), SESSION_STATE_WAITING_FOR_PIN);
 	}
+	assert_int_equal(state_limit(at(S(CODE)), &late), LIMIT_CODE_STEP);
+	assert_int_equal(late, VITALED_REASON_TIMEOUT);
+	assert_int_equal(state_of(at(S(CODE))), SESSION_STATE_WAITING_FOR_PIN);
 	assert_int_equal(state_limit(at(S(CARDS)), &late), LIMIT_CARDS_WAIT);
 	assert_int_equal(late, VITALED_REASON_NO_CARD);
 	assert_int_equal(state_limit(at(S(UNLOCKED)), &late), 0);
@@ -392,6 +454,7 @@ static void every_mode_has_a_word_and_two_are_emergencies(void **state)
 		assert_string_equal(session_mode_word((enum session_mode)i), words[i]);
 		assert_int_equal(
 			session_mode_emergency((enum session_mode)i), i == 2 || i == 3);
+		assert_int_equal(session_mode_one_card((enum session_mode)i), i == 1 || i == 5);
 	}
 	assert_string_equal(session_mode_word(SESSION_MODE_COUNT), "");
 }
@@ -450,7 +513,8 @@ static void an_end_before_is_refused_locked_or_failed_by_its_reason(void **state
 
 	static const enum vitaled_reason locked[] = {VITALED_REASON_RELEASED,
 		VITALED_REASON_OWNER_GONE, VITALED_REASON_SLEEP, VITALED_REASON_CARD_LENT,
-		VITALED_REASON_PRE_EMPTED, VITALED_REASON_EXPIRED};
+		VITALED_REASON_PRE_EMPTED, VITALED_REASON_EXPIRED, VITALED_REASON_REVOKED,
+		VITALED_REASON_IDLE};
 
 	static const enum vitaled_reason failed[] = {VITALED_REASON_PATIENT_CARD_REMOVED,
 		VITALED_REASON_PIN_BLOCKED, VITALED_REASON_TIMEOUT, VITALED_REASON_CANCELLED,
@@ -473,6 +537,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_happens_that_is_not_in_the_table),
 		cmocka_unit_test(what_is_released_comes_behind_its_gate),
+		cmocka_unit_test(
+			the_patients_own_way_leads_through_the_code_and_meets_no_other_card),
 		cmocka_unit_test(no_track_takes_a_way_that_is_not_in_its_table),
 		cmocka_unit_test(the_tracks_join_where_they_must_and_nowhere_else),
 		cmocka_unit_test(every_wait_for_people_has_a_limit_and_a_reason),

@@ -116,6 +116,9 @@ void world_answer(struct session *s, enum question q)
 	case ASK_PREPARE:
 		session_prepared(s, fail);
 		return;
+	case ASK_CODE:
+		session_coded(s, fail);
+		return;
 	case ASK_CONSENT:
 		consent_answered(world.consents, s,
 			fail == VITALED_REASON_NONE ? &world.consent : NULL, fail);
@@ -250,6 +253,14 @@ static enum vitaled_reason admit(void *user, struct session *s, const char **ret
 	return world.admit;
 }
 
+/* The test answers. */
+static void ask_exceed(void *user, struct session *s)
+{
+	(void)user;
+	(void)s;
+	world.exceeds++;
+}
+
 /* Is a session about a patient whose card is of @nature? */
 static bool patient_has(enum nature nature)
 {
@@ -280,6 +291,27 @@ static void prepare(void *user, struct session *s)
 {
 	(void)user;
 	ask(s, ASK_PREPARE);
+}
+
+static void ask_code(void *user, struct session *s)
+{
+	(void)user;
+	ask(s, ASK_CODE);
+}
+
+static void take_card(void *user, struct session *s)
+{
+	(void)user;
+	assert_true(session_state_ended(session_state(s)));
+	world.take_cards++;
+}
+
+static bool busy(void *user, const struct session *s)
+{
+	(void)user;
+	assert_int_equal(session_state(s), SESSION_STATE_UNLOCKED);
+	world.busy_asked++;
+	return world.busy;
 }
 
 static void ask_consent(void *user, struct session *s)
@@ -338,12 +370,16 @@ static const struct session_ops session_ops = {
 	.tell_keypad = tell_keypad,
 	.stop_asking = stop_asking,
 	.admit = admit,
+	.ask_exceed = ask_exceed,
 	.pseudonym = pseudonym,
 	.prepare = prepare,
+	.ask_code = ask_code,
 	.ask_consent = ask_consent,
 	.sign = sign,
 	.unlock = unlock,
 	.emergency = emergency,
+	.take_card = take_card,
+	.busy = busy,
 	.lock = lock,
 };
 
@@ -495,88 +531,4 @@ void world_restart(void)
 	assert_int_equal(sessions_new(world.ev, &world.config, world.cards, world.trust,
 				 world.audit, &session_ops, NULL, &world.all),
 		0);
-}
-
-/* -- turning ------------------------------------------------------------------------------------- */
-
-bool world_run(bool (*done)(void *user), void *user, unsigned int ms)
-{
-	uint64_t until = clock_monotonic() + ms * USEC_PER_MS;
-
-	while (!done(user)) {
-		if (clock_monotonic() > until) {
-			return false;
-		}
-		assert_true(sd_event_run(world.ev, 10 * USEC_PER_MS) >= 0);
-	}
-	return true;
-}
-
-static bool never(void *user)
-{
-	(void)user;
-	return false;
-}
-
-void world_settle(unsigned int ms)
-{
-	(void)world_run(never, NULL, ms);
-}
-
-struct session *world_open(const struct session_options *o)
-{
-	struct session *s = NULL;
-
-	assert_int_equal(session_open(world.all, ":1.7", 1000, o, &s), 0);
-	return s;
-}
-
-struct session *world_session(enum session_mode mode)
-{
-	const struct session_options o = {.mode = mode, .application = "app"};
-
-	return world_open(&o);
-}
-
-struct waiting {
-	struct session *s;
-	enum session_state state;
-};
-
-static bool reached(void *user)
-{
-	const struct waiting *w = user;
-
-	return session_state(w->s) == w->state || session_state_ended(session_state(w->s));
-}
-
-void world_reach(struct session *s, enum session_state state)
-{
-	struct waiting w = {.s = s, .state = state};
-
-	if (!world_run(reached, &w, 20000)) {
-		fail_msg("still %s instead of %s", session_state_word(session_state(s)),
-			session_state_word(state));
-	}
-	if (session_state(s) != state) {
-		fail_msg("%s: %s instead of %s", session_state_word(session_state(s)),
-			vitaled_reason_word(session_reason(s)), session_state_word(state));
-	}
-}
-
-static bool ended(void *user)
-{
-	return session_state_ended(session_state(user));
-}
-
-void world_end(struct session *s, enum session_state state, enum vitaled_reason r)
-{
-	if (!world_run(ended, s, 20000)) {
-		fail_msg("still %s", session_state_word(session_state(s)));
-	}
-	assert_string_equal(vitaled_reason_word(session_reason(s)), vitaled_reason_word(r));
-	assert_string_equal(session_state_word(session_state(s)), session_state_word(state));
-	assert_null(session_patient(s));
-	assert_null(session_professional(s));
-	assert_int_equal(session_expires(s), 0);
 }

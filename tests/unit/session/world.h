@@ -24,6 +24,7 @@ enum question {
 	ASK_STRUCTURE,
 	ASK_PERSON,
 	ASK_PREPARE,
+	ASK_CODE,
 	ASK_CONSENT,
 	ASK_CONFIRM, /* of an emergency: yes, unless fail says why not */
 	ASK_UNLOCK,
@@ -53,6 +54,7 @@ struct world {
 	/* what was seen */
 	unsigned int asked[ASK_COUNT];
 	unsigned int stopped;
+	unsigned int exceeds; /* asked whether the rate may be exceeded */
 	unsigned int locked;
 	unsigned int added;
 	unsigned int removed;
@@ -60,6 +62,9 @@ struct world {
 	bool again_told;
 	unsigned int keypads;	  /* how often the keypad was told of */
 	unsigned int emergencies; /* ... the rooms above of an emergency that was opened */
+	unsigned int take_cards;  /* ... that somebody is to take their card */
+	bool busy;		  /* a call on the dossier is on its way, */
+	unsigned int busy_asked;  /* which was asked so often */
 	bool confirm_no;
 	bool agreed; /* earlier, to everything: the patient is not asked */
 	unsigned int changes;

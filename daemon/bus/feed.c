@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Manager.ImportReimbursements(). What comes is looked at by vitaled-feed alone: here only that it is
+ * not a pipe or a device that could be read for ever, nor writable through what was handed in. The
+ * anchors of feeders are read at each call: who renews one need not restart the service. An import
+ * goes on when its caller leaves; the record tells what came of it.
+ */
+#include <fcntl.h>
+
+#include "base/log.h"
+#include "daemon/bus/errors.h"
+#include "daemon/bus/fds.h"
+#include "daemon/bus/interfaces.h"
+#include "daemon/dossier/import.h"
+#include "daemon/limits.h"
+#include "daemon/trust/feeders.h"
+
+/* A sealed memfd, or something open for reading only. Nothing here asks its file system, which may
+ * be anybody's and never answer. */
+static bool is_steady(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	int seals = fcntl(fd, F_GET_SEALS);
+	int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+	if (flags < 0 || flags & O_PATH)
+		return false;
+	return (flags & O_ACCMODE) == O_RDONLY || (seals >= 0 && (seals & wanted) == wanted);
+}
+
+/* Return: 0 with a sealed memfd, a fault, or FEEDERS_BAD. */
+static int open_anchors(struct bus *b, int *ret_fd)
+{
+	_cleanup_(buf_done) struct buf anchors = BUF_NULL(LIMIT_FEED_ANCHORS);
+	const char *folder = b->rooms.config->anchors;
+	char bad[256];
+	int r = feeders_read(folder, b->rooms.trust, &anchors, bad);
+
+	if (r > 0)
+		log_msg(LOG_ERR, "trust-anchors", "%s/feeder/%s", folder, bad);
+	if (r != 0)
+		return trace(r);
+	return trace(json_memfd_text(buf_view(&anchors), "vitaled-anchors", ret_fd));
+}
+
+void feed_forget(struct call *call)
+{
+	dossiers_import_forget(call->b->rooms.dossiers, call);
+}
+
+static void on_done(void *user, const struct import_result *result)
+{
+	struct call *call = user;
+	struct wire w;
+
+	if (result->reason != VITALED_REASON_NONE) {
+		call_fail(call, errors_of_reason(result->reason), result->detail);
+		return;
+	}
+	wire_reply(&w, call->m);
+	wire_u32(&w, result->added);
+	call_reply(call, &w);
+}
+
+void manager_on_import(struct call *call)
+{
+	_cleanup_fd_ int anchors = -1;
+	enum vitaled_reason reason;
+	struct bus *b = call->b;
+	DBusMessageIter it;
+	int r;
+
+	(void)dbus_message_iter_init(call->m, &it);
+	call->fds[0] = wire_get_fd(&it);
+	if (call->fds[0] < 0 || !is_steady(call->fds[0])) {
+		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, "feed");
+		return;
+	}
+	r = open_anchors(b, &anchors);
+	if (r != 0) {
+		if (r < 0)
+			call_fault(call, r);
+		else
+			call_fail(call, VITALED_REASON_FEED_INVALID, "anchors");
+		return;
+	}
+	call->forget = feed_forget;
+	reason = dossiers_import(b->rooms.dossiers, call->fds[0], anchors, call->peer->uid,
+		call->peer->name, on_done, call);
+	if (reason == VITALED_REASON_NONE)
+		return;
+	call->forget = NULL;
+	call_fail(call, reason, reason == VITALED_REASON_BUSY ? "import" : NULL);
+}

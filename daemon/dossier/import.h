@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * Reimbursements into dossiers (doc/feed.md): vitaled-feed verifies the feed and reads all of it, then
+ * each person's dossier that there is gets its lines: through the process of the session that has it
+ * open, else through one of its own, without a session. One feed at a time.
+ */
+#include "daemon/dossier/dossier.h"
+
+struct import;
+
+struct import_result {
+	enum vitaled_reason reason; /* NONE: all that could be done is done */
+	const char *detail; /* FEED_INVALID: what is wrong; borrowed during the call; or NULL */
+	uint32_t added;	    /* lines that are new in a dossier */
+};
+
+/** import_done_fn - once for each import that was begun, never from within dossiers_import(). */
+typedef void (*import_done_fn)(void *user, const struct import_result *result);
+
+/**
+ * dossiers_import() - begin
+ * @feed:    a regular file, open for reading, or a sealed memfd; borrowed, as @anchors
+ * @anchors: sealed memfd of feeders_read()
+ * @uid, @caller: who asked, for the record
+ *
+ * Return: NONE, BUSY (another one is under way), AUDIT_UNAVAILABLE, CHILD_FAILED or FAILED.
+ */
+enum vitaled_reason dossiers_import(struct dossiers *ds, int feed, int anchors, uid_t uid,
+	const char *caller, import_done_fn done, void *user);
+/** dossiers_import_forget() - who asked with @user has left; what was begun goes on. */
+void dossiers_import_forget(struct dossiers *ds, void *user);
+
+/* -- for dossier.c ------------------------------------------------------------------------------ */
+
+/** import_wake() - a session has got its dossier, or let go of it: an import may be waiting for that. */
+void import_wake(struct dossiers *ds);
+/** import_holds() - whether an import has the file of @pseudonym open in a process of its own. */
+bool import_holds(const struct dossiers *ds, const char *pseudonym);
+struct import *import_free(struct import *im); /* takes NULL */

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Reading the feeders' anchors. All or nothing, as those of cards: one file that is none, or that is
+ * believed for something else as well, and no feed is taken. Nothing is kept.
+ */
+#include "daemon/trust/feeders.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/link-feed.h"
+#include "base/tlv.h"
+#include "daemon/trust/anchors.h"
+
+struct gathering {
+	const struct trust *cards;
+	struct buf *out;
+	enum nature nature;
+	unsigned int n; /* of this nature */
+};
+
+static void fd_put(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+static void dir_put(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+/* An anchor has no password; OpenSSL would ask the terminal for one. */
+static int no_password(char *to, int size, int writing, void *user)
+{
+	(void)to;
+	(void)size;
+	(void)writing;
+	(void)user;
+	return -1;
+}
+
+/* Return: 0, a fault or BAD. */
+static int read_file(int dirfd, const char *name, struct buf *out)
+{
+	_cleanup_(fd_put) int fd =
+		openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	uint8_t *to;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fault(-errno);
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > (off_t)TRUST_FILE_MAX)
+		return FEEDERS_BAD;
+	to = buf_extend(out, (size_t)st.st_size);
+	if (!to)
+		return trace(buf_check(out));
+	n = pread(fd, to, (size_t)st.st_size, 0);
+	if (n < 0)
+		return fault(-errno);
+	return n == (ssize_t)st.st_size ? 0 : FEEDERS_BAD;
+}
+
+/* Whether @cert is an anchor of cards, of whatever nature. */
+static bool of_cards(const struct trust *t, X509 *cert)
+{
+	for (size_t n = 0; n < NATURE_COUNT; n++) {
+		const STACK_OF(X509_OBJECT) *all =
+			t->of[n].store ? X509_STORE_get0_objects(t->of[n].store) : NULL;
+
+		for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+			const X509 *other = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+
+			if (other && X509_cmp(other, cert) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether one that was gathered already has @der, under another nature. */
+static bool elsewhere(const struct gathering *g, struct view der)
+{
+	struct reader in = reader_of(buf_view(g->out));
+	bool found = false;
+	struct tlv a, c;
+
+	while (!found && tlv_next(&in, &a) == 0) {
+		uint8_t nature = 0;
+
+		found = tlv_find_u8(a.value, FEED_TAG_NATURE, &nature) == 0 &&
+			nature != g->nature &&
+			tlv_find(a.value, FEED_TAG_CERTIFICATE, &c) == 0 &&
+			view_equal(c.value, der);
+	}
+	return found;
+}
+
+static bool is_anchor(X509 *cert)
+{
+	bool own = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
+	bool ok = X509_check_ca(cert) == 1 && (!own || X509_self_signed(cert, 1) == 1);
+
+	ERR_clear_error();
+	return ok;
+}
+
+/* Return: 0, a fault or BAD. */
+static int add(struct gathering *g, X509 *cert)
+{
+	unsigned char *text = NULL;
+	struct view der;
+	size_t mark;
+	int n;
+
+	if (g->n == TRUST_ANCHOR_MAX || !is_anchor(cert) || of_cards(g->cards, cert))
+		return FEEDERS_BAD;
+	n = i2d_X509(cert, &text);
+	if (n < 0)
+		return crypto_fault();
+	der = view_of(text, (size_t)n);
+	if (elsewhere(g, der)) {
+		OPENSSL_free(text);
+		return FEEDERS_BAD;
+	}
+	mark = tlv_open(g->out, FEED_TAG_ANCHOR);
+	tlv_put_u8(g->out, FEED_TAG_NATURE, (uint8_t)g->nature);
+	tlv_put(g->out, FEED_TAG_CERTIFICATE, der);
+	tlv_close(g->out, mark);
+	OPENSSL_free(text);
+	g->n++;
+	return trace(buf_check(g->out));
+}
+
+/* Every certificate of one file. Return: 0, a fault or BAD. */
+static int add_file(struct gathering *g, int dirfd, const char *name)
+{
+	_cleanup_(buf_done) struct buf file = BUF_NULL(TRUST_FILE_MAX);
+	_cleanup_(crypto_bio_put) BIO *bio = NULL;
+	unsigned int before = g->n;
+	unsigned long e;
+	int r;
+
+	r = read_file(dirfd, name, &file);
+	if (r != 0)
+		return trace(r);
+	bio = BIO_new_mem_buf(file.data, (int)file.len);
+	if (!bio)
+		return crypto_fault();
+	for (;;) {
+		_cleanup_(crypto_x509_put) X509 *cert =
+			PEM_read_bio_X509(bio, NULL, no_password, NULL);
+
+		if (!cert)
+			break;
+		r = add(g, cert);
+		if (r != 0)
+			return trace(r);
+	}
+	e = ERR_peek_last_error();
+	if (ERR_GET_LIB(e) != ERR_LIB_PEM || ERR_GET_REASON(e) != PEM_R_NO_START_LINE)
+		return trace(crypto_refused(FEEDERS_BAD));
+	ERR_clear_error();
+	return g->n > before ? 0 : FEEDERS_BAD;
+}
+
+/* Names go out to people: what is not printable is not shown. */
+static void tell_name(enum nature n, const char *name, char ret[256])
+{
+	int len = snprintf(ret, 256, "%s/%.200s", nature_word(n), name);
+
+	for (int i = 0; i < len && i < 255; i++) {
+		if (ret[i] <= 0x20 || ret[i] >= 0x7f)
+			ret[i] = '?';
+	}
+}
+
+static bool is_pem(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 4 && strcmp(name + n - 4, ".pem") == 0;
+}
+
+/* Return: 0, a fault or BAD with @ret_name; a folder that is not there is empty. */
+static int add_folder(struct gathering *g, const char *folder, char ret_name[256])
+{
+	_cleanup_(buf_done) struct buf path = BUF_NULL(4096);
+	_cleanup_(dir_put) DIR *dir = NULL;
+	struct dirent *e;
+	int r = 0;
+
+	buf_printf(&path, "%s/feeder/%s", folder, nature_word(g->nature));
+	buf_put_u8(&path, 0);
+	r = buf_check(&path);
+	if (r < 0)
+		return trace(r);
+	dir = opendir((const char *)path.data);
+	if (!dir)
+		return errno == ENOENT ? 0 : fault(-errno);
+	for (errno = 0; r == 0 && (e = readdir(dir)) != NULL; errno = 0) {
+		r = is_pem(e->d_name) ? add_file(g, dirfd(dir), e->d_name) : 0;
+		if (r > 0)
+			tell_name(g->nature, e->d_name, ret_name);
+	}
+	if (r != 0)
+		return trace(r);
+	return errno ? fault(-errno) : 0;
+}
+
+int feeders_read(const char *folder, const struct trust *t, struct buf *out, char ret_name[256])
+{
+	struct gathering g = {.cards = t, .out = out};
+	int r = 0;
+
+	for (enum nature n = NATURE_REAL; n < NATURE_COUNT && r == 0; n++) {
+		g.nature = n;
+		g.n = 0;
+		r = add_folder(&g, folder, ret_name);
+	}
+	return trace(r);
+}

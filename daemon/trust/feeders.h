@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * Whose feeds of reimbursements are believed: every *.pem in <folder>/feeder/{real,test,simulated}/
+ * is an X.509 root (self-signed) or intermediate. They are looked at for each feed, and are never
+ * anchors of cards: who issues cards does not say what was reimbursed, nor the other way round.
+ */
+#include "daemon/trust/trust.h"
+
+enum feeders_outcome {
+	FEEDERS_BAD = 1, /* a file is no anchor, is a card's too, or stands under two natures */
+};
+
+/**
+ * feeders_read() - the anchors below @folder as vitaled-feed takes them (base/link-feed.h), appended
+ * to @out; none when there are none
+ * @t:        the anchors of cards
+ * @ret_name: of FEEDERS_BAD: "nature/file", printable; 256 bytes
+ *
+ * Return: 0, a fault or BAD.
+ */
+int feeders_read(const char *folder, const struct trust *t, struct buf *out,
+	char ret_name[256]) _must_check_;

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A consultation without the Vitale (option without-card): what an authorisation in force opens, what a
+consent of the same day lets a professional add, and nothing else."""
+import time
+
+import pytest
+
+from actor import BusError
+from bed import wait_for
+from conftest import audit_is_whole, cards
+from test_dossier import GP, add, asked, do, ids, lock, opened, refused, statement, who
+from test_emergency import THEO, fd
+
+ZOE = {"nir": "287110099000261", "birth-date": "1987-11-03"}
+
+
+def without(app, *intents, patient=THEO):
+    return app.open(intent=list(intents), patient=fd(patient), without_card=True)
+
+
+def take_out(bed, app):
+    bed.sim("remove 1")
+    wait_for(lambda: "vitale" not in cards(app).values())
+
+
+def rules(bed, app):
+    """The rules by which sessions were refused so far."""
+    return [e["rule"] for e in audit_is_whole(bed, app) if e["event"] == "denied"]
+
+
+@pytest.fixture
+def day():
+    """A day that has some minutes left: what is decided here ends with it."""
+    now = time.localtime()
+    left = 86400 - (now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec)
+    if left < 180:
+        time.sleep(left + 1)
+
+
+def test_an_authorisation_in_force_opens_without_the_vitale_and_nobody_is_asked(bed, people):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    session = opened(app, "consult", "feed", "create", "authorise")
+    do(app, session, "Create", {"a{sv}": {}})
+    document = add(app, session, "a note")
+    do(app, session, "Authorise", who(GP))
+    lock(app, session)
+    take_out(bed, app)
+    before = asked(agent)
+
+    session = without(app, "consult", "feed")
+    app.until(session, "unlocked")
+    assert asked(agent) == before and app.get(session, "Session", "Proof") == "none"
+    assert ids(app, session) == [document]
+    content, _ = do(app, session, "Read", document)
+    assert content["text"] == "a note"
+    told = statement(app, session)
+    assert (told["form"], told["patient"]["proof"], told["patient"]["serial"]) == ("running", "none", None)
+    bed.sim("insert 1 vitale-single")  # somebody else's: it is not looked at, and does not lock
+    wait_for(lambda: "vitale" in cards(app).values())
+    assert ids(app, session) == [document]
+    do(app, session, "Revoke", who(GP))
+    assert app.ended(session) == ("locked", "revoked")
+
+    session = without(app, "consult")
+    assert app.ended(session) == ("refused", "not-permitted")
+    assert asked(agent) == before and rules(bed, app) == ["no-consent"]
+
+
+def test_after_a_consent_one_may_add_on_the_same_day_and_read_nothing(bed, people, day):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    session = opened(app, "consult", "feed", "create")
+    do(app, session, "Create", {"a{sv}": {}})
+    document = add(app, session, "a note")
+    lock(app, session)
+    take_out(bed, app)
+    before = asked(agent)
+
+    session = without(app, "feed")
+    app.until(session, "unlocked")
+    later = add(app, session, "a result that came later")
+    assert refused(app, session, "List", {"a{sv}": {}}) == "no-consent"
+    assert refused(app, session, "Read", document) == "no-consent"
+    assert statement(app, session)["acts"] == ["feed"]
+    lock(app, session)
+
+    for intents in (["consult"], ["consult", "feed"], ["feed", "oppose"]):
+        assert app.ended(without(app, *intents)) == ("refused", "not-permitted")
+    assert app.ended(without(app, "feed", patient=ZOE)) == ("refused", "no-dossier")
+    with pytest.raises(BusError) as error:
+        app.open(intent=["feed"], without_card=True)
+    assert error.value.short == "InvalidArgument" and "patient" in str(error.value)
+    with pytest.raises(BusError) as error:
+        without(app, "feed", "create")
+    assert error.value.short == "InvalidArgument" and "intent" in str(error.value)
+
+    pins = len(agent.seen("pin"))
+    bed.sim("replace 0 cps4-pharmacist")  # who has never had a consent
+    session = without(app, "feed")
+    assert app.ended(session) == ("refused", "not-permitted")
+    assert len(agent.seen("pin")) == pins + 1 and asked(agent) == before
+
+    bed.sim("replace 0 cps4-gp")
+    bed.sim("insert 1 vitale-family")
+    wait_for(lambda: sorted(cards(app).values()) == ["cps", "vitale"])
+    session = opened(app, "consult")
+    assert ids(app, session) == [later, document]

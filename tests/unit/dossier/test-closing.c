@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * A dossier's end: closed and reopened, given out whole, kept for ten years and erased then; and what a
+ * record that refuses, a clock that lies or a broker that is killed makes of it.
+ */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/dossier/codes-bed.h"
+#include "tests/unit/dossier/faults.h"
+
+#define CODE   "2718"
+#define WHY    "Je déménage"
+#define MONTH  (31 * DAY)
+#define CREATE SESSION_INTENT_CREATE
+
+/* -- calls -------------------------------------------------------------------------------------- */
+
+static void alone(struct bed *b)
+{
+	TYPE(CODE);
+	codes_open_alone(b);
+}
+
+static int sealed(struct view text)
+{
+	int fd;
+
+	assert_int_equal(json_memfd_text(text, "reason", &fd), 0);
+	return fd;
+}
+
+static struct reply close_for(struct bed *b, struct view why)
+{
+	struct reply r = bed_reply();
+	int fd = sealed(why);
+
+	dossier_close(&b->s, fd, bed_done_fn, &r);
+	close(fd);
+	bed_wait(b, &r);
+	return r;
+}
+
+static void closed_now(struct bed *b)
+{
+	alone(b);
+	assert_int_equal(close_for(b, VIEW_TEXT(WHY)).reason, VITALED_REASON_NONE);
+	assert_string_equal(dossier_state_of(&b->s), "closed");
+}
+
+static int setup(void **state)
+{
+	if (codes_bed_setup(state) != 0) {
+		return -1;
+	}
+	codes_personal(*state, CODE);
+	return 0;
+}
+
+static int64_t until_of(const json_t *entry)
+{
+	int64_t until = 0;
+
+	(void)!json_get_int(json_object_get(entry, "details"), "until", 0, INT64_MAX, &until);
+	return until;
+}
+
+/* -- closing ------------------------------------------------------------------------------------ */
+
+static void closing_is_recorded_before_and_after_and_its_reason_by_hash_alone(void **state)
+{
+	struct bed *b = *state;
+	unsigned int changed;
+	char *all;
+
+	alone(b);
+	changed = b->s.changed;
+	closed_now(b);
+	assert_true(b->s.changed > changed || b->s.changed > 0);
+	assert_int_equal(fake_audit_count("dossier-closed", "started"), 1);
+	assert_int_equal(fake_audit_count("dossier-closed", "ok"), 1);
+	assert_int_equal(strlen(codes_detail("dossier-closed", "reason-sha256")), 64);
+	assert_true(until_of(fake_audit_last("dossier-closed")) >
+		    (int64_t)(clock_wall() + 3650 * DAY));
+	all = json_dumps(fake_audit.entries, 0);
+	assert_null(strstr(all, "nage"));
+	free(all);
+	assert_int_equal(close_for(b, VIEW_TEXT(WHY)).reason, VITALED_REASON_WRONG_STATE);
+	assert_int_equal(codes_call(b, dossier_summary).reason, VITALED_REASON_WRONG_STATE);
+	assert_int_equal(
+		codes_call(b, dossier_list_professionals).reason, VITALED_REASON_WRONG_STATE);
+	assert_int_equal(codes_call(b, dossier_create).reason, VITALED_REASON_WRONG_STATE);
+	/* it is so at the next visit, which is for who can do something about it */
+	alone(b);
+	assert_string_equal(dossier_state_of(&b->s), "closed");
+	bed_lock(b);
+	fake_session(&b->s);
+	b->s.intents = SESSION_INTENT_CONSULT;
+	assert_int_equal(bed_prepare(b), VITALED_REASON_WRONG_STATE);
+	bed_open(b, CREATE | SESSION_INTENT_CONSULT);
+	assert_int_equal(codes_call(b, dossier_reopen).reason, VITALED_REASON_NONE);
+	assert_string_equal(dossier_state_of(&b->s), "open");
+	assert_int_equal(codes_call(b, dossier_summary).reason, VITALED_REASON_NONE);
+	assert_int_equal(codes_call(b, dossier_reopen).reason, VITALED_REASON_WRONG_STATE);
+}
+
+static void reason_that_is_none_is_refused(void **state)
+{
+	static char many[2002];
+	static const char *const none[] = {
+		"", " ", "\n\t", "a\x01", "\xff\xfe", "\xc3", "a\x7f"};
+	struct bed *b = *state;
+	struct reply r = bed_reply();
+	int fd;
+
+	alone(b);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		r = close_for(b, view_str(none[i]));
+		assert_int_equal(r.reason, VITALED_REASON_INVALID_ARGUMENT);
+		assert_string_equal(r.rule, "reason");
+	}
+	assert_int_equal(
+		close_for(b, view_of("a\0b", 3)).reason, VITALED_REASON_INVALID_ARGUMENT);
+	for (size_t i = 0; i < 2000; i += 2) {
+		many[i] = (char)0xc3; /* a thousand é */
+		many[i + 1] = (char)0xa9;
+	}
+	many[2000] = 'x';
+	assert_int_equal(close_for(b, view_str(many)).reason, VITALED_REASON_INVALID_ARGUMENT);
+	fd = memfd_create("open", MFD_CLOEXEC);
+	assert_int_equal(write(fd, "why", 3), 3);
+	dossier_close(&b->s, fd, bed_done_fn, &r);
+	assert_int_equal(r.reason, VITALED_REASON_INVALID_ARGUMENT);
+	close(fd);
+	assert_int_equal(fake_audit_count("dossier-closed", "started"), 0);
+	many[2000] = '\0';
+	assert_int_equal(close_for(b, view_str(many)).reason, VITALED_REASON_NONE);
+}
+
+static void closing_whose_end_was_not_recorded_is_found_at_the_next_visit(void **state)
+{
+	struct bed *b = *state;
+
+	alone(b);
+	fake_audit.refuse = 1;
+	assert_int_equal(close_for(b, VIEW_TEXT(WHY)).reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	alone(b);
+	assert_string_equal(dossier_state_of(&b->s), "open");
+	fake_audit.refuse = 1;
+	fake_audit.after = 1;
+	assert_int_equal(close_for(b, VIEW_TEXT(WHY)).reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	alone(b);
+	assert_string_equal(dossier_state_of(&b->s), "closed");
+	assert_int_equal(fake_audit_count("dossier-closed", "recovered"), 1);
+	assert_true(until_of(fake_audit_last("dossier-closed")) > 0);
+}
+
+/* -- export ------------------------------------------------------------------------------------- */
+
+static void export_is_recorded_before_it_is_given_out(void **state)
+{
+	_cleanup_(buf_done) struct buf zip = BUF_NULL(1U << 20);
+	struct bed *b = *state;
+	struct reply r;
+	int64_t n;
+
+	alone(b);
+	r = codes_call(b, dossier_export);
+	assert_int_equal(r.reason, VITALED_REASON_NONE);
+	assert_true(r.fds[0] >= 0 && r.fds[1] < 0);
+	bed_content(b, r.fds[0], &zip);
+	assert_true(view_equal(view_sub(buf_view(&zip), 0, 4), VIEW_TEXT("PK\x03\x04")));
+	assert_int_equal(fake_audit_count("dossier-exported", "ok"), 1);
+	assert_int_equal(
+		json_get_int(json_object_get(fake_audit_last("dossier-exported"), "details"),
+			"released", 0, 0, &n),
+		0);
+	while (dossier_busy(&b->s)) {
+		bed_turn(b, 1);
+	}
+	assert_int_equal(b->s.changed, 1);
+	fake_audit.refuse = 1;
+	r = codes_call(b, dossier_export);
+	assert_int_equal(r.reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_true(r.fds[0] < 0);
+	assert_true(b->s.ended);
+	bed_open(b, CREATE | SESSION_INTENT_CONSULT);
+	assert_int_equal(codes_call(b, dossier_export).reason, VITALED_REASON_NOT_PERMITTED);
+}
+
+/* -- ten years ---------------------------------------------------------------------------------- */
+
+static void run(struct bed *b)
+{
+	while (dossiers_keep(b->all)) {
+		continue;
+	}
+}
+
+static void runs(struct bed *b, unsigned int n, uint64_t apart)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		codes_pass(apart);
+		run(b);
+	}
+}
+
+static size_t erased(void)
+{
+	return fake_audit_count("dossier-erased", "ok");
+}
+
+static void it_is_erased_ten_years_later_and_there_may_be_a_new_one(void **state)
+{
+	struct bed *b = *state;
+	const json_t *entry;
+
+	closed_now(b);
+	bed_lock(b);
+	runs(b, 3650, DAY);
+	assert_int_equal(erased(), 0);
+	assert_int_equal(bed_files(b, ".dossier"), 1);
+	runs(b, 10, DAY);
+	assert_int_equal(erased(), 1);
+	assert_int_equal(bed_files(b, ".dossier"), 0);
+	assert_int_equal(bed_files(b, ".key"), 0);
+	assert_int_equal(fake_audit_count("dossier-erased", "started"), 1);
+	entry = fake_audit_last("dossier-erased");
+	assert_int_equal(json_integer_value(json_object_get(entry, "dossier-version")), 0);
+	assert_null(json_object_get(entry, "professional"));
+	runs(b, 40, DAY);
+	assert_int_equal(erased(), 1);
+	bed_open(b, BED_ALL);
+	assert_string_equal(dossier_state_of(&b->s), "absent");
+	assert_int_equal(codes_call(b, dossier_create).reason, VITALED_REASON_NONE);
+}
+
+static void no_clock_erases_it_sooner(void **state)
+{
+	struct bed *b = *state;
+	uint64_t now = codes_wall;
+
+	closed_now(b);
+	bed_lock(b);
+	codes_wall = now + 30 * 366 * DAY; /* a battery; a hundred starts of that day */
+	for (int i = 0; i < 100; i++) {
+		bed_stop(b);
+		assert_int_equal(bed_start(b), 0);
+		run(b);
+	}
+	codes_wall = now - 40 * 366 * DAY; /* never set */
+	runs(b, 10, DAY);
+	codes_wall = now;
+	runs(b, 3500, DAY); /* what a day was seen too much is not seen again */
+	assert_int_equal(erased(), 0);
+	runs(b, 160, DAY);
+	assert_int_equal(erased(), 1);
+}
+
+static void without_a_time_that_was_seen_it_begins_at_the_first_closing(void **state)
+{
+	_cleanup_(buf_done) struct buf path = BUF_NULL(256);
+	struct bed *b = *state;
+
+	closed_now(b);
+	bed_lock(b);
+	buf_printf(&path, "%s/dossiers/closed/clock", b->state);
+	buf_put_u8(&path, 0);
+	assert_int_equal(unlink((const char *)path.data), 0);
+	codes_wall += 11 * 366 * DAY;
+	runs(b, 1, DAY);
+	assert_int_equal(erased(), 0);
+	runs(b, 125, DAY);
+	assert_int_equal(erased(), 1);
+}
+
+static void what_was_reopened_or_is_open_now_is_not_erased(void **state)
+{
+	struct bed *b = *state;
+
+	closed_now(b);
+	assert_int_equal(codes_call(b, dossier_reopen).reason, VITALED_REASON_NONE);
+	bed_lock(b);
+	runs(b, 130, MONTH);
+	assert_int_equal(erased(), 0);
+	closed_now(b);
+	runs(b, 130, MONTH); /* somebody is at it, for ten years */
+	assert_int_equal(erased(), 0);
+	bed_lock(b);
+	runs(b, 1, DAY);
+	assert_int_equal(erased(), 1);
+}
+
+/* The marker of an earlier closing stays when a broker is killed before it removes it. */
+static void marker_of_an_earlier_closing_moves_to_the_later_one(void **state)
+{
+	struct dossiers *ds = ((struct bed *)*state)->all;
+	struct bed *b = *state;
+	int64_t first;
+
+	closed_now(b);
+	first = until_of(fake_audit_last("dossier-closed"));
+	assert_int_equal(codes_call(b, dossier_reopen).reason, VITALED_REASON_NONE);
+	bed_lock(b);
+	runs(b, 12, MONTH);
+	closed_now(b);
+	bed_lock(b);
+	assert_int_equal(keeping_note(ds, b->s.patient.pseudonym, first), 0);
+	keeping_forget(ds, b->s.patient.pseudonym, until_of(fake_audit_last("dossier-closed")));
+	runs(b, 112, MONTH);
+	assert_int_equal(erased(), 0);
+	runs(b, 10, MONTH);
+	assert_int_equal(erased(), 1);
+}
+
+static void closing_of_which_the_record_does_not_tell_the_end_erases_nothing(void **state)
+{
+	struct bed *b = *state;
+
+	alone(b);
+	fake_audit.refuse = 1;
+	fake_audit.after = 1;
+	assert_int_equal(close_for(b, VIEW_TEXT(WHY)).reason, VITALED_REASON_AUDIT_UNAVAILABLE);
+	runs(b, 130, MONTH);
+	assert_int_equal(erased(), 0);
+	alone(b);
+	bed_lock(b);
+	runs(b, 1, DAY);
+	assert_int_equal(erased(), 1);
+	fake_audit.broken = true; /* a record that cannot be read says nothing */
+	runs(b, 2, DAY);
+	fake_audit.broken = false;
+}
+
+static void erasing_that_was_cut_off_is_finished_at_the_next_start(void **state)
+{
+	struct bed *b = *state;
+
+	closed_now(b);
+	bed_lock(b);
+	fake_audit.refuse = 1; /* not begun, then */
+	for (int i = 0; fake_audit.refuse > 0; i++) {
+		assert_true(i < 130);
+		runs(b, 1, MONTH);
+	}
+	assert_int_equal(bed_files(b, ".dossier"), 1);
+	fake_audit.refuse = 1;
+	fake_audit.after = 1;
+	runs(b, 1, MONTH);
+	assert_int_equal(bed_files(b, ".dossier"), 0);
+	assert_int_equal(erased(), 0);
+	bed_stop(b);
+	assert_int_equal(bed_start(b), 0);
+	assert_int_equal(erased(), 1);
+	bed_stop(b);
+	assert_int_equal(bed_start(b), 0);
+	assert_int_equal(erased(), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown)
+		T(closing_is_recorded_before_and_after_and_its_reason_by_hash_alone),
+		T(reason_that_is_none_is_refused),
+		T(closing_whose_end_was_not_recorded_is_found_at_the_next_visit),
+		T(export_is_recorded_before_it_is_given_out),
+		T(it_is_erased_ten_years_later_and_there_may_be_a_new_one),
+		T(no_clock_erases_it_sooner),
+		T(without_a_time_that_was_seen_it_begins_at_the_first_closing),
+		T(what_was_reopened_or_is_open_now_is_not_erased),
+		T(marker_of_an_earlier_closing_moves_to_the_later_one),
+		T(closing_of_which_the_record_does_not_tell_the_end_erases_nothing),
+		T(erasing_that_was_cut_off_is_finished_at_the_next_start),
+	};
+
+	faults_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
