@@ -45,7 +45,8 @@ enum dossier_op {
 	                      -> fd: pipe to read a ZIP from. Event of the same op at its end: ID, STATE
 	                      u8 (DONE: all was written, or the reader has left) */
 	DOSSIER_OP_IMPORT, /* fd: sealed memfd with reimbursements (JSON array of metadata), FACTS
-	                      (JSON: author) -> VALUE u32: lines that were new, VERSION, HASH */
+	                      (JSON: author, made: the day of the feed, YYYY-MM-DD) -> VALUE u32:
+	                      lines that were new, VERSION, HASH */
 };
 
 enum dossier_state {

@@ -10,7 +10,7 @@ enum feed_op {
 	FEED_OP_READ =
 		1, /* NOW u64 (wall clock, us; 0: never set), fds: the feed (a regular file), memfd
 	              with the anchors (ANCHOR{NATURE u8, CERTIFICATE DER} ...) -> NATURE u8,
-	              FEEDER, HASH (SHA-256 of the feed), COUNT u32 (lines), PERSONS u32.
+	              FEEDER, MADE, HASH (SHA-256 of the feed), COUNT u32 (lines), PERSONS u32.
 	              What was read before is forgotten. INVALID: WHY */
 	FEED_OP_NEXT,  /* -> NUMBER (13 characters), COUNT u32 (lines of this person); after the
 	                  last: nothing */
@@ -37,5 +37,6 @@ enum feed_tag {
 	FEED_TAG_WHY = 0xC6,
 	FEED_TAG_NOW = 0xC7,
 	FEED_TAG_CERTIFICATE = 0xC8,
+	FEED_TAG_MADE = 0xC9,	/* text: the header's day, YYYY-MM-DD */
 	FEED_TAG_ANCHOR = 0xE0, /* constructed */
 };

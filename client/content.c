@@ -18,8 +18,14 @@
 #include "client/lang.h"
 #include "record/crypto.h"
 
-#define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define ZIP_END 22U /* bytes of a ZIP's end record without a comment */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/* PKWARE APPNOTE 4.3.14 to 4.3.16, in bytes: the end of a ZIP without a comment, and what stands before
+ * it in one of more than 4 GiB or 65535 files */
+#define ZIP_END	      22U
+#define ZIP64_LOCATOR 20U
+#define ZIP64_END     56U
+#define ZIP_TAIL      (ZIP64_END + ZIP64_LOCATOR + ZIP_END)
 
 static void fd_close(int *fd)
 {
@@ -207,7 +213,7 @@ int content_save(struct view bytes, const char *path)
 	return trace(r);
 }
 
-/* Everything from @fd to @to, the last ZIP_END bytes in @last, oldest first. */
+/* Everything from @fd to @to, the last ZIP_TAIL bytes in @last, oldest first. */
 static int copy_all(int fd, int to, uint64_t pause_us, struct buf *last, uint64_t *ret_size)
 {
 	_cleanup_(buf_done) struct buf some = BUF_NULL(65536);
@@ -218,7 +224,7 @@ static int copy_all(int fd, int to, uint64_t pause_us, struct buf *last, uint64_
 		return trace(buf_check(&some));
 	}
 	for (;;) {
-		_cleanup_(buf_done) struct buf tail = BUF_NULL(65536 + ZIP_END);
+		_cleanup_(buf_done) struct buf tail = BUF_NULL(65536 + ZIP_TAIL);
 		int r = await(fd, clock_monotonic() + pause_us);
 		ssize_t n = 0;
 
@@ -241,15 +247,65 @@ static int copy_all(int fd, int to, uint64_t pause_us, struct buf *last, uint64_
 		buf_put_view(&tail, buf_view(last));
 		buf_put(&tail, at, (size_t)n);
 		buf_reset(last);
-		buf_put_view(last, view_last(buf_view(&tail), ZIP_END));
+		buf_put_view(last, view_last(buf_view(&tail), ZIP_TAIL));
 	}
+}
+
+/* A number of @n bytes, the lowest first. */
+static uint64_t number(struct reader *in, unsigned int n)
+{
+	uint64_t v = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		v |= (uint64_t)reader_u8(in) << (8 * i);
+	}
+	return v;
+}
+
+/* The directory of @length at @at ends where the end begins; no sum, which could overflow. */
+static bool ends_at(uint64_t at, uint64_t length, uint64_t end)
+{
+	return at <= end && length == end - at;
+}
+
+static bool is_whole_64(struct view tail, uint64_t size)
+{
+	struct reader in = reader_of(view_last(tail, ZIP_TAIL));
+	bool marked = number(&in, 4) == 0x06064b50 && number(&in, 8) == ZIP64_END - 12;
+	uint64_t length;
+	uint64_t at;
+
+	(void)reader_take(&in, 28); /* versions, disks, numbers of files */
+	length = number(&in, 8);
+	at = number(&in, 8);
+	marked = marked && number(&in, 4) == 0x07064b50;
+	(void)reader_take(&in, 4);
+	marked = marked && number(&in, 8) == size - ZIP_TAIL;
+	return !in.failed && marked && ends_at(at, length, size - ZIP_TAIL);
+}
+
+/* Whether the end that stands in @tail, the last bytes, is that of all @size bytes: a document that is a
+ * ZIP has an end of its own, which counts from its own beginning. */
+static bool is_whole(struct view tail, uint64_t size)
+{
+	struct reader in = reader_of(view_last(tail, ZIP_END));
+	bool marked = number(&in, 4) == 0x06054b50;
+	uint64_t length;
+	uint64_t at;
+
+	(void)reader_take(&in, 8); /* disks, numbers of files */
+	length = number(&in, 4);
+	at = number(&in, 4);
+	marked = marked && number(&in, 2) == 0; /* no comment */
+	return !in.failed && marked &&
+	       (ends_at(at, length, size - ZIP_END) || is_whole_64(tail, size));
 }
 
 int content_archive(int fd, const char *path, uint64_t pause_us, uint64_t *ret_size)
 {
 	_cleanup_(fd_close) int to =
 		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	_cleanup_(buf_done) struct buf last = BUF_NULL(ZIP_END);
+	_cleanup_(buf_done) struct buf last = BUF_NULL(ZIP_TAIL);
 	uint64_t size = 0;
 	int r;
 
@@ -260,8 +316,7 @@ int content_archive(int fd, const char *path, uint64_t pause_us, uint64_t *ret_s
 	if (r == 0 && fsync(to) < 0 && errno != EINVAL && errno != EROFS) {
 		r = fault(-errno);
 	}
-	if (r == 0 && (last.len != ZIP_END || !view_equal(view_sub(buf_view(&last), 0, 4),
-						      VIEW_TEXT("PK\005\006")))) {
+	if (r == 0 && !is_whole(buf_view(&last), size)) {
 		r = CONTENT_CUT;
 	}
 	if (r != 0) {

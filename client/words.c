@@ -130,6 +130,7 @@ const char *message_act(const char *word)
 			N_("take the role of treating doctor, who sees everything")},
 		{"oppose", N_("keep the dossier closed in emergencies")},
 		{"close", N_("close the dossier")},
+		{"code", N_("make an activation code for the patient")},
 		{"patient", N_("use one's own dossier, alone")},
 		{"emergency", N_("open the dossier in an emergency, without consent")},
 		{"regulation", N_("open the dossier for medical regulation, without consent")},

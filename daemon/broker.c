@@ -233,6 +233,9 @@ static int keep_up(struct broker *b, sd_event *ev)
 		r = forward_new(
 			ev, b->audit, b->config->syslog, b->config->origin, &b->forward);
 	}
+	if (r == 0 && !b->config->outbox) {
+		(void)!outbox_forget(b->config->state);
+	}
 	if (r == 0) {
 		r = outbox_new(ev, b->audit, b->config->outbox ? b->config->state : NULL,
 			&broker_outbox_ops, b, &b->outbox);

@@ -107,12 +107,12 @@ static inline bool config_has_pair(const struct config *c, const char *name)
 /** config_self_service() - whether the pair @name is a kiosk's. */
 static inline bool config_self_service(const struct config *c, const char *name)
 {
-	bool is = false;
-
 	for (size_t i = 0; i < c->n_pairs; i++) {
-		is = is || (c->pairs[i].self_service && strcmp(c->pairs[i].name, name) == 0);
+		if (strcmp(c->pairs[i].name, name) == 0) {
+			return c->pairs[i].self_service;
+		}
 	}
-	return is;
+	return false;
 }
 
 /** config_reader() - the section for a reader's PC/SC name; one with the defaults when there is none. */

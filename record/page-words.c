@@ -156,6 +156,10 @@ static const struct {
 	{"card-returned", {"card returned", "carte rendue"}},
 };
 
+/* the act that has the word of a form */
+static const struct text code_act = {
+	"receive an activation code", "recevoir un code d'activation"};
+
 const char *page_word(enum page_word w, bool french)
 {
 	return french ? words[w].french : words[w].english;
@@ -169,4 +173,12 @@ const char *page_term(const char *word, bool french)
 		}
 	}
 	return word;
+}
+
+const char *page_act(const char *word, bool french)
+{
+	if (strcmp(word, "code") == 0) {
+		return french ? code_act.french : code_act.english;
+	}
+	return page_term(word, french);
 }

@@ -53,3 +53,5 @@ const char *page_word(enum page_word w, bool french);
 /** page_term() - what @word (an act, form, decision, event, mode, proof, nature, age or quality, as the
  *  statement and the record have it) is for people; @word itself when it is not known. */
 const char *page_term(const char *word, bool french);
+/** page_act() - the same of an act: code is a form too, and another thing then. */
+const char *page_act(const char *word, bool french);

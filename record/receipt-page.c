@@ -202,8 +202,10 @@ static void put_acts(const struct page *p)
 	const json_t *acts = json_object_get(p->statement, "acts");
 
 	for (size_t i = 0; i < json_array_size(acts); i++) {
+		const char *word = json_string_value(json_array_get(acts, i));
+
 		buf_put_str(&v, i == 0 ? "" : p->french ? " ; " : "; ");
-		buf_put_str(&v, term(p, json_string_value(json_array_get(acts, i))));
+		buf_put_str(&v, word ? page_act(word, p->french) : "");
 	}
 	put_made(p, said(p, PAGE_ACTS), &v);
 }

@@ -9,8 +9,8 @@
  *
  * What the record must never forget is written anew before it goes, in the transaction that takes it:
  * the newest version and hash of a dossier, as an entry "pruned" of that dossier, and a change that was
- * begun after it and whose end nobody told, as the entry "started" that it was. Both name the entry that
- * they stand for (details.kept-from), so that they can be kept again.
+ * begun after it and whose end nobody told, as the entry "started" that it was; and the closing of a dossier.
+ * All name the entry that they stand for (details.kept-from), so that they can be kept again.
  */
 #include <errno.h>
 #include <string.h>
@@ -215,6 +215,19 @@ static int take_newest(void *user, uint64_t index, struct view text)
 	return 0;
 }
 
+/* What the entry @from said, and when it happened. NULL: out of memory. */
+static json_t *said_then(const json_t *from)
+{
+	json_t *details = json_object_get(from, "details");
+	_cleanup_json_ json_t *said = json_object();
+	json_t *time = json_object_get(details, "kept-time");
+
+	if (!said || (details && json_object_update(said, details) < 0))
+		return NULL;
+	time = time ? time : json_object_get(from, "time");
+	return json_set(said, "kept-time", json_incref(time)) < 0 ? NULL : json_incref(said);
+}
+
 /* That a dossier is closed, and until when it is kept, is what it is erased by: the entry stays for as long
  * as it is the newest that tells of the dossier's life. */
 static int keep_closing(struct audit *a, struct writing *w, const json_t *entry)
@@ -222,16 +235,20 @@ static int keep_closing(struct audit *a, struct writing *w, const json_t *entry)
 	const struct store_wanted wanted = {.pseudonym = json_get_str(entry, "pseudonym"),
 		.events = "[\"dossier-closed\",\"dossier-reopened\",\"dossier-erased\"]",
 		.limit = -1};
+	_cleanup_json_ json_t *said = NULL;
 	struct audit_entry e = AUDIT_ENTRY_NULL;
 	int64_t newest = -1;
 	int r = store_each_of(&a->store, &wanted, take_newest, &newest);
 
 	if (r < 0 || newest != stands_for(entry))
 		return r < 0 ? trace(r) : 0;
+	said = said_then(entry);
+	if (!said)
+		return fault(-ENOMEM);
 	e.event = AUDIT_EVENT_DOSSIER_CLOSED;
 	e.outcome = "ok";
 	e.pseudonym = wanted.pseudonym; /* who it was is forgotten */
-	return trace(keep(a, w, &e, json_object_get(entry, "details"), stands_for(entry)));
+	return trace(keep(a, w, &e, said, stands_for(entry)));
 }
 
 static bool is_closing(const json_t *entry)

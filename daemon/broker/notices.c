@@ -2,7 +2,8 @@
 /*
  * One table says which entries of the record a patient would want to hear of, and by which
  * word. Only what was done counts. Of documents it is told that one was added, and not even
- * that where it is hidden from the patient's side: it is a doctor's to announce.
+ * that where it is hidden from the patient's side: it is a doctor's to announce. What the record keeps
+ * of an older entry (kept-from) was told when it happened.
  */
 #include "daemon/broker/notices.h"
 
@@ -23,6 +24,7 @@ enum shape { /* what else the entry must say */
 	SHAPE_URGENT,  /* of an emergency */
 	SHAPE_REGULAR, /* of any other mode */
 	SHAPE_SEEN,    /* no flag that hides it from the patient's side */
+	SHAPE_ADDED,   /* details.added is more than nothing */
 	SHAPE_BLOCKED, /* the outcome says so: too many tries */
 };
 
@@ -40,7 +42,7 @@ static const struct {
 	{AUDIT_EVENT_DOSSIER_EXPORTED, SHAPE_ANY, "exported", false},
 	{AUDIT_EVENT_DOSSIER_ERASED, SHAPE_ANY, "erased", false},
 	{AUDIT_EVENT_DOCUMENT_ADDED, SHAPE_SEEN, "document-added", false},
-	{AUDIT_EVENT_IMPORTED, SHAPE_ANY, "imported", false},
+	{AUDIT_EVENT_IMPORTED, SHAPE_ADDED, "imported", false},
 	{AUDIT_EVENT_AUTHORISED, SHAPE_ANY, "authorised", true},
 	{AUDIT_EVENT_REVOKED, SHAPE_ANY, "revoked", true},
 	{AUDIT_EVENT_BLOCKED, SHAPE_ON, "blocked", true},
@@ -90,6 +92,15 @@ static bool is_done(const json_t *entry)
 	return says(entry, "outcome", "ok") || says(entry, "outcome", "recovered");
 }
 
+/* One that was found made is a version more: something came, how much nobody knows. */
+static bool brings(const json_t *entry, const json_t *details)
+{
+	int64_t added;
+
+	return says(entry, "outcome", "recovered") ||
+	       (is_done(entry) && json_get_int(details, "added", 1, INT64_MAX, &added) == 0);
+}
+
 static bool has_shape(const json_t *entry, enum shape shape)
 {
 	const json_t *details = json_object_get(entry, "details");
@@ -107,6 +118,8 @@ static bool has_shape(const json_t *entry, enum shape shape)
 		return is_done(entry) && !is_urgent(entry);
 	case SHAPE_SEEN:
 		return is_done(entry) && is_seen(details);
+	case SHAPE_ADDED:
+		return brings(entry, details);
 	case SHAPE_BLOCKED:
 		return says(entry, "outcome", vitaled_reason_word(VITALED_REASON_CODE_BLOCKED));
 	}
@@ -118,7 +131,8 @@ bool notice_of(const json_t *entry, struct notice *ret_n)
 	struct notice n = {.pseudonym = json_get_str(entry, "pseudonym")};
 
 	if (!n.pseudonym || json_get_int(entry, "time", 0, INT64_MAX, &n.when) != 0 ||
-		json_get_int(entry, "sequence", 0, INT64_MAX, &n.sequence) != 0) {
+		json_get_int(entry, "sequence", 0, INT64_MAX, &n.sequence) != 0 ||
+		json_object_get(json_object_get(entry, "details"), "kept-from")) {
 		return false;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows) && !n.what; i++) {

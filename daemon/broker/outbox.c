@@ -4,8 +4,9 @@
  * that are there now, the other puts it into the folder. A message is written whole, synced and
  * given its name, one in a turn of the loop; its name is made of its entry, so that one that is
  * written again after a crash has the same. How far the folder is stands in a file beside it
- * and follows when all is written. A folder that takes nothing is tried again by and by; what
- * waits stays in the record.
+ * and follows when all is written; before the first message there is one already, so that what
+ * waits from then on is not lost by a restart. A folder that takes nothing, or a record that cannot
+ * be read, is tried again by and by; what waits stays in the record.
  */
 #include "daemon/broker/outbox.h"
 
@@ -48,6 +49,7 @@ struct outbox {
 	uint64_t kept;		/* what the file says */
 	size_t files;		/* not more than so many are in the folder */
 	bool more;		/* something was written since the place was */
+	bool placed;		/* the file says one that counts */
 	const char *cause;	/* why the folder takes nothing, or NULL */
 	uint64_t again;		/* ... and when it is tried again, monotonic */
 };
@@ -176,6 +178,7 @@ static int keep_place(struct outbox *o)
 	}
 	if (r == 0) {
 		o->kept = o->written;
+		o->placed = true;
 	}
 	return trace(r);
 }
@@ -194,6 +197,7 @@ static void find_place(struct outbox *o)
 	if (n > 0 && json_parse(view_of(text, (size_t)n), &place) == 0 &&
 		json_get_int(place, "next", 0, (int64_t)o->told, &next) == 0) {
 		o->kept = (uint64_t)next;
+		o->placed = true;
 	}
 	o->written = o->kept;
 }
@@ -232,27 +236,39 @@ static int write_message(struct outbox *o, const json_t *entry, const struct not
 	return trace(r);
 }
 
-/* Entry @index when it tells of something; NULL: it does not, was pruned, or cannot be read. */
-static json_t *entry_at(const struct outbox *o, uint64_t index, struct notice *ret_n)
+/* Entry @index, and what it tells of. @ret: NULL when it tells of nothing, or was pruned. Return: 0 or
+ * a fault: it cannot be read now. */
+static int entry_at(const struct outbox *o, uint64_t index, json_t **ret, struct notice *ret_n)
 {
 	_cleanup_(buf_done) struct buf text = BUF_NULL(ENTRY_MAX);
 	_cleanup_json_ json_t *entry = NULL;
+	int r = audit_read(o->audit, index, &text);
 
-	if (audit_read(o->audit, index, &text) != 0 ||
-		json_parse(buf_view(&text), &entry) != 0 || !notice_of(entry, ret_n)) {
-		return NULL;
+	if (r == AUDIT_NO_ENTRY) {
+		return 0;
 	}
-	return json_incref(entry);
+	if (r == 0) {
+		r = json_parse(buf_view(&text), &entry);
+	}
+	if (r != 0) {
+		return r < 0 ? trace(r) : fault(-EBADMSG);
+	}
+	if (notice_of(entry, ret_n)) {
+		*ret = json_incref(entry);
+	}
+	return 0;
 }
 
 static void tell_some(struct outbox *o, uint64_t size)
 {
 	for (unsigned int i = 0; i < BATCH && o->told < size; i++) {
+		_cleanup_json_ json_t *entry = NULL;
 		struct notice n;
-		_cleanup_json_ json_t *entry = entry_at(o, o->told, &n);
+		int r = entry_at(o, o->told, &entry, &n);
 
+		/* one that cannot be read is no news any more when it can */
 		o->told++;
-		if (entry && !n.opening) {
+		if (r == 0 && entry && !n.opening) {
 			o->ops->told(o->user, n.pseudonym, n.what, (uint64_t)n.when);
 		}
 	}
@@ -270,11 +286,14 @@ static int write_some(struct outbox *o, uint64_t size)
 
 	o->written = o->written < first ? first : o->written;
 	for (unsigned int i = 0; i < BATCH && o->written < size; i++) {
-		struct notice n;
-		_cleanup_json_ json_t *entry = entry_at(o, o->written, &n);
+		_cleanup_json_ json_t *entry = NULL;
 		bool full = false;
-		int r = entry ? is_full(o, &full) : 0;
+		struct notice n;
+		int r = entry_at(o, o->written, &entry, &n);
 
+		if (r == 0 && entry) {
+			r = is_full(o, &full);
+		}
 		if (r == 0 && entry && !full) {
 			r = write_message(o, entry, &n);
 		}
@@ -335,8 +354,11 @@ static bool place_is_due(const struct outbox *o, uint64_t size)
 
 static void fill(struct outbox *o, uint64_t size)
 {
-	int r = write_some(o, size);
+	int r = o->placed ? 0 : keep_place(o);
 
+	if (r == 0) {
+		r = write_some(o, size);
+	}
 	if (r == 0 && place_is_due(o, size)) {
 		r = keep_place(o);
 		o->more = o->more && r != 0;
@@ -403,6 +425,9 @@ int outbox_new(sd_event *ev, struct audit *audit, const char *state,
 		(void)snprintf(o->folder, sizeof(o->folder), "%s/outbox", state);
 		find_place(o);
 		o->files = LIMIT_OUTBOX; /* counted when there is something to write */
+		if (!o->placed) {
+			(void)!keep_place(o); /* tried again before there is a message */
+		}
 	}
 	r = sd_event_add_time_relative(ev, &o->timer, CLOCK_MONOTONIC, 0, 0, on_timer, o);
 	if (r < 0) {
@@ -411,6 +436,19 @@ int outbox_new(sd_event *ev, struct audit *audit, const char *state,
 	}
 	*ret = o;
 	return 0;
+}
+
+int outbox_forget(const char *state)
+{
+	_cleanup_(fd_done) int dir = open_folder(state);
+
+	if (dir < 0) {
+		return trace(dir);
+	}
+	if (unlinkat(dir, PLACE, 0) < 0) {
+		return errno == ENOENT ? 0 : fault(-errno);
+	}
+	return fsync(dir) < 0 ? fault(-errno) : 0;
 }
 
 struct outbox *outbox_free(struct outbox *o)

@@ -22,6 +22,9 @@ struct outbox_ops {
  *  messages are kept, and only @ops hear. All borrowed. Return: 0 or a fault. */
 int outbox_new(sd_event *ev, struct audit *audit, const char *state,
 	const struct outbox_ops *ops, void *user, struct outbox **ret) _must_check_;
+/** outbox_forget() - no messages are kept in @state: once they are again they begin with what comes
+ *  then. Return: 0 or a fault. */
+int outbox_forget(const char *state) _must_check_;
 /** outbox_free() - what still waits is for the next start. */
 struct outbox *outbox_free(struct outbox *o);
 /** outbox_wake() - something was recorded. @o may be NULL. */

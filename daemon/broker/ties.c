@@ -122,14 +122,15 @@ static bool busy(void *user, const struct session *s)
 	return dossier_busy(s);
 }
 
-static void take_card(void *user, struct session *s)
+static void take_card(void *user, const struct session_left *left)
 {
 	struct broker *b = user;
 
-	bus_take_card(b->bus, s);
+	bus_take_card(b->bus, left);
 }
 
-/* A patient who is not there is not asked: what was agreed earlier has just come to its end. */
+/* A patient who is not there is not asked: what was agreed earlier says all, or has come to its end
+ * since the dossier was prepared. */
 static bool nobody_to_ask(const struct session *s)
 {
 	return !session_mode_emergency(session_mode(s)) && session_patient(s)->absent;
@@ -138,11 +139,13 @@ static bool nobody_to_ask(const struct session *s)
 static void ask_consent(void *user, struct session *s)
 {
 	struct broker *b = user;
+	enum vitaled_reason r;
 
-	if (dossier_agreed(s)) {
+	r = nobody_to_ask(s) ? dossier_worth_asking(s) : VITALED_REASON_NONE;
+	if (r != VITALED_REASON_NONE) {
+		session_consented(s, r);
+	} else if (nobody_to_ask(s) || dossier_agreed(s)) {
 		consent_running(b->consents, s);
-	} else if (nobody_to_ask(s)) {
-		session_consented(s, VITALED_REASON_NOT_PERMITTED);
 	} else {
 		consent_ask(b->consents, s);
 	}

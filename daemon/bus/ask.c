@@ -27,6 +27,12 @@ struct ask_about ask_about_job(struct pin_job *j)
 	return (struct ask_about){.kind = OBJECT_CARD, .id = pin_job_card(j)->id, .job = j};
 }
 
+/* told, and a reply says that it was: nobody waits for it as for an answer */
+static bool is_told(const struct ask *k)
+{
+	return k->kind == ASK_TELL_PATIENT || k->kind == ASK_TELL_DOCTOR;
+}
+
 static void ask_unlink(struct ask *k)
 {
 	for (struct ask **at = &k->b->asks; *at; at = &(*at)->next)
@@ -158,7 +164,8 @@ static int on_late(sd_event_source *src _unused_, uint64_t usec _unused_, void *
 {
 	struct ask *k = user;
 
-	if (k->pending)
+	/* of what is told nothing is withdrawn: it would be taken for a question about the same session */
+	if (k->pending && !is_told(k))
 		tell_cancel(k->b, k, vitaled_reason_word(VITALED_REASON_TIMEOUT));
 	ask_lost(k, VITALED_REASON_TIMEOUT);
 	return 0;
@@ -250,19 +257,32 @@ static int ask_send(struct ask *k)
 	return r < 0 ? r : trace(start_timer(k));
 }
 
-/* the next question for @a, when it shows none */
-static void serve(struct bus *b, struct agent *a)
+/* The next question for @a, when it shows none. What is told waits behind all of them, and none waits
+ * for it. */
+static struct ask *next_for(const struct bus *b, const struct agent *a)
 {
-	struct ask *next = NULL;
+	struct ask *question = NULL, *told = NULL;
+	bool telling = false;
 
 	for (struct ask *k = b->asks; k; k = k->next) {
 		if (k->agent != a || k->kind == ASK_KEYPAD)
 			continue;
+		if (k->pending && !is_told(k))
+			return NULL;
 		if (k->pending)
-			return;
-		if (!next)
-			next = k;
+			telling = true;
+		else if (is_told(k))
+			told = told ? told : k;
+		else if (!question)
+			question = k;
 	}
+	return question ? question : telling ? NULL : told;
+}
+
+static void serve(struct bus *b, struct agent *a)
+{
+	struct ask *next = next_for(b, a);
+
 	if (!next)
 		return;
 	if (ask_send(next) < 0) {

@@ -3,8 +3,9 @@
 /*
  * What people are asked through agents, for a session or for a PIN job on a card. One request is on
  * the wire at a time for each agent, others wait in the order in which they were asked; each has
- * LIMIT_PERSON_WAIT from the moment it is sent. An answer that comes late, from an agent that left, or
- * in another form than asked is none.
+ * LIMIT_PERSON_WAIT from the moment it is sent. What is told with a reply (ASK_TELL_*) goes when there
+ * is no question, and holds none up: an agent that never replies was not told, and that is all.
+ * An answer that comes late, from an agent that left, or in another form than asked is none.
  */
 #include "daemon/bus/agents.h"
 #include "daemon/bus/objects.h"

@@ -61,14 +61,15 @@ void bus_ask_consent(void *bus, struct session *s, const json_t *request);
 void bus_confirm_emergency(void *bus, struct session *s, const json_t *request);
 /** bus_tell_emergency() - Inform("emergency") to the patient's display of the pair, if there is one. */
 void bus_tell_emergency(void *bus, struct session *s);
-/** bus_inform() - Inform("emergency-access") to the patient's display, or the professional's agent;
+/** bus_inform() - Inform("emergency-access") to the patient's display (alone: to whoever asks them for
+ *  codes, where none is configured), or the professional's agent;
  *  dossier_informed() when it has answered. */
 void bus_inform(void *bus, struct session *s, const struct dossier_told *told);
 /** bus_notified() - signal Dossier.Notified to the owners of the sessions that have this dossier open. */
 void bus_notified(void *bus, const char *pseudonym, const char *what, uint64_t when);
 /** bus_take_card() - Inform("take-card") to the patient's display of the pair, else to the owner's pin
- *  agent. */
-void bus_take_card(void *bus, struct session *s);
+ *  agent, about the path that the session had. */
+void bus_take_card(void *bus, const struct session_left *left);
 void bus_tell_keypad(void *bus, struct session *s, unsigned int tries_left, bool again);
 /** bus_ask_exceed() - polkit, whether the owner of @s may break the glass once more: ends with
  *  session_exceeded(), also from within. */

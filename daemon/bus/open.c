@@ -19,8 +19,8 @@
 #define REASON_BYTES   (4U * REASON_MAX)
 
 #define EMERGENCY_INTENTS ((unsigned int)SESSION_INTENT_CONSULT | SESSION_INTENT_FEED)
-#define FUND_INTENTS                                                                           \
-	((unsigned int)SESSION_INTENT_CREATE | SESSION_INTENT_OPPOSE | SESSION_INTENT_CLOSE)
+#define DESK_INTENTS	  ((unsigned int)SESSION_INTENT_CLOSE | SESSION_INTENT_CODE)
+#define FUND_INTENTS	  (DESK_INTENTS | SESSION_INTENT_CREATE | SESSION_INTENT_OPPOSE)
 
 struct open_args {
 	struct session_options o;
@@ -290,10 +290,9 @@ static bool intents_fit(const struct call *call, const struct open_args *args)
 	unsigned int intents = args->o.intents;
 
 	switch (args->o.mode) {
-	case SESSION_MODE_NORMAL: /* a dossier is closed in mode administration, and never made
-				   * without the patient's card */
-		return said_to_the_patient(call, intents) &&
-		       !(intents & SESSION_INTENT_CLOSE) &&
+	case SESSION_MODE_NORMAL: /* a dossier is closed in mode administration, and a code made;
+				   * and none is created without the patient's card */
+		return said_to_the_patient(call, intents) && !(intents & DESK_INTENTS) &&
 		       !(args->o.without_card && intents & SESSION_INTENT_CREATE);
 	case SESSION_MODE_ADMINISTRATION: /* and no document: so there is no default */
 		return intents && !(intents & ~FUND_INTENTS) &&

@@ -114,11 +114,16 @@ void bus_ask_last_try(void *bus, struct session *s)
 
 /* Whom the patient speaks with when they are alone: their display; where none is configured, who types
  * codes here. */
+static struct agent *speaks_there(struct bus *b, const char *pair, const char *owner, uid_t uid)
+{
+	bool display = people_has_display(b->rooms.config, pair);
+
+	return agents_pick(b, display ? AGENT_PATIENT_DISPLAY : AGENT_PIN, pair, owner, uid);
+}
+
 static struct agent *patients_own(struct bus *b, const struct session *s)
 {
-	bool display = people_has_display(b->rooms.config, session_pair(s));
-
-	return pick(b, s, display ? AGENT_PATIENT_DISPLAY : AGENT_PIN);
+	return speaks_there(b, session_pair(s), session_owner(s), session_uid(s));
 }
 
 void bus_ask_choice(
@@ -193,9 +198,10 @@ void bus_confirm_emergency(void *bus, struct session *s, const json_t *request)
 }
 
 /* Inform(@what), that nobody answers. @a may be NULL: there is nobody to hear it. */
-static void tell(struct bus *b, struct session *s, const struct agent *a, const char *what)
+static void tell(struct bus *b, uint32_t session, enum session_mode mode, const struct agent *a,
+	const char *what)
 {
-	struct ask_about about = ask_about_session(s);
+	struct ask_about about = {.kind = OBJECT_SESSION, .id = session};
 	struct wire w, facts;
 
 	if (!a || a->peer->gone)
@@ -203,7 +209,7 @@ static void tell(struct bus *b, struct session *s, const struct agent *a, const 
 	people_request(&w, &about, a, "Inform");
 	wire_str(&w, what);
 	wire_open(&w, DBUS_TYPE_ARRAY, "{sv}", &facts);
-	wire_sv_str(&facts, "mode", session_mode_word(session_mode(s)));
+	wire_sv_str(&facts, "mode", session_mode_word(mode));
 	wire_close(&w, &facts);
 	if (w.ok)
 		dbus_message_set_no_reply(w.m, TRUE);
@@ -212,13 +218,24 @@ static void tell(struct bus *b, struct session *s, const struct agent *a, const 
 
 void bus_tell_emergency(void *bus, struct session *s)
 {
-	tell(bus, s, pick(bus, s, AGENT_PATIENT_DISPLAY), "emergency");
+	tell(bus, session_id(s), session_mode(s), pick(bus, s, AGENT_PATIENT_DISPLAY),
+		"emergency");
+}
+
+/* Who tells the patient, or their treating doctor, of emergencies. */
+static struct agent *tells(struct bus *b, const struct session *s, bool patient)
+{
+	if (!patient)
+		return pick(b, s, AGENT_PROFESSIONAL);
+	if (session_mode(s) == SESSION_MODE_PATIENT)
+		return patients_own(b, s);
+	return pick(b, s, AGENT_PATIENT_DISPLAY);
 }
 
 void bus_inform(void *bus, struct session *s, const struct dossier_told *told)
 {
 	bool patient = told->to == DOSSIER_TOLD_PATIENT;
-	struct agent *a = pick(bus, s, patient ? AGENT_PATIENT_DISPLAY : AGENT_PROFESSIONAL);
+	struct agent *a = tells(bus, s, patient);
 	struct ask_about about = ask_about_session(s);
 	struct wire w, facts;
 
@@ -236,9 +253,10 @@ void bus_inform(void *bus, struct session *s, const struct dossier_told *told)
 		CONSENT_FORM_NONE);
 }
 
-void bus_take_card(void *bus, struct session *s)
+void bus_take_card(void *bus, const struct session_left *left)
 {
-	tell(bus, s, patients_own(bus, s), "take-card");
+	tell(bus, left->session, SESSION_MODE_PATIENT,
+		speaks_there(bus, left->pair, left->owner, left->uid), "take-card");
 }
 
 void bus_stop_asking(void *bus, struct session *s, enum vitaled_reason why)

@@ -8,9 +8,9 @@
 #include "daemon/dossier/call-runs.h"
 
 /* An export: all that a dossier may have, and of its history the newest: the loop gathers them at
- * once. */
+ * once, in some 100 ms. */
 #define LIMIT_EXPORT	     100000U
-#define LIMIT_EXPORT_HISTORY 10000U
+#define LIMIT_EXPORT_HISTORY 2000U
 #define LIMIT_CLOSE_REASON   1000U /* characters of why a dossier is closed */
 
 enum call_kind {

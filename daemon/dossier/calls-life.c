@@ -124,15 +124,13 @@ void dossier_close(struct session *s, int reason, dossier_done_fn done, void *us
 	}
 }
 
-/* The same day in ten years. A clock that was never set must not make it one that is over. */
-static int64_t kept_until(void)
+/* The same day in ten years, by a time that a clock which is behind does not cut short. */
+static int64_t kept_until(const struct dossier *d)
 {
-	uint64_t now = clock_wall();
-	time_t from;
+	uint64_t now = keeping_now(d->all, d->pseudonym);
+	time_t from = (time_t)(now / USEC_PER_SEC);
 	struct tm day;
 
-	now = now < LIMIT_CLOCK_SET ? LIMIT_CLOCK_SET : now;
-	from = (time_t)(now / USEC_PER_SEC);
 	if (!gmtime_r(&from, &day)) {
 		return (int64_t)(now + LIMIT_KEPT_YEARS * 366ULL * 86400ULL * USEC_PER_SEC);
 	}
@@ -191,7 +189,7 @@ void call_run_close(struct call *c)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 	struct dossier *d = c->d;
-	int64_t until = kept_until();
+	int64_t until = kept_until(d);
 
 	if (d->state != DOSSIER_STATE_OPEN) {
 		call_finish(c, VITALED_REASON_WRONG_STATE);

@@ -109,6 +109,7 @@ static void pop(struct dossier *d)
 /* The running call is done. */
 void call_finish(struct call *c, enum vitaled_reason reason)
 {
+	bool own = c->kind != CALL_IMPORT; /* of somebody who is there */
 	struct dossier *d = c->d;
 	bool waiting;
 
@@ -118,10 +119,10 @@ void call_finish(struct call *c, enum vitaled_reason reason)
 	d->calling++;
 	tell(c);
 	call_free(c);
-	d->calling--;
-	if (!d->dead) {
-		session_input(d->session);
+	if (own && !d->dead) {
+		session_input(d->session); /* which may end it */
 	}
+	d->calling--;
 	if (d->dead) {
 		dossier_put(d);
 	} else if (d->over != VITALED_REASON_NONE) {
@@ -419,10 +420,14 @@ int call_put_author(struct buf *body, const struct dossier *d)
 
 /* -- beginning ---------------------------------------------------------------------------------- */
 
-/* Everything else is WRONG_STATE. */
+/* Everything else is WRONG_STATE. What is in a closed dossier is its patient's alone; who came to
+ * create one may reopen it. An import passes over it itself. */
 static bool is_for_closed(const struct call *c)
 {
-	return c->kind == CALL_HISTORY || c->kind == CALL_REOPEN || c->kind == CALL_EXPORT;
+	if (c->kind == CALL_HISTORY || c->kind == CALL_EXPORT) {
+		return session_mode(c->d->session) == SESSION_MODE_PATIENT;
+	}
+	return c->kind == CALL_REOPEN || c->kind == CALL_IMPORT;
 }
 
 static void run(struct call *c)
@@ -536,6 +541,11 @@ void dossier_forget(struct session *s, void *user)
 bool dossier_busy(const struct session *s)
 {
 	const struct dossier *d = session_dossier(s);
+	bool calls = false;
 
-	return d && (d->n_calls > 0 || d->exporting || d->reading > 0);
+	/* an import is nobody's who sits before the screen */
+	for (const struct call *c = d ? d->calls : NULL; c && !calls; c = c->next) {
+		calls = c->kind != CALL_IMPORT;
+	}
+	return calls || (d && (d->exporting || d->reading > 0));
 }

@@ -176,7 +176,6 @@ bool dossier_take_state(struct dossier *d, struct view body)
 static void on_people(void *user, struct link_frame *answer)
 {
 	struct dossier *d = user;
-	const char *rule;
 
 	if (dossier_went_wrong(d, answer)) {
 		return;
@@ -189,16 +188,7 @@ static void on_people(void *user, struct link_frame *answer)
 		session_prepared(d->session, VITALED_REASON_AUDIT_UNAVAILABLE);
 		return;
 	}
-	if (facts_worth_asking(d, &rule)) {
-		session_prepared(d->session, VITALED_REASON_NONE);
-		return;
-	}
-	if (record_entry(d, AUDIT_EVENT_DENIED,
-		    vitaled_reason_word(VITALED_REASON_NOT_PERMITTED), NULL, rule, NULL) != 0) {
-		session_prepared(d->session, VITALED_REASON_AUDIT_UNAVAILABLE);
-		return;
-	}
-	session_prepared(d->session, VITALED_REASON_NOT_PERMITTED);
+	session_prepared(d->session, dossier_worth_asking(d->session));
 }
 
 static int send_key(struct dossier *d, const struct secret *key, child_answer_fn done)

@@ -78,10 +78,12 @@ void dossier_lock(struct dossiers *ds, struct session *s);     /* kills the proc
 enum vitaled_reason dossier_admit(
 	struct dossiers *ds, struct session *s, const char **ret_rule);
 
-/** dossier_agreed() - of a prepared session: whether an authorisation that is in force covers all that
- *  it is for, so that nobody need be asked. */
+/** dossier_agreed() - whether what is in force covers all that a prepared session is for: ask nobody. */
 bool dossier_agreed(const struct session *s);
-/** dossier_busy() - whether a call on its dossier, or a content that is read, is on its way. */
+/** dossier_worth_asking() - NONE when consent would open something of a prepared session (without the
+ *  patient's card: when all is agreed already), else why not: recorded, with the rule. */
+enum vitaled_reason dossier_worth_asking(struct session *s);
+/** dossier_busy() - whether a call of its owner, or a content that is read, is on its way. */
 bool dossier_busy(const struct session *s);
 /** dossier_state_of() - "absent", "open", "closed"; NULL while the session is not unlocked. */
 const char *dossier_state_of(const struct session *s);
@@ -90,10 +92,8 @@ const char *dossier_state_of(const struct session *s);
 void dossier_code_given(struct dossiers *ds, struct session *s, int fd);
 /** dossier_code_failed() - ... nobody gave any: no agent, cancelled, time-out. */
 void dossier_code_failed(struct dossiers *ds, struct session *s, enum vitaled_reason why);
-
 /** dossier_informed() - what dossier_ops.inform asked for was shown: recorded, once. */
 void dossier_informed(struct session *s, enum dossier_told_to to);
-
 /** dossiers_keep() - one step of erasing closed dossiers whose ten years are over, a run at most a
  *  day. Return: whether another step is worth it now. */
 bool dossiers_keep(struct dossiers *ds);

@@ -2,7 +2,7 @@
 /*
  * The facts that rights are decided by: the professional's card and structure, what was consented,
  * what the cards proved, what the dossier says about this professional, and a document's row. Nothing
- * is decided here.
+ * is decided here; that asking the patient would be in vain is recorded.
  */
 #include <string.h>
 
@@ -173,7 +173,8 @@ enum rights_decision facts_decide(
 /* one for each intent, in the order of their bits */
 static const enum rights_action intended[SESSION_INTENTS] = {RIGHTS_ACTION_LIST,
 	RIGHTS_ACTION_ADD, RIGHTS_ACTION_CREATE, RIGHTS_ACTION_AUTHORISE,
-	RIGHTS_ACTION_TREATING_DOCTOR_TAKE, RIGHTS_ACTION_OPPOSE, RIGHTS_ACTION_CLOSE};
+	RIGHTS_ACTION_TREATING_DOCTOR_TAKE, RIGHTS_ACTION_OPPOSE, RIGHTS_ACTION_CLOSE,
+	RIGHTS_ACTION_ACTIVATION_CODE};
 
 /* What would be decided about the intent @i, before anybody has been asked. */
 static enum rights_decision decide_ahead(
@@ -213,7 +214,8 @@ bool dossier_agreed(const struct session *s)
 	return d && is_agreed(d, &rule);
 }
 
-bool facts_worth_asking(const struct dossier *d, const char **ret_rule)
+/* Whether consent to what is intended would open anything. */
+static bool is_worth_asking(const struct dossier *d, const char **ret_rule)
 {
 	/* a consultation without the patient's card: there is nobody to ask */
 	if (session_mode(d->session) == SESSION_MODE_NORMAL &&
@@ -234,4 +236,19 @@ bool facts_worth_asking(const struct dossier *d, const char **ret_rule)
 		}
 	}
 	return false;
+}
+
+enum vitaled_reason dossier_worth_asking(struct session *s)
+{
+	struct dossier *d = session_dossier(s);
+	const char *rule;
+
+	if (is_worth_asking(d, &rule)) {
+		return VITALED_REASON_NONE;
+	}
+	if (record_entry(d, AUDIT_EVENT_DENIED,
+		    vitaled_reason_word(VITALED_REASON_NOT_PERMITTED), NULL, rule, NULL) != 0) {
+		return VITALED_REASON_AUDIT_UNAVAILABLE;
+	}
+	return VITALED_REASON_NOT_PERMITTED;
 }

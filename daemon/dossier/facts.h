@@ -18,6 +18,3 @@ unsigned int facts_flags(const json_t *row);
 /** facts_decide() - rights of this session's professional, now. */
 enum rights_decision facts_decide(
 	const struct dossier *d, const struct facts_act *act, const char **ret_rule);
-/** facts_worth_asking() - whether consent to what is intended would open anything; without the patient's
- *  card, but for an emergency, whether all of it is agreed already. If not nobody is asked. */
-bool facts_worth_asking(const struct dossier *d, const char **ret_rule);

@@ -166,6 +166,11 @@ bool files_store_exists(const char *folder, const char *pseudonym)
 	return exists(folder, pseudonym, ".dossier");
 }
 
+bool files_key_exists(const char *folder, const char *pseudonym)
+{
+	return exists(folder, pseudonym, ".key");
+}
+
 int files_mark_pending(const char *folder, const char *pseudonym)
 {
 	_cleanup_(buf_done) struct buf path = BUF_NULL(PATH_BYTES);
@@ -221,10 +226,13 @@ void files_drop_pending(const char *folder, const char *pseudonym)
 
 int files_remove(const char *path)
 {
+	int r;
+
 	if (unlink(path) < 0 && errno != ENOENT) {
 		return fault(-errno);
 	}
-	return trace(sync_parent(path));
+	r = sync_parent(path);
+	return r == -ENOENT ? 0 : trace(r); /* where there is no folder nothing is */
 }
 
 /* On flash the old cells stay for a while (doc/store.md); elsewhere nothing does. */
@@ -302,7 +310,7 @@ int files_sweep(const char *folder)
 		if (!is_pseudonym(e->d_name)) {
 			continue;
 		}
-		if (exists(folder, e->d_name, ".key")) {
+		if (files_key_exists(folder, e->d_name)) {
 			files_unmark_pending(folder, e->d_name);
 		} else {
 			files_drop_pending(folder, e->d_name);

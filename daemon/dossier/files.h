@@ -24,6 +24,8 @@ int files_mark_pending(const char *folder, const char *pseudonym) _must_check_;
 void files_unmark_pending(const char *folder, const char *pseudonym);
 /** files_drop_pending() - remove store and marker of a dossier that was never created. */
 void files_drop_pending(const char *folder, const char *pseudonym);
+/** files_key_exists() - whether the dossier @pseudonym has its key; one that cannot be looked at is there. */
+bool files_key_exists(const char *folder, const char *pseudonym);
 /** files_remove() - @path, durable with its name gone; one that is not there is. */
 int files_remove(const char *path) _must_check_;
 /** files_erase() - the key of the dossier @pseudonym, overwritten, and when that is durable its store.

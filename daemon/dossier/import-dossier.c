@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/tlv.h"
+#include "daemon/dossier/files.h"
 #include "daemon/dossier/import-inside.h"
 #include "daemon/limits.h"
 
@@ -139,7 +140,7 @@ void call_run_import(struct call *c)
 	}
 	reason = start(im, c->d);
 	if (reason == VITALED_REASON_NONE &&
-		call_put_json(&body, LINK_TAG_FACTS, im->author) < 0) {
+		call_put_json(&body, LINK_TAG_FACTS, im->facts) < 0) {
 		reason = VITALED_REASON_FAILED;
 	}
 	if (reason == VITALED_REASON_NONE) {
@@ -270,7 +271,7 @@ static void on_granted(void *user, struct link_frame *answer)
 	reason = record_recovered(im->d) == 0 ? start(im, im->d)
 					      : VITALED_REASON_AUDIT_UNAVAILABLE;
 	if (reason == VITALED_REASON_NONE &&
-		call_put_json(&body, LINK_TAG_FACTS, im->author) < 0) {
+		call_put_json(&body, LINK_TAG_FACTS, im->facts) < 0) {
 		reason = VITALED_REASON_FAILED;
 	}
 	if (reason != VITALED_REASON_NONE) {
@@ -382,9 +383,15 @@ static int start_child(struct import *im)
 static void open_own(struct import *im)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(2048);
-	struct dossier *d = calloc(1, sizeof(*d));
+	struct dossier *d;
 	int r;
 
+	/* erased since its person's turn came, or while a session had it: no key is missing then */
+	if (!files_store_exists(im->all->folder, im->pseudonym)) {
+		import_person_end(im, VITALED_REASON_NO_DOSSIER, 0);
+		return;
+	}
+	d = calloc(1, sizeof(*d));
 	if (!d) {
 		import_person_end(im, VITALED_REASON_FAILED, 0);
 		return;

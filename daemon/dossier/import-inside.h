@@ -20,7 +20,7 @@ struct import {
 	char caller[256];
 	enum nature nature;
 	char feed[65];	 /* SHA-256 of it, hex; "": not known yet */
-	json_t *author;	 /* of what is added */
+	json_t *facts;	 /* of the feed, for the dossiers' processes: author, made */
 	uint32_t lines;	 /* in all */
 	uint32_t added;	 /* that were new */
 	uint32_t absent; /* persons without an open dossier */

@@ -29,7 +29,7 @@ struct import *import_free(struct import *im)
 		import_let_go(im);
 		sd_event_source_disable_unref(im->turn);
 		child_free(im->reader);
-		json_decref(im->author);
+		json_decref(im->facts);
 		if (im->fd >= 0) {
 			(void)close(im->fd);
 		}
@@ -240,18 +240,20 @@ static bool take_head(struct import *im, struct view body)
 {
 	_cleanup_(buf_done) struct buf hex = BUF_NULL(2 * SEAL_HASH);
 	char feeder[801];
+	char made[11];
 	struct tlv hash;
 
 	if (!take_nature(body, &im->nature) || tlv_find(body, FEED_TAG_HASH, &hash) != 0 ||
 		hash.value.len != SEAL_HASH ||
 		tlv_find_u32(body, FEED_TAG_COUNT, &im->lines) != 0 ||
-		tlv_find_str(body, FEED_TAG_FEEDER, feeder, sizeof(feeder)) != 0) {
+		tlv_find_str(body, FEED_TAG_FEEDER, feeder, sizeof(feeder)) != 0 ||
+		tlv_find_str(body, FEED_TAG_MADE, made, sizeof(made)) != 0) {
 		return false;
 	}
 	hex_encode(&hex, hash.value);
-	im->author =
-		json_pack("{s:s, s:s, s:s}", "kind", "insurer", "id", feeder, "name", feeder);
-	return im->author && view_copy_str(buf_view(&hex), im->feed, sizeof(im->feed)) == 0;
+	im->facts = json_pack("{s:{s:s,s:s,s:s},s:s}", "author", "kind", "insurer", "id",
+		feeder, "name", feeder, "made", made);
+	return im->facts && view_copy_str(buf_view(&hex), im->feed, sizeof(im->feed)) == 0;
 }
 
 /* Why the feed is not taken, as its reader says. */

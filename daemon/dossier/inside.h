@@ -111,9 +111,13 @@ void asking_forget(struct dossier *d);
 /** keeping_note() - the dossier @pseudonym is about to be closed and goes after @until (us, wall clock):
  *  durable when 0 is returned. */
 int keeping_note(struct dossiers *ds, const char *pseudonym, int64_t until) _must_check_;
+/** keeping_now() - how late it is for @pseudonym: the latest of what the clock says, of the time that daily
+ *  runs have seen go by, and of the newest entries about this dossier; us, wall clock. */
+uint64_t keeping_now(const struct dossiers *ds, const char *pseudonym);
 /** keeping_forget() - it is open again. */
 void keeping_forget(struct dossiers *ds, const char *pseudonym, int64_t until);
-/** keeping_finish() - at the start: what was being erased when a broker was killed is gone. */
+/** keeping_finish() - at the start: what was being erased when a broker was killed is gone, where the
+ *  record says that it was. */
 void keeping_finish(struct dossiers *ds);
 void keeping_stop(struct dossiers *ds); /* a run that is on its way */
 

@@ -10,7 +10,8 @@
  *
  * Erasing: marker in <folder>/closed/erasing/, entry "started", key, store, entry "ok" with version 0, so
  * that there may be a new dossier; then the markers. A broker that is killed between finishes it at its
- * next start.
+ * next start, one that could not remove the key at its next run: if the record still says that it was
+ * begun, and nothing else since. A dossier that was opened again meanwhile is whole and stays.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@
 #define DAY	   (24ULL * 3600ULL * USEC_PER_SEC)
 #define RUN_MOST   (31ULL * DAY)		    /* that one run moves the time on */
 #define RUN_APART  (23ULL * 3600ULL * USEC_PER_SEC) /* a day, but for drift */
+#define NEWEST	   64U /* entries of a dossier that say how late it is */
 #define MARK	   VIEW_TEXT("1\n")
 #define ERASING	   "erasing"
 
@@ -212,7 +214,9 @@ enum fate {
 	FATE_KEPT = 0, /* nothing certain is said: it stays */
 	FATE_CLOSED,   /* until .until */
 	FATE_OPEN,     /* it was reopened */
+	FATE_ERASING, /* closed until .until, and its erasing was begun: nothing else was since */
 	FATE_ERASED,
+	FATE_UNKNOWN, /* the record cannot be read */
 };
 
 /* A kept entry stands for an older one: what counts is where that one stood. */
@@ -222,6 +226,7 @@ struct life {
 	int64_t done;	 /* where the newest change that was made stands; -1: none was */
 	int64_t started; /* the newest that was begun */
 	int64_t ended;	 /* the newest whose end was told */
+	bool erasing;	 /* the newest that was begun is the erasing */
 };
 
 static const enum audit_event lives[] = {
@@ -258,7 +263,11 @@ static int life_row(void *user, uint64_t index, const json_t *entry)
 
 	(void)!json_get_int(json_object_get(entry, "details"), "kept-from", 0, INT64_MAX, &at);
 	if (said(entry, "outcome", "started")) {
-		l->started = at > l->started ? at : l->started;
+		if (at > l->started) {
+			l->started = at;
+			l->erasing = said(
+				entry, "event", audit_event_word(AUDIT_EVENT_DOSSIER_ERASED));
+		}
 		return 0;
 	}
 	l->ended = at > l->ended ? at : l->ended;
@@ -276,9 +285,11 @@ static struct life life_of(const struct dossiers *ds, const char *pseudonym)
 		.pseudonym = pseudonym, .events = lives, .n_events = ARRAY_LEN(lives)};
 	struct life l = {.done = -1, .started = -1, .ended = -1};
 
-	/* a change whose end nobody told leaves it open what the dossier is, until it is opened again */
-	if (audit_find(ds->audit, &wanted, life_row, &l) < 0 || l.started > l.ended) {
-		l.fate = FATE_KEPT;
+	if (audit_find(ds->audit, &wanted, life_row, &l) < 0) {
+		l.fate = FATE_UNKNOWN;
+	} else if (l.started > l.ended) {
+		/* a change whose end nobody told leaves it open what the dossier is, until it is opened again */
+		l.fate = l.erasing && l.fate == FATE_CLOSED ? FATE_ERASING : FATE_KEPT;
 	}
 	return l;
 }
@@ -311,42 +322,66 @@ static bool in_use(const struct dossiers *ds, const char *pseudonym)
 	return import_holds(ds, pseudonym);
 }
 
-/* What "started" promised. Its marker stays until the record has the end of it. */
-static void finish(const struct dossiers *ds, const char *pseudonym)
+/* What "started" promised. Its markers stay until the record has its end. Return: whether it has. */
+static bool finish(const struct dossiers *ds, const char *pseudonym)
 {
-	if (files_erase(ds->folder, pseudonym) == 0 && record(ds, pseudonym, true) == 0) {
-		drop_mark(ds, ERASING, pseudonym);
+	if (files_erase(ds->folder, pseudonym) < 0 || record(ds, pseudonym, true) != 0) {
+		return false;
 	}
+	drop_mark(ds, ERASING, pseudonym);
+	return true;
 }
 
-/* Return: whether the record still takes entries. */
-static bool erase(const struct dossiers *ds, const char *month, const char *pseudonym)
+/* @begun: the record says so already. Return: whether it still takes entries. */
+static bool erase(
+	const struct dossiers *ds, const char *month, const char *pseudonym, bool begun)
 {
 	if (put_mark(ds, ERASING, pseudonym) < 0) {
 		return false;
 	}
-	if (record(ds, pseudonym, false) != 0) {
+	if (!begun && record(ds, pseudonym, false) != 0) {
 		drop_mark(ds, ERASING, pseudonym);
 		return false;
 	}
-	finish(ds, pseudonym);
-	drop_mark(ds, month, pseudonym);
+	if (finish(ds, pseudonym)) {
+		drop_mark(ds, month, pseudonym);
+	}
 	return true;
+}
+
+/* What a start makes of a marker in erasing/: it only says where to look, as all of them. */
+static void take_up(const struct dossiers *ds, const char *pseudonym, uint64_t time)
+{
+	struct life l = life_of(ds, pseudonym);
+
+	switch (l.fate) {
+	case FATE_UNKNOWN:
+		return;
+	case FATE_ERASING:
+		/* without its key it is nobody's any more, however late it is taken to be */
+		if (l.until <= time || !files_key_exists(ds->folder, pseudonym)) {
+			(void)finish(ds, pseudonym);
+		}
+		return;
+	case FATE_KEPT:
+	case FATE_CLOSED: /* not begun: the marker of its month says when */
+	case FATE_OPEN:
+	case FATE_ERASED: /* all but this was done */
+		drop_mark(ds, ERASING, pseudonym);
+		return;
+	}
 }
 
 void keeping_finish(struct dossiers *ds)
 {
+	struct seen seen = {0};
 	DIR *d = open_folder(ds, ERASING);
 	struct dirent *e;
 
+	(void)read_seen(ds, &seen);
 	while (d && (e = readdir(d))) {
-		if (!is_pseudonym(e->d_name)) {
-			continue;
-		}
-		if (life_of(ds, e->d_name).fate == FATE_ERASED) {
-			drop_mark(ds, ERASING, e->d_name); /* all but this was done */
-		} else {
-			finish(ds, e->d_name);
+		if (is_pseudonym(e->d_name)) {
+			take_up(ds, e->d_name, seen.time);
 		}
 	}
 	if (d) {
@@ -381,6 +416,40 @@ void keeping_forget(struct dossiers *ds, const char *pseudonym, int64_t until)
 	if (month_of((uint64_t)until, month)) {
 		drop_mark(ds, month, pseudonym);
 	}
+	drop_mark(ds, ERASING, pseudonym);
+}
+
+struct late {
+	uint64_t time;
+	unsigned int looked;
+};
+
+static int late_row(void *user, uint64_t index, const json_t *entry)
+{
+	struct late *late = user;
+	int64_t time;
+
+	(void)index;
+	if (json_get_int(entry, "time", 0, INT64_MAX, &time) == 0 &&
+		(uint64_t)time > late->time) {
+		late->time = (uint64_t)time;
+	}
+	return ++late->looked < NEWEST ? 0 : AUDIT_ENOUGH;
+}
+
+uint64_t keeping_now(const struct dossiers *ds, const char *pseudonym)
+{
+	const struct audit_wanted wanted = {.pseudonym = pseudonym};
+	struct late late = {.time = clock_wall()};
+	struct seen seen;
+
+	late.time = late.time < LIMIT_CLOCK_SET ? LIMIT_CLOCK_SET : late.time;
+	if (read_seen(ds, &seen) && seen.time > late.time) {
+		late.time = seen.time;
+	}
+	/* a record that cannot be read takes no closing either */
+	(void)!audit_find(ds->audit, &wanted, late_row, &late);
+	return late.time;
 }
 
 /* It is closed until another month than its marker says: reopened, and closed again. */
@@ -401,12 +470,14 @@ static bool look_at(struct dossiers *ds, const char *pseudonym, bool *ret_erased
 
 	switch (l.fate) {
 	case FATE_KEPT:
+	case FATE_UNKNOWN:
 		return true;
 	case FATE_OPEN:
 	case FATE_ERASED:
 		drop_mark(ds, ds->keeping.name, pseudonym);
 		return true;
 	case FATE_CLOSED:
+	case FATE_ERASING:
 		break;
 	}
 	if (l.until > ds->keeping.time) {
@@ -417,7 +488,7 @@ static bool look_at(struct dossiers *ds, const char *pseudonym, bool *ret_erased
 		return true; /* tomorrow */
 	}
 	*ret_erased = true;
-	return erase(ds, ds->keeping.name, pseudonym);
+	return erase(ds, ds->keeping.name, pseudonym, l.fate == FATE_ERASING);
 }
 
 /* -- a run --------------------------------------------------------------------------------------- */

@@ -291,16 +291,26 @@ static bool consents_to_feed(const json_t *entry)
 	return feeds && !text_is(details, "form", "running");
 }
 
+/* Revoked, or blocked; that a block was lifted brings nothing back. */
+static bool takes_back(const struct consent *c, const json_t *entry)
+{
+	const json_t *details = json_object_get(entry, "details");
+
+	if (!text_is(details, "id", c->professional)) {
+		return false;
+	}
+	return text_is(entry, "event", audit_event_word(AUDIT_EVENT_REVOKED)) ||
+	       json_get_bool(details, "on");
+}
+
 /* The newest entry that decides ends the search. */
 static int consent_row(void *user, uint64_t index, const json_t *entry)
 {
 	struct consent *c = user;
 
 	(void)index;
-	if (text_is(entry, "event", audit_event_word(AUDIT_EVENT_REVOKED))) {
-		return text_is(json_object_get(entry, "details"), "id", c->professional)
-			       ? AUDIT_ENOUGH
-			       : 0;
+	if (!text_is(entry, "event", audit_event_word(AUDIT_EVENT_CONSENT))) {
+		return takes_back(c, entry) ? AUDIT_ENOUGH : 0;
 	}
 	if (!text_is(entry, "outcome", "ok") ||
 		!text_is(entry, "professional", c->professional) || !consents_to_feed(entry)) {
@@ -332,7 +342,8 @@ int record_fed(struct dossier *d)
 	const struct session_professional *p = session_professional(d->session);
 	const struct session_patient *patient = session_patient(d->session);
 
-	static const enum audit_event events[] = {AUDIT_EVENT_CONSENT, AUDIT_EVENT_REVOKED};
+	static const enum audit_event events[] = {
+		AUDIT_EVENT_CONSENT, AUDIT_EVENT_REVOKED, AUDIT_EVENT_BLOCKED};
 	const struct audit_wanted wanted = {
 		.pseudonym = d->pseudonym, .events = events, .n_events = ARRAY_LEN(events)};
 	struct consent c = {.professional = p ? p->person.national_id : ""};
@@ -466,10 +477,14 @@ static int show(const json_t *entry, json_t *shown)
 		"application", "professional", "structure", "mode", "document", "rule",
 		"dossier-version"};
 	json_t *details = json_object_get(entry, "details");
+	json_t *then = json_object_get(details, "kept-time");
 	_cleanup_json_ json_t *told = NULL;
 	int r;
 
 	r = copy_members(entry, names, ARRAY_LEN(names), shown);
+	if (r == 0 && then) {
+		r = json_set(shown, "time", json_incref(then)); /* written anew since */
+	}
 	if (r < 0 || !details) {
 		return trace(r);
 	}

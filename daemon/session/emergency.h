@@ -22,6 +22,8 @@ bool session_offers(const struct session *s, const struct person *p);
 void session_ask_code(struct session *s);
 /** session_card_left() - @s has ended; @card: id of the patient's card that it had, 0: none. */
 void session_card_left(struct session *s, uint32_t card);
+/** session_card_taken() - nobody is told of @card any more: it has gone or is used; 0: of none. */
+void session_card_taken(struct sessions *all, uint32_t card);
 bool session_is_minor(const struct person *p); /* session-people.c */
 
 /* -- session-emergency.c -- */

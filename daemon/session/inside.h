@@ -57,8 +57,6 @@ struct session {
 	sd_event_source *expiry; /* the life of an unlocked session: runs on while suspended */
 	sd_event_source *tick;	 /* queued: a second has passed */
 	sd_event_source *idle;	 /* mode patient, unlocked: nothing was done */
-	sd_event_source *left;	 /* mode patient, ended: the card is still in */
-	uint32_t left_card;	 /* ... this one */
 	sd_event_source *progress; /* to be told when nothing else is to be done */
 	struct posted posted[SESSION_EVENTS];
 	size_t n_posted;
@@ -116,6 +114,15 @@ struct pre_emption {
 	uid_t uid;
 };
 
+/* A card that somebody is told to take; one a card, whatever becomes of the session. */
+struct left {
+	struct left *next;
+	struct sessions *all;
+	uint32_t card;
+	struct session_left was;
+	sd_event_source *timer;
+};
+
 struct sessions {
 	sd_event *ev;
 	const struct config *config;
@@ -127,6 +134,7 @@ struct sessions {
 	struct session *first;
 	struct professional *lives;
 	struct lending *lendings;
+	struct left *lefts;
 	struct cache *cache;
 	uint32_t next_id;
 	char boot[33];

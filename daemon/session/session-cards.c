@@ -256,6 +256,7 @@ int session_start_track(struct session *s, struct side *side, struct card *c)
 	if (r < 0) {
 		return trace(r);
 	}
+	session_card_taken(s->all, c->id);
 	side->card = c;
 	side->reader = c->reader->id;
 	side->track = TRACK_STEP_IDLE;
@@ -437,6 +438,7 @@ static void on_card_removed(void *user, struct card *c)
 			session_end(s, left_reason(s, c));
 		}
 	}
+	session_card_taken(all, c->id);
 	professional_gone(all, c);
 	if (c->recorded) {
 		record_card(all, AUDIT_EVENT_CARD_OUT, c);

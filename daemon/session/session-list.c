@@ -253,6 +253,7 @@ struct sessions *sessions_free(struct sessions *all)
 	while (all->first) {
 		session_release(all->first);
 	}
+	session_card_taken(all, 0);
 	professional_free_all(all);
 	session_lendings_free(all);
 	cache_free(all->cache);

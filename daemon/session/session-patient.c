@@ -8,9 +8,12 @@
  *
  * Unlocked it locks when its owner has done nothing for LIMIT_PATIENT_IDLE: every call on session and
  * dossier counts, and while one is on its way, or a content, the time does not run. When it has ended
- * and the card is still in, somebody is told to take it, again and again while it stays and the
- * session's object does; not when another session has taken it up.
+ * and the card is still in, somebody is told to take it, again and again while it stays, also when the
+ * session's object or its owner has gone; not when another session has taken it up.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "daemon/session/steps.h"
 
 /* -- who may ------------------------------------------------------------------------------------- */
@@ -65,36 +68,87 @@ void session_input(struct session *s)
 
 /* -- the card that is left ----------------------------------------------------------------------- */
 
+static struct left *left_free(struct left *l)
+{
+	sd_event_source_disable_unref(l->timer);
+	free(l->was.owner);
+	free(l->was.pair);
+	free(l);
+	return NULL;
+}
+
+void session_card_taken(struct sessions *all, uint32_t card)
+{
+	struct left **at = &all->lefts;
+
+	while (*at) {
+		struct left *l = *at;
+
+		if (card == 0 || l->card == card) {
+			*at = l->next;
+			left_free(l);
+		} else {
+			at = &l->next;
+		}
+	}
+}
+
 static int on_left(sd_event_source *source, uint64_t usec, void *user);
 
 /* Nobody must hear it: without a timer nothing more is told. */
-static void watch_left(struct session *s, uint64_t usec)
+static void watch_left(struct left *l, uint64_t usec)
 {
-	s->left = sd_event_source_disable_unref(s->left);
+	l->timer = sd_event_source_disable_unref(l->timer);
 	if (sd_event_add_time_relative(
-		    s->all->ev, &s->left, CLOCK_BOOTTIME, usec, 0, on_left, s) < 0) {
-		s->left = NULL;
+		    l->all->ev, &l->timer, CLOCK_BOOTTIME, usec, 0, on_left, l) < 0) {
+		l->timer = NULL;
 	}
 }
 
 static int on_left(sd_event_source *source, uint64_t usec, void *user)
 {
-	struct session *s = user;
-	const struct card *c = cards_card_by_id(s->all->cards, s->left_card);
+	struct left *l = user;
+	struct sessions *all = l->all;
+	const struct card *c = cards_card_by_id(all->cards, l->card);
 
 	(void)source;
 	(void)usec;
-	if (c && !c->child && !c->reader->lent) {
-		watch_left(s, LIMIT_TAKE_CARD);
-		s->all->ops.take_card(s->all->user, s);
+	if (!c || c->child || c->reader->lent) {
+		session_card_taken(all, l->card);
+		return 0;
 	}
+	watch_left(l, LIMIT_TAKE_CARD);
+	all->ops.take_card(all->user, &l->was);
 	return 0;
+}
+
+/* Return: what is known of @s, or NULL: out of memory. */
+static struct left *left_new(struct session *s, uint32_t card)
+{
+	struct left *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		return NULL;
+	}
+	*l = (struct left){.all = s->all, .card = card};
+	l->was = (struct session_left){.session = s->id, .uid = s->uid};
+	l->was.owner = strdup(s->owner);
+	l->was.pair = strdup(s->pair);
+	return l->was.owner && l->was.pair ? l : left_free(l);
 }
 
 void session_card_left(struct session *s, uint32_t card)
 {
-	if (s->mode == SESSION_MODE_PATIENT && card != 0 && !s->all->closing) {
-		s->left_card = card;
-		watch_left(s, 0);
+	struct left *l;
+
+	if (s->mode != SESSION_MODE_PATIENT || card == 0 || s->all->closing) {
+		return;
+	}
+	session_card_taken(s->all, card);
+	l = left_new(s, card);
+	if (l) {
+		l->next = s->all->lefts;
+		s->all->lefts = l;
+		watch_left(l, 0);
 	}
 }

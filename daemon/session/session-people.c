@@ -11,9 +11,8 @@
 #include "base/rng.h"
 #include "daemon/session/steps.h"
 
-#define NUMBER	    13U	    /* NIR or INS without key */
-#define CENTURY	    1000000 /* in differences of YYYYMMDD */
-#define ADULT_AFTER 180000  /* 18 years, in YYYYMMDD */
+#define NUMBER	    13U	   /* NIR or INS without key */
+#define ADULT_AFTER 180000 /* 18 years, in YYYYMMDD */
 
 /* -- reading ------------------------------------------------------------------------------------- */
 
@@ -101,15 +100,20 @@ static void mark_own(struct patient_data *d)
 
 /* -- how old ----------------------------------------------------------------------------------- */
 
-/* Where the card does not know the century: the younger of the two that are possible. */
+/* Only where there is no doubt, since others may then act for them: a card that does not know the
+ * century may mean the older one, a clock that is not set knows nothing, and nobody is yet to be born. */
 bool session_is_minor(const struct person *p)
 {
+	uint64_t at = clock_wall();
 	char now[28];
 	int64_t numbers[2] = {0, 0};
 	const char *dates[] = {p->birth, now};
 	int64_t age;
 
-	clock_rfc3339(clock_wall(), now);
+	if (strlen(p->birth) != 8 || at < LIMIT_CLOCK_SET) {
+		return false;
+	}
+	clock_rfc3339(at, now);
 	now[10] = '\0'; /* the day */
 	for (size_t i = 0; i < ARRAY_LEN(dates); i++) {
 		for (const char *c = dates[i]; *c; c++) {
@@ -117,7 +121,7 @@ bool session_is_minor(const struct person *p)
 		}
 	}
 	age = numbers[1] - numbers[0];
-	return (strlen(p->birth) == 6 ? age % CENTURY : age) < ADULT_AFTER;
+	return age >= 0 && age < ADULT_AFTER;
 }
 
 /* -- fixing the person --------------------------------------------------------------------------- */

@@ -452,7 +452,6 @@ void session_remove(struct session *s)
 	}
 	s->turn = sd_event_source_disable_unref(s->turn);
 	s->timer = sd_event_source_disable_unref(s->timer);
-	s->left = sd_event_source_disable_unref(s->left);
 	s->progress = sd_event_source_disable_unref(s->progress);
 	session_coverage_flush(s);
 	s->all->ops.removed(s->all->user, s);
@@ -467,7 +466,6 @@ void session_destroy(struct session *s)
 	wipe_session(s);
 	sd_event_source_disable_unref(s->turn);
 	sd_event_source_disable_unref(s->timer);
-	sd_event_source_disable_unref(s->left);
 	sd_event_source_disable_unref(s->progress);
 	sd_event_source_disable_unref(s->coverage_turn);
 	free(s->owner);

@@ -42,7 +42,7 @@ struct session_ops {
 	/* an emergency was unlocked: it is not to pass unnoticed */
 	void (*emergency)(void *user, struct session *s);
 	/* mode patient: it has ended and the card is still in: Inform("take-card"), again while it stays */
-	void (*take_card)(void *user, struct session *s);
+	void (*take_card)(void *user, const struct session_left *left);
 	/* mode patient: whether a call on its dossier, or a content, is on its way */
 	bool (*busy)(void *user, const struct session *s);
 	/* everything above forgets this session now: kill the dossier's process, wipe the statement */

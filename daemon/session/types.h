@@ -68,15 +68,16 @@ enum session_intent { /* bits */
 	SESSION_INTENT_TREATING_DOCTOR = 16, /* this professional takes the role */
 	SESSION_INTENT_OPPOSE = 32,	     /* oppositions to the emergency modes */
 	SESSION_INTENT_CLOSE = 64,
+	SESSION_INTENT_CODE = 128, /* an activation code is made */
 };
 
-#define SESSION_INTENTS 7U /* bits of them */
+#define SESSION_INTENTS 8U /* bits of them */
 
 /** session_intent_word() - of bit @i, from 0; as OpenSession and the statement's acts have it. */
 static inline const char *session_intent_word(unsigned int i)
 {
-	static const char *const words[SESSION_INTENTS] = {
-		"consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close"};
+	static const char *const words[SESSION_INTENTS] = {"consult", "feed", "create",
+		"authorise", "treating-doctor", "oppose", "close", "code"};
 
 	return i < SESSION_INTENTS ? words[i] : "";
 }
@@ -100,6 +101,14 @@ struct session_options { /* all borrowed; copied by session_open() */
 	bool wait;
 	bool interactive;  /* polkit may disturb a person */
 	bool without_card; /* mode normal: no patient's card is waited for, or used */
+};
+
+/* A session of mode patient that has ended while its card is still in; it may be gone since. */
+struct session_left {
+	uint32_t session; /* its id */
+	uid_t uid;
+	char *owner;
+	char *pair;
 };
 
 struct session_activity {

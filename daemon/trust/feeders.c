@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Reading the feeders' anchors. All or nothing, as those of cards: one file that is none, or that is
- * believed for something else as well, and no feed is taken. Nothing is kept.
+ * believed for something else as well, and no feed is taken. Nothing is kept. That cards and feeders
+ * have nobody in common is looked at by key: a certificate can be issued anew, or by another.
  */
 #include "daemon/trust/feeders.h"
 
@@ -71,21 +72,40 @@ static int read_file(int dirfd, const char *name, struct buf *out)
 	return n == (ssize_t)st.st_size ? 0 : FEEDERS_BAD;
 }
 
-/* Whether @cert is an anchor of cards, of whatever nature. */
+/* Whether the key of @issuer has signed @cert, whatever else may be wrong with either. */
+static bool has_issued(X509 *issuer, X509 *cert)
+{
+	return X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(cert)) == 0 &&
+	       X509_verify(cert, X509_get0_pubkey(issuer)) == 1;
+}
+
+/* One key; or one leads to the other, so that what either side issues would be good for both. */
+static bool are_related(X509 *card, X509 *feeder)
+{
+	const EVP_PKEY *of_card = X509_get0_pubkey(card);
+	const EVP_PKEY *of_feeder = X509_get0_pubkey(feeder);
+
+	return (of_card && of_feeder && EVP_PKEY_eq(of_card, of_feeder) == 1) ||
+	       has_issued(card, feeder) || has_issued(feeder, card);
+}
+
+/* Whether @cert is an anchor of cards, of whatever nature, by way of one or above one. */
 static bool of_cards(const struct trust *t, X509 *cert)
 {
+	bool found = false;
+
 	for (size_t n = 0; n < NATURE_COUNT; n++) {
 		const STACK_OF(X509_OBJECT) *all =
 			t->of[n].store ? X509_STORE_get0_objects(t->of[n].store) : NULL;
 
-		for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
-			const X509 *other = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+		for (int i = 0; i < sk_X509_OBJECT_num(all) && !found; i++) {
+			X509 *other = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
 
-			if (other && X509_cmp(other, cert) == 0)
-				return true;
+			found = other && are_related(other, cert);
 		}
 	}
-	return false;
+	ERR_clear_error();
+	return found;
 }
 
 /* Whether one that was gathered already has @der, under another nature. */
@@ -106,10 +126,14 @@ static bool elsewhere(const struct gathering *g, struct view der)
 	return found;
 }
 
+/* An authority; or no authority at all, which is then this one signer (verify.c). */
 static bool is_anchor(X509 *cert)
 {
 	bool own = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
-	bool ok = X509_check_ca(cert) == 1 && (!own || X509_self_signed(cert, 1) == 1);
+	int ca = X509_check_ca(cert);
+	bool ok = (ca == 0 || ca == 1) &&
+		  (X509_get_extension_flags(cert) & EXFLAG_INVALID) == 0 &&
+		  (!own || X509_self_signed(cert, 1) == 1);
 
 	ERR_clear_error();
 	return ok;

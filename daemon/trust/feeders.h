@@ -2,13 +2,14 @@
 #pragma once
 /*
  * Whose feeds of reimbursements are believed: every *.pem in <folder>/feeder/{real,test,simulated}/
- * is an X.509 root (self-signed) or intermediate. They are looked at for each feed, and are never
- * anchors of cards: who issues cards does not say what was reimbursed, nor the other way round.
+ * is an X.509 root (self-signed), an intermediate, or the certificate of a signer, which is then that
+ * one alone. They are looked at for each feed, and are never anchors of cards, nor lead to one or from
+ * one: who issues cards does not say what was reimbursed, nor the other way round.
  */
 #include "daemon/trust/trust.h"
 
 enum feeders_outcome {
-	FEEDERS_BAD = 1, /* a file is no anchor, is a card's too, or stands under two natures */
+	FEEDERS_BAD = 1, /* a file is no anchor, related to a card's, or under two natures */
 };
 
 /**

@@ -46,7 +46,7 @@ def go(stage, app, name):
 def fund(stage, desk):
     stage.heading("1. At the fund: an adviser opens the dossier from the card")
     stage.carry("caisse")
-    app = Application(stage, "vdapp", "caisse", "administration", "--intent", "create").opened()
+    app = Application(stage, "vdapp", "caisse", "administration", "--intent", "create,code").opened()
     app.command("create")
     asked = [m["request"] for m in desk.lines if "request" in m]
     ensure((asked.count("pin"), asked.count("consent")) == (1, 1), f"asked were {asked}")

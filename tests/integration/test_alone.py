@@ -65,6 +65,16 @@ def test_an_authorisation_in_force_opens_without_the_vitale_and_nobody_is_asked(
     assert app.ended(session) == ("refused", "not-permitted")
     assert asked(agent) == before and rules(bed, app) == ["no-consent"]
 
+    bed.sim("replace 1 vitale-family")
+    session = opened(app, "authorise")
+    until = time.time() + 5
+    do(app, session, "Authorise", who(GP, until=int(until * 1000000)))
+    lock(app, session)
+    take_out(bed, app)
+    wait_for(lambda: time.time() > until)
+    assert app.ended(without(app, "consult")) == ("refused", "not-permitted")  # it has come to its end
+    assert rules(bed, app) == ["no-consent"] * 2
+
 
 def test_after_a_consent_one_may_add_on_the_same_day_and_read_nothing(bed, people, day):
     app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
@@ -102,5 +112,11 @@ def test_after_a_consent_one_may_add_on_the_same_day_and_read_nothing(bed, peopl
     bed.sim("replace 0 cps4-gp")
     bed.sim("insert 1 vitale-family")
     wait_for(lambda: sorted(cards(app).values()) == ["cps", "vitale"])
-    session = opened(app, "consult")
+    session = opened(app, "consult", "feed", "authorise", "treating-doctor")
     assert ids(app, session) == [later, document]
+    do(app, session, "SetTreatingDoctor", True)
+    do(app, session, "Block", who(GP), True)
+    assert app.ended(session)[0] == "locked"
+    take_out(bed, app)
+    assert app.ended(without(app, "feed")) == ("refused", "not-permitted")
+    assert rules(bed, app)[-1] == "blocked"

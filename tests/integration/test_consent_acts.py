@@ -13,10 +13,10 @@ from actor import BusError
 from bed import ROOT
 from conftest import audit_is_whole
 
-ACTS = ["consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close"]
-HEADS = {"fr": ["* Lire", "* Ajouter", "* Créer", "* Ouvrir", "* Devenir", "* Interdire", "* Fermer"],
-         "en": ["* Read", "* Add", "* Create", "* Open", "* Become", "* Forbid", "* Close"]}
-SETS = [["authorise"], ["consult", "treating-doctor"], ["oppose", "feed", "consult"], ACTS[:-1]]  # no close here
+ACTS = ["consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close", "code"]
+HEADS = {"fr": ["* Lire", "* Ajouter", "* Créer", "* Ouvrir", "* Devenir", "* Interdire", "* Fermer", "* Recevoir"],
+         "en": ["* Read", "* Add", "* Create", "* Open", "* Become", "* Forbid", "* Close", "* Receive"]}
+SETS = [["authorise"], ["consult", "treating-doctor"], ["oppose", "feed", "consult"], ACTS[:-2]]  # no close and no code here
 
 
 def documented():

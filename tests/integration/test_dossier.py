@@ -410,7 +410,7 @@ def test_vitalectl_says_who_may_open_and_why_not(ctl, bed):
     done = ctl("open", "-i", "consult,authorise", f"authorise {NURSE}", lang="fr")
     assert done.returncode == 3 and "que pour vous-même" in done.stderr
     done = ctl("open", "-i", "consult,oppose", "oppose centre_15 off", lang="fr")
-    assert done.returncode == 3 and "le code du patient" in done.stderr
+    assert done.returncode == 6 and "pas encore de code" in done.stderr
     done = ctl("--json", "open", "treating-doctor on")  # what runs covers no role
     refusal = next(m for m in map(json.loads, done.stdout.splitlines()) if "error" in m)
     assert done.returncode == 3 and refusal["rule"] == "no-consent" and "has not agreed" in refusal["sentence"]

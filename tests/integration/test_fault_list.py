@@ -223,8 +223,7 @@ def test_row_mute_card_wtx_without_end(desk):
         with Terminal(bed) as t:  # pcscd itself waits for that command of the process that died
             wait_for(lambda: taken(t, VITALE), 30)
             t.disconnect()
-        bed.sim("replace 1 vitale-family")
-        wait_for(lambda: both_known(app))
+        replaced(bed, app, 1, "replace 1 vitale-family")
     release(app, unlock(app))
     nothing_behind(bed, professional=True)
 

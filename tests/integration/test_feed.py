@@ -299,6 +299,7 @@ def test_a_signature_that_is_not_a_feeders_is_refused_by_name(bed, fed, feeder):
     assert invalid(app, changed(content.encode())) == "malformed"
     assert invalid(app, changed(good.replace(b"Parac", b"parac"))) == "false"
     assert invalid(app, changed(good[:-1] + bytes([good[-1] ^ 1]))) == "false"
+    assert invalid(app, feeder.sign(content, "-stream")) == "encoding"  # BER: lengths that are not told before
     assert invalid(app, feeder.sign(content, "-nocerts")) == "certificate"
     assert invalid(app, feeder.sign(content, "-noattr")) == "attributes"
     assert invalid(app, feeder.sign(content, "-md", "sha1")) == "weak"
@@ -312,6 +313,16 @@ def test_a_signature_that_is_not_a_feeders_is_refused_by_name(bed, fed, feeder):
     assert invalid(app, feeder.path("plain")) == "content-type"
     for i, signer in enumerate(("mail", "documents")):
         assert hand_in(app, feeder.sign(text(line(f"m-{i}")), signer=signer)) == 1
+
+
+def test_a_signer_who_is_pinned_is_the_only_one_of_their_authority(bed, made, feeder):  # noqa: F811
+    app, _ = made
+    feeder.signer("colleague")
+    trust(bed, feeder, name="signer")
+    assert hand_in(app, feeder.sign(text(line("q-1")))) == 1
+    assert invalid(app, feeder.sign(text(line("q-2")), signer="colleague")) == "stranger"
+    os.unlink(bed.path("anchors/feeder/simulated/signer.pem"))  # a stolen key is stopped so
+    assert invalid(app, feeder.sign(text(line("q-3")))) == "stranger"
 
 
 def test_an_anchor_of_cards_is_never_a_feeders(bed, fed, feeder):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from actor import BusError
+from actor import ROOT, BusError
 from bed import wait_for
 from conftest import cards, reader_at
 from test_consultation import add
@@ -34,6 +34,7 @@ def kiosk(make_bed, people):
 
 
 def told(display):
+    display.get(ROOT, "Manager", "Version")  # what was sent before this has come
     return display.seen("inform", what="take-card")
 
 
@@ -64,6 +65,13 @@ def test_a_kiosk_is_for_the_patient_alone_who_is_told_to_take_the_card(kiosk):
     assert alone.ended(session) == ("refused", "not-permitted")
     session = alone.open(mode="patient", pair="kiosk", patient=fd({**THEO, "birth-date": "1985-05-15"}))
     assert alone.ended(session) == ("refused", "other-patient")
+    display.answers(choice_beneficiary=["never"])
+    for leave in (lambda: alone.call("Release", path=session, interface="Session"), alone.end):
+        before = len(display.events)
+        session = alone.open(mode="patient", pair="kiosk")
+        alone.until(session, "waiting-for-choice")
+        leave()  # with the card in
+        display.event("inform", before, what="take-card", session=session)
 
 
 def test_an_emergency_elsewhere_takes_the_dossier_from_the_kiosk(kiosk):

@@ -61,7 +61,7 @@ def shown(agent, after=0):
 
 def issue(app, agent):
     """A new activation code by the fund, at the counter."""
-    session = at_counter(app, "administration", "oppose")
+    session = at_counter(app, "administration", "code")
     before = len(agent.events)
     do(app, session, "IssueActivationCode")
     code = shown(agent, before)[0]
@@ -77,7 +77,7 @@ def alone(kiosk, display, *codes, pair="kiosk"):
     """A session of the patient alone; what is typed is @codes, one after the other."""
     display.answers(code_patient_code=list(codes) or ["error"])
     session = kiosk.open(mode="patient", pair=pair)
-    wait_for(lambda: kiosk.state(session) not in ("queued", "waiting-for-cards", "reading"), 30)
+    wait_for(lambda: kiosk.state(session) not in ("queued", "waiting-for-cards", "reading", "authenticating"), 30)
     if kiosk.state(session) == "waiting-for-choice":
         with contextlib.suppress(BusError):  # an agent of the place may have been faster
             kiosk.call("Choose", {"u": 0}, path=session, interface="Session")
@@ -111,6 +111,10 @@ def codes_asked(display, kind="patient-code"):
 def test_a_code_of_the_fund_opens_once_and_the_patients_own_from_then_on(scene):
     bed, app, agent, kiosk, display = scene
     session = at_counter(app, "administration", "oppose")
+    assert refused(app, session, "IssueActivationCode") == "intent"  # the patient was told of no code
+    lock(app, session)
+    session = at_counter(app, "administration", "code")
+    assert "* Recevoir un code" in agent.seen("consent")[-1]["request"]["text"]["wording"]
     do(app, session, "IssueActivationCode")
     first = shown(agent)[0]
     before = len(agent.events)
@@ -253,9 +257,9 @@ def test_an_opposition_is_lifted_with_the_code_in_a_doctors_session(scene):
     assert len(codes_asked(agent)) == before
 
 
-def test_the_digits_are_in_no_memory_but_the_dossiers_and_not_for_long(scene):
+def test_no_memory_holds_the_digits_but_the_dossiers_and_not_for_long(scene):
     bed, app, agent, kiosk, display = scene
-    session = at_counter(app, "administration", "oppose")
+    session = at_counter(app, "administration", "code")
     do(app, session, "IssueActivationCode")
     code = shown(agent)[0]
 

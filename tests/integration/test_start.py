@@ -139,7 +139,7 @@ def test_a_record_that_was_tampered_with_stops_the_start(bed, people):
 
 
 @pytest.mark.parametrize("missing", [["rights/actions.json"], ["rights/sectors.json"],
-                                     [f"wordings/consent-{n}.{l}.txt" for n in (1, 2) for l in ("fr", "en")]])
+                                     [f"wordings/consent-{n}.{l}.txt" for n in (1, 2, 3) for l in ("fr", "en")]])
 def test_missing_rights_or_wordings_stop_the_start(bed, missing):
     bed.end("vitaled")
     for name in missing:

@@ -206,6 +206,12 @@ def test_a_site_that_wants_no_messages_keeps_none(make_bed, people):
     app.event("notified", path=session, what="created")  # who is there hears it
     lock(app, session)
     assert not os.path.exists(bed.path("state", "outbox"))
+    place = bed.path("state", "outbox.next")  # of the days when it wanted some
+    bed.end("vitaled")
+    with open(place, "w", encoding="ascii") as f:
+        f.write('{"next":0}\n')
+    bed.start_broker()
+    assert not os.path.exists(place)
 
 
 def test_an_administrator_may_let_a_card_break_the_glass_once_more(make_bed, people, tmp_path):

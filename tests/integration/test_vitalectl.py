@@ -202,7 +202,7 @@ def test_alone_with_the_card_the_code_opens_closes_and_takes_along(make_bed, tmp
         "[agent display]\ncapability = patient-display\npair = borne\nuser = vddisplay\n"))
     ctl, reason = Ctl(bed), "Je ne veux plus de dossier."
     desk = Terminal(bed, "vdagent", "pin,professional", "1234", "1", "yes")
-    ctl.results("open", "--pair", "caisse", "--mode", "administration", "--intent", "create", "create", "activation-code")
+    ctl.results("open", "--pair", "caisse", "--mode", "administration", "--intent", "create,code", "create", "activation-code")
     code = next(m["code"] for m in desk.lines() if m.get("inform") == "activation-code")
     bed.sim("remove 1")
     bed.sim("replace 2 vitale-family")

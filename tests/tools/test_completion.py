@@ -91,7 +91,7 @@ def test_values_are_those_of_the_interface(build):
         assert mode in re.search(r" mode s (.*?) intent as", text)[1]
     assert ctl(build, "open", "-m", "") == {
         "normal", "identity", "bris_de_glace", "centre_15", "administration", "patient"}
-    intents = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close")
+    intents = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close", "code")
     assert ctl(build, "open", "--intent", "consult,") == {"consult," + i for i in intents}
     for intent in intents:
         assert intent in re.search(r" intent as (.*?) patient h", text)[1]

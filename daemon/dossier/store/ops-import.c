@@ -2,7 +2,8 @@
 /*
  * The import of reimbursements: one transaction and one version, or nothing. What is there already, by
  * the name that its line gives it, stays as it is, with what the patient hid or the status that it has;
- * what no longer counts goes, row and all. An import that finds nothing to do raises no version.
+ * what no longer counts goes, row and all, by the day of the feed where the clock runs ahead of it. An
+ * import that finds nothing to do raises no version.
  */
 #include <errno.h>
 
@@ -16,15 +17,17 @@
 #define SEQ_BYTES 8U
 
 struct import {
-	json_t *author;
-	json_t *list; /* metadata of each line */
+	json_t *facts;
+	json_t *author;	  /* borrowed from it */
+	const char *made; /* the same: day of the feed */
+	json_t *list;	  /* metadata of each line */
 	uint32_t added;
 	struct buf gone; /* seq (8) of each that no longer counts */
 };
 
 static void import_done(struct import *im)
 {
-	json_put(&im->author);
+	json_put(&im->facts);
 	json_put(&im->list);
 	buf_done(&im->gone);
 }
@@ -41,7 +44,7 @@ static int look(void *user, const struct store_document *d)
 	if (r != 0) {
 		return trace(r);
 	}
-	if (reimbursement_lapsed(json_object_get(record, "metadata"))) {
+	if (reimbursement_lapsed_by(json_object_get(record, "metadata"), im->made)) {
 		buf_put_u64(&im->gone, (uint64_t)d->seq);
 	}
 	return trace(buf_check(&im->gone));
@@ -113,7 +116,7 @@ static int take(struct host *h, struct import *im, json_t *metadata)
 	if (!metadata_check_fed(metadata)) {
 		return DOSSIER_INVALID;
 	}
-	if (reimbursement_lapsed(metadata)) {
+	if (reimbursement_lapsed_by(metadata, im->made)) {
 		return 0;
 	}
 	r = reimbursement_id(
@@ -168,13 +171,27 @@ static int import(struct host *h, struct import *im)
 	return trace(r);
 }
 
+static int take_facts(struct link_frame *request, struct import *im)
+{
+	int r = ops_get_json(request, LINK_TAG_FACTS, &im->facts);
+
+	if (r < 0) {
+		return trace(r);
+	}
+	im->author = json_object_get(im->facts, "author");
+	im->made = json_get_str(im->facts, "made");
+	return json_is_object(im->author) && im->made && metadata_date_valid(im->made)
+		       ? 0
+		       : fault(-EBADMSG);
+}
+
 int ops_import(struct host *h, struct link_frame *request, struct host_answer *a)
 {
 	_cleanup_(import_done) struct import im = {
 		.gone = BUF_NULL(SEQ_BYTES * STORE_DOCUMENTS)};
 	int r;
 
-	r = ops_get_json(request, LINK_TAG_FACTS, &im.author);
+	r = take_facts(request, &im);
 	if (r < 0) {
 		return trace(r);
 	}

@@ -15,29 +15,59 @@
 #include "daemon/limits.h"
 
 #define YEARS	 2U  /* 24 months */
+#define AHEAD	 1U  /* month that a feed may be on its way */
 #define ID_BYTES 16U /* of a UUID */
 
-/* The same day two years ago, as text: 29 February stands before 1 March in every year. */
-void reimbursement_oldest(char ret[11])
+static unsigned int digits(struct reader *in, unsigned int n)
+{
+	unsigned int v = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		v = v * 10 + (unsigned int)(reader_u8(in) - '0');
+	}
+	return v;
+}
+
+/* Two years before the day @text and @months (0 or 1) after that, as text: 29 February stands before 1
+ * March in every year, and 31 June before 1 July. */
+static void two_years_before(const char *text, unsigned int months, char ret[11])
+{
+	struct reader in = reader_of(view_str(text));
+	unsigned int year = digits(&in, 4) - YEARS;
+	unsigned int month;
+
+	(void)reader_u8(&in);
+	month = digits(&in, 2) + months;
+	if (month > 12) {
+		month = 1;
+		year++;
+	}
+	(void)snprintf(ret, 11, "%04u-%02u%.3s", year % 10000, month % 100, text + 7);
+}
+
+/* The first day that still counts; "" with no clock. @made: NULL, or of the feed. */
+static void oldest_of(const char *made, char ret[11])
 {
 	uint64_t now = clock_wall();
-	struct reader in;
 	char today[28];
-	unsigned int year = 0;
+	char by_feed[11];
 
 	if (now < LIMIT_CLOCK_SET) {
 		ret[0] = '\0';
 		return;
 	}
 	clock_rfc3339(now, today);
-	in = reader_of(view_str(today));
-	for (unsigned int i = 0; i < 4; i++) {
-		year = year * 10 + (unsigned int)(reader_u8(&in) - '0');
+	two_years_before(today, 0, ret);
+	if (!made) {
+		return;
 	}
-	(void)snprintf(ret, 11, "%04u%.6s", (year - YEARS) % 10000, today + 4);
+	two_years_before(made, AHEAD, by_feed);
+	if (strcmp(by_feed, ret) < 0) {
+		bytes_copy(ret, 11, by_feed, sizeof(by_feed));
+	}
 }
 
-bool reimbursement_lapsed(const json_t *metadata)
+static bool is_before(const json_t *metadata, const char *made)
 {
 	const char *day = json_get_str(metadata, "date");
 	char oldest[11];
@@ -45,8 +75,18 @@ bool reimbursement_lapsed(const json_t *metadata)
 	if (!day || !metadata_fed(json_get_str(metadata, "type"))) {
 		return false;
 	}
-	reimbursement_oldest(oldest);
+	oldest_of(made, oldest);
 	return strcmp(day, oldest) < 0;
+}
+
+bool reimbursement_lapsed(const json_t *metadata)
+{
+	return is_before(metadata, NULL);
+}
+
+bool reimbursement_lapsed_by(const json_t *metadata, const char *made)
+{
+	return is_before(metadata, made);
 }
 
 static int hex_id(const uint8_t bytes[ID_BYTES], char ret_id[STORE_ID + 1])

@@ -15,7 +15,7 @@
 #include "base/link.h"
 #include "base/restrain.h"
 
-/* A feed of LIMIT_FEED_BYTES is there twice, and an index of its lines twice while it is sorted. */
+/* A feed of LIMIT_FEED_BYTES is there three times, and an index of its lines twice while it is sorted. */
 #define MEMORY_MAX (1024UL * 1024 * 1024)
 #define FILES_MAX  16U
 #define LOG_MAX	   (64UL * 1024 * 1024) /* where standard error is a file: a line about a fault */

@@ -110,6 +110,7 @@ static int take_feed(
 		return trace(r);
 	tlv_put_u8(&a->body, FEED_TAG_NATURE, (uint8_t)h->feed.nature);
 	tlv_put_str(&a->body, FEED_TAG_FEEDER, h->feed.signer);
+	tlv_put_str(&a->body, FEED_TAG_MADE, h->lines.made);
 	tlv_put(&a->body, FEED_TAG_HASH, VIEW(hash));
 	tlv_put_u32(&a->body, FEED_TAG_COUNT, h->lines.n);
 	tlv_put_u32(&a->body, FEED_TAG_PERSONS, h->lines.persons);

@@ -12,8 +12,6 @@
 
 #include "daemon/limits.h"
 
-#define DAY_TEXT 10U /* bytes of YYYY-MM-DD */
-
 /* SHA-256 of no bytes: a reimbursement has no content */
 #define SHA256_EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -276,7 +274,7 @@ struct walk {
 	struct reader in;
 	uint32_t line; /* of what next_line() gave last */
 	uint32_t wanted;
-	char made[DAY_TEXT + 1U];
+	const char *made; /* the header's day */
 	struct feed_where *where;
 };
 
@@ -321,7 +319,8 @@ static int read_header(struct walk *w, const char *latest, struct feed_lines *f)
 		return wrong(w, 1, "made");
 	}
 	w->wanted = (uint32_t)json_integer_value(json_object_get(j, "lines"));
-	r = view_copy_str(view_str(json_get_str(j, "made")), w->made, sizeof(w->made));
+	w->made = f->made;
+	r = view_copy_str(view_str(json_get_str(j, "made")), f->made, sizeof(f->made));
 	if (r == 0) {
 		r = view_copy_str(
 			view_str(json_get_str(j, "feeder")), f->feeder, sizeof(f->feeder));

@@ -9,6 +9,7 @@
 #define FEED_NUMBER 13U /* characters of a NIR without its key */
 #define FEED_ID	    64U /* characters of a line's own id, at most */
 #define FEED_NAME   200U
+#define FEED_DAY    10U /* bytes of YYYY-MM-DD */
 
 struct feed_line {
 	char number[FEED_NUMBER + 1U];
@@ -19,6 +20,7 @@ struct feed_line {
 
 struct feed_lines {
 	char feeder[FEED_NAME * 4U + 1U]; /* as the header says */
+	char made[FEED_DAY + 1U];	  /* the same */
 	struct feed_line *lines;	  /* owned; by person, then as they came */
 	uint32_t n;
 	uint32_t persons;

@@ -42,19 +42,32 @@ static int refuse(const char **ret_why, const char *why)
 
 /* -- its form ------------------------------------------------------------------------------------ */
 
+/* DER is what it would be written as: one feed is one sequence of bytes. Return: 0, a fault or
+ * REFUSED. */
+static int check_der(CMS_ContentInfo *cms, struct view file, const char **ret_why)
+{
+	unsigned char *der = NULL;
+	int n = i2d_CMS_ContentInfo(cms, &der);
+	bool same;
+
+	if (n < 0)
+		return refuse(ret_why, "encoding");
+	same = view_equal(view_of(der, (size_t)n), file);
+	OPENSSL_free(der);
+	return same ? 0 : refuse(ret_why, "encoding");
+}
+
+/* @ret: taken, whatever is returned. */
 static int parse(struct view file, CMS_ContentInfo **ret, const char **ret_why)
 {
 	const unsigned char *at = file.data;
-	CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)file.len);
 
-	if (!cms)
+	*ret = d2i_CMS_ContentInfo(NULL, &at, (long)file.len);
+	if (!*ret)
 		return refuse(ret_why, "malformed");
-	if (at != file.data + file.len) {
-		CMS_ContentInfo_free(cms);
+	if (at != file.data + file.len)
 		return refuse(ret_why, "trailing");
-	}
-	*ret = cms;
-	return 0;
+	return trace(check_der(*ret, file, ret_why));
 }
 
 /* SignedData over plain data, which stands in it. */
@@ -177,8 +190,9 @@ static const char *chain_word(int error)
 	}
 }
 
-/* From @signer by way of @certs to an anchor of @store; an anchor may be an intermediate. @now in
- * seconds, or 0 to leave the clock out. Return: 0, a fault or REFUSED. */
+/* From @signer by way of @certs to an anchor of @store; an anchor may be an intermediate, or @signer
+ * itself: PARTIAL_CHAIN; one that is no authority issues nothing. @now in seconds, or 0 to leave the
+ * clock out. Return: 0, a fault or REFUSED. */
 static int check_chain(X509_STORE *store, X509 *signer, STACK_OF(X509) * certs, time_t now,
 	const char **ret_why)
 {

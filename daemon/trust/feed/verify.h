@@ -23,8 +23,8 @@ enum feed_verify_outcome {
  * @anchors: ANCHOR templates of base/link-feed.h
  * @now:     wall clock, microseconds
  * @ret:     ended by feed_signed_done(); written only on 0
- * @ret_why: static word: malformed, trailing, content-type, detached, signers, certificate,
- *           attributes, weak, usage, stranger, expired, not-yet-valid, false
+ * @ret_why: static word: malformed, trailing, encoding, content-type, detached, signers,
+ *           certificate, attributes, weak, usage, stranger, expired, not-yet-valid, false
  *
  * Return: 0, a fault, or REFUSED.
  */

@@ -1,250 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The messages for patients as files: under which name, what after a crash, and a folder that
- * is full, read-only, forbidden, taken away or emptied meanwhile. A record of its own, files of
- * its own.
+ * is full, read-only, forbidden, taken away or emptied meanwhile.
  */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/clock.h"
-#include "daemon/audit/keep.h"
-#include "daemon/audit/state.h"
-#include "daemon/broker/notices.h"
-#include "daemon/broker/outbox.h"
-#include "daemon/limits.h"
-#include "daemon/session/types.h"
-#include "tests/unit/record/forge.h"
-
-#define PERSON "3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c3f9c"
-
-static struct {
-	char folder[32]; /* the state */
-	char box[64];
-	struct audit *audit;
-	sd_event *ev;
-	struct outbox *o;
-	unsigned int told;
-	char what[32];
-	uint64_t when;
-	uint64_t ahead; /* what the clock of the service is ahead by */
-	int failing;	/* errno of what is wrapped; 0: nothing fails */
-	const char *of; /* ... which */
-} at;
-
-/* -- what fails -- */
-
-uint64_t __wrap_clock_monotonic(void);
-uint64_t __real_clock_monotonic(void);
-int __wrap_openat64(int dir, const char *path, int flags, ...);
-int __real_openat64(int dir, const char *path, int flags, ...);
-int __wrap_renameat(int from, const char *name, int to, const char *other);
-int __real_renameat(int from, const char *name, int to, const char *other);
-
-uint64_t __wrap_clock_monotonic(void)
-{
-	return __real_clock_monotonic() + at.ahead;
-}
-
-static bool fails(const char *of)
-{
-	if (at.failing == 0 || strcmp(at.of, of) != 0) {
-		return false;
-	}
-	errno = at.failing;
-	return true;
-}
-
-int __wrap_openat64(int dir, const char *path, int flags, ...)
-{
-	if ((flags & O_CREAT) && fails("openat")) {
-		return -1;
-	}
-	return __real_openat64(dir, path, flags, 0600);
-}
-
-int __wrap_renameat(int from, const char *name, int to, const char *other)
-{
-	return fails("renameat") ? -1 : __real_renameat(from, name, to, other);
-}
-
-static void break_it(const char *of, int error)
-{
-	at.of = of;
-	at.failing = error;
-}
-
-/* -- the service -- */
-
-static void on_told(void *user, const char *pseudonym, const char *what, uint64_t when)
-{
-	assert_ptr_equal(user, &at);
-	assert_string_equal(pseudonym, PERSON);
-	at.told++;
-	assert_true(snprintf(at.what, sizeof(at.what), "%s", what) > 0);
-	at.when = when;
-}
-
-static void on_recorded(void *user)
-{
-	(void)user;
-	outbox_wake(at.o);
-}
-
-static void serve_with(const char *state)
-{
-	static const struct outbox_ops ops = {.told = on_told};
-
-	assert_true(sd_event_new(&at.ev) >= 0);
-	assert_int_equal(
-		audit_open(at.folder, "vitaled.example/record", VIEW_NULL, &at.audit), 0);
-	audit_on_append(at.audit, on_recorded, NULL);
-	assert_int_equal(outbox_new(at.ev, at.audit, state, &ops, &at, &at.o), 0);
-}
-
-static void serve(void)
-{
-	serve_with(at.folder);
-}
-
-static void stop(void)
-{
-	at.o = outbox_free(at.o);
-	at.audit = audit_free(at.audit);
-	at.ev = sd_event_unref(at.ev);
-}
-
-/* As a kill leaves it: how far it was has not been written down. */
-static void crash(void)
-{
-	assert_int_equal(forge_shell("cp \"$D/outbox.next\" \"$D/kept\"", at.folder), 0);
-	stop();
-	assert_int_equal(forge_shell("mv \"$D/kept\" \"$D/outbox.next\"", at.folder), 0);
-}
-
-/* Turns until nothing is left to do at once. */
-static void settle(void)
-{
-	int r;
-
-	do {
-		r = sd_event_run(at.ev, 0);
-		assert_true(r >= 0);
-	} while (r > 0);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	memset(&at, 0, sizeof(at));
-	forge_folder(at.folder);
-	assert_true(snprintf(at.box, sizeof(at.box), "%s/outbox", at.folder) < 64);
-	serve();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	at.failing = 0;
-	stop();
-	forge_remove(at.folder);
-	return 0;
-}
-
-/* An entry as rooms write it. */
-static void append(enum audit_event event, const char *outcome, enum session_mode mode,
-	const json_t *details)
-{
-	struct audit_entry e = AUDIT_ENTRY_NULL;
-
-	e.event = event;
-	e.outcome = outcome;
-	e.session = "session/4@1f0c";
-	e.professional = "899700218896";
-	e.structure = "10B0127189";
-	e.pseudonym = PERSON;
-	e.mode = session_mode_word(mode);
-	e.details = details;
-	assert_int_equal(audit_append(at.audit, &e, NULL), 0);
-}
-
-static void emergency(void)
-{
-	append(AUDIT_EVENT_UNLOCKED, "ok", SESSION_MODE_BRIS_DE_GLACE, NULL);
-}
-
-/* -- the folder -- */
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int shown(const struct dirent *e)
-{
-	return strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-}
-
-/* How many files there are; @ret_first: name of the first one. Nothing but messages lies there.
- * */
-static int files(char *ret_first, size_t size)
-{
-	struct dirent **found = NULL;
-	int n = scandir(at.box, &found, shown, by_name);
-
-	for (int i = 0; i < n; i++) {
-		size_t len = strlen(found[i]->d_name);
-
-		assert_int_equal(len, 16 + 1 + 12 + 5);
-		assert_string_equal(found[i]->d_name + len - 5, ".json");
-		if (i == 0 && ret_first) {
-			assert_true(snprintf(ret_first, size, "%s", found[i]->d_name) > 0);
-		}
-		free(found[i]);
-	}
-	free(found);
-	return n < 0 ? 0 : n;
-}
-
-static json_t *message(const char *name, mode_t *ret_mode)
-{
-	char path[256];
-	json_error_t e;
-	struct stat st;
-	json_t *j;
-
-	assert_true(snprintf(path, sizeof(path), "%s/%s", at.box, name) > 0);
-	assert_int_equal(stat(path, &st), 0);
-	*ret_mode = st.st_mode & 07777;
-	j = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
-	assert_non_null(j);
-	return j;
-}
-
-static void remove_first(void)
-{
-	char name[64] = "";
-	char path[256];
-
-	assert_true(files(name, sizeof(name)) > 0);
-	assert_true(snprintf(path, sizeof(path), "%s/%s", at.box, name) > 0);
-	assert_int_equal(unlink(path), 0);
-}
+#include "tests/unit/broker/outbox-bed.h"
 
 /* -- one message -- */
 
@@ -404,6 +163,89 @@ static void a_place_of_another_record_is_none(void **state)
 	}
 }
 
+/* Started on a site that has never had one, or has lost how far it was. */
+static void anew(void)
+{
+	char place[64];
+
+	stop();
+	assert_true(snprintf(place, sizeof(place), "%s/outbox.next", at.folder) < 64);
+	assert_int_equal(unlink(place), 0);
+	serve();
+}
+
+static void what_waits_from_the_first_entry_on_follows_after_a_restart(void **state)
+{
+	(void)state;
+	anew();
+	assert_int_equal(symlink("/tmp", at.box), 0);
+	emergency();
+	settle();
+	assert_stuck("failed");
+	stop();
+	serve();
+	settle();
+	assert_stuck("failed");
+	assert_int_equal(unlink(at.box), 0);
+	try_again();
+	assert_int_equal(files(NULL, 0), 1);
+}
+
+static void no_message_comes_before_its_place_can_be_kept(void **state)
+{
+	(void)state;
+	break_it("renameat", ENOSPC);
+	anew();
+	emergency();
+	settle();
+	assert_stuck("no-space");
+	at.failing = 0;
+	assert_int_equal(symlink("/tmp", at.box), 0);
+	try_again();
+	assert_stuck("failed");
+	stop();
+	serve();
+	assert_int_equal(unlink(at.box), 0);
+	settle();
+	assert_int_equal(files(NULL, 0), 1);
+}
+
+static void an_entry_that_cannot_be_read_now_waits(void **state)
+{
+	(void)state;
+	break_it("audit_read", EIO);
+	emergency();
+	settle();
+	assert_int_equal(files(NULL, 0), 0);
+	assert_stuck("failed");
+	at.failing = 0;
+	try_again();
+	assert_int_equal(files(NULL, 0), 1);
+	assert_null(outbox_stuck(at.o, NULL, NULL));
+}
+
+static void one_that_is_switched_on_again_begins_then(void **state)
+{
+	(void)state;
+	emergency();
+	settle();
+	remove_first();
+	stop();
+	assert_int_equal(outbox_forget(at.folder), 0);
+	assert_int_equal(outbox_forget(at.folder), 0); /* at each start without one */
+	assert_int_equal(outbox_forget("/nonexistent"), -ENOENT);
+	serve_with(NULL);
+	emergency();
+	settle();
+	stop();
+	serve();
+	settle();
+	assert_int_equal(files(NULL, 0), 0);
+	emergency();
+	settle();
+	assert_int_equal(files(NULL, 0), 1);
+}
+
 static void a_site_that_wants_none_has_none(void **state)
 {
 	(void)state;
@@ -418,16 +260,6 @@ static void a_site_that_wants_none_has_none(void **state)
 }
 
 /* -- a folder that takes nothing -- */
-
-static void assert_stuck(const char *cause)
-{
-	const char *folder = NULL;
-	uint64_t entries = 0;
-
-	assert_string_equal(outbox_stuck(at.o, &folder, &entries), cause);
-	assert_string_equal(folder, at.box);
-	assert_true(entries > 0);
-}
 
 static void what_a_disk_does_not_take_waits_and_nothing_else_does(void **state)
 {
@@ -576,6 +408,10 @@ int main(void)
 		T(what_was_recorded_before_a_crash_follows),
 		T(a_first_start_does_not_tell_of_all_that_was),
 		T(a_place_of_another_record_is_none),
+		T(what_waits_from_the_first_entry_on_follows_after_a_restart),
+		T(no_message_comes_before_its_place_can_be_kept),
+		T(an_entry_that_cannot_be_read_now_waits),
+		T(one_that_is_switched_on_again_begins_then),
 		T(a_site_that_wants_none_has_none),
 		T(what_a_disk_does_not_take_waits_and_nothing_else_does),
 		T(a_full_folder_is_not_filled_further),

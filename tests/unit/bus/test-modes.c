@@ -148,6 +148,8 @@ static void each_mode_takes_what_is_its_own(void **state)
 		{{.mode = "administration", .intents = {"create"}}, NULL},
 		{{.mode = "administration", .intents = {"create", "oppose", "close"}}, NULL},
 		{{.mode = "administration", .intents = {"close"}, .structure = "1"}, NULL},
+		{{.mode = "administration", .intents = {"code"}}, NULL},
+		{{.mode = "administration", .intents = {"create", "code"}}, NULL},
 		{{.mode = "administration"}, "intent"},
 		{{.mode = "administration", .intents = {"create", "feed"}}, "intent"},
 		{{.mode = "administration", .intents = {"consult"}}, "intent"},
@@ -157,6 +159,8 @@ static void each_mode_takes_what_is_its_own(void **state)
 		{{.mode = "patient", .structure = "1"}, "structure"},
 		{{.mode = "patient", .patient = true, .without = true}, "without-card"},
 		{{.mode = "normal", .intents = {"close"}}, "intent"},
+		{{.mode = "normal", .intents = {"code"}}, "intent"},
+		{{.mode = "normal", .intents = {"consult", "code"}}, "intent"},
 		{{.patient = true, .without = true}, NULL},
 		{{.intents = {"feed", "consult"}, .patient = true, .without = true}, NULL},
 		{{.without = true}, "patient"},
@@ -289,19 +293,25 @@ static void who_asks_for_codes_says_take_your_card_where_there_is_no_display(voi
 {
 	struct client *owner = client_new(OWN), *agent, *display;
 	struct session *s = patient_session(owner);
+	char name[] = ":1.9", pair[] = "default";
+	struct session_left left = {
+		.session = session_id(s), .uid = session_uid(s), .owner = name, .pair = pair};
 
 	(void)state;
-	bus_take_card(bed.bus, s); /* nobody hears it */
+	session_release(s); /* what is told does not need it */
+	client_free(owner);
+	turns();
+	bus_take_card(bed.bus, &left); /* nobody hears it */
 	agent = agent_new(OWN, "professional", NULL);
-	bus_take_card(bed.bus, s);
+	bus_take_card(bed.bus, &left);
 	turns();
 	assert_false(client_has(agent, "Inform"));
 	agent = agent_new(OWN, "pin", NULL);
-	bus_take_card(bed.bus, s);
+	bus_take_card(bed.bus, &left);
 	assert_string_equal(told_of(agent), "take-card");
 	configure("patient-display", "default", geteuid());
 	display = agent_new(OWN, "patient-display", NULL);
-	bus_take_card(bed.bus, s);
+	bus_take_card(bed.bus, &left);
 	assert_string_equal(told_of(display), "take-card");
 	turns();
 	assert_false(client_has(agent, "Inform"));

@@ -149,6 +149,29 @@ static void a_display_has_told_when_it_has_answered(void **state)
 	assert_int_equal(s->informed[DOSSIER_TOLD_DOCTOR], 0);
 }
 
+static void alone_whoever_asks_for_codes_tells_where_there_is_no_display(void **state)
+{
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "pin", NULL), *display;
+	struct session *s = opened(owner);
+
+	(void)state;
+	bus_inform(bed.bus, s, &news); /* at a desk it is nobody's but the display's */
+	turns();
+	assert_false(client_has(agent, "Inform"));
+	s->mode = SESSION_MODE_PATIENT;
+	bus_inform(bed.bus, s, &news);
+	reply_with(agent, informed(agent, "patient"), DBUS_TYPE_INVALID);
+	assert_int_equal(s->informed[DOSSIER_TOLD_PATIENT], 1);
+	configure("patient-display", "default", geteuid());
+	bus_inform(bed.bus, s, &news); /* one that is away has nobody to stand in for it */
+	turns();
+	assert_false(client_has(agent, "Inform"));
+	display = agent_new(OWN, "patient-display", NULL);
+	bus_inform(bed.bus, s, &news);
+	reply_with(display, informed(display, "patient"), DBUS_TYPE_INVALID);
+	assert_int_equal(s->informed[DOSSIER_TOLD_PATIENT], 2);
+}
+
 static void a_display_that_fails_or_leaves_has_told_nothing(void **state)
 {
 	struct client *owner = client_new(OWN), *display;
@@ -181,6 +204,78 @@ static void the_treating_doctor_is_told_by_the_professionals_agent(void **state)
 	bus_inform(bed.bus, s, &theirs);
 	reply_with(agent, informed(agent, "treating-doctor"), DBUS_TYPE_INVALID);
 	assert_int_equal(s->informed[DOSSIER_TOLD_DOCTOR], 1);
+}
+
+/* It is sent when nothing is asked, and what is asked then does not wait for its reply. */
+static void what_is_told_holds_up_no_question(void **state)
+{
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "professional", NULL);
+	struct dossier_told theirs = news;
+	struct session *s = opened(owner), *second = opened(owner);
+	dbus_bool_t yes = TRUE;
+	DBusMessage *told;
+
+	(void)state;
+	theirs.to = DOSSIER_TOLD_DOCTOR;
+	bus_inform(bed.bus, s, &theirs);
+	told = informed(agent, "treating-doctor");
+	bus_inform(bed.bus, second, &theirs); /* one at a time */
+	bus_confirm_emergency(bed.bus, s, json_null());
+	reply_with(agent, asked(agent, "Confirm", "osh"), DBUS_TYPE_BOOLEAN, &yes,
+		DBUS_TYPE_INVALID);
+	turns();
+	assert_false(client_has(agent, "Inform"));
+	assert_int_equal(s->informed[DOSSIER_TOLD_DOCTOR], 0);
+	reply_with(agent, told, DBUS_TYPE_INVALID);
+	assert_int_equal(s->informed[DOSSIER_TOLD_DOCTOR], 1);
+	reply_with(agent, informed(agent, "treating-doctor"), DBUS_TYPE_INVALID);
+	assert_int_equal(second->informed[DOSSIER_TOLD_DOCTOR], 1);
+}
+
+static void what_is_told_waits_behind_questions(void **state)
+{
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "professional", NULL);
+	struct dossier_told theirs = news;
+	struct session *s = opened(owner), *second = opened(owner);
+	dbus_bool_t yes = TRUE;
+	DBusMessage *call;
+
+	(void)state;
+	theirs.to = DOSSIER_TOLD_DOCTOR;
+	bus_confirm_emergency(bed.bus, s, json_null());
+	call = asked(agent, "Confirm", "osh");
+	bus_inform(bed.bus, s, &theirs);
+	bus_confirm_emergency(bed.bus, second, json_null());
+	turns();
+	assert_false(client_has(agent, "Inform"));
+	reply_with(agent, call, DBUS_TYPE_BOOLEAN, &yes, DBUS_TYPE_INVALID);
+	call = asked(agent, "Confirm", "osh"); /* the second's, which was asked later */
+	turns();
+	assert_false(client_has(agent, "Inform"));
+	reply_with(agent, call, DBUS_TYPE_BOOLEAN, &yes, DBUS_TYPE_INVALID);
+	reply_with(agent, informed(agent, "treating-doctor"), DBUS_TYPE_INVALID);
+	assert_int_equal(s->informed[DOSSIER_TOLD_DOCTOR], 1);
+}
+
+/* Nothing is withdrawn: the agent would take it for a question about the same session. */
+static void what_is_told_and_never_answered_was_not_told(void **state)
+{
+	struct client *owner = client_new(OWN), *agent = agent_new(OWN, "professional", NULL);
+	struct dossier_told theirs = news;
+	struct session *s = opened(owner);
+	DBusMessage *m;
+
+	(void)state;
+	theirs.to = DOSSIER_TOLD_DOCTOR;
+	bed.faster = 2000; /* 120 s are 60 ms */
+	bus_inform(bed.bus, s, &theirs);
+	m = informed(agent, "treating-doctor");
+	while (bed.bus->asks)
+		bed_turn();
+	turns();
+	assert_false(client_has(agent, "Cancel"));
+	reply_with(agent, m, DBUS_TYPE_INVALID); /* too late */
+	assert_int_equal(s->informed[DOSSIER_TOLD_DOCTOR], 0);
 }
 
 static void a_session_that_ends_withdraws_it(void **state)
@@ -325,8 +420,12 @@ int main(void)
 		T(owners_of_the_dossier_hear_what_was_done_and_nobody_else),
 		T(the_dossier_is_announced_before_something_of_it_is_told),
 		T(a_display_has_told_when_it_has_answered),
+		T(alone_whoever_asks_for_codes_tells_where_there_is_no_display),
 		T(a_display_that_fails_or_leaves_has_told_nothing),
 		T(the_treating_doctor_is_told_by_the_professionals_agent),
+		T(what_is_told_holds_up_no_question),
+		T(what_is_told_waits_behind_questions),
+		T(what_is_told_and_never_answered_was_not_told),
 		T(a_session_that_ends_withdraws_it),
 		T(only_a_yes_of_polkit_lets_a_card_go_on),
 		T(polkit_that_is_gone_lets_nobody_go_on),

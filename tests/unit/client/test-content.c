@@ -178,6 +178,7 @@ static int long_pipe(size_t len, struct view end)
 		buf_put_u8(&bytes, 'x');
 	}
 	buf_put_view(&bytes, end);
+	assert_true(bytes.len <= 65536);
 	assert_int_equal(buf_check(&bytes), 0);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	assert_int_equal(write(ends[1], bytes.data, bytes.len), (ssize_t)bytes.len);
@@ -185,11 +186,114 @@ static int long_pipe(size_t len, struct view end)
 	return ends[0];
 }
 
+static void put_little(struct buf *out, uint64_t v, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		buf_put_u8(out, i < 8 ? (uint8_t)(v >> (8 * i)) : 0);
+	}
+}
+
+/* The end record of APPNOTE 4.3.16, without a comment. */
+static void put_end(struct buf *out, uint64_t at, uint64_t length)
+{
+	buf_put_view(out, VIEW_TEXT("PK\005\006"));
+	put_little(out, 0, 8);
+	put_little(out, length, 4);
+	put_little(out, at, 4);
+	put_little(out, 0, 2);
+}
+
+/* ... and those of 4.3.14 and 4.3.15 before it; the record stands at @end */
+static void put_end_64(struct buf *out, uint64_t at, uint64_t length, uint64_t end)
+{
+	buf_put_view(out, VIEW_TEXT("PK\006\006"));
+	put_little(out, 44, 8);
+	put_little(out, 0, 28);
+	put_little(out, length, 8);
+	put_little(out, at, 8);
+	buf_put_view(out, VIEW_TEXT("PK\006\007"));
+	put_little(out, 0, 4);
+	put_little(out, end, 8);
+	put_little(out, 1, 4);
+	put_end(out, UINT32_MAX, UINT32_MAX);
+}
+
+static int archived(struct view bytes)
+{
+	char path[] = "/tmp/vitaled-content-XXXXXX";
+	uint64_t size = 0;
+	char name[64];
+	int fd = long_pipe(0, bytes);
+	int r;
+
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(name, sizeof(name), "%s/a.zip", path);
+	r = content_archive(fd, name, USEC_PER_SEC, &size);
+	close(fd);
+	assert_int_equal(access(name, F_OK), r == 0 ? 0 : -1);
+	assert_true(r != 0 || (size == bytes.len && unlink(name) == 0));
+	assert_int_equal(rmdir(path), 0);
+	return r;
+}
+
+static struct buf of_bytes(size_t n)
+{
+	struct buf b = BUF_NULL(65536);
+
+	while (b.len < n) {
+		buf_put_u8(&b, 'x');
+	}
+	return b;
+}
+
+/* What is stored may be a ZIP: where the export breaks off behind it, its end is not the export's. */
+static void an_archive_that_broke_off_behind_a_document_that_is_one_is_not_kept(
+	void **state _unused_)
+{
+	_cleanup_(buf_done) struct buf b = of_bytes(300);
+
+	put_end(&b, 200, 60); /* of a document of 260 bytes and its end, which began at 40 */
+	assert_int_equal(archived(buf_view(&b)), CONTENT_CUT);
+	buf_done(&b);
+	b = of_bytes(300);
+	put_end(&b, 240, 60);
+	assert_int_equal(archived(buf_view(&b)), 0);
+	buf_put_u8(&b, 0); /* something behind the end */
+	assert_int_equal(archived(buf_view(&b)), CONTENT_CUT);
+	buf_done(&b);
+	b = of_bytes(300);
+	put_end(&b, UINT32_MAX, UINT32_MAX); /* with nothing of 64 bits before it */
+	assert_int_equal(archived(buf_view(&b)), CONTENT_CUT);
+}
+
+static void a_large_archive_has_an_end_of_64_bits(void **state _unused_)
+{
+	static const struct {
+		uint64_t at;
+		uint64_t length;
+		uint64_t end;
+		int r;
+	} rows[] = {
+		{240, 60, 300, 0},
+		{300, 0, 300, 0},
+		{200, 60, 260, CONTENT_CUT}, /* a document's, which began at 40 */
+		{240, 60, 260, CONTENT_CUT},
+		{240, 61, 300, CONTENT_CUT},
+		{241, 60, 300, CONTENT_CUT},
+		{UINT64_MAX, 301, 300, CONTENT_CUT},
+		{301, UINT64_MAX, 300, CONTENT_CUT},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_(buf_done) struct buf b = of_bytes(300);
+
+		put_end_64(&b, rows[i].at, rows[i].length, rows[i].end);
+		assert_int_equal(archived(buf_view(&b)), rows[i].r);
+	}
+}
+
 static void an_archive_that_broke_off_is_not_kept(void **state _unused_)
 {
-	/* the end record of APPNOTE 4.3.16, without a comment */
-	static const uint8_t end[22] = {'P', 'K', 5, 6};
-
 	static const struct {
 		size_t len;
 		size_t cut; /* bytes of the end record that are missing */
@@ -211,14 +315,19 @@ static void an_archive_that_broke_off_is_not_kept(void **state _unused_)
 	assert_non_null(mkdtemp(path));
 	(void)snprintf(name, sizeof(name), "%s/a.zip", path);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		int fd = long_pipe(rows[i].len, view_of(end, sizeof(end) - rows[i].cut));
+		_cleanup_(buf_done) struct buf end = BUF_NULL(22);
 		uint64_t size = 0;
+		int fd;
+
+		put_end(&end, rows[i].len, 0);
+		assert_int_equal(end.len, 22);
+		fd = long_pipe(rows[i].len, view_sub(buf_view(&end), 0, 22 - rows[i].cut));
 
 		assert_int_equal(content_archive(fd, name, USEC_PER_SEC, &size), rows[i].r);
 		close(fd);
 		assert_int_equal(stat(name, &st), rows[i].r == 0 ? 0 : -1);
 		if (rows[i].r == 0) {
-			assert_int_equal(size, rows[i].len + sizeof(end));
+			assert_int_equal(size, rows[i].len + 22);
 			assert_int_equal((uint64_t)st.st_size, size);
 			assert_int_equal(st.st_mode & 0777, 0600);
 			assert_int_equal(
@@ -250,6 +359,9 @@ int main(void)
 		cmocka_unit_test(contents_are_checked_against_size_and_hash),
 		cmocka_unit_test(files_are_saved_for_their_owner_and_never_over_others),
 		cmocka_unit_test(an_archive_that_broke_off_is_not_kept),
+		cmocka_unit_test(
+			an_archive_that_broke_off_behind_a_document_that_is_one_is_not_kept),
+		cmocka_unit_test(a_large_archive_has_an_end_of_64_bits),
 		cmocka_unit_test(each_outcome_is_explained),
 	};
 

@@ -117,8 +117,8 @@ static void the_words_of_closed_sets_are_worded(void **state)
 		"waiting-for-consent", "unlocked", "suspended", "refused", "locked", "failed"};
 	static const char *const kinds[] = {
 		"vitale", "cps", "cpf", "cpe", "cpa", "unsupported", "mute"};
-	static const char *const acts[] = {
-		"consult", "feed", "create", "authorise", "treating-doctor", "oppose"};
+	static const char *const acts[] = {"consult", "feed", "create", "authorise",
+		"treating-doctor", "oppose", "close", "code"};
 	bool french = *state != NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(states); i++) {

@@ -556,7 +556,7 @@ class Agent(Bed):
         self.assertIn("opened 2 times in an emergency", out)
         self.assertNotIn("4711", out)
         agent = self.agent("1234\n1\nyes\n")
-        self.run_ctl("open", "-m", "administration", "-i", "create", "activation-code", "lock")
+        self.run_ctl("open", "-m", "administration", "-i", "create,code", "activation-code", "lock")
         told = [self.line(agent) for _ in range(5)]  # PIN, choice, consent, unlocked, and the code
         code = next(m for m in told if m.get("inform") == "activation-code")
         self.assertEqual((code["code"], code["facts"]), ("12345678", {"until": 1700000000000000}))

@@ -138,6 +138,7 @@ static void each_act_is_asked_in_words_of_its_own_and_stated(void **state)
 		{SESSION_INTENT_TREATING_DOCTOR, {"treating-doctor"}, {"* Devenir"}},
 		{SESSION_INTENT_OPPOSE, {"oppose"}, {"* Interdire"}},
 		{SESSION_INTENT_CLOSE, {"close"}, {"* Fermer"}},
+		{SESSION_INTENT_CODE, {"code"}, {"* Recevoir"}},
 		{SESSION_INTENT_CREATE | SESSION_INTENT_OPPOSE, {"create", "oppose"},
 			{"* Cr", "* Interdire"}},
 	};

@@ -47,17 +47,22 @@ static int setup(void **state)
 	return r;
 }
 
-static struct session *unlock_as(enum session_mode mode, const char *patient)
+static struct session *session_as(enum session_mode mode, const char *patient)
 {
 	_cleanup_json_ json_t *who = NULL;
 	struct session_options o = {.mode = mode, .application = "LGC"};
-	struct session *s;
 
 	if (patient) {
 		assert_int_equal(json_parse(view_str(patient), &who), 0);
 		o.patient = who;
 	}
-	s = world_open(&o);
+	return world_open(&o);
+}
+
+static struct session *unlock_as(enum session_mode mode, const char *patient)
+{
+	struct session *s = session_as(mode, patient);
+
 	world_reach(s, ST(UNLOCKED));
 	return s;
 }
@@ -242,6 +247,17 @@ static void a_representative_answers_for_a_minor(void **state)
 		str(at(at(r.parsed, "patient"), "representative"), "quality"), "parent");
 	receipt_done(&r);
 	assert_true(json_get_bool(world.request, "minor"));
+}
+
+static void nobody_answers_for_who_may_be_an_adult(void **state)
+{
+	(void)state; /* CHLOE, of a card that does not say in which century */
+	play_person(vitale, "DUPONT", "CHLOE", "150102", "215015632100145", 1);
+	helped(CONSENT_FORM_REPRESENTATIVE);
+	world.consent.quality = "parent";
+	world_end(session_as(SESSION_MODE_NORMAL, CHLOE), ST(FAILED), R(INVALID_ARGUMENT));
+	assert_false(json_get_bool(world.request, "minor"));
+	assert_int_equal(world_recorded(AUDIT_EVENT_CONSENT, "ok"), 0);
 }
 
 static void nobody_answers_for_an_adult(void **state)
@@ -429,6 +445,7 @@ int main(void)
 		T(who_helped_is_stated_and_their_name_is_not_in_the_record),
 		T(a_representative_answers_for_a_minor),
 		T(nobody_answers_for_an_adult),
+		T(nobody_answers_for_who_may_be_an_adult),
 		T(a_name_that_is_too_long_is_no_consent),
 		T(without_a_card_that_signs_the_patient_alone_signs_nothing),
 		T(what_the_session_did_is_in_its_receipt),

@@ -107,13 +107,15 @@ static void a_shipped_text_tells_of_the_acts_that_are_asked_and_of_no_other(void
 				"* Cr\xc3\xa9"
 				"er",
 				"* Ouvrir votre dossier plus tard", "* Devenir votre m",
-				"* Interdire l'ouverture", "* Fermer votre dossier."},
+				"* Interdire l'ouverture", "* Fermer votre dossier.",
+				"* Recevoir un code d'activation."},
 			{"Vous \xc3\xaates libre de dire oui ou non.",
 				"Dire non ne change rien", "un re\xc3\xa7u"}},
 		{"en",
 			{"* Read your record.", "* Add documents", "* Create your record",
 				"* Open your record later", "* Become your treating doctor",
-				"* Forbid the opening", "* Close your record."},
+				"* Forbid the opening", "* Close your record.",
+				"* Receive an activation code."},
 			{"You are free to say yes or no.", "Saying no changes nothing",
 				"a receipt"}},
 	};
@@ -147,6 +149,53 @@ static void a_shipped_text_tells_of_the_acts_that_are_asked_and_of_no_other(void
 		}
 	}
 	wordings_done(&w);
+}
+
+static bool says(const char *language, unsigned int intents, const char *what)
+{
+	struct wording_shown shown = WORDING_SHOWN_NULL;
+	json_t *acts = acts_of(intents);
+	struct wordings w;
+	bool said;
+
+	assert_int_equal(wordings_load(TEST_WORDINGS, &w), 0);
+	assert_int_equal(wording_show(wordings_pick(&w, language, ALL), acts, &shown), 0);
+	said = count((const char *)shown.text.data, what) > 0;
+	wording_shown_done(&shown);
+	json_decref(acts);
+	wordings_done(&w);
+	return said;
+}
+
+/* What opens later, and who is there then, is what the patient says yes to. */
+static void a_shipped_text_says_what_is_open_without_the_card_and_how_to_stop_it(void **state)
+{
+	static const struct {
+		unsigned int intent;
+		const char *french;
+		const char *english;
+	} rows[] = {
+		{SESSION_INTENT_AUTHORISE, "aussi sans votre carte", "also without your card"},
+		{SESSION_INTENT_AUTHORISE, "dites-lui d'y mettre fin", "tell them to end it"},
+		{SESSION_INTENT_AUTHORISE, "mettez-y fin vous-m", "end it yourself"},
+		{SESSION_INTENT_FEED, "jusqu'\xc3\xa0 minuit", "until midnight"},
+		{SESSION_INTENT_FEED, "sans votre carte Vitale", "without your Vitale card"},
+		{SESSION_INTENT_FEED, "mettez-y fin vous-m", "end it yourself"},
+		{SESSION_INTENT_CREATE, "il peut \xc3\xaatre rouvert", "may be opened again"},
+		{SESSION_INTENT_CODE, "ne le donnez \xc3\xa0 personne",
+			"give the code to nobody"},
+		{SESSION_INTENT_CODE, "sept jours, et ailleurs qu'ici",
+			"seven days, and anywhere but here"},
+		{SESSION_INTENT_CLOSE, "l'administratif seul", "For administration alone"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_true(says("fr", rows[i].intent, rows[i].french));
+		assert_true(says("en", rows[i].intent, rows[i].english));
+	}
+	assert_false(says("fr", SESSION_INTENT_CONSULT, "sans votre carte"));
+	assert_false(says("en", SESSION_INTENT_CONSULT, "without your"));
 }
 
 static void what_is_shown_has_its_own_hash_and_an_old_text_that_of_its_file(void **state)
@@ -323,6 +372,8 @@ int main(void)
 		cmocka_unit_test(the_shipped_texts_load_in_both_languages),
 		cmocka_unit_test(
 			a_shipped_text_tells_of_the_acts_that_are_asked_and_of_no_other),
+		cmocka_unit_test(
+			a_shipped_text_says_what_is_open_without_the_card_and_how_to_stop_it),
 		cmocka_unit_test(
 			what_is_shown_has_its_own_hash_and_an_old_text_that_of_its_file),
 		cmocka_unit_test(without_memory_nothing_is_shown),

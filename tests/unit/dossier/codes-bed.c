@@ -121,7 +121,7 @@ void codes_open_fund(struct bed *b)
 	bed_lock(b);
 	fake_session(&b->s);
 	b->s.mode = SESSION_MODE_ADMINISTRATION;
-	b->s.intents = SESSION_INTENT_OPPOSE;
+	b->s.intents = SESSION_INTENT_OPPOSE | SESSION_INTENT_CODE;
 	assert_int_equal(bed_prepare(b), VITALED_REASON_NONE);
 	assert_int_equal(bed_unlock(b), VITALED_REASON_NONE);
 }

@@ -156,6 +156,9 @@ void session_end(struct session *s, enum vitaled_reason r)
 void session_input(struct session *s)
 {
 	s->inputs++;
+	if (s->input_ends) {
+		session_end(s, VITALED_REASON_FAILED);
+	}
 }
 
 void session_prepared(struct session *s, enum vitaled_reason r)

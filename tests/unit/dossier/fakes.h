@@ -32,6 +32,7 @@ struct session {
 	unsigned int informs; /* dossier_ops.inform: how often, and the last one of each */
 	struct dossier_told told[DOSSIER_TOLD_COUNT];
 	unsigned int inputs;	    /* session_input() */
+	bool input_ends;	    /* ... which ends it */
 	unsigned int emergencies;   /* session_emergencies() */
 	struct session *pre_empted; /* session_pre_empt(): whom */
 	bool pre_empt_fails;

@@ -73,7 +73,7 @@ NAMES = {"PS": "professional", "Dr": "doctor", "MT": "treating-doctor", "Occ": "
          "ES": "structure", "fund": "agent", "feed": "feeder", "holder": "patient", "representative": "representative"}
 CARED_FOR = ("PS", "Dr", "MT", "Occ")  # have a profession
 
-INTENTS = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close")
+INTENTS = ("consult", "feed", "create", "authorise", "treating-doctor", "oppose", "close", "code")
 NEEDS_INTENT = {
     "consult": "summary list read",
     "feed": "add replace archive unarchive delete mask unmask show-patient hide-patient show-representatives "
@@ -83,6 +83,7 @@ NEEDS_INTENT = {
     "treating-doctor": "treating-doctor-take",
     "oppose": "oppose unoppose allow-masked",
     "close": "close",
+    "code": "activation-code",
 }
 INTENT_OF = {action: intent for intent, actions in NEEDS_INTENT.items() for action in actions.split()}
 NO_CONSENT = ("treating-doctor-leave", "import")  # gives nothing away; asks nobody
@@ -319,7 +320,7 @@ def random_facts(rng, rules):
         absent=chance(.1), holder=chance(.6), representative=chance(.5), age=rng.randrange(2), code=chance(.75),
         proof=pick(rng, {MUTUAL: 80, ACTIVE: 10, READ: 5, NONE: 5}),
         required=pick(rng, {MUTUAL: 60, ACTIVE: 20, READ: 10, NONE: 8, LOCKED: 2}),
-        consented=chance(.9), intents=127 if chance(.8) else rng.randrange(128), authorised=chance(.3),
+        consented=chance(.9), intents=255 if chance(.8) else rng.randrange(256), authorised=chance(.3),
         fed_today=chance(.4), blocked=chance(.03), treating_doctor=chance(.4), opposed=chance(.1),
         masked_allowed=chance(.5), author=chance(.45),
         author_kind=pick(rng, {0: 60, 1: 70 if mode == "patient" else 12, 2: 5, 3: 5, 4: 15}),

@@ -64,8 +64,8 @@ static void an_authorisation_in_force_covers_consulting_and_feeding(void **state
 	assert_true(agreed(b, people, SESSION_INTENT_FEED));
 	assert_true(agreed(b, people, covered));
 	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
-		/* closing is no part of a consultation: nobody would be asked at all */
-		if (!(covered & 1U << i) && 1U << i != SESSION_INTENT_CLOSE) {
+		/* these are no part of a consultation: nobody would be asked at all */
+		if (!((covered | SESSION_INTENT_CLOSE | SESSION_INTENT_CODE) & 1U << i)) {
 			assert_false(agreed(b, people, 1U << i));
 			assert_false(agreed(b, people, covered | 1U << i));
 		}

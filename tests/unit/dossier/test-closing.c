@@ -1,80 +1,14 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * A dossier's end: closed and reopened, given out whole, kept for ten years and erased then; and what a
- * record that refuses, a clock that lies or a broker that is killed makes of it.
+ * record that refuses or a clock that lies makes of it.
  */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-
-#include <dirent.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/unit/dossier/codes-bed.h"
+#include "tests/unit/dossier/closing-bed.h"
 #include "tests/unit/dossier/faults.h"
-
-#define CODE   "2718"
-#define WHY    "Je déménage"
-#define MONTH  (31 * DAY)
-#define CREATE SESSION_INTENT_CREATE
-
-/* -- calls -------------------------------------------------------------------------------------- */
-
-static void alone(struct bed *b)
-{
-	TYPE(CODE);
-	codes_open_alone(b);
-}
-
-static int sealed(struct view text)
-{
-	int fd;
-
-	assert_int_equal(json_memfd_text(text, "reason", &fd), 0);
-	return fd;
-}
-
-static struct reply close_for(struct bed *b, struct view why)
-{
-	struct reply r = bed_reply();
-	int fd = sealed(why);
-
-	dossier_close(&b->s, fd, bed_done_fn, &r);
-	close(fd);
-	bed_wait(b, &r);
-	return r;
-}
-
-static void closed_now(struct bed *b)
-{
-	alone(b);
-	assert_int_equal(close_for(b, VIEW_TEXT(WHY)).reason, VITALED_REASON_NONE);
-	assert_string_equal(dossier_state_of(&b->s), "closed");
-}
-
-static int setup(void **state)
-{
-	if (codes_bed_setup(state) != 0) {
-		return -1;
-	}
-	codes_personal(*state, CODE);
-	return 0;
-}
-
-static int64_t until_of(const json_t *entry)
-{
-	int64_t until = 0;
-
-	(void)!json_get_int(json_object_get(entry, "details"), "until", 0, INT64_MAX, &until);
-	return until;
-}
 
 /* -- closing ------------------------------------------------------------------------------------ */
 
@@ -86,8 +20,9 @@ static void closing_is_recorded_before_and_after_and_its_reason_by_hash_alone(vo
 
 	alone(b);
 	changed = b->s.changed;
-	closed_now(b);
-	assert_true(b->s.changed > changed || b->s.changed > 0);
+	assert_int_equal(close_for(b, VIEW_TEXT(WHY)).reason, VITALED_REASON_NONE);
+	assert_string_equal(dossier_state_of(&b->s), "closed");
+	assert_int_equal(b->s.changed, changed + 1);
 	assert_int_equal(fake_audit_count("dossier-closed", "started"), 1);
 	assert_int_equal(fake_audit_count("dossier-closed", "ok"), 1);
 	assert_int_equal(strlen(codes_detail("dossier-closed", "reason-sha256")), 64);
@@ -199,27 +134,48 @@ static void export_is_recorded_before_it_is_given_out(void **state)
 	assert_int_equal(codes_call(b, dossier_export).reason, VITALED_REASON_NOT_PERMITTED);
 }
 
+/* Bytes of the file @name, by the ZIP's directory: its last word. */
+static uint32_t size_in(const struct buf *zip, const char *name)
+{
+	const uint8_t *end = zip->data + zip->len;
+	const uint8_t *entry = NULL;
+	const uint8_t *at = zip->data;
+
+	while ((at = memmem(at, (size_t)(end - at), name, strlen(name)))) {
+		entry = at - 46;
+		at++;
+	}
+	assert_non_null(entry);
+	assert_memory_equal(entry, "PK\x01\x02", 4);
+	return entry[24] | (uint32_t)entry[25] << 8 | (uint32_t)entry[26] << 16 |
+	       (uint32_t)entry[27] << 24;
+}
+
+static void export_holds_the_newest_of_a_long_history(void **state)
+{
+	_cleanup_(buf_done) struct buf zip = BUF_NULL(1U << 20);
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	struct bed *b = *state;
+	char rule[201];
+	struct reply r;
+
+	alone(b);
+	memset(rule, 'x', 200);
+	rule[200] = '\0';
+	e.event = AUDIT_EVENT_DENIED;
+	e.outcome = "not-permitted";
+	e.pseudonym = b->s.patient.pseudonym;
+	e.rule = rule;
+	for (int i = 0; i < 4000; i++) {
+		assert_int_equal(audit_append(NULL, &e, NULL), 0);
+	}
+	r = codes_call(b, dossier_export);
+	assert_int_equal(r.reason, VITALED_REASON_NONE);
+	bed_content(b, r.fds[0], &zip);
+	assert_in_range(size_in(&zip, "history.json"), 2000 * 200, 2000 * 350);
+}
+
 /* -- ten years ---------------------------------------------------------------------------------- */
-
-static void run(struct bed *b)
-{
-	while (dossiers_keep(b->all)) {
-		continue;
-	}
-}
-
-static void runs(struct bed *b, unsigned int n, uint64_t apart)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		codes_pass(apart);
-		run(b);
-	}
-}
-
-static size_t erased(void)
-{
-	return fake_audit_count("dossier-erased", "ok");
-}
 
 static void it_is_erased_ten_years_later_and_there_may_be_a_new_one(void **state)
 {
@@ -336,53 +292,53 @@ static void closing_of_which_the_record_does_not_tell_the_end_erases_nothing(voi
 	assert_int_equal(erased(), 0);
 	alone(b);
 	bed_lock(b);
+	fake_audit.broken = true; /* nor does a record that cannot be read */
+	runs(b, 2, DAY);
+	assert_int_equal(bed_files(b, ".dossier"), 1);
+	fake_audit.broken = false;
+	assert_int_equal(erased(), 0);
 	runs(b, 1, DAY);
 	assert_int_equal(erased(), 1);
-	fake_audit.broken = true; /* a record that cannot be read says nothing */
-	runs(b, 2, DAY);
-	fake_audit.broken = false;
+	assert_int_equal(bed_files(b, ".dossier"), 0);
 }
 
-static void erasing_that_was_cut_off_is_finished_at_the_next_start(void **state)
+static void clock_that_is_behind_cuts_nothing_off_the_ten_years(void **state)
 {
 	struct bed *b = *state;
+	uint64_t now = codes_wall;
+	int64_t begun;
 
+	codes_wall = now - 400 * DAY; /* the dossier's entries know better */
 	closed_now(b);
+	codes_wall = now;
+	assert_true(until_of(fake_audit_last("dossier-closed")) >
+		    (int64_t)(clock_wall() + 3650 * DAY));
+	assert_int_equal(codes_call(b, dossier_reopen).reason, VITALED_REASON_NONE);
 	bed_lock(b);
-	fake_audit.refuse = 1; /* not begun, then */
-	for (int i = 0; fake_audit.refuse > 0; i++) {
-		assert_true(i < 130);
-		runs(b, 1, MONTH);
-	}
-	assert_int_equal(bed_files(b, ".dossier"), 1);
-	fake_audit.refuse = 1;
-	fake_audit.after = 1;
-	runs(b, 1, MONTH);
-	assert_int_equal(bed_files(b, ".dossier"), 0);
-	assert_int_equal(erased(), 0);
-	bed_stop(b);
-	assert_int_equal(bed_start(b), 0);
-	assert_int_equal(erased(), 1);
-	bed_stop(b);
-	assert_int_equal(bed_start(b), 0);
-	assert_int_equal(erased(), 1);
+	begun = (int64_t)clock_wall();
+	runs(b, 40, MONTH); /* from that day 400 days ago on, and a month each */
+	codes_wall = now;   /* so do the runs of two years in which nobody came */
+	closed_now(b);
+	assert_true(until_of(fake_audit_last("dossier-closed")) >
+		    begun + (int64_t)(26 * MONTH + 3650 * DAY));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, bed_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, closing_setup, bed_teardown)
 		T(closing_is_recorded_before_and_after_and_its_reason_by_hash_alone),
 		T(reason_that_is_none_is_refused),
 		T(closing_whose_end_was_not_recorded_is_found_at_the_next_visit),
 		T(export_is_recorded_before_it_is_given_out),
+		T(export_holds_the_newest_of_a_long_history),
 		T(it_is_erased_ten_years_later_and_there_may_be_a_new_one),
 		T(no_clock_erases_it_sooner),
 		T(without_a_time_that_was_seen_it_begins_at_the_first_closing),
 		T(what_was_reopened_or_is_open_now_is_not_erased),
 		T(marker_of_an_earlier_closing_moves_to_the_later_one),
 		T(closing_of_which_the_record_does_not_tell_the_end_erases_nothing),
-		T(erasing_that_was_cut_off_is_finished_at_the_next_start),
+		T(clock_that_is_behind_cuts_nothing_off_the_ten_years),
 	};
 
 	faults_setup();

@@ -63,13 +63,18 @@ static void a_code_is_issued_in_administration_and_set_by_the_patient(void **sta
 	struct bed *b = *state;
 	struct reply r;
 
-	bed_open(b, BED_ALL | SESSION_INTENT_OPPOSE);
+	bed_open(b, BED_ALL | SESSION_INTENT_OPPOSE | SESSION_INTENT_CODE);
 	r = codes_call(b, dossier_issue_activation_code);
 	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
 	assert_string_equal(r.rule, "role-forbidden");
 	r = codes_call(b, dossier_set_personal_code);
 	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
 	codes_open_fund(b);
+	b->s.intents = SESSION_INTENT_OPPOSE; /* of which nobody told the patient */
+	r = codes_call(b, dossier_issue_activation_code);
+	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(r.rule, "intent");
+	assert_int_equal(fake_audit_count("code-issued", "started"), 0);
 	r = codes_call(b, dossier_set_personal_code);
 	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
 	assert_string_equal(r.rule, "mode");

@@ -54,6 +54,27 @@ static json_t *told_of_list(struct bed *b, const char *filter)
 	return json_incref(json_object_get(row, "details"));
 }
 
+static void what_the_record_wrote_anew_is_shown_with_its_own_time(void **state)
+{
+	_cleanup_json_ json_t *details =
+		json_pack("{s:i,s:i,s:i}", "kept-from", 1, "kept-time", 4711, "until", 77);
+	_cleanup_json_ json_t *list = NULL;
+	struct audit_entry e = AUDIT_ENTRY_NULL;
+	struct bed *b = *state;
+	struct dossier *d;
+
+	bed_created(b);
+	e.event = AUDIT_EVENT_DOSSIER_CLOSED;
+	e.outcome = "ok";
+	e.pseudonym = b->s.patient.pseudonym;
+	e.details = details;
+	assert_int_equal(audit_append(NULL, &e, NULL), 0);
+	d = session_dossier(&b->s);
+	assert_int_equal(record_history(d, false, 1, NULL, &list), 0);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(list, 0), "time")), 4711);
+}
+
 static void a_filter_finds_nothing_out_about_what_is_hidden(void **state)
 {
 	_cleanup_json_ json_t *there = NULL;
@@ -147,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
+		T(what_the_record_wrote_anew_is_shown_with_its_own_time),
 		T(a_filter_finds_nothing_out_about_what_is_hidden),
 		T(only_the_role_of_treating_doctor_is_shown_all),
 		T(ones_own_accesses_are_shown_however_many_others_followed),

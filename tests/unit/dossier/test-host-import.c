@@ -34,13 +34,25 @@
 #define NOON (1795348800ULL * USEC_PER_SEC)
 #define DAY  (86400ULL * USEC_PER_SEC)
 
+#define MADE "2026-11-22"
+
 static uint64_t now = NOON;
+static const char *made = MADE; /* of the feeds */
 
 uint64_t __wrap_clock_wall(void);
 
 uint64_t __wrap_clock_wall(void)
 {
 	return now;
+}
+
+static void put_facts(struct buf *body)
+{
+	_cleanup_(buf_done) struct buf facts = BUF_NULL(1024);
+
+	buf_printf(&facts, "{\"author\":%s,\"made\":\"%s\"}", INSURER, made);
+	tlv_put(body, LINK_TAG_FACTS, buf_view(&facts));
+	assert_int_equal(buf_check(body), 0);
 }
 
 static int import(struct bench *b, const char *list, uint32_t *ret_n)
@@ -50,7 +62,7 @@ static int import(struct bench *b, const char *list, uint32_t *ret_n)
 	int r;
 
 	assert_int_equal(json_memfd_text(view_str(list), "lines", &fd), 0);
-	tlv_put_str(&body, LINK_TAG_FACTS, INSURER);
+	put_facts(&body);
 	bench_send(b, DOSSIER_OP_IMPORT, &body, &fd, 1);
 	close(fd);
 	r = bench_next(b);
@@ -79,6 +91,7 @@ static size_t listed(struct bench *b, const char *filter)
 static int setup(void **state)
 {
 	now = NOON;
+	made = MADE;
 	return bench_setup(state);
 }
 
@@ -223,6 +236,44 @@ static void without_a_clock_nothing_is_old(void **state)
 	assert_int_equal(listed(b, "{}"), 0);
 }
 
+static void a_clock_that_runs_ahead_removes_no_more_than_a_month_beyond_the_feed(void **state)
+{
+	struct bench *b = *state;
+
+	adds(b,
+		"[" LINE("a", "2024-12-21") "," LINE("b", "2024-12-22") "," LINE(
+			"c", "2025-01-30") "," LINE("d", "2025-01-31") "]",
+		4);
+	now = NOON + 4000 * DAY;
+	adds(b, "[]", 0);
+	assert_int_equal(stored(b), 3);
+	assert_int_equal(listed(b, "{}"), 0); /* what is shown goes by the clock */
+	adds(b, "[" LINE("e", "2026-11-01") "]", 1);
+	made = "2026-12-31"; /* and a month */
+	adds(b, "[" LINE("b", "2024-12-22") "]", 0);
+	assert_int_equal(stored(b), 2);
+	now = NOON;
+	made = MADE;
+	assert_int_equal(listed(b, "{}"), 2);
+	/* a clock that is behind takes nothing that the feed's day would */
+	made = "2199-12-31";
+	adds(b, "[]", 0);
+	assert_int_equal(stored(b), 2);
+}
+
+static void facts_without_a_day_are_none(void **state)
+{
+	static const char *const days[] = {"", "2026-13-01", "2026-11-22T00", "0000-00-00"};
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(days); i++) {
+		uint32_t n;
+
+		made = days[i];
+		assert_int_equal(import(b, "[]", &n), DOSSIER_FAULT);
+	}
+}
+
 static void what_is_no_reimbursement_is_not_taken_and_nothing_changes(void **state)
 {
 	static const char *const lists[] = {"{}", "[1]", "[{}]",
@@ -256,7 +307,7 @@ static bool fails_at(struct bench *b, enum faults_kind kind, unsigned int nth)
 	int r;
 
 	assert_int_equal(json_memfd_text(view_str(list), "lines", &fd), 0);
-	tlv_put_str(&body, LINK_TAG_FACTS, INSURER);
+	put_facts(&body);
 	(void)faults_pause(true);
 	faults_arm(kind, nth);
 	bench_send(b, DOSSIER_OP_IMPORT, &body, &fd, 1);
@@ -276,8 +327,10 @@ static void fails_everywhere(struct bench *b, enum faults_kind kind)
 		/* the next one starts without them */
 		if (stored(b) > 0) {
 			now = NOON + 900 * DAY;
+			made = "2029-05-10";
 			adds(b, "[]", 0);
 			now = NOON;
+			made = MADE;
 			assert_int_equal(stored(b), 0);
 		}
 	}
@@ -305,6 +358,8 @@ int main(void)
 		T(after_24_months_they_are_not_shown_and_go_with_the_next_import),
 		T(the_last_one_may_go_and_its_place_is_taken_again),
 		T(without_a_clock_nothing_is_old),
+		T(a_clock_that_runs_ahead_removes_no_more_than_a_month_beyond_the_feed),
+		T(facts_without_a_day_are_none),
 		T(what_is_no_reimbursement_is_not_taken_and_nothing_changes),
 		T(an_import_that_fails_is_whole_or_nothing),
 		T(so_it_is_when_a_call_fails),

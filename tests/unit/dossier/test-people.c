@@ -351,6 +351,48 @@ static void a_consent_that_was_revoked_feeds_nothing(void **state)
 	assert_int_equal(feed_alone(b), VITALED_REASON_AUDIT_UNAVAILABLE);
 }
 
+static void a_consent_before_a_block_feeds_nothing_though_it_was_lifted(void **state)
+{
+	static const char *const outcomes[] = {"ok", "recovered"};
+	struct bed *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+		entered("consent", "ok", SELF, 0);
+		entered("blocked", "ok", OTHER, 0);
+		json_object_set_new(entered_details(), "on", json_true());
+		entered("blocked", "ok", SELF, 0); /* an older one is lifted */
+		json_object_set_new(entered_details(), "on", json_false());
+		assert_int_equal(feed_alone(b), VITALED_REASON_NONE);
+		entered("blocked", outcomes[i], SELF, 0);
+		json_object_set_new(entered_details(), "on", json_true());
+		assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+		entered("blocked", "ok", SELF, 0);
+		json_object_set_new(entered_details(), "on", json_false());
+		assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	}
+	entered("consent", "ok", SELF, 0);
+	assert_int_equal(feed_alone(b), VITALED_REASON_NONE);
+}
+
+static void what_ends_before_it_is_used_is_refused_with_its_rule(void **state)
+{
+	struct bed *b = *state;
+	struct dossier *d;
+	char people[512];
+
+	authorised_text(people, sizeof(people), SELF, 1, now() + 3600LL * 1000000LL);
+	assert_int_equal(open_alone(b, people, SESSION_INTENT_CONSULT), VITALED_REASON_NONE);
+	assert_int_equal(dossier_worth_asking(&b->s), VITALED_REASON_NONE);
+	assert_int_equal(fake_audit_count("denied", "not-permitted"), 0);
+	d = session_dossier(&b->s);
+	json_integer_set(json_object_get(json_array_get(d->mine, 0), "until"), now() - 1);
+	assert_int_equal(dossier_worth_asking(&b->s), VITALED_REASON_NOT_PERMITTED);
+	assert_int_equal(fake_audit_count("denied", "not-permitted"), 1);
+	assert_string_equal(json_get_str(fake_audit_last("denied"), "rule"), "no-consent");
+	fake_audit.refuse = 1;
+	assert_int_equal(dossier_worth_asking(&b->s), VITALED_REASON_AUDIT_UNAVAILABLE);
+}
+
 /* -- the list ----------------------------------------------------------------------------------- */
 
 static void the_list_tells_what_has_ended_for_a_year(void **state)
@@ -460,6 +502,8 @@ int main(void)
 		T(without_the_card_all_that_is_intended_must_be_agreed_already),
 		T(a_consent_counts_however_much_was_told_since),
 		T(a_consent_that_was_revoked_feeds_nothing),
+		T(a_consent_before_a_block_feeds_nothing_though_it_was_lifted),
+		T(what_ends_before_it_is_used_is_refused_with_its_rule),
 		T(the_list_tells_what_has_ended_for_a_year),
 		T(an_empty_list_has_all_its_members),
 		T(a_list_that_cannot_be_recorded_is_not_told),

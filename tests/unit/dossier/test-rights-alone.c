@@ -85,6 +85,13 @@ static void closing_and_lifting_an_opposition_need_the_code(void **state)
 	assert_string_equal(decide(&f), "deny intent");
 	f.intents = SESSION_INTENT_CLOSE;
 	assert_string_equal(decide(&f), "allow agent");
+	f.action =
+		RIGHTS_ACTION_ACTIVATION_CODE; /* nor is a code for their dossier made by the way */
+	assert_string_equal(decide(&f), "deny intent");
+	f.intents = SESSION_INTENT_CODE;
+	f.code = false;
+	assert_string_equal(decide(&f), "allow agent");
+	f.code = true;
 	f.intents = EVERY_INTENT;
 	f.action = RIGHTS_ACTION_UNOPPOSE;
 	assert_string_equal(decide(&f), "allow agent");

@@ -121,6 +121,21 @@ static void who_was_not_there_is_told_at_the_visit_after(void **state)
 	assert_int_equal(b->s.informs, 1);
 }
 
+static void what_nobody_could_be_told_of_for_so_long_is_left_to_the_history(void **state)
+{
+	struct bed *b = *state;
+
+	(void)emergency(b);
+	for (int i = 0; i < 499; i++) {
+		(void)unlocked_by(b, OTHER, SESSION_MODE_NORMAL, "ok");
+	}
+	visit(b, "{}");
+	assert_int_equal(b->s.informs, 1);
+	(void)unlocked_by(b, OTHER, SESSION_MODE_NORMAL, "ok");
+	visit(b, "{}");
+	assert_int_equal(b->s.informs, 0);
+}
+
 static void the_treating_doctor_is_told_apart_from_the_patient(void **state)
 {
 	struct bed *b = *state;
@@ -229,6 +244,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(the_patient_is_told_once_of_all_emergencies),
 		T(who_was_not_there_is_told_at_the_visit_after),
+		T(what_nobody_could_be_told_of_for_so_long_is_left_to_the_history),
 		T(the_treating_doctor_is_told_apart_from_the_patient),
 		T(a_patient_alone_is_told_as_well),
 		T(without_the_patients_card_nobody_is_told_for_them),

@@ -341,6 +341,12 @@ static void words_that_are_not_known_stay(void **state)
 {
 	(void)state;
 	assert_string_equal(page_term("dance", true), "dance");
+	assert_string_equal(page_act("dance", true), "dance");
+	assert_string_equal(page_act("close", false), page_term("close", false));
+	assert_string_equal(page_act("code", false), "receive an activation code");
+	assert_string_equal(page_act("code", true), "recevoir un code d'activation");
+	assert_string_not_equal(
+		page_term("code", false), page_act("code", false)); /* the form */
 	for (enum page_word w = 0; w < PAGE_WORDS; w++) {
 		assert_true(strlen(page_word(w, false)) > 0);
 		assert_true(strlen(page_word(w, true)) > 0);

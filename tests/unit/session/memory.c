@@ -13,6 +13,7 @@
 
 uint64_t world_hurry = 1;
 uint64_t world_hurry_requests = 1;
+uint64_t world_wall;
 uint64_t world_slept;
 clockid_t world_clock_at;
 clockid_t world_clock_long;
@@ -131,4 +132,12 @@ uint64_t __wrap_clock_boottime(void);
 uint64_t __wrap_clock_boottime(void)
 {
 	return __real_clock_boottime() + world_slept;
+}
+
+uint64_t __real_clock_wall(void);
+uint64_t __wrap_clock_wall(void);
+
+uint64_t __wrap_clock_wall(void)
+{
+	return world_wall ? world_wall : __real_clock_wall();
 }

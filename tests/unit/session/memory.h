@@ -10,6 +10,7 @@
 
 extern uint64_t world_hurry; /* divides the waits of sd_event_add_time_relative(); 1: none */
 extern uint64_t world_hurry_requests; /* of sd_event_source_set_time_relative(): child.c's */
+extern uint64_t world_wall;	      /* what clock_wall() says, microseconds; 0: the truth */
 extern uint64_t world_slept; /* what the machine has slept, as clock_boottime() tells it */
 /* clocks of the last timer at a point in time, and of the last one of at least 60 s from now */
 extern clockid_t world_clock_at;

@@ -200,18 +200,42 @@ static void a_card_that_is_used_again_is_not_called_left(void **state)
 	assert_int_equal(world.take_cards, n);
 }
 
-static void with_the_object_the_telling_ends(void **state)
+static void who_releases_the_session_or_dies_leaves_the_card_all_the_same(void **state)
 {
 	struct session *s = unlocked();
 	unsigned int n;
 
 	(void)state;
 	world_hurry = QUICKLY;
-	session_end(s, R(RELEASED));
-	take_it(2);
 	session_release(s);
+	take_it(2);
+	world_hurry = 1;
+	(void)unlocked(); /* who comes next uses it */
+	world_hurry = QUICKLY;
 	n = world.take_cards;
 	world_settle(300);
+	assert_int_equal(world.take_cards, n);
+	sessions_owner_gone(world.all, ":1.9");
+	assert_null(sessions_next(world.all, NULL));
+	take_it(n + 2);
+	play_out(vitale);
+	n = world.take_cards + 1;
+	(void)world_run(told, &n, 300);
+	n = world.take_cards; /* it was on its way, at most */
+	world_settle(300);
+	assert_int_equal(world.take_cards, n);
+}
+
+static void several_sessions_with_one_card_are_told_of_once_at_a_time(void **state)
+{
+	unsigned int n;
+
+	(void)state;
+	session_release(unlocked());
+	session_release(unlocked());
+	take_it(1);
+	n = world.take_cards;
+	world_settle(100); /* the next is due in 15 s */
 	assert_int_equal(world.take_cards, n);
 }
 
@@ -239,7 +263,8 @@ int main(void)
 		T(who_never_got_in_is_told_as_well),
 		T(who_took_it_is_told_nothing),
 		T(a_card_that_is_used_again_is_not_called_left),
-		T(with_the_object_the_telling_ends),
+		T(who_releases_the_session_or_dies_leaves_the_card_all_the_same),
+		T(several_sessions_with_one_card_are_told_of_once_at_a_time),
 		T(at_a_desk_nobody_is_told),
 	};
 

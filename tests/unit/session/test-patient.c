@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "daemon/limits.h"
 #include "record/receipt.h"
 
 #define NIR_ALICE "280075632100123"
@@ -235,6 +236,56 @@ static void an_adult_who_is_merely_listed_is_not_permitted(void **state)
 	assert_int_equal(world.asked[ASK_PREPARE], 0);
 }
 
+/* Only who is one beyond doubt is a minor: others may act for them. */
+static void who_may_be_an_adult_is_none_of_the_holders_minors(void **state)
+{
+	static const struct {
+		const char *born;
+		const char *nir;
+		const char *wanted;
+		uint64_t clock;
+		bool minor;
+	} rows[] = {
+		{"20150102", NIR_CHLOE,
+			"{\"nir\":\"2150156321001\",\"birth-date\":\"2015-01-02\"}",
+			LIMIT_CLOCK_SET, true},
+		{"150102", NIR_CHLOE,
+			"{\"nir\":\"2150156321001\",\"birth-date\":\"2015-01-02\"}",
+			LIMIT_CLOCK_SET, false}, /* or in 1915 */
+		{"20150102", NIR_CHLOE,
+			"{\"nir\":\"2150156321001\",\"birth-date\":\"2015-01-02\"}",
+			LIMIT_CLOCK_SET - 1, false}, /* nobody has set it */
+		{"20080102", "208015632100145",
+			"{\"nir\":\"2080156321001\",\"birth-date\":\"2008-01-02\"}",
+			LIMIT_CLOCK_SET, true},
+		{"20080101", "208015632100145",
+			"{\"nir\":\"2080156321001\",\"birth-date\":\"2008-01-01\"}",
+			LIMIT_CLOCK_SET, false},
+		{"20260502", "226055632100145",
+			"{\"nir\":\"2260556321001\",\"birth-date\":\"2026-05-02\"}",
+			LIMIT_CLOCK_SET, false}, /* it was set back */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct session *s;
+
+		buf_reset(&vitale->people);
+		play_person(vitale, "DUPONT", "ALICE", "19800714", NIR_ALICE, 1);
+		play_person(vitale, "DUPONT", "CHLOE", rows[i].born, rows[i].nir, 1);
+		world_wall = rows[i].clock;
+		s = patient(rows[i].wanted);
+		if (rows[i].minor) {
+			world_reach(s, ST(UNLOCKED));
+			assert_true(session_patient(s)->represented);
+		} else {
+			world_end(s, ST(REFUSED), R(NOT_PERMITTED));
+		}
+		world_wall = 0;
+		session_release(s);
+	}
+}
+
 static void an_ins_is_a_professionals_to_give(void **state)
 {
 	static const char child[] =
@@ -324,6 +375,7 @@ int main(void)
 		T(the_holder_and_the_minors_are_offered_and_nobody_else),
 		T(a_card_with_one_person_for_whom_it_may_be_used_asks_nobody),
 		T(an_adult_who_is_merely_listed_is_not_permitted),
+		T(who_may_be_an_adult_is_none_of_the_holders_minors),
 		T(an_ins_is_a_professionals_to_give),
 		T(a_holder_whose_number_is_not_shown_to_be_theirs_has_no_dossier),
 		T(its_card_is_not_lent),

@@ -299,10 +299,15 @@ static void ask_code(void *user, struct session *s)
 	ask(s, ASK_CODE);
 }
 
-static void take_card(void *user, struct session *s)
+static void take_card(void *user, const struct session_left *left)
 {
+	struct session *s = sessions_by_id(world.all, left->session);
+
 	(void)user;
-	assert_true(session_state_ended(session_state(s)));
+	assert_true(!s || session_state_ended(session_state(s)));
+	assert_string_equal(left->owner, ":1.9");
+	assert_int_equal(left->uid, 1001);
+	assert_string_equal(left->pair, "default");
 	world.take_cards++;
 }
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Feeds of reimbursements: the signature (daemon/trust/feed/verify.h), vitaled-feed from its link
- * (host.h), and the folders of anchors (daemon/trust/feeders.h). What openssl itself signs is played
- * in tests/integration/test_feed.py.
+ * Feeds of reimbursements: the signature (daemon/trust/feed/verify.h) and vitaled-feed from its link
+ * (host.h). What openssl itself signs is played in tests/integration/test_feed.py.
  */
 #include "base/tlv.h"
 #include "daemon/limits.h"
 #include "daemon/trust/feed/host.h"
-#include "daemon/trust/feeders.h"
 #include "tests/unit/trust/pki.h"
 
 // clang-format off
@@ -23,7 +21,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define CAISSE "Caisse"
@@ -79,17 +76,21 @@ static void anchors_of(struct buf *out)
 static void sign(
 	X509 *cert, EVP_PKEY *key, const char *content, unsigned int flags, struct buf *out)
 {
-	BIO *bio = BIO_new_mem_buf(content, -1);
+	BIO *bio = BIO_new_mem_buf(content, -1), *to = BIO_new(BIO_s_mem());
 	CMS_ContentInfo *cms = CMS_sign(cert, key, NULL, bio, flags | CMS_BINARY);
-	unsigned char *der = NULL;
-	int n = i2d_CMS_ContentInfo(cms, &der);
+	char *text = NULL;
+	long n;
 
+	/* with CMS_STREAM in pieces whose number is not known before */
+	assert_int_equal(
+		i2d_CMS_bio_stream(to, cms, bio, (int)((flags & CMS_STREAM) | CMS_BINARY)), 1);
+	n = BIO_get_mem_data(to, &text);
 	assert_true(n > 0);
 	*out = BUF_NULL(1U << 20);
-	buf_put(out, der, (size_t)n);
-	OPENSSL_free(der);
+	buf_put(out, text, (size_t)n);
 	CMS_ContentInfo_free(cms);
 	BIO_free(bio);
+	BIO_free(to);
 }
 
 /* What is said of @f's feed; "" when it is taken. */
@@ -166,6 +167,7 @@ static void a_form_that_is_none_is_named(void **state)
 	struct forged_x509 f = feeder();
 
 	(void)state;
+	assert_string_equal(judge(&f, CMS_STREAM), "encoding"); /* BER */
 	assert_string_equal(judge(&f, CMS_NOATTR), "attributes");
 	assert_string_equal(judge(&f, CMS_NOCERTS), "certificate");
 	assert_string_equal(judge(&f, CMS_DETACHED), "detached");
@@ -330,6 +332,8 @@ static void a_feed_is_handed_over_person_by_person(void **state)
 	assert_int_equal(read_at(NOW_US, fd, &storage, &answer), FEED_DONE);
 	assert_int_equal(tlv_find_str(answer.body, FEED_TAG_FEEDER, name, sizeof(name)), 0);
 	assert_string_equal(name, CAISSE);
+	assert_int_equal(tlv_find_str(answer.body, FEED_TAG_MADE, name, sizeof(name)), 0);
+	assert_string_equal(name, "2025-11-20");
 	assert_int_equal(tlv_find_u32(answer.body, FEED_TAG_COUNT, &n), 0);
 	assert_int_equal(n, 3);
 	assert_int_equal(tlv_find_u32(answer.body, FEED_TAG_PERSONS, &n), 0);
@@ -404,87 +408,57 @@ static void what_is_no_request_ends_it(void **state)
 	assert_int_equal(host_turn(&host), HOST_ENDED);
 }
 
-/* -- the folders ---------------------------------------------------------------------------------- */
+/* -- a pinned signer --------------------------------------------------------------------------- */
 
-static char folder[32];
-
-static int make_folders(void **state)
+/* What is said of a feed that @f signed, where @pinned is the anchor. */
+static const char *judge_by(X509 *pinned, const struct forged_x509 *f)
 {
-	char path[128];
+	_cleanup_(buf_done) struct buf file = BUF_NULL(0), anchors = BUF_NULL(65536);
+	_cleanup_(crypto_x509_put) X509 *cert = forge_x509(f);
 
-	(void)state;
-	forge_folder(folder);
-	for (const char *const *name = (const char *const[]){"feeder", "feeder/real",
-		     "feeder/simulated", NULL};
-		*name; name++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder, *name);
-		if (mkdir(path, 0700) < 0)
-			return -1;
-	}
-	return 0;
+	sign(cert, f->key, CONTENT, 0, &file);
+	put_anchor(&anchors, NATURE_SIMULATED, pinned);
+	return verify(buf_view(&file), buf_view(&anchors));
 }
 
-static int remove_folders(void **state)
+static const char *judge_pinned(const struct forged_x509 *f)
 {
-	(void)state;
-	forge_remove(folder);
-	return 0;
+	_cleanup_(buf_done) struct buf file = BUF_NULL(0), anchors = BUF_NULL(65536);
+	_cleanup_(crypto_x509_put) X509 *cert = forge_x509(f);
+
+	sign(cert, f->key, CONTENT, 0, &file);
+	put_anchor(&anchors, NATURE_SIMULATED, cert);
+	return verify(buf_view(&file), buf_view(&anchors));
 }
 
-static void put(X509 *cert, const char *name)
+static void a_signer_may_be_pinned_and_is_the_only_one_then(void **state)
 {
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/feeder/%s", folder, name);
-	forge_pem(cert, path);
-}
-
-static int gather(size_t *ret_n, char bad[256])
-{
-	_cleanup_(buf_done) struct buf out = BUF_NULL(LIMIT_FEED_ANCHORS);
-	int r = feeders_read(folder, pki.trust, &out, bad);
-	struct reader in = reader_of(buf_view(&out));
-	struct tlv t;
-
-	for (*ret_n = 0; tlv_next(&in, &t) == 0; (*ret_n)++)
-		assert_int_equal(t.tag, FEED_TAG_ANCHOR);
-	return r;
-}
-
-static void anchors_are_read_by_nature_and_others_are_named(void **state)
-{
-	struct forged_x509 f = pki_authority("FEEDERS", pki.stranger_key);
+	_cleanup_(crypto_pkey_put) EVP_PKEY *key = forge_ec(), *other = forge_ec();
+	struct forged_x509 f = pki_authority("FEEDERS", key), g;
 	_cleanup_(crypto_x509_put) X509 *ca = forge_x509(&f), *leaf = NULL;
-	char bad[256], path[128];
-	size_t n;
 
 	(void)state;
-	assert_int_equal(gather(&n, bad), 0);
-	assert_int_equal(n, 0);
-	put(ca, "simulated/a.pem");
-	assert_int_equal(gather(&n, bad), 0);
-	assert_int_equal(n, 1);
-	put(ca, "real/b.pem"); /* two natures */
-	assert_int_equal(gather(&n, bad), FEEDERS_BAD);
-	assert_string_equal(bad, "simulated/a.pem");
-	put(pki.root, "real/b.pem"); /* an anchor of cards */
-	assert_int_equal(gather(&n, bad), FEEDERS_BAD);
-	assert_string_equal(bad, "real/b.pem");
 	f = feeder();
+	f.key = other;
+	f.issuer = ca;
+	f.issuer_key = key;
 	leaf = forge_x509(&f);
-	put(leaf, "real/b.pem"); /* no authority */
-	assert_int_equal(gather(&n, bad), FEEDERS_BAD);
-	(void)snprintf(path, sizeof(path), "%s/feeder/real/b.pem", folder);
-	forge_file(path, VIEW_TEXT("-----BEGIN CERTIFICATE-----\nx\n"));
-	assert_int_equal(gather(&n, bad), FEEDERS_BAD);
-	forge_file(path, VIEW_TEXT("nothing"));
-	assert_int_equal(gather(&n, bad), FEEDERS_BAD);
-	forge_file(path, VIEW_NULL);
-	assert_int_equal(gather(&n, bad), FEEDERS_BAD);
-	assert_int_equal(unlink(path), 0);
-	(void)snprintf(path, sizeof(path), "%s/feeder/real/README", folder);
-	forge_file(path, VIEW_TEXT("no anchor, and not looked at"));
-	assert_int_equal(gather(&n, bad), 0);
+	assert_string_equal(judge_pinned(&f), "");
+	g = f; /* another of the same authority */
+	g.key = pki.card_key;
+	assert_string_equal(judge_by(leaf, &g), "stranger");
+	g.issuer = leaf; /* one that the pinned one has issued */
+	g.issuer_key = other;
+	assert_string_not_equal(judge_by(leaf, &g), "");
+	g = f;
+	g.issuer = NULL; /* by itself alone */
+	g.issuer_key = other;
+	assert_string_equal(judge_pinned(&g), "");
+	g.until = NOW - YEAR / 2; /* as every other */
+	assert_string_equal(judge_pinned(&g), "expired");
+	g = f;
+	g.usage = "critical,keyAgreement";
+	assert_string_equal(judge_pinned(&g), "usage");
 }
 
 int main(void)
@@ -499,8 +473,7 @@ int main(void)
 		L(what_is_wrong_is_told_and_nothing_is_kept),
 		L(what_is_no_file_or_too_large_is_told_apart),
 		L(what_is_no_request_ends_it),
-		cmocka_unit_test_setup_teardown(anchors_are_read_by_nature_and_others_are_named,
-			make_folders, remove_folders),
+		cmocka_unit_test(a_signer_may_be_pinned_and_is_the_only_one_then),
 	};
 
 	json_setup();
