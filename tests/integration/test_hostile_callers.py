@@ -88,6 +88,8 @@ MEMBERS = members()
 # -- values ------------------------------------------------------------------------------------------------
 
 LONG = [200, 4000, 9000, 70000]
+# bytes of long texts in one message, and its levels: with more than 32 MiB or 64 the bus itself ends the connection
+MOST, DEEPEST = 8 << 20, 60
 WORDS = ["", "x", "json", "default", "é\u2028", "\x01\x7f", "a\nb", "../../etc/passwd", "%s%n%x", "NULL", "0", "-1",
          "184467440737095516160", "org.vitaled1.Session", "\U0010ffff", "'; drop table entries; --"]
 NUMBERS = {"y": [0, 1, 255], "b": [0, 1], "n": [-2**15, -1, 0], "q": [0, 2**16 - 1], "i": [-2**31, -1, 2**31 - 1],
@@ -101,12 +103,13 @@ KEYS = ["mode", "intent", "patient", "reason", "pair", "structure", "application
 
 class Values:
     def __init__(self, rng):
-        self.rng = rng
+        self.rng, self.room, self.levels = rng, MOST, 0
 
     def text(self):
         rng = self.rng
-        if rng.random() < 0.15:
-            size = rng.choice(LONG)
+        size = rng.choice(LONG) if rng.random() < 0.15 else 0
+        if 0 < 4 * size <= self.room:
+            self.room -= 4 * size
             return ((rng.choice(WORDS) or "y") * size)[:size]
         return rng.choice(WORDS)
 
@@ -117,6 +120,13 @@ class Values:
         return value
 
     def make(self, kind):
+        self.levels += kind[0] in "av({"
+        try:
+            return self.made(kind)
+        finally:
+            self.levels -= kind[0] in "av({"
+
+    def made(self, kind):
         rng, first = self.rng, kind[0]
         if first in NUMBERS:
             return rng.choice(NUMBERS[first])
@@ -130,7 +140,7 @@ class Values:
             return rng.choice(["", "s", "a{sv}", "(ii)"])
         if first == "v":
             if rng.random() < 0.1:
-                return self.deep(rng.choice([3, 9, 40]))
+                return self.deep(min(rng.choice([3, 9, 40]), DEEPEST - self.levels))
             inner = rng.choice(TYPES)
             return (inner, self.make(inner))
         if first == "a":
@@ -141,6 +151,7 @@ class Values:
         return tuple(self.make(part) for part in rawbus.split(kind[1:-1]))
 
     def other_signature(self, signature):
+        self.room = MOST
         while True:
             made = "".join(self.rng.choice(TYPES) for _ in range(self.rng.randrange(4)))
             if made != signature:
