@@ -119,10 +119,13 @@ def people(request):
 
 
 def running():
-    """(process number, program) of ours that run as the broker's user in this pid namespace."""
-    done = subprocess.run(["ps", "-o", "pid=,stat=,comm=", "-u", "vitaled"], capture_output=True, text=True)
+    """(process number, program) of ours that run as the broker's user in this pid namespace; but for children of the
+    broker that are not their own program yet, and the dead, whom init here does not reap."""
+    done = subprocess.run(["ps", "-o", "pid=,ppid=,stat=,comm=", "-u", "vitaled"], capture_output=True, text=True)
     rows = [line.split() for line in done.stdout.splitlines()]
-    return [(int(pid), comm) for pid, stat, comm, *_ in rows if not stat.startswith("Z")]  # init here reaps nobody
+    brokers = {pid for pid, _, _, comm, *_ in rows if comm == "vitaled"}
+    return [(int(pid), comm) for pid, parent, stat, comm, *_ in rows
+            if not stat.startswith("Z") and not (comm == "vitaled" and parent in brokers)]
 
 
 def is_empty(pid):
