@@ -51,7 +51,7 @@ struct ask_answer {
 enum ask_outcome {
 	ASK_AGAIN = 1, /* not an answer to this */
 	ASK_CANCEL,    /* no answer is wanted */
-	ASK_MORE,      /* a part of it: what is missing is asked for now */
+	ASK_MORE,      /* a part of the answer: the next question follows */
 };
 
 void ask_done(struct ask *q);

@@ -30,6 +30,8 @@ void call_run_issue_code(struct call *c);
 void call_enqueue_act(struct call *c, json_t *act, json_t *details);
 /** call_put_act() - FACTS: the act, by whom and when. */
 int call_put_act(struct call *c, struct buf *body) _must_check_;
+/** call_send_act() - the change is about to be made: recorded, then the act is sent as @op. */
+void call_send_act(struct call *c, enum dossier_op op, child_answer_fn done);
 void call_on_people(void *user, struct link_frame *answer); /* a child_answer_fn: PEOPLE, ... */
 
 /* -- the patient's code (codes.c) --------------------------------------------------------------- */

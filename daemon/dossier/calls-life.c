@@ -187,7 +187,6 @@ static void on_closed(void *user, struct link_frame *answer)
 
 void call_run_close(struct call *c)
 {
-	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 	struct dossier *d = c->d;
 	int64_t until = kept_until(d);
 
@@ -205,14 +204,7 @@ void call_run_close(struct call *c)
 		call_finish(c, VITALED_REASON_STORE_UNAVAILABLE);
 		return;
 	}
-	if (!call_started(c)) {
-		return;
-	}
-	if (call_put_act(c, &body) < 0) {
-		call_abandon(c, VITALED_REASON_FAILED);
-		return;
-	}
-	call_request(c, DOSSIER_OP_CLOSE, &body, NULL, 0, on_closed);
+	call_send_act(c, DOSSIER_OP_CLOSE, on_closed);
 }
 
 /* -- reopening ---------------------------------------------------------------------------------- */
@@ -246,20 +238,11 @@ static void on_reopened(void *user, struct link_frame *answer)
 
 void call_run_reopen(struct call *c)
 {
-	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
-
 	if (c->d->state != DOSSIER_STATE_CLOSED) {
 		call_finish(c, VITALED_REASON_WRONG_STATE);
 		return;
 	}
-	if (!call_started(c)) {
-		return;
-	}
-	if (call_put_act(c, &body) < 0) {
-		call_abandon(c, VITALED_REASON_FAILED);
-		return;
-	}
-	call_request(c, DOSSIER_OP_REOPEN, &body, NULL, 0, on_reopened);
+	call_send_act(c, DOSSIER_OP_REOPEN, on_reopened);
 }
 
 /* -- export ------------------------------------------------------------------------------------- */

@@ -283,14 +283,10 @@ int call_put_act(struct call *c, struct buf *body)
 	return r == 0 ? trace(call_put_json(body, LINK_TAG_FACTS, c->act)) : trace(r);
 }
 
-void call_run_people(struct call *c)
+void call_send_act(struct call *c, enum dossier_op op, child_answer_fn done)
 {
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 
-	if (c->d->state != DOSSIER_STATE_OPEN) {
-		call_finish(c, VITALED_REASON_WRONG_STATE);
-		return;
-	}
 	if (!call_started(c)) {
 		return;
 	}
@@ -298,7 +294,16 @@ void call_run_people(struct call *c)
 		call_abandon(c, VITALED_REASON_FAILED);
 		return;
 	}
-	call_request(c, DOSSIER_OP_PEOPLE, &body, NULL, 0, call_on_people);
+	call_request(c, op, &body, NULL, 0, done);
+}
+
+void call_run_people(struct call *c)
+{
+	if (c->d->state != DOSSIER_STATE_OPEN) {
+		call_finish(c, VITALED_REASON_WRONG_STATE);
+		return;
+	}
+	call_send_act(c, DOSSIER_OP_PEOPLE, call_on_people);
 }
 
 /* -- listing ------------------------------------------------------------------------------------ */

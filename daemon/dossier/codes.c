@@ -459,8 +459,6 @@ static void on_issued(void *user, struct link_frame *answer)
 
 void call_run_issue_code(struct call *c)
 {
-	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
-
 	const struct dossiers *ds = c->d->all;
 
 	if (c->d->state != DOSSIER_STATE_OPEN) {
@@ -477,12 +475,5 @@ void call_run_issue_code(struct call *c)
 		call_finish(c, VITALED_REASON_FAILED);
 		return;
 	}
-	if (!call_started(c)) {
-		return;
-	}
-	if (call_put_act(c, &body) < 0) {
-		call_abandon(c, VITALED_REASON_FAILED);
-		return;
-	}
-	call_request(c, DOSSIER_OP_ISSUE_CODE, &body, NULL, 0, on_issued);
+	call_send_act(c, DOSSIER_OP_ISSUE_CODE, on_issued);
 }
