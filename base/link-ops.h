@@ -17,9 +17,23 @@ enum watch_op {
 	WATCH_OP_CARD_OUT, /* READER, EVENTS u32 */
 	WATCH_OP_LISTED,   /* the first complete list has been reported */
 	WATCH_OP_ALIVE,	   /* of a guard: at once, and then at least every 2 s */
+	WATCH_OP_LOOK, /* the only request, to the watch of vitaled-usb: STATE u8: enum watch_service of
+	                  pcscd -> */
 };
 
 #define WATCH_GUARD "VITALED_WATCH_GUARD" /* in the environment: says ALIVE, whatever is in */
+/* in the environment: of vitaled-usb, not of pcscd, whose state it says: a digit, enum watch_service */
+#define WATCH_USB   "VITALED_WATCH_USB"
+
+/* in the environment of vitaled-card: it is for readers of vitaled-usb, not of pcscd */
+#define CARD_USB "VITALED_CARD_USB"
+
+/* who serves a reader; LINK_TAG_DRIVER */
+enum reader_driver {
+	READER_DRIVER_PCSC = 0, /* pcscd */
+	READER_DRIVER_USB,	/* vitaled-usb */
+	READER_DRIVER_COUNT,
+};
 
 enum watch_service {
 	WATCH_SERVICE_RUNNING = 1,
@@ -30,7 +44,7 @@ enum watch_service {
 /* vitaled-card */
 enum card_op {
 	CARD_OP_OPEN =
-		1, /* READER, SHARE u8 (enum card_share), (KIND, GENERATION, ATR: as it was recognised
+		1, /* READER, DRIVER u8, SHARE u8 (enum card_share), (KIND, GENERATION, ATR: as it was recognised
 	              since it came in) -> KIND, GENERATION, ATR, (ADVICE), PINPAD u8 (CARD_PINPAD_*).
 	              With a hint no AID is selected again where the card works without; a card of
 	              another ATR is CARD_GONE */
@@ -85,7 +99,7 @@ enum card_outcome {
 	CARD_UNSUPPORTED, /* recognised, not readable (Vitale 1): ADVICE */
 	CARD_BROKEN,	  /* truncated, over-long or contradictory answers */
 	CARD_BUSY,	  /* another program holds the reader */
-	CARD_NO_SERVICE,  /* pcscd stopped */
+	CARD_NO_SERVICE, /* who serves the reader stopped, or the process is not for its readers */
 	CARD_NO_READER,
 	CARD_PIN_WRONG, /* TRIES: what the card says is left */
 	CARD_PIN_BLOCKED,
@@ -95,7 +109,7 @@ enum card_outcome {
 	CARD_DENIED,  /* security status not satisfied (6982) */
 	CARD_REFUSED, /* a certificate, challenge or signature that the card does not accept */
 	CARD_ABSENT,  /* file, key or operation not on this card */
-	CARD_FAILED,  /* fault in the child */
+	CARD_FAILED, /* fault in the child, or in who serves the reader; the reader talks nonsense */
 	CARD_CANCELLED, /* the person pressed the keypad's cancel key: nothing was tried */
 	CARD_LATE,	/* nobody typed on the keypad in time: nothing was tried */
 	CARD_UNUSABLE,	/* EF_ACTUA is there and not complete: the issuer took it out of use */

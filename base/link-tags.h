@@ -67,4 +67,7 @@ enum link_tag {
 	LINK_TAG_VALUE,
 	LINK_TAG_PEOPLE,
 	LINK_TAG_STATUS,
+	LINK_TAG_PROTOCOL, /* u8: 0 or 1 */
+	LINK_TAG_KEYPAD,   /* four bytes: base/link-usb.h */
+	LINK_TAG_DRIVER,   /* u8: enum reader_driver */
 };

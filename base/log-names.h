@@ -53,4 +53,15 @@
 	X("bus-handed", "32c657313c184160a94e08e26d3c7e26")                                    \
 	X("polkit", "f7b013a411424edea6d1748bd6087246")                                        \
 	X("card-absent", "5f0246047ec647edb79ff859e48fbc6d")                                   \
-	X("vitale-sim-failed", "a3c17adef6d74acdb24469635850b095")
+	X("vitale-sim-failed", "a3c17adef6d74acdb24469635850b095")                             \
+	X("usb-started", "08081750e4f34f07a073b84766199775")                                   \
+	X("usb-stopped", "6f40c1303405431583ab7dc2c3c94729")                                   \
+	X("usb-start", "6acb0a52c20f413db8a7a7b8a3f90fac")                                     \
+	X("usb-peer", "218bde006e71441bba77f5dc82e319e5")                                      \
+	X("reader-taken", "c2b114109bab4b63bfbe214ea3e5fc70")                                  \
+	X("reader-left", "f4441f4bbd7741889e3e2a22c26482bd")                                   \
+	X("reader-refused", "2d344cd42f5f434d8d96b8c421dd9c6e")                                \
+	X("reader-broken", "fc0396ba50ef4c88b8816508e48de83c")                                 \
+	X("reader-held", "c7e9891566e842a1badd14aa84d4fdf9")                                   \
+	X("reader-denied", "67551d13c17349a7be5453c4610228e2")                                 \
+	X("reader-failed", "22ce8cc8398d43f79879a931c57f9afc")

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/ask.h"
+#include "client/answer.h"
 #include "client/ctl.h"
 #include "client/inform.h"
 #include "client/lang.h"
@@ -32,6 +32,7 @@ struct agent {
 	bool back;	      /* the service came (back): register */
 	DBusMessage *request; /* outstanding, owned */
 	struct ask ask;
+	unsigned int number; /* of the question: a line that names another is not for it */
 	struct secret first; /* a new PIN or code, typed once */
 	char keypad[128];    /* object whose codes are typed on the reader; empty: none */
 	struct prompt prompt;
@@ -104,56 +105,11 @@ static int reply_secret(struct agent *g, struct view line)
 	return 0;
 }
 
-/* Beside the decision: form and reason as text, who helps or represents in a memfd. */
-static bool append_details(DBusMessageIter *args, const json_t *details)
-{
-	static const char *const texts[] = {"form", "reason"};
-	const json_t *helper = json_object_get(details, "helper");
-	DBusMessageIter dict;
-	int fd = -1;
-	bool ok = value_open_dict(args, &dict);
-
-	for (size_t i = 0; ok && i < ARRAY_LEN(texts); i++) {
-		const char *text = json_get_str(details, texts[i]);
-
-		ok = !text || value_put_str(&dict, texts[i], text);
-	}
-	if (ok && helper) {
-		ok = json_memfd(helper, "helper", &fd) == 0;
-		ok = ok && value_put_fd(&dict, "helper", fd);
-	}
-	if (fd >= 0) {
-		close(fd); /* libdbus has a duplicate */
-	}
-	return ok && dbus_message_iter_close_container(args, &dict);
-}
-
-static bool append_answer(DBusMessage *reply, const struct ask *q, const struct ask_answer *a)
-{
-	DBusMessageIter args;
-	dbus_bool_t yes = a->yes ? TRUE : FALSE;
-
-	dbus_message_iter_init_append(reply, &args);
-	switch (q->kind) {
-	case ASK_KIND_CHOICE:
-		return dbus_message_iter_append_basic(&args, DBUS_TYPE_UINT32, &a->index);
-	case ASK_KIND_CONSENT:
-		return dbus_message_iter_append_basic(&args, DBUS_TYPE_STRING, &a->decision) &&
-		       append_details(&args, q->details);
-	case ASK_KIND_CONFIRM:
-		return dbus_message_iter_append_basic(&args, DBUS_TYPE_BOOLEAN, &yes);
-	case ASK_KIND_PIN:
-	case ASK_KIND_CODE:
-		return false; /* reply_secret() */
-	}
-	return false;
-}
-
 static int reply_answer(struct agent *g, const struct ask_answer *a)
 {
 	DBusMessage *reply = dbus_message_new_method_return(g->request);
 
-	if (!reply || !append_answer(reply, &g->ask, a)) {
+	if (!reply || !answer_append(reply, &g->ask, a)) {
 		conn_message_put(&reply);
 		return fault(-ENOMEM);
 	}
@@ -173,7 +129,10 @@ static int show(struct agent *g)
 		return trace(r);
 	}
 	if (g->ctl->json) {
-		ctl_json(ask_json(&g->ask));
+		json_t *j = ask_json(&g->ask);
+
+		(void)json_object_set_new(j, "question", json_integer(g->number));
+		ctl_json(j);
 		return 0;
 	}
 	ask_text(&g->ask, &text);
@@ -248,6 +207,7 @@ static void ask(struct agent *g, DBusMessage *m, enum ask_kind kind, bool word, 
 		return;
 	}
 	g->ask = q;
+	g->number++;
 	g->request = dbus_message_ref(m);
 	if (show(g) < 0) {
 		cancel_request(g);
@@ -331,6 +291,7 @@ static void on_cancel(struct agent *g, DBusMessage *m)
 		return;
 	}
 	if (g->request && strcmp(path, g->ask.session) == 0) {
+		prompt_withdraw(&g->prompt);
 		cancel_request(g);
 		ctl_line(g->ctl, "%s", ""); /* away from the prompt */
 		say_cancel(g, path, reason, _("The question is withdrawn."));
@@ -343,6 +304,9 @@ static void on_cancel(struct agent *g, DBusMessage *m)
 
 static void on_release(struct agent *g, DBusMessage *m)
 {
+	if (g->request) {
+		prompt_withdraw(&g->prompt);
+	}
 	cancel_request(g);
 	g->service[0] = '\0';
 	ctl_note(g->ctl, "%s", _("The service released this agent."));
@@ -408,6 +372,7 @@ static void on_owner(struct agent *g, DBusMessage *m)
 		g->service[0] = '\0';
 		g->keypad[0] = '\0';
 		if (g->request) {
+			prompt_withdraw(&g->prompt);
 			forget_request(g); /* nobody waits for the answer any more */
 		}
 		ctl_note(g->ctl, "%s", _("The service stopped; waiting for it to come back."));
@@ -490,12 +455,30 @@ static bool typed_twice(struct agent *g, struct view line)
 	return false;
 }
 
+/* For a question that is over: it counts for nothing, and this one goes on waiting. */
+static void pass_over(struct agent *g)
+{
+	if (g->ctl->json) {
+		ctl_json(json_pack(
+			"{s:s, s:i}", "ignored", "other-question", "question", (int)g->number));
+	}
+	ctl_note(g->ctl, "%s", _("That was for another question."));
+	if (prompt_begin(&g->prompt, ask_secret(&g->ask)) < 0) {
+		cancel_request(g);
+	}
+}
+
 static void take_line(struct agent *g)
 {
 	struct view line = view_of(g->prompt.line.data, g->prompt.line.len);
 	struct ask_answer answer = {0};
-	int r = ask_take(&g->ask, line, &answer);
+	int r;
 
+	if (answer_for(line, g->number, &line) == ANSWER_FOR_OTHER) {
+		pass_over(g);
+		return;
+	}
+	r = ask_take(&g->ask, line, &answer);
 	if (r == ASK_AGAIN || r == ASK_MORE) {
 		if (r == ASK_AGAIN) {
 			ctl_note(g->ctl, "%s", _("That is not an answer to this question."));

@@ -231,6 +231,7 @@ enum ctl_exit cmd_doctor(struct ctl *ctl, const struct args *line)
 	}
 	look(&d, ctl);
 	json_decref(d.readers);
+	json_decref(d.served);
 	if (ctl->json) {
 		ctl_json(json_pack("{s:i}", "findings", (int)report.findings));
 	} else if (report.findings == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * vitalectl import: the health insurer's feed is handed over as it is, open for reading only; the
- * service verifies and reads it. It says once what it begins and once what came of it: until then
- * nothing is told by the service, which may wait for dossiers that are being opened.
+ * service verifies and reads it. It says once what it begins and once what came of it; until then
+ * nothing is told by the service, which may wait for dossiers that are being opened: for how long is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 
 #include "client/ctl.h"
 #include "client/lang.h"
+#include "client/progress.h"
 
 #define WAIT_S 7200U /* 64 MiB, and consultations that are under way */
 
@@ -52,6 +53,7 @@ static enum ctl_exit hand_over(struct ctl *ctl, int fd, dbus_uint32_t *ret_lines
 {
 	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
 	struct conn_failure f = {0};
+	struct progress p;
 	DBusMessage *call = conn_method(CONN_ROOT, "Manager", "ImportReimbursements");
 	int r;
 
@@ -59,7 +61,12 @@ static enum ctl_exit hand_over(struct ctl *ctl, int fd, dbus_uint32_t *ret_lines
 		!dbus_message_append_args(call, DBUS_TYPE_UNIX_FD, &fd, DBUS_TYPE_INVALID)) {
 		conn_message_put(&call);
 	}
+	progress_begin(&p, ctl);
+	ctl->conn.waiting = progress_waiting;
+	ctl->conn.waiting_user = &p;
 	r = conn_call(&ctl->conn, call, WAIT_S, NULL, &f, &reply);
+	ctl->conn.waiting = NULL;
+	progress_end(&p);
 	if (r == 0 && !dbus_message_get_args(
 			      reply, NULL, DBUS_TYPE_UINT32, ret_lines, DBUS_TYPE_INVALID)) {
 		conn_fail(&f, CONN_NAME ".Error.Failed", "ImportReimbursements");

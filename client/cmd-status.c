@@ -78,17 +78,16 @@ static void put_manager(const json_t *manager, struct buf *out)
 	buf_printf(out, "%s: %zu\n", _("agents"), json_array_size(agents));
 }
 
-static void put_all(const json_t *manager, const json_t *objects, struct buf *out)
+void status_objects(const json_t *objects, size_t kinds, struct buf *out)
 {
-	static const char *const kinds[] = {".Reader", ".Card", ".Session", ".Lease"};
+	static const char *const names[] = {".Reader", ".Card", ".Session", ".Lease"};
 	const char *path;
 	json_t *interfaces;
 
-	put_manager(manager, out);
-	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+	for (size_t k = 0; k < kinds && k < ARRAY_LEN(names); k++) {
 		char name[64];
 
-		(void)snprintf(name, sizeof(name), CONN_NAME "%s", kinds[k]);
+		(void)snprintf(name, sizeof(name), CONN_NAME "%s", names[k]);
 		/* jansson's macro writes only to its two variables */
 		json_object_foreach((json_t *)(uintptr_t)objects, path, interfaces)
 		{
@@ -127,7 +126,8 @@ enum ctl_exit cmd_status(struct ctl *ctl, const struct args *line)
 		ctl_json(json_pack("{s:O, s:O}", "manager", manager, "objects", objects));
 		return CTL_OK;
 	}
-	put_all(manager, objects, &text);
+	put_manager(manager, &text);
+	status_objects(objects, STATUS_ALL, &text);
 	render_print(&text);
 	return CTL_OK;
 }

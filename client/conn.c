@@ -301,10 +301,16 @@ static int wait_reply(
 {
 	while (!dbus_pending_call_get_completed(pending)) {
 		struct pollfd extra = {.fd = -1, .events = POLLOUT};
+		uint64_t tick = clock_monotonic() + USEC_PER_SEC / 4;
+		uint64_t until = c->waiting && tick < deadline ? tick : deadline;
 		int r;
 
 		extra.fd = feed ? feed->fd : -1;
-		r = conn_turn(c, &extra, extra.fd >= 0 ? 1 : 0, deadline);
+		r = conn_turn(c, &extra, extra.fd >= 0 ? 1 : 0, until);
+		if (r == CONN_LATE && until < deadline) {
+			c->waiting(c->waiting_user);
+			continue;
+		}
 		if (r == 0 && feed && extra.revents) {
 			r = feed_some(feed);
 		}

@@ -30,7 +30,9 @@ struct conn {
 	DBusConnection *bus;
 	conn_message_fn fn;
 	void *user;
-	char owner[256]; /* of the service's name, by the bus's order; "": nobody */
+	char owner[256];	     /* of the service's name, by the bus's order; "": nobody */
+	void (*waiting)(void *user); /* four times a second while a call waits; NULL: nothing */
+	void *waiting_user;
 };
 
 enum conn_outcome {

@@ -213,8 +213,16 @@ int content_save(struct view bytes, const char *path)
 	return trace(r);
 }
 
-/* Everything from @fd to @to, the last ZIP_TAIL bytes in @last, oldest first. */
-static int copy_all(int fd, int to, uint64_t pause_us, struct buf *last, uint64_t *ret_size)
+struct copying {
+	int fd;
+	int to;
+	uint64_t pause_us;
+	content_some_fn some;
+	void *user;
+};
+
+/* Everything from fd to to, the last ZIP_TAIL bytes in @last, oldest first. */
+static int copy_all(const struct copying *c, struct buf *last, uint64_t *ret_size)
 {
 	_cleanup_(buf_done) struct buf some = BUF_NULL(65536);
 	uint8_t *at = buf_extend(&some, 65536);
@@ -225,13 +233,13 @@ static int copy_all(int fd, int to, uint64_t pause_us, struct buf *last, uint64_
 	}
 	for (;;) {
 		_cleanup_(buf_done) struct buf tail = BUF_NULL(65536 + ZIP_TAIL);
-		int r = await(fd, clock_monotonic() + pause_us);
+		int r = await(c->fd, clock_monotonic() + c->pause_us);
 		ssize_t n = 0;
 
 		if (r != 0) {
 			return trace(r);
 		}
-		n = read(fd, at, 65536);
+		n = read(c->fd, at, 65536);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
 			continue;
 		}
@@ -239,11 +247,14 @@ static int copy_all(int fd, int to, uint64_t pause_us, struct buf *last, uint64_
 			*ret_size = size;
 			return n < 0 ? fault(-errno) : 0;
 		}
-		r = write_all(to, view_of(at, (size_t)n));
+		r = write_all(c->to, view_of(at, (size_t)n));
 		if (r < 0) {
 			return trace(r);
 		}
 		size += (uint64_t)n;
+		if (c->some) {
+			c->some(c->user, size);
+		}
 		buf_put_view(&tail, buf_view(last));
 		buf_put(&tail, at, (size_t)n);
 		buf_reset(last);
@@ -301,7 +312,8 @@ static bool is_whole(struct view tail, uint64_t size)
 	       (ends_at(at, length, size - ZIP_END) || is_whole_64(tail, size));
 }
 
-int content_archive(int fd, const char *path, uint64_t pause_us, uint64_t *ret_size)
+int content_archive(int fd, const char *path, uint64_t pause_us, content_some_fn some,
+	void *user, uint64_t *ret_size)
 {
 	_cleanup_(fd_close) int to =
 		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -312,7 +324,7 @@ int content_archive(int fd, const char *path, uint64_t pause_us, uint64_t *ret_s
 	if (to < 0) {
 		return fault(-errno);
 	}
-	r = copy_all(fd, to, pause_us, &last, &size);
+	r = copy_all(&(struct copying){fd, to, pause_us, some, user}, &last, &size);
 	if (r == 0 && fsync(to) < 0 && errno != EINVAL && errno != EROFS) {
 		r = fault(-errno);
 	}

@@ -41,11 +41,14 @@ int content_check(const struct content *c, const json_t *facts) _must_check_;
 /** content_save() - in the new file @path, mode 0600; an existing one is -EEXIST, a half-written
  *  one is removed. */
 int content_save(struct view bytes, const char *path) _must_check_;
+/* so much of it is written; may be NULL */
+typedef void (*content_some_fn)(void *user, uint64_t size);
+
 /** content_archive() - a ZIP from the pipe @fd into the new file @path as content_save() makes one,
  *  however large; @pause_us: how long nothing may come. Without an end record (PKWARE APPNOTE 4.3.16)
  *  that is the end of all that came it was cut. Return: 0, a fault, CONTENT_LATE or CONTENT_CUT; then
  *  there is no file. */
-int content_archive(
-	int fd, const char *path, uint64_t pause_us, uint64_t *ret_size) _must_check_;
+int content_archive(int fd, const char *path, uint64_t pause_us, content_some_fn some,
+	void *user, uint64_t *ret_size) _must_check_;
 /** content_explain() - one translated sentence for @outcome. */
 const char *content_explain(int outcome);

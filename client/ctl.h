@@ -39,6 +39,7 @@ enum ctl_exit ctl_connect(struct ctl *ctl, conn_message_fn fn, void *user);
 
 /* Commands: @line holds the words behind the command's name; Return: the exit code. */
 typedef enum ctl_exit (*ctl_fn)(struct ctl *ctl, const struct args *line);
+enum ctl_exit cmd_readers(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_status(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_watch(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_agent(struct ctl *ctl, const struct args *line);
@@ -50,3 +51,9 @@ enum ctl_exit cmd_audit(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_import(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_doctor(struct ctl *ctl, const struct args *line);
 enum ctl_exit cmd_explain(struct ctl *ctl, const struct args *line);
+
+/* kinds of objects, in the order in which they are told: readers, cards, sessions, leases */
+#define STATUS_CARDS 2U
+#define STATUS_ALL   4U
+/** status_objects() - a line or two for each object of the first @kinds kinds, appended to @out. */
+void status_objects(const json_t *objects, size_t kinds, struct buf *out);

@@ -177,12 +177,13 @@ static void look_objects(struct doctor *d)
 			"Name");
 
 		if (json_is_string(listed) && json_array_append(d->readers, listed) < 0) {
-			return;
+			break;
 		}
 		if (advice && strcmp(advice, "card-busy") == 0) {
 			doctor_held(d, name ? name : path);
 		}
 	}
+	d->served = json_incref(d->readers);
 }
 
 void doctor_bus(struct doctor *d)
@@ -216,6 +217,8 @@ struct unit {
 	const char *name;
 	const char *interface; /* the one that has Result */
 	bool needed;	       /* active, not only able to be started */
+	bool spared;	       /* where vitaled-usb is installed: may be missing */
+	bool usb;	       /* of vitaled-usb: nobody's where it is not installed */
 };
 
 static void judge_unit(struct doctor *d, const struct unit *u, const char *path)
@@ -229,6 +232,10 @@ static void judge_unit(struct doctor *d, const struct unit *u, const char *path)
 	facts = json_pack("{s:s, s:s, s:s, s:s}", "unit", u->name, "load", load, "state",
 		active, "result", result);
 	doctor_seen(d, "unit", json_incref(facts));
+	if (strcmp(load, "not-found") == 0 && u->spared && doctor_has_usb(d)) {
+		json_decref(facts);
+		return;
+	}
 	if (strcmp(load, "not-found") == 0) {
 		doctor_found(d, VITALED_FINDING_UNIT_MISSING, u->name, json_incref(facts));
 	} else if (strcmp(load, "masked") == 0) {
@@ -244,10 +251,19 @@ static void judge_unit(struct doctor *d, const struct unit *u, const char *path)
 void doctor_units(struct doctor *d)
 {
 	static const struct unit units[] = {
-		{"vitaled.service", SYSTEMD ".Service", false}, /* started by the bus */
-		{"pcscd.socket", SYSTEMD ".Socket", true},
-		{"polkit.service", SYSTEMD ".Service", false},
+		{.name = "vitaled.service", .interface = SYSTEMD ".Service"}, /* by the bus */
+		{.name = "pcscd.socket",
+			.interface = SYSTEMD ".Socket",
+			.needed = true,
+			.spared = true},
+		{.name = "vitaled-usb.socket",
+			.interface = SYSTEMD ".Socket",
+			.needed = true,
+			.usb = true},
+		{.name = "vitaled-usb.service", .interface = SYSTEMD ".Service", .usb = true},
+		{.name = "polkit.service", .interface = SYSTEMD ".Service"},
 	};
+	bool has_usb = doctor_has_usb(d);
 
 	if (!has_owner(d, SYSTEMD)) {
 		doctor_seen(d, "systemd", json_pack("{s:s}", "state", N_("not there")));
@@ -255,7 +271,8 @@ void doctor_units(struct doctor *d)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		_cleanup_json_ json_t *args = NULL;
-		const char *path = load_unit(d, units[i].name, &args);
+		const char *path =
+			units[i].usb && !has_usb ? NULL : load_unit(d, units[i].name, &args);
 
 		if (path) {
 			judge_unit(d, &units[i], path);

@@ -61,9 +61,10 @@ static void look_installed(struct doctor *d)
 static void look_libraries(struct doctor *d)
 {
 	static const char *const names[] = {"libpcsclite.so.1", "libcrypto.so.3",
-		"libsqlite3.so.0", "libseccomp.so.2", "libsystemd.so.0"};
+		"libsqlite3.so.0", "libseccomp.so.2", "libsystemd.so.0", "libusb-1.0.so.0"};
+	size_t n = ARRAY_LEN(names) - (doctor_has_usb(d) ? 0 : 1); /* the last is its alone */
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (size_t i = 0; i < n; i++) {
 		bool there;
 
 		if (d->root[0] == '\0') {
@@ -94,6 +95,14 @@ static const char *libexec(void)
 	const char *folder = getenv("VITALED_LIBEXECDIR");
 
 	return folder && folder[0] ? folder : VITALED_LIBEXECDIR;
+}
+
+bool doctor_has_usb(const struct doctor *d)
+{
+	char path[DOCTOR_PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/vitaled-usb", libexec()) < (int)sizeof(path) &&
+	       doctor_there(d, path) == 0;
 }
 
 static void look_programs(struct doctor *d)
@@ -154,12 +163,17 @@ static void look_reader_rules(struct doctor *d)
 	static const char *const database[] = {"/usr/lib/udev/hwdb.d/60-vitaled-readers.hwdb",
 		"/lib/udev/hwdb.d/60-vitaled-readers.hwdb",
 		"/etc/udev/hwdb.d/60-vitaled-readers.hwdb"};
-
+	static const char *const access[] = {"/usr/lib/udev/rules.d/74-vitaled-usb.rules",
+		"/lib/udev/rules.d/74-vitaled-usb.rules",
+		"/etc/udev/rules.d/74-vitaled-usb.rules"};
 	bool has_rules = any_there(d, rules, ARRAY_LEN(rules));
 
 	if (!has_rules || !any_there(d, database, ARRAY_LEN(database))) {
 		doctor_found(d, VITALED_FINDING_READER_RULES,
 			has_rules ? database[0] : rules[0], NULL);
+	}
+	if (doctor_has_usb(d) && !any_there(d, access, ARRAY_LEN(access))) {
+		doctor_found(d, VITALED_FINDING_READER_RULES, access[0], NULL);
 	}
 }
 

@@ -17,7 +17,7 @@
 
 #include "client/doctor.h"
 #include "client/lang.h"
-#include "client/readers.h"
+#include "client/plist.h"
 
 #define SOCKET	    "/run/pcscd/pcscd.comm"
 #define READERS_MAX 64U
@@ -127,7 +127,7 @@ json_t *doctor_pcscd_version(struct view program)
 }
 
 /* Of the installed program: the running one says no more than its protocol. */
-static json_t *installed_version(const struct doctor *d)
+json_t *doctor_pcscd_installed(const struct doctor *d)
 {
 	static const char *const paths[] = {
 		"/usr/sbin/pcscd", "/usr/bin/pcscd", "/usr/libexec/pcscd"};
@@ -173,7 +173,7 @@ static void take_reader(struct doctor *d, struct view line)
 	uint16_t state;
 
 	if (!name || json_array_append_new(d->readers, name) < 0 ||
-		!readers_hex(view_sub(line, 4, 4), &state)) {
+		!plist_hex(view_sub(line, 4, 4), &state)) {
 		return;
 	}
 	doctor_seen(d, "reader",
@@ -275,8 +275,9 @@ void doctor_pcsc(struct doctor *d)
 {
 	const char *given = getenv("PCSCLITE_CSOCK_NAME");
 	char path[DOCTOR_PATH_MAX];
-	json_t *version = installed_version(d);
+	json_t *version = doctor_pcscd_installed(d);
 	const json_t *before = NULL;
+	bool installed = version != NULL;
 	int r;
 
 	if (given && given[0] && strlen(given) < sizeof(path)) {
@@ -290,7 +291,7 @@ void doctor_pcsc(struct doctor *d)
 			"socket", path));
 	if (r == DOCTOR_DENIED) {
 		doctor_found(d, VITALED_FINDING_PCSCD_DENIED, path, NULL);
-	} else if (r != 0 && !d->runs) {
+	} else if (r != 0 && !d->runs && (installed || !doctor_has_usb(d))) {
 		doctor_found(d, VITALED_FINDING_PCSCD, path, NULL);
 	} else if (r == 0) {
 		before = d->readers;

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Readers that are plugged in, from sysfs, beside what pcscd's drivers claim and what pcscd lists. A
- * reader is a device with an interface of the smart card class (0Bh, USB CCID 1.1), one of the French
- * readers whatever its class, or one that a driver claims.
+ * reader is a device with an interface of the smart card class (0Bh, USB CCID 1.1), one of the table of
+ * readers whatever its class, or one that a driver claims. Who serves it is the service's to tell where it
+ * runs: names of vitaled-usb's readers hold the port, "... [usb 1-2.3] 00 00" (drivers/usb/names.h).
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/readers.h"
 #include "client/doctor.h"
 #include "client/lang.h"
-#include "client/readers.h"
+#include "client/plist.h"
 
-#define DEVICES	    "/sys/bus/usb/devices"
-#define DEVICES_MAX 4096U
 #define DRIVERS_MAX 256U
-#define ATTRIBUTE   256U /* bytes of an attribute of sysfs that are looked at */
 
 struct plugged {
 	const char *port; /* borrowed, "1-2.3" */
 	char id[10];	  /* "0b00:0090" */
 	uint16_t vendor;
 	uint16_t product;
+	bool class;   /* it has an interface of the smart card class */
 	json_t *name; /* owned */
 };
 
@@ -47,7 +47,7 @@ static bool read_drivers(struct doctor *d, const char *folder, json_t *claimed)
 		}
 		r = doctor_read(d, path, DOCTOR_FILE_MAX, &plist);
 		if (r == 0) {
-			r = readers_claimed(buf_view(&plist), claimed);
+			r = plist_claimed(buf_view(&plist), claimed);
 		} else if (r == DOCTOR_ABSENT) {
 			continue; /* no bundle: serial/ holds drivers of other kinds */
 		}
@@ -59,7 +59,7 @@ static bool read_drivers(struct doctor *d, const char *folder, json_t *claimed)
 	return any;
 }
 
-static json_t *claimed_ids(struct doctor *d)
+json_t *doctor_claimed(struct doctor *d)
 {
 	json_t *claimed = json_object();
 	bool any = false;
@@ -67,7 +67,7 @@ static json_t *claimed_ids(struct doctor *d)
 	if (claimed) {
 		any = read_drivers(d, "/usr/lib/pcsc/drivers", claimed);
 		any = read_drivers(d, "/usr/lib64/pcsc/drivers", claimed) || any;
-		if (!any) {
+		if (!any && !doctor_has_usb(d)) {
 			doctor_found(
 				d, VITALED_FINDING_NO_DRIVERS, "/usr/lib/pcsc/drivers", NULL);
 		}
@@ -77,15 +77,15 @@ static json_t *claimed_ids(struct doctor *d)
 
 /* -- devices ----------------------------------------------------------------------------------- */
 
-/* Attribute @name of @device without its newline; empty when it cannot be read. */
-static struct view attribute(
+struct view doctor_attribute(
 	const struct doctor *d, const char *device, const char *name, struct buf *buf)
 {
 	char path[DOCTOR_PATH_MAX];
 
 	buf_reset(buf);
-	if (snprintf(path, sizeof(path), DEVICES "/%s/%s", device, name) >= (int)sizeof(path) ||
-		doctor_read(d, path, ATTRIBUTE, buf) != 0) {
+	if (snprintf(path, sizeof(path), DOCTOR_DEVICES "/%s/%s", device, name) >=
+			(int)sizeof(path) ||
+		doctor_read(d, path, DOCTOR_ATTRIBUTE_MAX, buf) != 0) {
 		return VIEW_NULL;
 	}
 	if (view_equal(view_last(buf_view(buf), 1), VIEW_TEXT("\n"))) {
@@ -94,10 +94,9 @@ static struct view attribute(
 	return buf_view(buf);
 }
 
-/* Whether one of @device's interfaces ("1-2:1.0" of "1-2") is of the smart card class. */
-static bool has_class(const struct doctor *d, const json_t *all, const char *device)
+bool doctor_has_class(const struct doctor *d, const json_t *all, const char *device)
 {
-	_cleanup_(buf_done) struct buf buf = BUF_NULL(ATTRIBUTE);
+	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
 	size_t n = strlen(device);
 	uint16_t class;
 
@@ -105,7 +104,7 @@ static bool has_class(const struct doctor *d, const json_t *all, const char *dev
 		const char *name = json_string_value(json_array_get(all, i));
 
 		if (strncmp(name, device, n) == 0 && name[n] == ':' &&
-			readers_hex(attribute(d, name, "bInterfaceClass", &buf), &class) &&
+			plist_hex(doctor_attribute(d, name, "bInterfaceClass", &buf), &class) &&
 			class == 0x0B) {
 			return true;
 		}
@@ -117,23 +116,24 @@ static bool has_class(const struct doctor *d, const json_t *all, const char *dev
 static bool is_reader(const struct doctor *d, const json_t *all, const json_t *claimed,
 	const char *device, struct plugged *ret)
 {
-	_cleanup_(buf_done) struct buf buf = BUF_NULL(ATTRIBUTE);
+	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
 	struct plugged p = {.port = device};
 	const struct reader_known *known;
 	const char *driver;
 	struct view text;
 
-	if (!readers_hex(attribute(d, device, "idVendor", &buf), &p.vendor) ||
-		!readers_hex(attribute(d, device, "idProduct", &buf), &p.product)) {
+	if (!plist_hex(doctor_attribute(d, device, "idVendor", &buf), &p.vendor) ||
+		!plist_hex(doctor_attribute(d, device, "idProduct", &buf), &p.product)) {
 		return false;
 	}
-	readers_key(p.vendor, p.product, p.id);
+	plist_key(p.vendor, p.product, p.id);
 	known = readers_known(p.vendor, p.product);
 	driver = json_get_str(claimed, p.id);
-	if (!known && !driver && !has_class(d, all, device)) {
+	p.class = doctor_has_class(d, all, device);
+	if (!known && !driver && !p.class) {
 		return false;
 	}
-	text = attribute(d, device, "product", &buf);
+	text = doctor_attribute(d, device, "product", &buf);
 	if (known || driver) {
 		p.name = json_string(known ? known->name : driver);
 	} else {
@@ -156,6 +156,20 @@ static size_t listed(const struct doctor *d, const char *driver)
 	return n;
 }
 
+/* Whether the service has a reader of vitaled-usb at this port. */
+static bool served(const struct doctor *d, const struct plugged *p)
+{
+	char mark[64];
+	int n = snprintf(mark, sizeof(mark), "[usb %s]", p->port);
+
+	for (size_t i = 0; n < (int)sizeof(mark) && i < json_array_size(d->served); i++) {
+		if (strstr(json_string_value(json_array_get(d->served, i)), mark)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static json_t *facts_of(const struct plugged *p, const char *driver)
 {
 	const struct reader_known *known = readers_known(p->vendor, p->product);
@@ -164,23 +178,87 @@ static json_t *facts_of(const struct plugged *p, const char *driver)
 		p->port, "driver", driver, "libccid", known ? known->libccid : NULL);
 }
 
-/* @others: devices before this one that pcscd lists under the same name */
+/* A number of sysfs: one to three digits. */
+static bool number(struct view text, unsigned int *ret)
+{
+	struct reader r = reader_of(text);
+	unsigned int value = 0;
+
+	if (text.len == 0 || text.len > 3) {
+		return false;
+	}
+	while (r.left > 0) {
+		uint8_t c = reader_u8(&r);
+
+		if (c < '0' || c > '9') {
+			return false;
+		}
+		value = value * 10 + (c - '0');
+	}
+	*ret = value;
+	return true;
+}
+
+/* Return: whether there was something to say of the node's rights. */
+static bool judge_node(struct doctor *d, const struct plugged *p)
+{
+	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
+	unsigned int bus, device;
+	bool group;
+
+	if (!number(doctor_attribute(d, p->port, "busnum", &buf), &bus) ||
+		!number(doctor_attribute(d, p->port, "devnum", &buf), &device)) {
+		return false;
+	}
+	if (doctor_node(d, bus, device, &group) == DOCTOR_DENIED) {
+		doctor_found(d, VITALED_FINDING_READER_DENIED, json_string_value(p->name),
+			facts_of(p, "vitaled-usb"));
+		return true;
+	}
+	if (!group) {
+		doctor_found(d, VITALED_FINDING_USER_MISSING, "vitaled-usb", NULL);
+	}
+	return !group;
+}
+
+/* A reader that no driver of pcscd claims, and that the service does not have from vitaled-usb. */
+static void judge_unclaimed(struct doctor *d, const struct plugged *p)
+{
+	const struct reader_known *known = readers_known(p->vendor, p->product);
+	const char *name = json_string_value(p->name);
+
+	if (known && (known->quirks & READER_QUIRK_NOT_CCID) && !p->class) {
+		doctor_found(d, VITALED_FINDING_READER_OLD_MODE, name, facts_of(p, NULL));
+	} else if (!known || !doctor_has_usb(d)) {
+		doctor_found(d, VITALED_FINDING_READER_UNCLAIMED, name, facts_of(p, NULL));
+	} else if (!judge_node(d, p) && d->runs) {
+		doctor_found(
+			d, VITALED_FINDING_READER_UNSEEN, name, facts_of(p, "vitaled-usb"));
+	}
+}
+
+/* @counts: devices before this one that pcscd lists under the same name */
 static void judge(
 	struct doctor *d, const json_t *claimed, const struct plugged *p, json_t *counts)
 {
-	_cleanup_(buf_done) struct buf buf = BUF_NULL(ATTRIBUTE);
+	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
 	const char *driver = json_get_str(claimed, p->id);
 	const char *name = json_string_value(p->name);
+	bool ours = served(d, p);
 	json_int_t before;
 
 	doctor_seen(d, "usb-reader",
-		json_pack("{s:O, s:s, s:s}", "name", p->name, "usb", p->id, "port", p->port));
-	if (view_equal(attribute(d, p->port, "authorized", &buf), VIEW_TEXT("0"))) {
+		json_pack("{s:O, s:s, s:s, s:s*}", "name", p->name, "usb", p->id, "port",
+			p->port, "driver", ours ? "vitaled-usb" : NULL));
+	if (ours) {
+		return;
+	}
+	if (view_equal(doctor_attribute(d, p->port, "authorized", &buf), VIEW_TEXT("0"))) {
 		doctor_found(d, VITALED_FINDING_READER_BLOCKED, name, facts_of(p, driver));
 		return;
 	}
 	if (!driver) {
-		doctor_found(d, VITALED_FINDING_READER_UNCLAIMED, name, facts_of(p, NULL));
+		judge_unclaimed(d, p);
 		return;
 	}
 	before = json_integer_value(json_object_get(counts, driver));
@@ -194,10 +272,10 @@ static void judge(
 
 void doctor_usb(struct doctor *d)
 {
-	_cleanup_json_ json_t *claimed = claimed_ids(d);
+	_cleanup_json_ json_t *claimed = doctor_claimed(d);
 	_cleanup_json_ json_t *counts = json_object();
 	_cleanup_json_ json_t *all = NULL;
-	int r = doctor_names(d, DEVICES, DEVICES_MAX, &all);
+	int r = doctor_names(d, DOCTOR_DEVICES, DOCTOR_DEVICES_MAX, &all);
 
 	if (r < 0 || !counts) {
 		return;

@@ -9,9 +9,12 @@
 #include "client/conn.h"
 #include "include/vitaled/findings.h"
 
-#define DOCTOR_FILE_MAX 1048576U /* bytes of a file that is looked at */
-#define DOCTOR_PATH_MAX 1024U	 /* bytes of a path, with its NUL */
-#define DOCTOR_WAIT_S	5U	 /* for what may hang: pcscd, a program of ours */
+#define DOCTOR_FILE_MAX	     1048576U /* bytes of a file that is looked at */
+#define DOCTOR_PATH_MAX	     1024U    /* bytes of a path, with its NUL */
+#define DOCTOR_DEVICES	     "/sys/bus/usb/devices"
+#define DOCTOR_DEVICES_MAX   4096U
+#define DOCTOR_ATTRIBUTE_MAX 256U /* bytes of an attribute of sysfs that are looked at */
+#define DOCTOR_WAIT_S	     5U	  /* for what may hang: pcscd, a program of ours */
 
 struct doctor {
 	const char *root;  /* before every path: "" or the folder that stands for / */
@@ -20,6 +23,7 @@ struct doctor {
 	bool runs;	   /* the service runs and told its own findings */
 	const char *group; /* heading of what is told now; set by doctor_group() */
 	json_t *readers; /* names that pcscd lists, or else the service; an array, NULL: not known */
+	json_t *served; /* names that the service lists, of pcscd's and vitaled-usb's; as above */
 	char state[256]; /* folders, from the configuration where it can be read */
 	char anchors[256];
 	bool anchors_given; /* on the command line: the configuration does not count */
@@ -75,6 +79,26 @@ void doctor_store(struct doctor *d);  /* state folder, keys, disk */
 void doctor_clock(struct doctor *d);
 
 /* Pieces of the parts, for those that have what they need. */
+/** doctor_claimed() - {"0b00:0090": friendly name} of what the drivers of pcscd claim. New. */
+json_t *doctor_claimed(struct doctor *d);
+/** doctor_attribute() - attribute @name of the USB device @device in sysfs, without its newline; empty when
+ *  it cannot be read. Borrowed from @buf. */
+struct view doctor_attribute(
+	const struct doctor *d, const char *device, const char *name, struct buf *buf);
+/** doctor_has_class() - whether one of @device's interfaces ("1-2:1.0" of "1-2") is of the smart card
+ *  class. @all: doctor_names() of DOCTOR_DEVICES. */
+bool doctor_has_class(const struct doctor *d, const json_t *all, const char *device);
+/** doctor_pcscd_installed() - version of the installed pcscd, "?" when it does not tell; NULL: none. New. */
+json_t *doctor_pcscd_installed(const struct doctor *d);
+/** doctor_has_usb() - whether vitaled-usb is installed: then pcscd and its drivers may be missing. */
+bool doctor_has_usb(const struct doctor *d);
+/** doctor_node() - whether vitaled-usb's group may read and write the node of a USB device.
+ *  Return: 0, ABSENT (no node, or no such group: @ret_group), DENIED, ODD (this user cannot tell). */
+int doctor_node(const struct doctor *d, unsigned int bus, unsigned int device,
+	bool *ret_group) _must_check_;
+/** doctor_acl_allows() - whether a list of rights (xattr system.posix_acl_access) lets group @gid read
+ *  and write. */
+bool doctor_acl_allows(struct view acl, uint32_t gid);
 /** doctor_programs() - [{name, pid}] of the programs that have libpcsclite loaded, ours and this one
  *  left out. @ret_hidden: processes of others that may not be looked at. */
 int doctor_programs(

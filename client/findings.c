@@ -144,14 +144,27 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 		N_("Install the driver's package again.")),
 	ROW(READER_UNCLAIMED, CTL_CARDS,
 		N_("A reader is plugged in that this computer cannot use."),
-		N_("No driver of pcscd claims this USB device."),
-		N_("Install a newer libccid, update the reader's own software, or use a reader "
-		   "of the list in man 1 vitalectl.")),
+		N_("No driver of pcscd claims this USB device, and vitaled-usb does not serve "
+		   "it."),
+		N_("Install the package vitaled-usb. If the reader is not of the list in man 1 "
+		   "vitalectl, also write driver = usb for it into vitaled.conf.")),
 	ROW(READER_UNSEEN, CTL_CARDS,
 		N_("A reader is plugged in but the card reader service does not see it."),
-		N_("A driver claims this USB device; pcscd does not list it."),
-		N_("Unplug it and plug it in again; else: systemctl restart pcscd, then "
-		   "journalctl -u pcscd.")),
+		N_("A driver of pcscd, or vitaled-usb, is for this USB device and does not "
+		   "list it."),
+		N_("Unplug it and plug it in again; else: systemctl restart pcscd or "
+		   "vitaled-usb, then journalctl -u pcscd -u vitaled-usb.")),
+	ROW(READER_DENIED, CTL_CARDS,
+		N_("A reader is plugged in and vitaled-usb may not open it."),
+		N_("The node of this USB device has no entry for the group vitaled-usb, which "
+		   "udev's rules add by setfacl."),
+		N_("Install the package acl, then unplug the reader and plug it in again.")),
+	ROW(READER_OLD_MODE, CTL_CARDS,
+		N_("A reader is plugged in that works in an old mode, which Linux cannot use."),
+		N_("This USB device is no smart card reader (CCID) in its old mode; with the "
+		   "application EI96S 4.0 or later it is one."),
+		N_("Have the reader's software updated to EI96S 4.0 or later, in PC/SC mode, "
+		   "by who sold it; then plug it in again.")),
 	ROW(READER_BLOCKED, CTL_CARDS,
 		N_("A reader is plugged in and blocked by this computer."),
 		N_("The kernel was told not to authorise this USB device (authorized is 0)."),

@@ -24,10 +24,13 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 		N_("The rights function refused; the rule is named in the detail."),
 		N_("Read the named rule in the documentation; nothing was done.")),
 	ROW(NO_READER_SERVICE, CTL_CARDS, N_("The card reader service is not running."),
-		N_("pcscd cannot be reached on its socket."),
-		N_("Start pcscd: systemctl start pcscd.socket.")),
+		N_("Neither pcscd nor vitaled-usb can be reached on its socket."),
+		N_("Start pcscd: systemctl start pcscd.socket; or vitaled-usb: systemctl start "
+		   "vitaled-usb.socket.")),
 	ROW(NO_READER, CTL_CARDS, N_("No card reader is connected."),
-		N_("pcscd knows no reader, or none of those configured for this pair."),
+		N_("Neither pcscd nor vitaled-usb has a reader, or none of those configured "
+		   "for "
+		   "this pair."),
 		N_("Plug the reader in; check the names of the pair in vitaled.conf.")),
 	ROW(NO_CARD, CTL_CARDS, N_("A card is missing."),
 		N_("No card of the kind that is needed was put in before the time ran out."),

@@ -7,6 +7,7 @@
 #include "client/prompt.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 int prompt_init(struct prompt *p, int fd)
@@ -33,6 +34,29 @@ void prompt_end(struct prompt *p)
 	p->line.len = 0;
 }
 
+void prompt_withdraw(struct prompt *p)
+{
+	p->stale = !p->tty;
+	p->cut = p->stale && (p->cut || p->line.len > 0);
+}
+
+/* What is there now, byte by byte like all that may hold a PIN; not what comes meanwhile, of which
+ * there may be no end. */
+static void drop_stale(struct prompt *p)
+{
+	uint8_t byte = 0;
+	int n = 0;
+
+	p->stale = false;
+	if (ioctl(p->fd, FIONREAD, &n) < 0) {
+		return; /* a device that holds nothing back */
+	}
+	while (n-- > 0 && read(p->fd, &byte, 1) == 1) {
+		p->cut = byte != '\n';
+	}
+	wipe(&byte, 1);
+}
+
 void prompt_done(struct prompt *p)
 {
 	if (p->line.data) {
@@ -44,6 +68,9 @@ void prompt_done(struct prompt *p)
 int prompt_begin(struct prompt *p, bool secret)
 {
 	prompt_end(p);
+	if (p->stale) {
+		drop_stale(p);
+	}
 	if (!p->tty) {
 		return 0;
 	}
@@ -90,6 +117,11 @@ int prompt_read(struct prompt *p)
 	}
 	if (n == 0) {
 		return p->line.len > 0 ? line_ends(p) : PROMPT_END;
+	}
+	if (p->cut) {
+		p->cut = byte != '\n';
+		wipe(&byte, 1);
+		return PROMPT_MORE;
 	}
 	if (byte == '\n') {
 		return line_ends(p);

@@ -14,8 +14,10 @@
 struct prompt {
 	int fd;
 	bool tty;
-	bool keep;	    /* what was typed ahead counts (commands, never answers) */
-	bool silent;	    /* echo is off now */
+	bool keep;   /* what was typed ahead counts (commands, never answers) */
+	bool silent; /* echo is off now */
+	bool stale; /* what is there when the next answer is awaited was for another question */
+	bool cut;   /* so is what is left of the line that was begun */
 	struct termios was; /* the terminal as we found it */
 	struct secret line;
 };
@@ -26,6 +28,11 @@ enum prompt_outcome {
 	PROMPT_LONG,	 /* the line did not fit; it was skipped up to its end */
 };
 
+/*
+ * A question that is withdrawn may have been answered already, or half of it. On a terminal
+ * prompt_begin() throws away what was typed before; of a pipe, a socket or a file it does so after
+ * prompt_withdraw(), up to the end of the line that was begun.
+ */
 int prompt_init(struct prompt *p, int fd) _must_check_;
 void prompt_done(struct prompt *p); /* restores the terminal, wipes */
 /** prompt_begin() - a new answer is awaited; on a terminal what was typed before is thrown away,
@@ -35,6 +42,7 @@ int prompt_begin(struct prompt *p, bool secret) _must_check_;
 /** prompt_read() - when fd is readable. Return: 0 when line holds a line (no newline), a fault, or
  *  an outcome. */
 int prompt_read(struct prompt *p) _must_check_;
-void prompt_end(struct prompt *p); /* wipes the line, restores the echo */
+void prompt_withdraw(struct prompt *p); /* before prompt_end(): nobody waits for this answer */
+void prompt_end(struct prompt *p);	/* wipes the line, restores the echo */
 /** prompt_text() - the line as NUL-terminated text, borrowed until prompt_end(). */
 const char *prompt_text(const struct prompt *p);

@@ -13,6 +13,7 @@
 #include "client/content.h"
 #include "client/lang.h"
 #include "client/open.h"
+#include "client/progress.h"
 #include "client/value.h"
 
 #define ASKED                                                                                  \
@@ -101,6 +102,7 @@ static enum ctl_exit do_export(struct open *o, const struct args *a)
 	_cleanup_(conn_message_put) DBusMessage *reply = NULL;
 	const char *path = args_value(a, "output");
 	struct conn_failure f = {0};
+	struct progress p;
 	enum ctl_exit code;
 	uint64_t size = 0;
 	int fd = -1;
@@ -118,7 +120,9 @@ static enum ctl_exit do_export(struct open *o, const struct args *a)
 	if (code != CTL_OK) {
 		return code;
 	}
-	r = content_archive(fd, path, PAUSE, &size);
+	progress_begin(&p, o->ctl);
+	r = content_archive(fd, path, PAUSE, progress_bytes, &p, &size);
+	progress_end(&p);
 	close(fd);
 	if (r != 0) {
 		return r < 0 ? ctl_wrong(o->ctl, CTL_FAILED, path, strerror(-r))

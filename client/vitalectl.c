@@ -16,6 +16,8 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"status", cmd_status, "", N_("service, readers, cards and own sessions")},
+	{"readers", cmd_readers, "[--usb [--serials] [--root DIR]]",
+		N_("readers of the service; --usb: those plugged in, for a bug report")},
 	{"watch", cmd_watch, "", N_("print changes as they come")},
 	{"agent", cmd_agent, "[--capability pin,professional|patient-display] [--once]",
 		N_("answer PIN, choice and consent at this terminal")},

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/link-usb.h"
 #include "daemon/config/values.h"
 
 #define DEFAULT_FILE "/etc/vitaled/vitaled.conf"
@@ -105,6 +106,7 @@ static const struct key keys[] = {
 	START_KEY("paths", "data", data, config_take_path),
 	START_KEY("paths", "wordings", consent_folder, config_take_path),
 	START_KEY("paths", "pcsc-socket", pcsc_socket, config_take_path),
+	START_KEY("paths", "usb-socket", usb_socket, config_take_path),
 	START_KEY("record", "origin", origin, config_take_text),
 	KEY(config, "record", "workstation", workstation, config_take_text),
 	KEY(config, "record", "retention", retention, config_take_days),
@@ -125,6 +127,10 @@ static const struct key keys[] = {
 static const struct key reader_keys[] = {
 	KEY(config_reader, "", "role", role, config_take_role),
 	KEY(config_reader, "", "sharing", sharing, config_take_sharing),
+};
+
+static const struct key usb_keys[] = {
+	KEY(config_usb, "", "driver", driver, config_take_driver),
 };
 
 static const struct key pair_keys[] = {
@@ -251,6 +257,7 @@ static bool take(struct parse *parse, const char *name, const char *value)
 	const char *pair = named(section, "pair");
 	const char *agent = named(section, "agent");
 	const char *reader = named(section, "reader");
+	const char *usb = named(section, "usb");
 	void *base;
 
 	if (pair) {
@@ -266,6 +273,10 @@ static bool take(struct parse *parse, const char *name, const char *value)
 		base = section_of_reader(parse->config, reader);
 		return base &&
 		       take_key(reader_keys, ARRAY_LEN(reader_keys), "", name, value, base);
+	}
+	if (usb) {
+		base = config_usb_section(parse->config, usb);
+		return base && take_key(usb_keys, ARRAY_LEN(usb_keys), "", name, value, base);
 	}
 	return take_key(keys, ARRAY_LEN(keys), section, name, value, parse->config);
 }
@@ -441,6 +452,7 @@ static void defaults(struct config *c)
 		.anchors = "/etc/vitaled/anchors",
 		.children = VITALED_LIBEXECDIR,
 		.data = VITALED_DATADIR,
+		.usb_socket = LINK_USB_SOCKET,
 		.origin = "vitaled.local/record",
 		.retention = 3 * YEAR, /* EHDS (EU 2025/327) art. 9: at least three years */
 		.required =
@@ -568,4 +580,6 @@ void config_adopt(struct config *to, const struct config *from, struct buf *ret_
 	to->n_pairs = from->n_pairs;
 	bytes_copy(to->agents, sizeof(to->agents), from->agents, sizeof(from->agents));
 	to->n_agents = from->n_agents;
+	bytes_copy(to->usb, sizeof(to->usb), from->usb, sizeof(from->usb));
+	to->n_usb = from->n_usb;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/link-ops.h"
+#include "daemon/config/usb.h"
 #include "daemon/trust/trust.h"
 
 #define CONFIG_PAIRS_MAX   8U
@@ -61,7 +62,8 @@ struct config {
 	char children[256]; /* folder of vitaled-watch, -card, -dossier */
 	char pcsc_socket
 		[256]; /* PCSCLITE_CSOCK_NAME for the children; empty: libpcsclite's default */
-	char origin[128]; /* name of the record */
+	char usb_socket[108]; /* of vitaled-usb; /run/vitaled-usb/socket; empty: none (tests) */
+	char origin[128];     /* name of the record */
 	char workstation[64];
 	char syslog[108];   /* socket that entries are handed on to; empty: none */
 	bool outbox;	    /* messages for the site's patients are kept: default yes */
@@ -77,6 +79,8 @@ struct config {
 	size_t n_pairs;
 	struct config_agent agents[CONFIG_AGENTS_MAX];
 	size_t n_agents;
+	struct config_usb usb[CONFIG_USB_MAX];
+	size_t n_usb;
 	char data[256];		  /* installed data: rights/, wordings/ */
 	char consent_folder[256]; /* wordings of consent; empty: <data>/wordings */
 	char consent_language[8]; /* of the wording that patients are shown: fr */

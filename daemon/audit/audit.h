@@ -102,6 +102,7 @@ struct audit_wanted {
 	const char *professional;
 	const enum audit_event *events; /* one of these */
 	size_t n_events;
+	uint64_t below; /* only entries before this number; 0: all */
 };
 
 /** audit_find() - as audit_history(), without a limit: @row says when it is enough. */

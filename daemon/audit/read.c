@@ -119,7 +119,8 @@ int audit_find(struct audit *a, const struct audit_wanted *wanted, audit_row_fn 
 	_cleanup_(buf_done) struct buf events = BUF_NULL(4096);
 	struct store_wanted w = {.pseudonym = wanted->pseudonym,
 		.professional = wanted->professional,
-		.limit = -1};
+		.limit = -1,
+		.below = (int64_t)wanted->below};
 	int r;
 
 	if (wanted->n_events > 0) {

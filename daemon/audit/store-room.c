@@ -215,3 +215,16 @@ void store_wipe_log(struct store *s)
 	(void)close(s->log);
 	s->log = 0;
 }
+
+bool store_full(int dirfd)
+{
+	static const char name[] = "audit.probe";
+	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0) {
+		return errno == ENOSPC || errno == EDQUOT;
+	}
+	(void)close(fd);
+	(void)unlinkat(dirfd, name, 0);
+	return false;
+}

@@ -76,7 +76,7 @@ static const char *const texts[STORE_STATEMENT_COUNT] = {
 	[STORE_EACH_LEAF] = "SELECT k, h FROM node WHERE k >= ?1 AND k < (1 << 56) ORDER BY k",
 	[STORE_EACH_OF_PERSON] =
 		("SELECT i, e FROM entry WHERE pseudonym IS NOT NULL"
-		 " AND pseudonym = ?1 AND (?3 IS NULL OR"
+		 " AND pseudonym = ?1 AND i < ?5 AND (?3 IS NULL OR"
 		 " json_extract(e, '$.professional') = ?3)"
 		 " AND (?4 IS NULL OR json_extract(e, '$.event') IN"
 		 " (SELECT value FROM json_each(?4))) ORDER BY i DESC LIMIT ?2"),
@@ -342,7 +342,7 @@ int store_open(const char *folder, int dirfd, struct store *ret_s, bool *ret_fre
 	store_adopt_log(ret_s);
 	r = lay_out(ret_s, ret_fresh);
 	if (r < 0)
-		return trace(r);
+		return r == -EIO && store_full(dirfd) ? fault(-ENOSPC) : trace(r);
 	for (size_t i = 0; i < STORE_STATEMENT_COUNT; i++) {
 		rc = sqlite3_prepare_v3(ret_s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
 			&ret_s->statements[i], NULL);
@@ -578,10 +578,12 @@ int store_each_of(
 	struct store *s, const struct store_wanted *wanted, store_row_fn fn, void *user)
 {
 	_cleanup_(statement_rest) sqlite3_stmt *st = s->statements[STORE_EACH_OF_PERSON];
+	int64_t below = wanted->below > 0 ? wanted->below : INT64_MAX;
 	int r = bind_person(s, st, wanted->pseudonym);
 
 	/* a text that is NULL binds as such */
 	if (r == 0 && (sqlite3_bind_int64(st, 2, wanted->limit) != SQLITE_OK ||
+			      sqlite3_bind_int64(st, 5, below) != SQLITE_OK ||
 			      sqlite3_bind_text(st, 3, wanted->professional, -1,
 				      SQLITE_STATIC) != SQLITE_OK ||
 			      sqlite3_bind_text(st, 4, wanted->events, -1, SQLITE_STATIC) !=

@@ -124,7 +124,7 @@ void store_end_leaves(struct store *s);
 
 struct store_wanted {				       /* NULL: whatever it is */
 	const char *pseudonym, *professional, *events; /* a JSON array of their words */
-	int64_t limit;				       /* -1: none */
+	int64_t limit, below; /* -1: none; entries before this number, 0: all */
 };
 
 /** store_each_of() - those of a pseudonym, newest first. */
@@ -133,9 +133,8 @@ int store_each_of(struct store *s, const struct store_wanted *wanted, store_row_
 
 /* -- store-room.c ------------------------------------------------------------------------------- */
 
-/** store_keep_room() - have the file @room bytes, and a little more, larger than what is in it, and the
- *  log @log bytes long (0: as long as was said before), and never give either back. One of them is
- *  kept also when the other cannot be. Return: 0 or a fault (-ENOSPC). */
+/** store_keep_room() - have the file @room bytes, and a little more, larger than what is in it, and the log @log
+ *  bytes long (0: as before); never give either back, nor one when the other fails. Return: 0, -ENOSPC, a fault. */
 int store_keep_room(struct store *s, uint64_t room, uint64_t log) _must_check_;
 /** store_log_kept() - whether the log has its bytes, if it shall have any. */
 bool store_log_kept(const struct store *s);
@@ -143,8 +142,9 @@ bool store_log_kept(const struct store *s);
 void store_adopt_log(struct store *s);
 /** store_room() - bytes that the file has and that hold nothing. */
 int store_room(struct store *s, uint64_t *ret) _must_check_;
-/** store_empty_log() - move the write-ahead log into the file. @scrub: and leave nothing in it (one that
- *  keeps its bytes is filled with zeros). Return: whether all of it is there, so that it begins anew. */
+/** store_empty_log() - move the log into the file; @scrub: and leave nothing in it (zeros, where it keeps
+ *  its bytes). Return: whether all of it is there, so that it begins anew. */
 bool store_empty_log(struct store *s, bool scrub);
+bool store_full(int dirfd); /* no other file can be made there for lack of room */
 /** store_wipe_log() - after the file was closed with an empty log: nothing in it reads as a log. */
 void store_wipe_log(struct store *s);

@@ -90,6 +90,7 @@ enum vitaled_reason errors_of_lease(int outcome)
 	case LEASE_LIMIT:
 		return VITALED_REASON_LIMITS_EXCEEDED;
 	case LEASE_RANGE:
+	case LEASE_DRIVER:
 		return VITALED_REASON_INVALID_ARGUMENT;
 	case LEASE_AUDIT:
 		return VITALED_REASON_AUDIT_UNAVAILABLE;

@@ -48,6 +48,14 @@ const struct interface interface_lease = {
 
 /* -- Lend -- */
 
+/* What of the call is refused, where that is to be told. */
+static const char *refused(int outcome)
+{
+	if (outcome == LEASE_RANGE)
+		return "seconds";
+	return outcome == LEASE_DRIVER ? "driver" : NULL;
+}
+
 static uint32_t seconds_of(const struct call *call)
 {
 	DBusMessageIter it;
@@ -98,8 +106,7 @@ void reader_on_lend(struct call *call)
 	if (outcome < 0)
 		call_fault(call, outcome);
 	else
-		call_fail(call, errors_of_lease(outcome),
-			outcome == LEASE_RANGE ? "seconds" : NULL);
+		call_fail(call, errors_of_lease(outcome), refused(outcome));
 }
 
 /* -- what the leases' room reports -- */

@@ -87,14 +87,18 @@ static void get_role(struct bus *b, const struct object *o, struct wire *w)
 }
 
 /* pcscd names a reader "Model [Interface] (SERIAL) 00 00"; without a serial number there are no
- * round brackets behind the interface (pcsc-lite, src/hotplug_libudev.c) */
+ * round brackets behind the interface (pcsc-lite, src/hotplug_libudev.c). vitaled-usb: "Model (SERIAL)
+ * [usb 1-2] 00 00", and no other brackets */
+static const char usb_port[] = " [usb ";
+
 static struct view serial_in(const char *name)
 {
 	const char *open = strrchr(name, '('), *close = open ? strchr(open, ')') : NULL;
 	size_t n = close ? (size_t)(close - open) - 1 : 0;
 
 	if (n == 0 || strcspn(open + 1, " )") != n ||
-		close[1 + strspn(close + 1, " 0123456789ABCDEF")])
+		(strncmp(close + 1, usb_port, strlen(usb_port)) != 0 &&
+			close[1 + strspn(close + 1, " 0123456789ABCDEF")]))
 		return VIEW_NULL;
 	return view_of(open + 1, n);
 }

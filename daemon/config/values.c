@@ -156,8 +156,7 @@ bool config_take_user(void *to, size_t size, const char *value)
 	return true;
 }
 
-/* One of @words, by its place, as a number of @size bytes: that of an enum. */
-static bool take_word(
+bool config_take_word(
 	void *to, size_t size, const char *value, const char *const *words, size_t n)
 {
 	for (unsigned int i = 0; i < n; i++) {
@@ -177,7 +176,7 @@ bool config_take_role(void *to, size_t size, const char *value)
 		[CONFIG_ROLE_PROFESSIONAL] = "professional",
 	};
 
-	return take_word(to, size, value, words, ARRAY_LEN(words));
+	return config_take_word(to, size, value, words, ARRAY_LEN(words));
 }
 
 bool config_take_sharing(void *to, size_t size, const char *value)
@@ -187,7 +186,7 @@ bool config_take_sharing(void *to, size_t size, const char *value)
 		[CARD_SHARE_EXCLUSIVE] = "exclusive",
 	};
 
-	return take_word(to, size, value, words, ARRAY_LEN(words));
+	return config_take_word(to, size, value, words, ARRAY_LEN(words));
 }
 
 bool config_take_yes(void *to, size_t size, const char *value)

@@ -26,3 +26,8 @@ bool config_take_sharing(void *to, size_t size, const char *value); /* enum card
 bool config_take_yes(void *to, size_t size, const char *value);	    /* bool: yes, no */
 bool config_take_capability(
 	void *to, size_t size, const char *value); /* a capability of agents */
+/** config_take_word() - one of @words, by its place, as an enum of @size bytes. */
+bool config_take_word(
+	void *to, size_t size, const char *value, const char *const *words, size_t n);
+/** config_take_driver() - enum config_usb_driver: pcsc, auto, usb */
+bool config_take_driver(void *to, size_t size, const char *value);

@@ -6,7 +6,7 @@
 /* -- what runs a call (calls-read.c, calls-change.c, calls-people.c) ---------------------------- */
 void call_run_many(struct call *c);    /* Summary, List */
 void call_run_one(struct call *c);     /* by its document's row */
-void call_run_history(struct call *c); /* allowed already, as all below */
+void call_run_history(struct call *c); /* calls-history.c; allowed already, as all below */
 void call_run_create(struct call *c);
 void call_run_add(struct call *c); /* in general; then by the row it would make */
 void call_change_document(
@@ -16,13 +16,18 @@ void call_run_people(struct call *c);
 void call_run_close(struct call *c); /* calls-life.c, as the next two */
 void call_run_reopen(struct call *c);
 void call_run_export(struct call *c);
-void call_run_rows(struct call *c); /* of its filter; then the ids are released */
-/** call_export_rows() - they have all been decided about: give everything out. */
-void call_export_rows(struct call *c);
+void call_run_rows(struct call *c);	/* of its filter; then the ids are released */
 void call_send_ids(struct call *c);	/* of the rows that are released, to the process */
 void call_run_import(struct call *c);	/* import-dossier.c */
 void call_run_set_code(struct call *c); /* codes.c, as the next */
 void call_run_issue_code(struct call *c);
+
+/* -- history (calls-history.c) ------------------------------------------------------------------ */
+
+/** call_gather_history() - Export, History: the rows have all been decided about; the record's entries are
+ *  gathered, in steps, and given out. */
+void call_gather_history(struct call *c);
+struct call_history *call_history_free(struct call_history *h); /* takes NULL */
 
 /* -- acts on people (calls-people.c) ------------------------------------------------------------ */
 

@@ -7,8 +7,7 @@
  */
 #include "daemon/dossier/call-runs.h"
 
-/* An export: all that a dossier may have, and of its history the newest: the loop gathers them at
- * once, in some 100 ms. */
+/* An export: all that a dossier may have, and of its history the newest. */
 #define LIMIT_EXPORT	     100000U
 #define LIMIT_EXPORT_HISTORY 2000U
 #define LIMIT_CLOSE_REASON   1000U /* characters of why a dossier is closed */
@@ -60,6 +59,8 @@ struct call {
 	json_t *hidden; /* Export, History: its members are the documents that are not, owned */
 	size_t sent;	/* ids handed to the process */
 	size_t most;	/* ids that are wanted at most; 0: as many as there are */
+	unsigned int n_history;	      /* Export, History: entries that are wanted at most */
+	struct call_history *history; /* ... that are being gathered, owned, or NULL */
 	unsigned int withheld;
 	int fds[2]; /* owned; Add: the client's; Read and others: the answer's */
 	enum vitaled_reason reason;

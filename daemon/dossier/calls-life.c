@@ -269,20 +269,6 @@ void call_run_export(struct call *c)
 		return;
 	}
 	c->hidden = json_object();
+	c->n_history = LIMIT_EXPORT_HISTORY;
 	call_run_rows(c);
-}
-
-void call_export_rows(struct call *c)
-{
-	_cleanup_json_ json_t *history = NULL;
-
-	if (record_history(c->d, false, LIMIT_EXPORT_HISTORY, c->hidden, &history) < 0) {
-		call_unrecorded(c);
-		return;
-	}
-	if (json_memfd(history, "vitaled-history", &c->fds[1]) != 0) {
-		call_finish(c, VITALED_REASON_FAILED);
-		return;
-	}
-	call_send_ids(c);
 }

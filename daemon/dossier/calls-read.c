@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/tlv.h"
@@ -26,8 +25,6 @@ static void take_fds(struct call *c, struct link_frame *answer)
 		answer->fds[i] = -1;
 	}
 }
-
-static void tell_history(struct call *c);
 
 static void on_ids(void *user, struct link_frame *answer)
 {
@@ -154,10 +151,8 @@ static int go_on_behind(struct call *c, struct view body)
 
 static void rows_done(struct call *c)
 {
-	if (c->kind == CALL_EXPORT) {
-		call_export_rows(c);
-	} else if (c->kind == CALL_HISTORY) {
-		tell_history(c);
+	if (c->kind == CALL_EXPORT || c->kind == CALL_HISTORY) {
+		call_gather_history(c);
 	} else {
 		call_send_ids(c);
 	}
@@ -283,57 +278,4 @@ void call_run_one(struct call *c)
 		return;
 	}
 	call_request(c, DOSSIER_OP_ROWS, &body, NULL, 0, on_row);
-}
-
-/* -- history ------------------------------------------------------------------------------------ */
-
-static void tell_history(struct call *c)
-{
-	_cleanup_json_ json_t *list = NULL;
-	struct dossier *d = c->d;
-	const char *rule;
-	struct stat st;
-	bool all;
-
-	/* by the role in which it is allowed, which is less than what the dossier says of them in an
-	 * occupational service, or with a card that counts for less; the patient sees all */
-	all = call_decide(c, c->action, NULL, &rule) == RIGHTS_ALLOW &&
-	      (strcmp(rule, "treating-doctor") == 0 ||
-		      session_mode(d->session) == SESSION_MODE_PATIENT);
-	if (record_history(d, !all, (unsigned int)c->most, c->hidden, &list) < 0) {
-		call_unrecorded(c);
-		return;
-	}
-	if (json_memfd(list, "vitaled-history", &c->fds[0]) != 0) {
-		call_finish(c, VITALED_REASON_FAILED);
-		return;
-	}
-	if (fstat(c->fds[0], &st) < 0 || st.st_size > (off_t)LIMIT_JSON_FD) {
-		call_finish(c, VITALED_REASON_LIMITS_EXCEEDED);
-		return;
-	}
-	call_succeed(c);
-}
-
-/* The patient is told nothing of documents that they may not see yet: which those are say the rows. */
-void call_run_history(struct call *c)
-{
-	int64_t limit = LIMIT_HISTORY;
-
-	if (json_object_get(c->filter, "limit") &&
-		json_get_int(c->filter, "limit", 1, LIMIT_HISTORY, &limit) != 0) {
-		c->rule = "limit";
-		call_finish(c, VITALED_REASON_INVALID_ARGUMENT);
-		return;
-	}
-	c->most = (size_t)limit;
-	if (session_mode(c->d->session) != SESSION_MODE_PATIENT ||
-		c->d->state == DOSSIER_STATE_ABSENT) {
-		tell_history(c);
-		return;
-	}
-	json_decref(c->filter);
-	c->filter = json_pack("{s:s}", "status", "all");
-	c->hidden = json_object();
-	call_run_rows(c);
 }

@@ -62,6 +62,7 @@ static struct call *call_free(struct call *c)
 			close(c->fds[i]);
 		}
 	}
+	call_history_free(c->history);
 	json_decref(c->filter);
 	json_decref(c->ids);
 	json_decref(c->hidden);

@@ -464,9 +464,9 @@ int record_codes(const struct dossier *d, const char *id, struct record_codes *r
 /* -- history ------------------------------------------------------------------------------------ */
 
 struct gather {
-	json_t *list;
-	const json_t *hidden;
-	unsigned int limit;
+	struct record_history *h;
+	const char *professional; /* whose entries alone, or NULL */
+	unsigned int looked;
 };
 
 /* As shown. How many documents were withheld is nobody's to read: what a filter finds among those
@@ -496,51 +496,65 @@ static int show(const json_t *entry, json_t *shown)
 	return trace(json_set(shown, "details", json_incref(told)));
 }
 
-static bool is_hidden(const struct gather *g, const json_t *entry)
+static bool is_shown(const struct gather *g, const json_t *entry)
 {
 	const char *document = json_get_str(entry, "document");
 
-	return document && json_object_get(g->hidden, document) != NULL;
+	if (g->professional && !text_is(entry, "professional", g->professional)) {
+		return false;
+	}
+	/* its outcome has an entry of its own */
+	return !text_is(entry, "outcome", "started") &&
+	       !(document && json_object_get(g->h->hidden, document));
+}
+
+static int add_shown(struct record_history *h, const json_t *entry)
+{
+	_cleanup_json_ json_t *shown = json_object();
+	int r = shown ? show(entry, shown) : fault(-ENOMEM);
+
+	if (r < 0) {
+		return trace(r);
+	}
+	buf_put_str(&h->text, h->n++ == 0 ? "" : ",");
+	r = json_canonical(shown, &h->text);
+	return r > 0 ? fault(-EBADMSG) : trace(r);
 }
 
 static int gather_row(void *user, uint64_t index, const json_t *entry)
 {
 	struct gather *g = user;
-	json_t *shown;
-	int r;
+	int r = is_shown(g, entry) ? add_shown(g->h, entry) : 0;
 
-	(void)index;
-	/* its outcome has an entry of its own */
-	if (text_is(entry, "outcome", "started") || is_hidden(g, entry)) {
-		return 0;
-	}
-	shown = json_object();
-	if (json_array_append_new(g->list, shown) < 0) {
-		return fault(-ENOMEM);
-	}
-	r = show(entry, shown);
 	if (r < 0) {
 		return trace(r);
 	}
-	return json_array_size(g->list) >= g->limit ? AUDIT_ENOUGH : 0;
+	g->h->below = index;
+	g->looked++;
+	return g->looked >= RECORD_HISTORY_STEP || g->h->n >= g->h->limit ? AUDIT_ENOUGH : 0;
 }
 
-int record_history(
-	struct dossier *d, bool own, unsigned int limit, const json_t *hidden, json_t **ret)
+/* Whose an entry is is not left to the question: the record would look at all of others' to find one. */
+int record_history_step(struct dossier *d, struct record_history *h, bool *ret_more)
 {
 	const struct session_professional *p = session_professional(d->session);
-	_cleanup_json_ json_t *list = json_array();
-	struct audit_wanted wanted = {.pseudonym = d->pseudonym};
-	struct gather g = {.list = list, .limit = limit, .hidden = hidden};
+	const struct audit_wanted wanted = {.pseudonym = d->pseudonym, .below = h->below};
+	struct gather g = {.h = h};
 	int r;
 
-	if (own) {
-		wanted.professional = p ? p->person.national_id : "";
+	if (h->own) {
+		g.professional = p ? p->person.national_id : "";
+	}
+	if (h->below == 0) {
+		buf_put_str(&h->text, "[");
 	}
 	r = audit_find(d->all->audit, &wanted, gather_row, &g);
+	if (r == 0) {
+		r = buf_check(&h->text);
+	}
 	if (r < 0) {
 		return trace(r);
 	}
-	*ret = json_incref(list);
+	*ret_more = g.looked == RECORD_HISTORY_STEP && h->n < h->limit && h->below > 0;
 	return 0;
 }

@@ -49,8 +49,21 @@ struct record_codes {
  *  that passed since this boot is the kernel's, whatever the wall clock was set to. Return: 0 or a fault. */
 int record_codes(
 	const struct dossier *d, const char *id, struct record_codes *ret) _must_check_;
-/** record_history() - the newest @limit entries about @d's patient as shown, however far back; @own:
- *  only this professional's; @hidden: none about a document that is a member of it, or NULL. Return: 0
- *  or a fault. */
-int record_history(struct dossier *d, bool own, unsigned int limit, const json_t *hidden,
-	json_t **ret) _must_check_;
+
+#define RECORD_HISTORY_STEP 64U /* entries that one step looks at, at most: some ms */
+
+/* The entries about @d's patient as shown, newest first, however far back. */
+struct record_history {
+	bool own; /* only this professional's */
+	const json_t
+		*hidden; /* none about a document that is a member of it; borrowed, or NULL */
+	unsigned int limit; /* shown at most */
+	unsigned int n;	    /* shown so far */
+	uint64_t below;	    /* the entries from this number on were looked at; 0: none was */
+	struct buf text;    /* a JSON array without its end, canonical; owned */
+};
+
+/** record_history_step() - the next RECORD_HISTORY_STEP entries. @ret_more: whether there may be others.
+ *  Return: 0 or a fault. */
+int record_history_step(
+	struct dossier *d, struct record_history *h, bool *ret_more) _must_check_;

@@ -28,8 +28,8 @@ static bool same_device(const struct card_reader *a, const struct card_reader *b
 	size_t n = strlen(a->name);
 
 	return a == b ||
-	       (n == strlen(b->name) && n > SLOT_CHARS && a->name[n - SLOT_CHARS] == ' ' &&
-		       b->name[n - SLOT_CHARS] == ' ' &&
+	       (a->served == b->served && n == strlen(b->name) && n > SLOT_CHARS &&
+		       a->name[n - SLOT_CHARS] == ' ' && b->name[n - SLOT_CHARS] == ' ' &&
 		       strncmp(a->name, b->name, n - SLOT_CHARS) == 0);
 }
 
@@ -143,6 +143,18 @@ static void take_pinpad(struct entry *e, struct view body)
 	}
 }
 
+/* vitaled-usb may tell of a card before it has had power: its ATR is then known from the first OPEN. */
+static void take_atr(struct entry *e, struct view body)
+{
+	struct card *c = &e->card;
+	struct tlv atr;
+
+	if (c->atr_len == 0 && tlv_find(body, LINK_TAG_ATR, &atr) == 0 &&
+		view_copy(atr.value, c->atr, sizeof(c->atr)) == 0) {
+		c->atr_len = atr.value.len;
+	}
+}
+
 /* Return: whether a fresh process has what the one in @slot was asked. */
 static bool renew(struct entry *e, struct child **slot, const struct child_ops *ops)
 {
@@ -165,10 +177,12 @@ static bool renew(struct entry *e, struct child **slot, const struct child_ops *
 }
 
 /* Its connection is as old as the service that it knew. */
-static bool is_stale(const struct cards *cs, const struct link_frame *answer)
+static bool is_stale(const struct entry *e, const struct link_frame *answer)
 {
+	const struct source *src = &e->cards->sources[e->card.reader->served];
+
 	return answer && answer->outcome == CARD_NO_SERVICE &&
-	       cs->service == READER_SERVICE_RUNNING;
+	       src->service == READER_SERVICE_RUNNING;
 }
 
 /* The first answer of a process that had waited. Return: whether it is asked anew. */
@@ -176,10 +190,10 @@ static bool spare_answered(struct entry *e, struct child **slot, const struct ch
 	uint8_t op, const struct link_frame *answer, const char *why)
 {
 	struct cards *cs = e->cards;
-	bool stale = is_stale(cs, answer);
+	bool stale = is_stale(e, answer);
 
 	if (stale) {
-		spare_drop(cs); /* the others are as old */
+		spare_drop(cs, e->card.reader->served); /* the others are as old */
 		spare_update(cs);
 	} else if (answer) {
 		cs->spare_backoff = 0;
@@ -200,6 +214,9 @@ bool cards_answered(struct entry *e, struct child **slot, const struct child_ops
 	}
 	if (answer) {
 		take_characters(&e->card, answer->body);
+	}
+	if (answer && op == CARD_OP_OPEN) {
+		take_atr(e, answer->body);
 	}
 	e->last_breath = answer && op == CARD_OP_OPEN && answer->outcome == CARD_BUSY;
 	if (answer && op == CARD_OP_OPEN && answer->outcome == CARD_DONE) {
@@ -324,6 +341,7 @@ void cards_put_open(const struct card *c, struct buf *body)
 	bool exclusive = c->reader->sharing == CARD_SHARE_EXCLUSIVE;
 
 	tlv_put_str(body, LINK_TAG_READER, c->reader->name);
+	tlv_put_u8(body, LINK_TAG_DRIVER, (uint8_t)c->reader->served);
 	tlv_put_u8(body, LINK_TAG_SHARE, (uint8_t)c->reader->sharing);
 	if (e->hint && exclusive && c->atr_len > 0) {
 		tlv_put_str(body, LINK_TAG_KIND, family(c));
@@ -357,6 +375,14 @@ static bool on_keypad(uint8_t op, struct view body, size_t n_fds)
 	       read_u8_or(body, LINK_TAG_PINPAD, 0) == 1;
 }
 
+static uint64_t limit_of(uint8_t op, size_t n_fds, bool keypad)
+{
+	if (!keypad) {
+		return whole_of(op, n_fds);
+	}
+	return op == CARD_OP_VERIFY ? LIMIT_CARD_KEYPAD : LIMIT_CARD_KEYPADS;
+}
+
 int cards_ask(struct card *c, uint8_t op, struct view body, const int *fds, size_t n_fds,
 	child_answer_fn done, void *user)
 {
@@ -372,8 +398,8 @@ int cards_ask(struct card *c, uint8_t op, struct view body, const int *fds, size
 	} else {
 		cards_give_way(entry_of(c)->cards, c->reader); /* a new process too */
 	}
-	r = child_request(c->child, op, body, fds, n_fds,
-		keypad ? LIMIT_CARD_KEYPAD : whole_of(op, n_fds), done, user);
+	r = child_request(
+		c->child, op, body, fds, n_fds, limit_of(op, n_fds, keypad), done, user);
 	cards_give_way(entry_of(c)->cards, c->reader);
 	return trace(r);
 }

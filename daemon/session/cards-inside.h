@@ -2,14 +2,18 @@
 #pragma once
 /*
  * What the files of the cards share; nobody else includes it. cards.c owns readers and cards and
- * tells the listeners; cards-watch.c hears the watch; recognise.c finds out what a card is;
+ * tells the listeners; cards-source.c knows who serves readers; cards-watch.c hears the watches;
+ * cards-guard.c doubts them; recognise.c finds out what a card is;
  * cards-claims.c serves who uses one; cards-spare.c keeps processes ready.
  */
 #include "daemon/limits.h"
+#include "daemon/session/cards-source.h"
 #include "daemon/session/cards.h"
 
 #define CARDS_LISTENERS 8U
 #define CARDS_KNOWN	64U /* readers remembered for their ids; pcscd serves 16 at a time */
+#define CARDS_OF_SOURCE (CARDS_KNOWN / READER_DRIVER_COUNT) /* ... of one source */
+#define CARDS_ENV	3U				    /* what every child is told */
 
 struct entry {		  /* a card with what nobody else sees of it */
 	struct card card; /* first */
@@ -29,8 +33,9 @@ struct entry {		  /* a card with what nobody else sees of it */
 	unsigned int events;
 };
 
-struct spare { /* a process that waits for a card */
+struct spare { /* a process that waits for a card of a reader of @driver */
 	struct cards *cards;
+	enum reader_driver driver;
 	struct child *child; /* NULL: none */
 };
 
@@ -47,27 +52,20 @@ struct listener {
 struct cards {
 	sd_event *ev;
 	const struct config *config;
-	char *env[3]; /* of every child */
+	char *env[CARDS_ENV + 1]; /* of every child */
 	char *watch_path;
 	char *card_path;
 	struct listener listeners[CARDS_LISTENERS];
 	size_t n_listeners;
 	struct card_reader *readers[CARDS_KNOWN];
 	size_t n_readers;
-	struct child *watch;
-	sd_event_source *restart;
-	struct child *guard; /* while something is unlocked */
-	sd_event_source *guard_start;
-	sd_event_source *silence;	      /* until the guard must have said that it lives */
-	sd_event_source *doubt;		      /* until the first doubt of a card is over */
+	struct source sources[READER_DRIVER_COUNT];
+	bool guarded; /* something is unlocked */
+	bool asleep;  /* from cards_sleep() to cards_wake() no watch starts */
 	struct guard_word words[CARDS_KNOWN]; /* what it said last of the card in this reader */
-	uint64_t backoff;
-	enum reader_service service;
-	bool heard; /* the watch has told of the service */
-	bool listed;
 	uint32_t next_reader;
 	uint32_t next_card;
-	struct spare spares[LIMIT_SPARE_CARDS];
+	struct spare spares[READER_DRIVER_COUNT * LIMIT_SPARE_CARDS]; /* pcscd's first */
 	sd_event_source *refill;
 	uint64_t spare_backoff;
 };
@@ -85,25 +83,19 @@ struct cards {
 
 struct entry *entry_of(struct card *c);
 
-/* cards.c: what the watch tells */
-struct card_reader *cards_reader_by_name(struct cards *cs, const char *name);
-void cards_reader_in(struct cards *cs, const char *name, struct view body);
+/* cards.c: what the watch of a source tells */
+struct card_reader *cards_reader_by_name(struct source *src, const char *name);
+void cards_reader_in(struct source *src, const char *name, struct view body);
 void cards_reader_out(struct cards *cs, struct card_reader *r, enum card_left left);
 void cards_card_in(struct cards *cs, struct card_reader *r, struct view body);
 void cards_card_out(struct cards *cs, struct card_reader *r, enum card_left left);
-void cards_all_out(struct cards *cs, enum card_left left);
+void cards_all_out(struct source *src, enum card_left left);
+void cards_tell_service(struct cards *cs);
 
 /** cards_place() - role and sharing of a reader by the configuration. Return: whether they changed. */
 bool cards_place(struct cards *cs, struct card_reader *r);
 
-/* cards-watch.c */
-int cards_watch_start(struct cards *cs) _must_check_;
-void cards_watch_stop(struct cards *cs);
-void cards_watch_lost(
-	struct cards *cs); /* it cannot be relied on: all cards are out, a new one starts */
-
 /* cards-guard.c */
-void cards_guard_stop(struct cards *cs);
 /** cards_newer() - whether PC/SC's counter (16 bits, it wraps) was @a after it was @b. */
 bool cards_newer(uint32_t a, uint32_t b);
 
@@ -130,4 +122,5 @@ void recognise_stop(struct entry *e);
 int spare_take(struct entry *e, const struct child_ops *ops, struct child **ret_c) _must_check_;
 /** spare_update() - start or end spare processes after the service or the readers changed. */
 void spare_update(struct cards *cs);
-void spare_drop(struct cards *cs); /* those there are are of no use */
+/** spare_drop() - those that there are for @driver's readers are of no use. */
+void spare_drop(struct cards *cs, enum reader_driver driver);

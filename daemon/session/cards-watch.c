@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The watch and its events. When it or the service goes, all cards are taken for gone: a removal
- * that nobody would see must not leave anything unlocked. The watch is started again at once, then
- * with growing pauses. Events of readers and cards that are not known are left alone.
+ * The watch of a source and its events. When it or the service goes, all its cards are taken for gone:
+ * a removal that nobody would see must not leave anything unlocked. The watch is started again at
+ * once, then with growing pauses until one has lived for a while. Events of readers and cards
+ * that are not known are left alone; a watch that tells more of them than people can cause is ended.
  */
 #include "base/clock.h"
 #include "daemon/session/cards-inside.h"
@@ -10,41 +11,50 @@
 
 #define BACKOFF_FIRST (100ULL * USEC_PER_MS)
 
-static void tell_service(struct cards *cs)
+void cards_watch_service(struct source *src, enum reader_service now)
 {
-	for (size_t i = 0; i < cs->n_listeners; i++) {
-		if (cs->listeners[i].ops.service_changed) {
-			cs->listeners[i].ops.service_changed(cs->listeners[i].user);
+	src->mute = sd_event_source_disable_unref(src->mute);
+	if (now != READER_SERVICE_RUNNING) {
+		cards_all_out(src, CARD_LEFT_SERVICE);
+	}
+	if (!src->heard || src->service != now) {
+		src->heard = true;
+		src->service = now;
+		cards_tell_service(src->cards);
+		spare_update(src->cards);
+		if (src->driver == READER_DRIVER_PCSC) {
+			cards_sources_look(src->cards);
 		}
 	}
 }
 
-static void on_service(struct cards *cs, struct view body)
+static void on_service(struct source *src, struct view body)
 {
 	enum reader_service now = READER_SERVICE_ABSENT;
 	uint8_t state = read_u8_or(body, LINK_TAG_STATE, 0);
 
 	if (state == WATCH_SERVICE_RUNNING) {
 		now = READER_SERVICE_RUNNING;
-		cs->backoff = 0;
 	} else if (state == WATCH_SERVICE_STOPPED) {
 		now = READER_SERVICE_STOPPED;
 	}
-	if (now != READER_SERVICE_RUNNING) {
-		cards_all_out(cs, CARD_LEFT_SERVICE);
-	}
-	if (!cs->heard || cs->service != now) {
-		cs->heard = true;
-		cs->service = now;
-		tell_service(cs);
-		spare_update(cs);
-	}
+	cards_watch_service(src, now);
 }
 
-static void on_listed(struct cards *cs)
+/* pcscd takes the connection of its watch and hangs: readers of vitaled-usb do not wait for it. */
+static int on_mute(sd_event_source *source, uint64_t usec, void *user)
 {
-	cs->listed = true;
-	tell_service(cs);
+	(void)source;
+	(void)usec;
+	cards_watch_service(user, READER_SERVICE_STOPPED);
+	return 0;
+}
+
+static void on_listed(struct source *src)
+{
+	src->listed = true;
+	cards_tell_service(src->cards);
+	cards_guard_want(src);
 }
 
 /* What the guard has told already of the card that is in, and all before it. */
@@ -64,33 +74,49 @@ static void on_card(struct cards *cs, struct card_reader *r, bool in, struct vie
 	}
 	if (in) {
 		cards_card_in(cs, r, body);
+		cards_guard_want(
+			&cs->sources[r->served]); /* whether the list is complete or not */
 	} else {
 		cards_card_out(cs, r, CARD_LEFT_REMOVED);
 	}
 }
 
-static void on_event(void *user, struct link_frame *event)
+/* Whether the watch may tell something now: LIMIT_WATCH_BURST at once, one every LIMIT_WATCH_EACH. */
+static bool may_tell(struct source *src)
 {
-	struct cards *cs = user;
+	uint64_t now = clock_monotonic();
+	uint64_t full = src->full > now ? src->full : now;
+
+	if (full + LIMIT_WATCH_EACH > now + LIMIT_WATCH_BURST * LIMIT_WATCH_EACH) {
+		return false;
+	}
+	src->full = full + LIMIT_WATCH_EACH;
+	return true;
+}
+
+static void take(struct source *src, const struct link_frame *event)
+{
+	struct cards *cs = src->cards;
 	struct card_reader *r = NULL;
 	char name[sizeof(r->name)] = "";
 
 	if (tlv_find_str(event->body, LINK_TAG_READER, name, sizeof(name)) == 0) {
-		r = cards_reader_by_name(cs, name);
+		r = cards_reader_by_name(src, name);
 		r = r && r->present ? r : NULL;
 	}
 	switch ((enum watch_op)event->op) {
 	case WATCH_OP_SERVICE:
-		on_service(cs, event->body);
+		on_service(src, event->body);
 		return;
 	case WATCH_OP_LISTED:
-		on_listed(cs);
+		on_listed(src);
 		return;
 	case WATCH_OP_ALIVE: /* the guard's */
+	case WATCH_OP_LOOK:  /* ours */
 		return;
 	case WATCH_OP_READER_IN:
 		if (name[0] != '\0') {
-			cards_reader_in(cs, name, event->body);
+			cards_reader_in(src, name, event->body);
 		}
 		return;
 	case WATCH_OP_READER_OUT:
@@ -107,40 +133,52 @@ static void on_event(void *user, struct link_frame *event)
 	}
 }
 
+static void on_event(void *user, struct link_frame *event)
+{
+	struct source *src = user;
+
+	if (may_tell(src)) {
+		take(src, event);
+	} else {
+		cards_watch_lost(src);
+	}
+}
+
 static int on_restart(sd_event_source *source, uint64_t usec, void *user);
 
 /* At once the first time, then after pauses that double. */
-static void watch_again(struct cards *cs)
+static void watch_again(struct source *src)
 {
-	uint64_t wait = cs->backoff;
+	uint64_t wait = src->backoff;
 
-	cs->backoff = wait == 0 ? BACKOFF_FIRST : 2 * wait;
-	if (cs->backoff > LIMIT_WATCH_BACKOFF) {
-		cs->backoff = LIMIT_WATCH_BACKOFF;
+	if (src->started != 0 && clock_monotonic() - src->started >= LIMIT_WATCH_LIVED) {
+		wait = 0;
 	}
-	cs->restart = sd_event_source_disable_unref(cs->restart);
+	src->started = 0;
+	src->backoff = wait == 0 ? BACKOFF_FIRST : 2 * wait;
+	if (src->backoff > LIMIT_WATCH_BACKOFF) {
+		src->backoff = LIMIT_WATCH_BACKOFF;
+	}
+	src->restart = sd_event_source_disable_unref(src->restart);
 	(void)sd_event_add_time_relative(
-		cs->ev, &cs->restart, CLOCK_MONOTONIC, wait, 0, on_restart, cs);
+		src->cards->ev, &src->restart, CLOCK_MONOTONIC, wait, 0, on_restart, src);
 }
 
 static int on_restart(sd_event_source *source, uint64_t usec, void *user)
 {
-	struct cards *cs = user;
-
 	(void)source;
 	(void)usec;
-	if (cards_watch_start(cs) < 0) {
-		watch_again(cs);
-	}
+	cards_watch_try(user);
 	return 0;
 }
 
-void cards_watch_lost(struct cards *cs)
+void cards_watch_lost(struct source *src)
 {
-	cards_guard_stop(cs);
-	cs->watch = child_free(cs->watch);
-	cards_all_out(cs, CARD_LEFT_WATCH);
-	watch_again(cs);
+	cards_guard_stop(src);
+	src->watch = child_free(src->watch);
+	src->mute = sd_event_source_disable_unref(src->mute);
+	cards_all_out(src, CARD_LEFT_WATCH);
+	watch_again(src);
 }
 
 static void on_watch_ended(void *user, const char *why)
@@ -149,33 +187,35 @@ static void on_watch_ended(void *user, const char *why)
 	cards_watch_lost(user);
 }
 
-int cards_watch_start(struct cards *cs)
+int cards_watch_start(struct source *src)
 {
 	static const struct child_ops ops = {.event = on_event, .ended = on_watch_ended};
+	int r = 0;
 
-	return trace(child_start(cs->ev, cs->watch_path, cs->env, &ops, cs, &cs->watch));
-}
-
-void cards_watch_stop(struct cards *cs)
-{
-	cs->watch = child_free(cs->watch);
-	cs->restart = sd_event_source_disable_unref(cs->restart);
-	cards_guard_stop(cs);
-}
-
-void cards_sleep(struct cards *cs)
-{
-	cards_watch_stop(cs);
-	cards_all_out(cs, CARD_LEFT_WATCH);
-}
-
-void cards_wake(struct cards *cs)
-{
-	if (cs->watch || cs->restart) {
-		return;
+	if (src->driver == READER_DRIVER_PCSC && !src->mute) {
+		r = sd_event_add_time_relative(src->cards->ev, &src->mute, CLOCK_MONOTONIC,
+			LIMIT_WATCH_FIRST, 0, on_mute, src);
 	}
-	cs->backoff = 0;
-	if (cards_watch_start(cs) < 0) {
-		watch_again(cs);
+	if (r < 0) {
+		return fault(r);
 	}
+	r = cards_sources_spawn(src, false, &ops, &src->watch);
+	src->started = r == 0 ? clock_monotonic() : 0;
+	src->full = 0;
+	return trace(r);
+}
+
+void cards_watch_try(struct source *src)
+{
+	if (cards_watch_start(src) < 0) {
+		watch_again(src);
+	}
+}
+
+void cards_watch_stop(struct source *src)
+{
+	src->watch = child_free(src->watch);
+	src->restart = sd_event_source_disable_unref(src->restart);
+	src->mute = sd_event_source_disable_unref(src->mute);
+	cards_guard_stop(src);
 }

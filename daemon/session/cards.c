@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/readers.h"
 #include "daemon/session/cards-inside.h"
 #include "daemon/session/read.h"
 
@@ -93,69 +94,109 @@ void cards_card_in(struct cards *cs, struct card_reader *r, struct view body)
 
 /* -- readers ------------------------------------------------------------------------------------- */
 
-struct card_reader *cards_reader_by_name(struct cards *cs, const char *name)
+struct card_reader *cards_reader_by_name(struct source *src, const char *name)
 {
+	struct cards *cs = src->cards;
+
 	for (size_t i = 0; i < cs->n_readers; i++) {
-		if (strcmp(cs->readers[i]->name, name) == 0) {
-			return cs->readers[i];
+		struct card_reader *r = cs->readers[i];
+
+		if (r->served == src->driver && strcmp(r->name, name) == 0) {
+			return r;
 		}
 	}
 	return NULL;
 }
 
-/* A place for a new reader; that of one long gone when all are taken. */
-static struct card_reader *reader_make(struct cards *cs)
+/* A place for a new reader of @src; that of one of it long gone when it has had as many as one may have,
+ * so that no source takes places of another. */
+static struct card_reader *reader_make(struct source *src)
 {
-	struct card_reader *r = NULL;
+	struct cards *cs = src->cards;
+	size_t n = 0, gone = cs->n_readers;
 
-	if (cs->n_readers < CARDS_KNOWN) {
-		r = calloc(1, sizeof(*r));
+	for (size_t i = 0; i < cs->n_readers; i++) {
+		if (cs->readers[i]->served == src->driver) {
+			n++;
+			gone = cs->readers[i]->present || gone < i ? gone : i;
+		}
+	}
+	if (n < CARDS_OF_SOURCE) {
+		struct card_reader *r = calloc(1, sizeof(*r));
+
 		if (r) {
+			cs->words[cs->n_readers] = (struct guard_word){.in = false};
 			cs->readers[cs->n_readers++] = r;
 		}
 		return r;
 	}
-	for (size_t i = 0; i < cs->n_readers && !r; i++) {
-		r = cs->readers[i]->present ? NULL : cs->readers[i];
+	if (gone == cs->n_readers) {
+		return NULL;
 	}
-	return r;
+	cs->words[gone] = (struct guard_word){.in = false}; /* of the reader that was there */
+	return cs->readers[gone];
+}
+
+enum card_share cards_sharing(const struct config *config, const struct card_reader *r)
+{
+	return r->served == READER_DRIVER_USB ? CARD_SHARE_EXCLUSIVE
+					      : config_reader(config, r->name)->sharing;
 }
 
 bool cards_place(struct cards *cs, struct card_reader *r)
 {
 	const struct config_reader *place = config_reader(cs->config, r->name);
 	bool changed = r->role != place->role;
+	enum card_share sharing = cards_sharing(cs->config, r);
 
 	r->role = place->role;
-	if (r->sharing != place->sharing && !(r->card && r->card->child)) {
-		r->sharing = place->sharing;
+	if (r->sharing != sharing && !(r->card && r->card->child)) {
+		r->sharing = sharing;
 		changed = true;
 	}
 	return changed;
 }
 
-void cards_reader_in(struct cards *cs, const char *name, struct view body)
+static const char *driver_word(enum reader_driver served, const char *name)
 {
-	struct card_reader *r = cards_reader_by_name(cs, name);
+	if (served == READER_DRIVER_USB) {
+		return "usb";
+	}
+	return strncmp(name, simulated_prefix, strlen(simulated_prefix)) == 0 ? "simulated"
+									      : "pcsc";
+}
 
+void cards_reader_in(struct source *src, const char *name, struct view body)
+{
+	struct card_reader *r = cards_reader_by_name(src, name);
+	struct cards *cs = src->cards;
+	enum reader_service before = cards_service(cs);
+
+	/* the names of one are not believed of the other: rules go by them, and so do people */
+	if (readers_name_usb(name) != (src->driver == READER_DRIVER_USB)) {
+		return;
+	}
 	if (!r) {
-		r = reader_make(cs);
+		r = reader_make(src);
 		if (!r) {
 			return;
 		}
-		*r = (struct card_reader){.id = ++cs->next_reader};
+		*r = (struct card_reader){.id = ++cs->next_reader, .served = src->driver};
 		read_copy(r->name, sizeof(r->name), name);
 	}
 	if (r->present) {
 		return;
 	}
-	r->driver = strncmp(name, simulated_prefix, strlen(simulated_prefix)) == 0 ? "simulated"
-										   : "pcsc";
+	r->driver = driver_word(r->served, name);
 	r->slot = read_u8_or(body, LINK_TAG_SLOT, 0);
 	(void)cards_place(cs, r); /* told as a whole */
 	r->pinpad = false;
 	r->present = true;
 	TELL(cs, reader_added, r);
+	if (cards_service(cs) !=
+		before) { /* the first one of vitaled-usb's, where pcscd is not */
+		cards_tell_service(cs);
+	}
 	spare_update(cs);
 }
 
@@ -169,25 +210,39 @@ void cards_reader_out(struct cards *cs, struct card_reader *r, enum card_left le
 	}
 }
 
-void cards_all_out(struct cards *cs, enum card_left left)
+void cards_all_out(struct source *src, enum card_left left)
 {
-	cs->listed = false;
+	struct cards *cs = src->cards;
+
+	src->listed = false;
 	for (size_t i = 0; i < cs->n_readers; i++) {
-		cards_reader_out(cs, cs->readers[i], left);
+		if (cs->readers[i]->served == src->driver) {
+			cards_reader_out(cs, cs->readers[i], left);
+		}
+	}
+}
+
+void cards_tell_service(struct cards *cs)
+{
+	for (size_t i = 0; i < cs->n_listeners; i++) {
+		if (cs->listeners[i].ops.service_changed) {
+			cs->listeners[i].ops.service_changed(cs->listeners[i].user);
+		}
 	}
 }
 
 /* -- life ---------------------------------------------------------------------------------------- */
 
+/* Besides that of vitaled-usb, which is the first (cards-source.c). */
 static int environment(struct cards *cs)
 {
-	cs->env[0] = strdup("PCSCLITE_NO_BLOCKING=1"); /* waiting is our decision */
-	if (!cs->env[0]) {
+	cs->env[1] = strdup("PCSCLITE_NO_BLOCKING=1"); /* waiting is our decision */
+	if (!cs->env[1]) {
 		return fault(-ENOMEM);
 	}
 	if (cs->config->pcsc_socket[0] != '\0' &&
-		asprintf(&cs->env[1], "PCSCLITE_CSOCK_NAME=%s", cs->config->pcsc_socket) < 0) {
-		cs->env[1] = NULL;
+		asprintf(&cs->env[2], "PCSCLITE_CSOCK_NAME=%s", cs->config->pcsc_socket) < 0) {
+		cs->env[2] = NULL;
 		return fault(-ENOMEM);
 	}
 	return 0;
@@ -221,7 +276,7 @@ int cards_new(sd_event *ev, const struct config *config, struct cards **ret)
 		r = paths(cs);
 	}
 	if (r == 0) {
-		r = cards_watch_start(cs);
+		r = cards_sources_init(cs);
 	}
 	if (r < 0) {
 		cards_free(cs);
@@ -237,14 +292,15 @@ struct cards *cards_free(struct cards *cs)
 		return NULL;
 	}
 	cs->n_listeners = 0; /* nobody is told any more */
-	cards_watch_stop(cs);
+	cards_sources_done(cs);
 	for (size_t i = 0; i < cs->n_readers; i++) {
 		cards_card_out(cs, cs->readers[i], CARD_LEFT_REMOVED);
 	}
 	for (size_t i = 0; i < cs->n_readers; i++) {
 		free(cs->readers[i]);
 	}
-	spare_drop(cs);
+	spare_drop(cs, READER_DRIVER_PCSC);
+	spare_drop(cs, READER_DRIVER_USB);
 	sd_event_source_disable_unref(cs->refill);
 	for (size_t i = 0; i < ARRAY_LEN(cs->env); i++) {
 		free(cs->env[i]);
@@ -279,6 +335,7 @@ void cards_unlisten(struct cards *cs, const void *user)
 
 void cards_configured(struct cards *cs)
 {
+	cards_sources_configured(cs);
 	for (size_t i = 0; i < cs->n_readers; i++) {
 		if (cs->readers[i]->present && cards_place(cs, cs->readers[i])) {
 			TELL(cs, reader_changed, cs->readers[i]);
@@ -294,16 +351,6 @@ bool cards_in_use(struct cards *cs)
 		}
 	}
 	return false;
-}
-
-enum reader_service cards_service(const struct cards *cs)
-{
-	return cs->service;
-}
-
-bool cards_listed(const struct cards *cs)
-{
-	return cs->listed || (cs->heard && cs->service != READER_SERVICE_RUNNING);
 }
 
 struct card_reader *cards_reader(struct cards *cs, size_t i)

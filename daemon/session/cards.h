@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /*
- * Readers and cards as vitaled-watch reports them, and the processes of cards in use. A card that
- * comes in is recognised (ATR, SELECT) by a short-lived vitaled-card and then left alone; a session
- * claims it, and from then on one vitaled-card holds it until it is released. What an answer to
- * CARD_OP_OPEN says of the reader (pinpad) is noted before who asked gets it.
+ * Readers and cards as vitaled-watch reports them, of pcscd and of vitaled-usb, and the processes of cards
+ * in use. A card that comes in is recognised (ATR, SELECT) by a short-lived vitaled-card and then left
+ * alone; a session claims it, and from then on one vitaled-card holds it until it is released. What an
+ * answer to CARD_OP_OPEN says of the reader (pinpad) is noted before who asked gets it.
  */
 #include "base/link-ops.h"
 #include "daemon/config.h"
@@ -34,7 +34,7 @@ enum card_left {
 	CARD_LEFT_REMOVED = 0,
 	CARD_LEFT_REPLACED, /* another one came in before its removal was seen */
 	CARD_LEFT_READER,   /* its reader was unplugged */
-	CARD_LEFT_SERVICE,  /* pcscd went away */
+	CARD_LEFT_SERVICE,  /* who serves its reader went away */
 	CARD_LEFT_WATCH,    /* vitaled-watch ended: nobody would see it being removed */
 };
 
@@ -51,11 +51,11 @@ struct card;
 struct card_reader {
 	uint32_t id; /* "/org/vitaled1/reader/<id>"; stable while the broker runs, by name */
 	char name[128];
-	const char
-		*driver; /* "pcsc" or "simulated" (the simulated reader says so in its name) */
+	const char *driver; /* pcsc, usb, or simulated: pcscd's, which says so in its name */
+	enum reader_driver served;
 	uint32_t slot;
 	enum config_role role;	 /* what may be put in, by configuration */
-	enum card_share sharing; /* by configuration */
+	enum card_share sharing; /* cards_sharing(), as it was when the card was let go of */
 	bool pinpad;	   /* a card's process has found that it takes codes on its own keys */
 	bool lent;	   /* to another program (lease.h): no process of ours may touch it */
 	struct card *card; /* or NULL */
@@ -71,9 +71,8 @@ struct card {
 	char advice[32];
 	uint8_t atr[33];
 	size_t atr_len;
-	uint32_t events; /* PC/SC's counter when it came in */
-	uint32_t
-		characters; /* on the line so far, of the process in use; also told while it works */
+	uint32_t events;     /* PC/SC's counter when it came in */
+	uint32_t characters; /* on the line so far, of the process in use; told meanwhile */
 	bool recognised;     /* recognition has answered and its process is gone */
 	enum card_left left; /* set when card_removed runs */
 	bool recorded;	     /* its coming in is in the record (session's) */
@@ -93,10 +92,9 @@ struct cards_ops {
 	void (*reader_changed)(void *user, struct card_reader *r);
 	void (*reader_removed)(void *user, struct card_reader *r);
 	void (*card_added)(void *user, struct card *c);
-	void (*card_changed)(void *user, struct card *c); /* kind, nature, use */
-	void (*card_removed)(void *user, struct card *c); /* still valid during the call */
-	void (*card_progress)(
-		void *user, struct card *c); /* characters; while a request runs */
+	void (*card_changed)(void *user, struct card *c);  /* kind, nature, use */
+	void (*card_removed)(void *user, struct card *c);  /* still valid during the call */
+	void (*card_progress)(void *user, struct card *c); /* characters; a request runs */
 	/* the process of a card in use ended by itself; who used it releases it, else cards.c does */
 	void (*card_failed)(void *user, struct card *c, const char *why);
 	/* cards_want(): what may end without harm to the card does, now or when it is reset */
@@ -118,7 +116,7 @@ void cards_sleep(struct cards *cs);
 void cards_wake(struct cards *cs);
 bool cards_in_use(struct cards *cs); /* a process of ours has one */
 /** cards_guard() - something is unlocked (@on): a watch that would not see a card leave is found out within
- *  LIMIT_WATCH_SILENCE; then all cards are out (CARD_LEFT_WATCH). */
+ *  LIMIT_WATCH_SILENCE (_USB); then all cards are out (CARD_LEFT_WATCH). */
 void cards_guard(struct cards *cs, bool on);
 enum reader_service cards_service(const struct cards *cs);
 bool cards_listed(const struct cards *cs); /* the first complete list has come */
@@ -127,6 +125,8 @@ struct card_reader *cards_reader(
 struct card_reader *cards_reader_by_id(struct cards *cs, uint32_t id);
 struct card *cards_card_by_id(struct cards *cs, uint32_t id);
 
+/** cards_sharing() - of @r by @config: nobody shares a reader of vitaled-usb. */
+enum card_share cards_sharing(const struct config *config, const struct card_reader *r);
 /** cards_claim() - the card gets its process, a spare one that is already confined when there is
  *  one (nothing is sent to it yet). Return: 0 or a fault; -EBUSY: in use, lent or leaving. */
 int cards_claim(struct cards *cs, struct card *c, uid_t uid, void *user) _must_check_;

@@ -230,6 +230,9 @@ int lease_start(struct leases *all, struct card_reader *r, const char *owner, ui
 	if (seconds == 0 || seconds > LIMIT_LEASE / USEC_PER_SEC) {
 		return LEASE_RANGE;
 	}
+	if (r->served == READER_DRIVER_USB) {
+		return LEASE_DRIVER;
+	}
 	q = may_lend(all, r, uid);
 	if (q == 0) {
 		q = lease_new(all, r, owner, uid, seconds, &l);

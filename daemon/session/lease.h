@@ -20,6 +20,7 @@ enum lease_outcome {
 	LEASE_LIMIT,	/* LIMIT_LEASES_UID */
 	LEASE_RANGE,	/* seconds: 1..LIMIT_LEASE seconds */
 	LEASE_AUDIT,	/* the record does not take the entry */
+	LEASE_DRIVER,	/* vitaled-usb holds the reader: no other program could reach it */
 };
 
 int leases_new(sd_event *ev, struct cards *cards, struct sessions *sessions,

@@ -249,7 +249,7 @@ static bool keeps(const struct professional *p)
 
 	return config->pin_lifetime > 0 && professional_pin_held(p) &&
 	       r->sharing == CARD_SHARE_EXCLUSIVE &&
-	       config_reader(config, r->name)->sharing == CARD_SHARE_EXCLUSIVE;
+	       cards_sharing(config, r) == CARD_SHARE_EXCLUSIVE;
 }
 
 void professional_leave(struct session *s)

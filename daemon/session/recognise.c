@@ -225,6 +225,7 @@ static void attempt(struct entry *e)
 	_cleanup_(buf_done) struct buf body = BUF_NULL(256);
 
 	tlv_put_str(&body, LINK_TAG_READER, e->card.reader->name);
+	tlv_put_u8(&body, LINK_TAG_DRIVER, (uint8_t)e->card.reader->served);
 	tlv_put_u8(&body, LINK_TAG_SHARE, CARD_SHARE_TRANSACTIONS);
 	if (!e->recogniser && spare_take(e, &recogniser_ops, &e->recogniser) < 0) {
 		again(e, "child-failed");

@@ -119,6 +119,8 @@ int apdu_from_transport(int r)
 		return CARD_PIN_REFUSED;
 	case TRANSPORT_NO_PINPAD:
 		return CARD_ABSENT;
+	case TRANSPORT_FAILED:
+		return CARD_FAILED;
 	}
 	return CARD_BROKEN;
 }

@@ -176,12 +176,22 @@ bool atr_like(const struct atr *a, const char *pattern, bool historical)
 	return same;
 }
 
+unsigned atr_fi_of(uint8_t ta1)
+{
+	return table_fi[ta1 >> 4];
+}
+
+unsigned atr_di_of(uint8_t ta1)
+{
+	return table_di[ta1 & 0x0F];
+}
+
 unsigned atr_fi(const struct atr *a)
 {
 	unsigned fi = 0;
 
 	if (a->level[0].has & ATR_HAS_A)
-		fi = table_fi[a->level[0].a >> 4];
+		fi = atr_fi_of(a->level[0].a);
 	return fi ? fi : FI_DEFAULT;
 }
 
@@ -190,7 +200,7 @@ unsigned atr_di(const struct atr *a)
 	unsigned di = 0;
 
 	if (a->level[0].has & ATR_HAS_A)
-		di = table_di[a->level[0].a & 0x0F];
+		di = atr_di_of(a->level[0].a);
 	return di ? di : 1;
 }
 
@@ -213,11 +223,11 @@ uint64_t atr_character_ns(const struct atr *a, unsigned protocol, unsigned hz)
 	return etu_ns(a, atr_guard_time(a, protocol), hz);
 }
 
-/* The first level beyond the second that is about T=1 and has byte @which (§11.4.2 to §11.4.4). */
-static const struct atr_level *find_t1(const struct atr *a, enum atr_bytes which)
+const struct atr_level *atr_level_for(
+	const struct atr *a, unsigned protocol, enum atr_bytes which)
 {
 	for (size_t i = 2; i < a->n_levels; i++)
-		if (a->level[i].protocol == 1 && (a->level[i].has & (unsigned)which))
+		if (a->level[i].protocol == protocol && (a->level[i].has & (unsigned)which))
 			return &a->level[i];
 	return NULL;
 }
@@ -229,7 +239,7 @@ uint64_t atr_waiting_ns(const struct atr *a, unsigned protocol, unsigned hz)
 	unsigned bwi;
 
 	if (protocol == 1) {
-		l = find_t1(a, ATR_HAS_B);
+		l = atr_level_for(a, 1, ATR_HAS_B);
 		bwi = l ? l->b >> 4 : BWI_DEFAULT;
 		if (bwi > 9)
 			bwi = BWI_DEFAULT;
@@ -243,7 +253,7 @@ uint64_t atr_waiting_ns(const struct atr *a, unsigned protocol, unsigned hz)
 
 unsigned atr_ifsc(const struct atr *a)
 {
-	const struct atr_level *l = find_t1(a, ATR_HAS_A);
+	const struct atr_level *l = atr_level_for(a, 1, ATR_HAS_A);
 
 	return l && l->a > 0 && l->a < 255 ? l->a : IFSC_DEFAULT;
 }

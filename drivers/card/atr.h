@@ -70,6 +70,8 @@ bool atr_like(const struct atr *a, const char *pattern, bool historical);
 
 /* -- transmission parameters (§8.3, tables 7 and 8). A reserved value counts as the
  * default. */
+unsigned atr_fi_of(uint8_t ta1); /* of a TA1 or PPS1; 0: reserved */
+unsigned atr_di_of(uint8_t ta1);
 unsigned atr_fi(const struct atr *a); /* clock rate conversion integer, default 372 */
 unsigned atr_di(const struct atr *a); /* baud rate adjustment integer, default 1 */
 /** atr_guard_time() - GT in etu between leading edges of characters: 12 + N; N=255: 12,
@@ -80,5 +82,9 @@ uint64_t atr_character_ns(const struct atr *a, unsigned protocol, unsigned hz);
 /** atr_waiting_ns() - T=0: WT = WI * 960 * Fi / f (§10.2, TC2, default 10);
  *  T=1: BWT = 11 etu + 2^BWI * 960 * 372 / f (§11.4.3, first TB for T=1, default 4). */
 uint64_t atr_waiting_ns(const struct atr *a, unsigned protocol, unsigned hz);
+/** atr_level_for() - the first level beyond the second that is about @protocol (15: global bytes) and
+ * has byte @which (§8.3, §11.4.2 to §11.4.4), or NULL. */
+const struct atr_level *atr_level_for(
+	const struct atr *a, unsigned protocol, enum atr_bytes which);
 /** atr_ifsc() - bytes of information field the card takes with T=1 (first TA for T=1), 32. */
 unsigned atr_ifsc(const struct atr *a);

@@ -61,13 +61,13 @@ static int recognise(struct serve *s, const struct link_frame *f)
 	return trace(card_resume(&s->card, kind, generation, atr));
 }
 
-static int connect_card(struct serve *s, const char *reader)
+static int connect_card(struct serve *s, struct transport *t, const char *reader)
 {
 	struct card *c = &s->card;
 	struct apdu *a = &c->apdu;
 	uint64_t deadline = a->deadline;
 
-	apdu_init(a, a->transport);
+	apdu_init(a, t);
 	apdu_begin(a, deadline);
 	serve_hooks(s);
 	card_forget(c);
@@ -80,16 +80,22 @@ static int connect_card(struct serve *s, const char *reader)
 static int run_open(struct serve *s, const struct link_frame *f, struct buf *body)
 {
 	char reader[TRANSPORT_NAME_MAX];
+	uint8_t driver;
 	uint8_t share;
 	int r;
 
 	if (s->open || tlv_find_str(f->body, LINK_TAG_READER, reader, sizeof(reader)) != 0 ||
+		!byte_of(f, LINK_TAG_DRIVER, READER_DRIVER_PCSC, &driver) ||
+		driver >= READER_DRIVER_COUNT ||
 		!byte_of(f, LINK_TAG_SHARE, CARD_SHARE_EXCLUSIVE, &share) ||
 		share > CARD_SHARE_EXCLUSIVE) {
 		return CARD_FAILED;
 	}
+	if (driver != s->driver) {
+		return CARD_NO_SERVICE; /* a process is for one of them */
+	}
 	s->card.exclusive = share == CARD_SHARE_EXCLUSIVE;
-	r = connect_card(s, reader);
+	r = connect_card(s, s->transport, reader);
 	if (r != 0) {
 		return trace(r);
 	}

@@ -206,6 +206,7 @@ static uint8_t run(struct serve *s, const struct link_frame *f, struct buf *body
 {
 	const struct serve_op *op = serve_op(f->op);
 	bool keypad = serve_keypad(f);
+	uint64_t more = keypad && f->op != CARD_OP_VERIFY ? SERVE_KEYPAD_MORE_USEC : 0;
 	int end;
 	int r;
 
@@ -213,11 +214,11 @@ static uint8_t run(struct serve *s, const struct link_frame *f, struct buf *body
 		return CARD_ABSENT;
 	}
 	s->request = f;
-	s->stuck_usec = keypad ? SERVE_STUCK_KEYPAD_USEC : SERVE_STUCK_USEC;
+	s->stuck_usec = keypad ? SERVE_STUCK_KEYPAD_USEC + more : SERVE_STUCK_USEC;
 	stuck_as(CARD_MUTE);
 	heard(s);
 	apdu_begin(&s->card.apdu,
-		clock_monotonic() + (keypad ? SERVE_KEYPAD_USEC : SERVE_REQUEST_USEC));
+		clock_monotonic() + (keypad ? SERVE_KEYPAD_USEC + more : SERVE_REQUEST_USEC));
 	r = op->needs_card ? run_on_card(s, op, f, body) : op->run(s, f, body);
 	end = unlock(s, f->op);
 	if (r == CARD_DONE) {
@@ -278,11 +279,11 @@ static void await(struct serve *s)
 	}
 }
 
-int serve_init(struct serve *s, int link, struct transport *t)
+int serve_init(struct serve *s, int link, enum reader_driver driver, struct transport *t)
 {
 	int r;
 
-	*s = (struct serve){.link = link};
+	*s = (struct serve){.link = link, .driver = driver, .transport = t};
 	r = card_init(&s->card, t);
 	serve_hooks(s);
 	return trace(r);

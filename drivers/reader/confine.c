@@ -15,7 +15,7 @@
 
 #include "base/restrain.h"
 
-#define FILES_MAX  16U			    /* 0 to 2, link, pcscd, and descriptors that come */
+#define FILES_MAX  16U /* 0 to 2, link, pcscd or vitaled-usb, and what comes */
 #define MEMORY_MAX (32UL * 1024UL * 1024UL) /* address space; 3 MB are mapped at work */
 #define LOCKED_MAX (64UL * 1024UL)	    /* the command with the PIN, the PIN */
 
@@ -34,6 +34,7 @@ static const int everywhere[] = {
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(clock_gettime), /* where the vDSO does not do it */
+	SCMP_SYS(gettimeofday),	 /* libpcsclite, likewise */
 	SCMP_SYS(
 		clock_nanosleep), /* our own short waits while another program holds the reader */
 	SCMP_SYS(exit_group),

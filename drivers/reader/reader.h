@@ -2,7 +2,7 @@
 #pragma once
 /*
  * A reader with one card in it, as the card drivers see it: a table of functions, behind which
- * stands PC/SC (pcsc.c), a replayed dialogue (script.c) or, later, a slot of vitaled-usb. What a
+ * stands PC/SC (pcsc.c), a slot of vitaled-usb (usb-link.c) or a replayed dialogue (script.c). What a
  * transport carries are the bytes of ISO/IEC 7816-3: with T=0 one command TPDU and its answer,
  * with T=1 one command APDU and its answer. It answers nothing itself: 61XX and 6CXX go up.
  */
@@ -24,6 +24,7 @@ enum transport_outcome {
 	TRANSPORT_REFUSED,    /* keypad: wrong length or the new codes differ (6402, 6403) */
 	TRANSPORT_NO_PINPAD,  /* this reader cannot do that */
 	TRANSPORT_TOUCHED,    /* lock: done, but another program has reset the card before */
+	TRANSPORT_FAILED, /* the reader talks nonsense, or who serves it is at fault: not the card */
 };
 
 enum transport_protocol {
@@ -36,7 +37,8 @@ struct transport;
 /* What the keypad of a reader can do (PC/SC part 10 §2); the same bits as CARD_PINPAD_*. */
 #define TRANSPORT_PINPAD_VERIFY 0x01U
 #define TRANSPORT_PINPAD_MODIFY 0x02U
-#define TRANSPORT_KEYS_USEC	30000000U /* microseconds that a person has on the keypad */
+#define TRANSPORT_KEYS_USEC                                                                    \
+	30000000U /* microseconds that a person has on the keypad for a code */
 
 /**
  * struct transport_pin - a command that the reader completes from its keys (PC/SC part 10 §2.5)
@@ -49,6 +51,15 @@ struct transport_pin {
 	uint8_t old_at;	    /* offset of the first code in the data; 0xFF: none is typed */
 	uint8_t new_at;	    /* offset of the new code in the data */
 };
+
+/* How many codes are typed for @pin: the old one, and a new one twice. */
+static inline uint64_t transport_codes(const struct transport_pin *pin)
+{
+	if (pin->new_digits == 0) {
+		return 1;
+	}
+	return pin->old_at == 0xFFU ? 2 : 3;
+}
 
 /*
  * Every function but close and free returns 0, a fault, or a transport_outcome. @deadline is
@@ -114,31 +125,13 @@ int pcsc_new(struct transport **ret_t, int *ret_fd) _must_check_;
  *  Return: 0, a transport_outcome, or -EIO for a code that we do not know. */
 int pcsc_outcome(long code) _must_check_;
 
-/* -- replayed dialogues (tests, fuzzing) --------------------------------------------------------- */
+/* -- vitaled-usb --------------------------------------------------------------------------------- */
 
 /**
- * script_new() - a card made of text, one item a line, blanks between bytes are free
+ * usb_link_new() - a transport over vitaled-usb (base/link-usb.h); connects at once, before any confinement
+ * @ret_fd: the socket, for the process's filter; -1 when nobody serves it
  *
- *   # comment                         atr 3B 75 ...          protocol 1 (default 0)
- *   pinpad verify modify              what the reader's keypad can do (default: nothing)
- *   > 00 A4 04 0C ...                 the command that must come next ("??" is any byte)
- *   keys 00 20 00 01 04 FF FF FF FF   the command that must be completed on the keypad next
- *   < 90 00                           its answer
- *   ! gone | mute | busy | no-service | no-reader | broken | cancelled | late | refused |
- *     no-pinpad | touched | fault     instead of an answer, or first of all: what open gives
- *   status gone | lock touched | ...  what the next status or lock gives, once (default: 0)
- *   reset | gone-on-reset             a reset must come here (and the card is gone)
- *
- * A command other than the next one makes transmit a fault. Return: 0, or a fault (bad text).
+ * As pcsc_new(): without a service its open answers NO_SERVICE. Its slots are ours alone: lock and unlock
+ * do nothing, status tells of every removal and loss of power. The caller owns it. Return: 0 or a fault.
  */
-int script_new(struct view text, struct transport **ret_t) _must_check_;
-bool script_finished(const struct transport *t); /* every line was used, nothing else came */
-int script_closed(const struct transport *t);	 /* 0 open, 1 closed, 2 closed with a reset */
-
-/**
- * script_new_answers() - a card that says @bytes, whatever it is asked: each answer is a length
- * (one byte; FF: two more follow, big endian) and as many bytes; at the end the card is gone
- * @bytes: borrowed until the transport is freed
- */
-int script_new_answers(struct view bytes, struct view atr, enum transport_protocol protocol,
-	struct transport **ret_t) _must_check_;
+int usb_link_new(struct transport **ret_t, int *ret_fd) _must_check_;

@@ -4,12 +4,12 @@
  * taken from bytes whatever was asked. Both own a copy of the text, or borrow the bytes. Used by
  * the unit tests and the fuzzers; linked into no program.
  */
+#include "drivers/reader/script.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "drivers/reader/reader.h"
 
 #define ANY	    0x100U  /* "??" in a command */
 #define BYTES_MAX   300U    /* of one line */
@@ -75,6 +75,7 @@ static const struct {
 	{"refused", TRANSPORT_REFUSED},
 	{"no-pinpad", TRANSPORT_NO_PINPAD},
 	{"touched", TRANSPORT_TOUCHED},
+	{"failed", TRANSPORT_FAILED},
 	{"fault", -EIO},
 };
 

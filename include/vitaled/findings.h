@@ -47,6 +47,8 @@
 	X(READER_UNCLAIMED, "reader-unclaimed") /* usb, reader, maker */                       \
 	X(READER_UNSEEN, "reader-unseen")	/* usb, reader, driver */                      \
 	X(READER_BLOCKED, "reader-blocked")	/* usb, reader */                              \
+	X(READER_DENIED, "reader-denied")	/* usb, reader: its node, for vitaled-usb */   \
+	X(READER_OLD_MODE, "reader-old-mode")	/* usb, reader */                              \
 	X(READER_RULES, "reader-rules")		/* udev rules, hwdb */                         \
 	X(CARD_HELD, "card-held")		/* reader, programs */                         \
 	X(CARD_MUTE, "card-mute")		/* reader */                                   \

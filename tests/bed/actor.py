@@ -145,6 +145,17 @@ class Peer:
             os.close(fd)
         return keep
 
+    def do_sip(self, q):
+        """So many bytes of what is held, which the writer is given time for."""
+        parts, left = [], q["bytes"]
+        while left > 0:
+            part = os.read(self.held[0], min(left, 65536))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part)
+        self.emit(id=q["id"], ok=b"".join(parts).hex())
+
     def do_release(self, q):
         while self.held:
             os.close(self.held.pop())
@@ -357,6 +368,10 @@ class Actor:
 
     def answers(self, **answers):
         return self.answer(self.send("answers", answers={k.replace("_", "-"): v for k, v in answers.items()}))
+
+    def sip(self, size):
+        """The next @size bytes of the first that is held; fewer: it has ended."""
+        return bytes.fromhex(self.answer(self.send("sip", bytes=size)))
 
     def release(self):
         """Close what a call with keep="hold" was answered with."""

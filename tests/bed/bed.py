@@ -5,6 +5,8 @@ Runs inside the namespaces that `run` makes (mount, network, pid): nothing outsi
 whatever is left ends with the pid namespace. Daemons are real; each has its own uid. Used by the
 demo, by `run bed` and by the integration tests.
 """
+import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -13,7 +15,8 @@ import sys
 import tempfile
 import time
 
-import usb
+import usb_bus
+import usb_bench
 
 USERS = {  # name: uid; invented, only in the bed's own /etc/passwd
     "vitaled": 64101,
@@ -22,6 +25,7 @@ USERS = {  # name: uid; invented, only in the bed's own /etc/passwd
     "vddisplay": 64104,
     "vdother": 64105,
     "vdcards": 64106,
+    "vdusb": 64107,
 }
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 READER = "Vitale Sim"
@@ -104,10 +108,15 @@ class Bed:
     @cards: profile names in slot 0, 1, ... (None: empty); @readers: devices of vitale-sim (`2`, `1+1`,
     `2,1`, ...); @keypad: slots that have one, or "all"; @hotplug: pcscd finds the readers on a bus and
     sees them go and come when the simulator is told to `unplug` and `plug`.
+
+    @usb: models of tests/usb ("tpdu,kap-link"): the readers are emulated USB ones, bed.orders() their bench; who
+    serves them: @usb_by "vitaled-usb" (there is no pcscd at all), "pcscd" (with the real libccid), or "both".
+    Reader names in @config are those of the simulator with pcscd and become those that the bed has.
     """
 
     def __init__(self, build, work=None, cards=("cps4-gp", "vitale-family"), clock=False, personal=None,
-                 config="", rules=None, state_size=None, readers="2", keypad=(), hotplug=False):
+                 config="", rules=None, state_size=None, readers="2", keypad=(), hotplug=False, usb=None,
+                 usb_by="vitaled-usb", usb_rules="*=usb", serials="", usb_program=(), only_t1=()):
         self.build = os.path.abspath(build)
         self.work = work or tempfile.mkdtemp(prefix="vitaled-bed.")
         self.cards = cards
@@ -116,7 +125,16 @@ class Bed:
         self.readers = readers
         self.keypad = [keypad] if isinstance(keypad, str) else list(keypad)
         self.hotplug = hotplug
+        self.usb, self.usb_by, self.usb_rules, self.serials = usb, usb_by, usb_rules, serials
+        self.listening = None  # vitaled-usb's sockets
+        self.usb_program = list(usb_program)  # vitaled-usb, without its confinement, runs under it: valgrind
+        self.only_t1 = only_t1  # slots whose card has T=1 alone, where it has both
+        self.usb_killed, self.bad_ends = False, []
         self.extra = config
+        if usb:
+            self.readers = usb_bench.sim_readers(usb)
+            for reader, slot, named in usb_bench.names(usb, serials):
+                self.extra = self.extra.replace(f"{READER} {reader:02X} {slot:02X}", named)
         self.state_size = state_size  # of a tmpfs for the state, for faults of the disk
         self.rules = rules or os.path.join(ROOT, "tests/data/bed.rules")
         self.processes = {}
@@ -138,7 +156,8 @@ class Bed:
         return os.path.join(self.work, *names)
 
     def program(self, name):
-        for folder in ("daemon", "daemon/dossier", "daemon/trust", "drivers/watch", "drivers/card", "drivers/sim", "client"):
+        for folder in ("daemon", "daemon/dossier", "daemon/trust", "drivers/watch", "drivers/card", "drivers/sim",
+                       "drivers/usb", "client", "tests/usb"):
             found = os.path.join(self.build, folder, name)
             if os.path.exists(found):
                 return found
@@ -161,19 +180,27 @@ class Bed:
         self.start_bus()
         self.start_polkit()
         self.start_sim()
-        self.start_pcscd()
+        if self.usb:
+            self.start_usb_bench()
+        if not self.usb or self.usb_by != "vitaled-usb":
+            self.start_pcscd()
+        if self.usb and self.usb_by != "pcscd":
+            self.start_usb()
         self.start_broker()
         return self
 
     def stop(self):
         for name in reversed(list(self.processes)):
             self.end(name)
-        reports = self.sanitizer_reports()
+        if self.listening:
+            for one in self.listening:
+                one.close()
+        reports = "\n".join(filter(None, [self.sanitizer_reports(), *self.bad_ends]))
         if self.state_size:
             subprocess.run(["umount", self.path("state")], check=False)
         shutil.rmtree(self.work, ignore_errors=True)
         if reports:
-            raise AssertionError("a sanitizer reported:\n" + reports)
+            raise AssertionError("a sanitizer reported, or a program ended badly:\n" + reports)
 
     def sanitizer_reports(self):
         """What AddressSanitizer, LeakSanitizer or UBSan wrote into the logs of our programs."""
@@ -192,7 +219,8 @@ class Bed:
                 ("bus", "root", 0o755), ("bus/system.d", "root", 0o755), ("polkit", "root", 0o755),
                 ("polkit/rules.d", "root", 0o755), ("polkit/actions", "root", 0o755),
                 ("pcsc", "vdcards", 0o755), ("readers", "root", 0o755), ("sim", "vdcards", 0o755),
-                ("state", "vitaled", 0o700), ("children", "root", 0o755), ("log", "root", 0o755)):
+                ("state", "vitaled", 0o700), ("children", "root", 0o755), ("usb", "root", 0o755),
+                ("log", "root", 0o755)):
             os.makedirs(self.path(folder), exist_ok=True)
             if folder == "state" and self.state_size:
                 subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.state_size}", "state",
@@ -225,6 +253,7 @@ anchors = {self.path("anchors")}
 children = {self.path("children")}
 data = {self.path("data")}
 pcsc-socket = {self.env["PCSCLITE_CSOCK_NAME"]}
+usb-socket = {self.path("usb/socket")}
 
 [cards]
 crl = {self.path("crl")}
@@ -241,7 +270,13 @@ capability = professional
 user = vdagent
 
 {self.extra}
-""")
+""" + self.usb_config())
+
+    def usb_config(self):
+        """The sections [usb ...] that say usb_rules ("2947:0101=usb *=pcsc")."""
+        rules = [rule.split("=") for rule in self.usb_rules.split()] if self.usb else []
+        return "".join(f"[usb {which.replace(':', ' ', 2).replace(' ', ':', 1)}]\ndriver = {how}\n\n"
+                       for which, how in rules)
 
     def spawn(self, name, argv, user=None, env=None, bind=None, **more):
         """Start @argv as @user, its output in log/NAME; @bind: [(from, to)] in an own mount namespace."""
@@ -257,11 +292,17 @@ user = vdagent
         return self.processes[name]
 
     def end(self, name, seconds=5):
-        """SIGTERM, then SIGKILL after @seconds. Return: the exit status, None if it had not started."""
+        """SIGTERM, then SIGKILL after @seconds. Return: the exit status, None if it had not started. vitaled-usb has
+        more time, and must end with 0 unless kill_usb() ended it: else stop() fails."""
         p = self.processes.pop(name, None)
         if p is None:
             return None
+        if name == "vitaled-usb":
+            seconds = max(seconds, 30)
         if p.poll() is None:
+            if name == "usb-words":  # it ends with the last that writes there
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    p.wait(10)
             p.terminate()
             try:
                 p.wait(seconds)
@@ -271,7 +312,17 @@ user = vdagent
         for stream in (p.stdin, p.stdout, p.stderr):
             if stream:
                 stream.close()
+        if name == "vitaled-usb":
+            self.end("usb-words")  # all of them
+            if p.returncode != 0 and not self.usb_killed:
+                self.bad_ends.append(f"vitaled-usb ended with {p.returncode}:\n{self.log('usb-words')}")
+            self.usb_killed = False
         return p.returncode
+
+    def kill_usb(self):
+        """End vitaled-usb as a crash does."""
+        self.usb_killed = True
+        self.processes["vitaled-usb"].kill()
 
     def log(self, name):
         with open(self.path("log", name), encoding="utf-8", errors="replace") as f:
@@ -320,6 +371,8 @@ user = vdagent
         library = os.path.join(self.build, "drivers/sim/libifdvitalesim.so")
         bind, env = [(self.path("pcsc"), "/run/pcscd")], self.clean_env()
         count = len(self.readers.replace("+", ",").split(",")) if readers and not self.hotplug else 0
+        if self.usb:
+            count, env = 0, env | usb_bench.environment(self.orders)
         with open(self.path("readers/sim.conf"), "w", encoding="utf-8") as f:
             for i in range(count):
                 f.write(f'FRIENDLYNAME "{READER}"\nDEVICENAME {self.path("sim/reader")}:{i}\n'
@@ -333,19 +386,61 @@ user = vdagent
         wait_for(lambda: os.path.exists(self.env["PCSCLITE_CSOCK_NAME"]))
 
     def start_bus_of_readers(self, library):
-        """The bus of usb.py. Return: what pcscd's mount namespace needs for it."""
+        """The bus of usb_bus.py. Return: what pcscd's mount namespace needs for it."""
         for folder in ("run/pcscd", "run/udev", "usb/sys"):
             os.makedirs(self.path(folder), exist_ok=True)
-        usb.write(self.path("run/udev/control"), "")  # libudev: there is a udevd
-        usb.make_bundle(self.path("usb/drivers"), library, READER)
+        usb_bus.write(self.path("run/udev/control"), "")  # libudev: there is a udevd
+        usb_bus.make_bundle(self.path("usb/drivers"), library, READER)
         if "usb" not in self.processes or self.processes["usb"].poll() is not None:
             shutil.rmtree(self.path("usb/sys"))  # it ended with an earlier simulator
             os.makedirs(self.path("usb/sys"))
-            self.spawn("usb", [sys.executable, os.path.join(ROOT, "tests/bed/usb.py"),
+            self.spawn("usb", [sys.executable, os.path.join(ROOT, "tests/bed/usb_bus.py"),
                                self.path("sim/control"), self.path("usb/sys")])
             wait_for(lambda: os.path.exists(self.path("usb/sys/ready")))
         return [(self.path("run"), "/run"), (self.path("usb/drivers"), "/usr/lib/pcsc/drivers"),
                 (self.path("usb/sys"), "/sys")]
+
+    def start_usb_bench(self):
+        """The emulated readers; self.orders is their control socket. pcscd wants the message of an unplugged
+        reader some time after its end, or it hangs in removing one of two slots."""
+        self.orders = usb_bench.start(self, self.usb, self.serials, 20 if self.usb_by == "vitaled-usb" else 500)
+
+        def up():
+            if self.processes["usb-bench"].poll() is not None:
+                raise RuntimeError("usb-bench ended:\n" + self.log("usb-bench"))
+            return self.orders.answers()
+        wait_for(up)
+        for slot in self.only_t1:
+            self.orders(f"only-t1 {slot} on")
+
+    def start_usb(self):
+        """vitaled-usb as its units start it: a socket for the broker's user, a user of its own. It can write to no
+        file, as its limits want, so its words come by a pipe: log "usb-words"."""
+        if not self.listening:
+            self.listening = []
+            for path in (self.path("usb/socket"), self.path("usb/socket-watch")):
+                self.listening.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+                self.listening[-1].bind(path)
+                self.listening[-1].listen(16)
+                own(path, "vitaled", 0o600)
+        # kept: who connects while the program is away waits for it
+        # high ones: bash would write one over the other
+        high = [fcntl.fcntl(one, fcntl.F_DUPFD, 100) for one in self.listening]
+        argv = ["bash", "-c", f'LISTEN_PID=$$ LISTEN_FDS=2 exec "$@" 3<&{high[0]} 4<&{high[1]}', "bash",
+                *self.usb_program, self.program("usb-unconfined" if self.usb_program else "vitaled-usb")]
+        words, said = os.pipe()
+        before = self.log("usb-words").count("usb-started") if os.path.exists(self.path("log/usb-words")) else 0
+        self.spawn("usb-words", ["cat"], stdin=words)
+        self.spawn("vitaled-usb", argv, user="vdusb", env=self.env | usb_bench.environment(self.orders),
+                   pass_fds=high, stdout=said, stderr=said)
+        for one in (words, said, *high):
+            os.close(one)
+
+        def up():
+            if self.processes["vitaled-usb"].poll() is not None:
+                raise RuntimeError("vitaled-usb ended:\n" + self.log("usb-words"))
+            return self.log("usb-words").count("usb-started") > before
+        wait_for(up, 60)
 
     def clean_env(self):
         env = dict(self.env)

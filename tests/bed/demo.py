@@ -16,7 +16,7 @@ import tempfile
 
 import scenes
 from bed import Bed, personalise, wait_for
-from stage import CONFIG, READERS, Stage, ensure
+from stage import CONFIG, READERS, USB, Stage, ensure
 
 
 # -- the proofs ---------------------------------------------------------------------------------
@@ -72,10 +72,10 @@ def leave(stage, keep):
     stage.say(f"left in {keep}: {', '.join(sorted(os.listdir(keep)))}")
 
 
-def make_bed(build, personal, cards=scenes.CARDS):
-    """The bed of all scenes: the professionals' cards are in, the patient has theirs."""
+def make_bed(build, personal, cards=scenes.CARDS, usb=False):
+    """The bed of all scenes: the professionals' cards are in, the patient has theirs. @usb: without pcscd."""
     return Bed(build, cards=("cps4-fund", None, "cps4-pharmacist", None, cards[0]), readers=READERS, config=CONFIG,
-               personal=personal, clock=True)
+               personal=personal, clock=True, usb=USB if usb else None)
 
 
 def play(stage):
@@ -94,6 +94,8 @@ def main():
     p.add_argument("--cwd", default=".", help=argparse.SUPPRESS)
     p.add_argument("--cards", default="cps4-gp,vitale-family", help="profiles of the doctor and of the patient")
     p.add_argument("--keep", metavar="DIR", help="leave receipts, record, checkpoint, keys and anchors there")
+    p.add_argument("--usb", action="store_true",
+                   help="no pcscd: the service's own driver, with emulated USB readers of every exchange level")
     p.add_argument("--interactive", action="store_true", help="type PIN and codes, choose and answer yourself")
     a = p.parse_args()
     cards = tuple(a.cards.split(","))
@@ -103,9 +105,10 @@ def main():
 
 
 def show(a, personal, cards):
-    with make_bed(a.build, personal, cards) as bed:
+    with make_bed(a.build, personal, cards, a.usb) as bed:
         stage = Stage(bed, a.interactive, cards=cards)
-        stage.say("a private bus, polkit, pcscd, four simulated readers and the broker (user vitaled) are up")
+        served = "vitaled-usb, four emulated USB readers" if a.usb else "pcscd, four simulated readers"
+        stage.say(f"a private bus, polkit, {served} and the broker (user vitaled) are up")
         try:
             play(stage)
             if a.keep:

@@ -13,6 +13,7 @@ import time
 from bed import wait_for
 
 READERS = "2,2,2,1"  # the fund's counter, the pharmacy's, the practice's, the kiosk
+USB = "short,tpdu,extended,single"  # the same as models of tests/usb, with --usb
 SLOTS = {"caisse": (0, 1), "pharmacie": (2, 3), "cabinet": (4, 5), "borne": (None, 6)}  # professional's, patient's
 CONFIG = """
 [pair caisse]

@@ -93,10 +93,10 @@ def main():
     parser.add_argument("--build", default="build/gcc")
     parser.add_argument("--million", type=int, default=1, help="largest size")
     parser.add_argument("--sizes", type=lambda t: [int(n) for n in t.split(",")], help="these instead")
-    parser.add_argument("--folder", default=".")
+    parser.add_argument("--folder", help="on the disk that counts; default: the build folder")
     args = parser.parse_args()
     sizes = args.sizes or SIZES + [n * 1_000_000 for n in (10, 100) if n <= args.million]
-    folder = tempfile.mkdtemp(prefix="bench-record.", dir=args.folder)
+    folder = tempfile.mkdtemp(prefix="bench-record.", dir=args.folder or args.build)
     try:
         print("\n" + table(measure(args.build, folder, sizes), sizes))
     finally:

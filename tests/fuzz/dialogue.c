@@ -224,7 +224,7 @@ void dialogue_run(struct dialogue *d, struct hostile *h)
 	int r;
 
 	shutdown(d->ends[0], SHUT_WR);
-	if (serve_init(&s, d->ends[1], &h->base) == 0) {
+	if (serve_init(&s, d->ends[1], READER_DRIVER_PCSC, &h->base) == 0) {
 		if (stuck_init(d->ends[1]) == 0) {
 			r = serve_run(&s);
 			assert(r <= SERVE_MALFORMED);

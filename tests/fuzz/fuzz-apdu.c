@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "drivers/card/apdu.h"
+#include "drivers/reader/script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "drivers/card/card.h"
+#include "drivers/reader/script.h"
 
 #define HZ_LEAST 1000000U
 #define HZ_MOST	 20000000U

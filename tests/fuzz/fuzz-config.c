@@ -95,6 +95,20 @@ static void check_pairs(const struct config *c)
 	}
 }
 
+static void check_usb(const struct config *c)
+{
+	_cleanup_(buf_done) struct buf rules = BUF_NULL(4096);
+
+	assert(c->n_usb <= CONFIG_USB_MAX && text(c->usb_socket, sizeof(c->usb_socket)));
+	config_usb_rules(c, &rules);
+	for (size_t i = 0; i < c->n_usb; i++) {
+		assert(text(c->usb[i].which, sizeof(c->usb[i].which)) && c->usb[i].which[0]);
+		assert(!strpbrk(c->usb[i].which, " =\t\n"));
+		assert(c->usb[i].driver <= CONFIG_USB_USB);
+	}
+	assert(config_usb_any(c) || c->n_usb > 0 || !c->usb_socket[0]);
+}
+
 static void check(const struct config *c)
 {
 	assert(c->n_readers <= CONFIG_READERS_MAX && c->n_pairs <= CONFIG_PAIRS_MAX);
@@ -111,6 +125,7 @@ static void check(const struct config *c)
 		assert(c->agents[i].capability[0] && c->agents[i].uid != (uid_t)-1);
 	}
 	check_readers(c);
+	check_usb(c);
 	check_pairs(c);
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/tlv.h"
 #include "drivers/card/iso7816.h"
+#include "drivers/reader/script.h"
 
 #define OUT_MAX (ISO7816_FILE_MAX + APDU_LE_MAX)
 #define BEGIN	"before"

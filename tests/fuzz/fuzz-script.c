@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "drivers/reader/reader.h"
+#include "drivers/reader/script.h"
 #include "tests/fuzz/fail.h"
 
 static const uint8_t select_mf[] = {0x00, 0xA4, 0x00, 0x0C, 0x02, 0x3F, 0x00};

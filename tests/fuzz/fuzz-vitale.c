@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/tlv.h"
 #include "drivers/card/vitale/vitale.h"
+#include "drivers/reader/script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * vitaled-watch whole, main and filter included, in a thread of its own, which it leaves where the
+ * vitaled-watch over pcscd whole, main and filter included, in a thread of its own, which it leaves where the
  * program would leave the process. What libpcsclite says comes from the input: each of its calls
  * takes one step (records.h): @arg is the code, @bytes the names, or for each reader two bytes of
  * state, the counter and the length of the ATR; @kind bit 7: the broker hangs up before. What must
@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <seccomp.h>
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <string.h>
@@ -54,7 +53,10 @@ noreturn int watch_main(void);
 #define stat(path, data)		    watch_stat(path, data)
 #define inotify_init1(f)		    watch_folders(f)
 #define inotify_add_watch(fd, path, events) watch_folder(fd, path, events)
+#include "drivers/watch/await.c"
 #include "drivers/watch/main.c"
+#include "drivers/watch/pcsc.c"
+#include "drivers/watch/tell.c"
 #undef main
 #undef poll
 #undef stat
@@ -246,10 +248,10 @@ noreturn void __real__exit(int status);
 
 noreturn void __wrap__exit(int status)
 {
-	if (!program && status > EXIT_FAILED) {
+	if (!program && status > (int)WATCH_EXIT_FAILED) {
 		__real__exit(status); /* not the program's */
 	}
-	assert(status >= EXIT_DONE && status <= EXIT_FAILED);
+	assert(status >= (int)WATCH_EXIT_DONE && status <= (int)WATCH_EXIT_FAILED);
 	pthread_exit(NULL);
 }
 
@@ -270,45 +272,6 @@ int __wrap_setrlimit64(int what, const struct rlimit *limit)
 		(what != RLIMIT_CORE || limit->rlim_max == 0));
 	errno = EPERM;
 	return fail_now() ? -1 : 0;
-}
-
-scmp_filter_ctx __real_seccomp_init(uint32_t action);
-scmp_filter_ctx __wrap_seccomp_init(uint32_t action);
-
-scmp_filter_ctx __wrap_seccomp_init(uint32_t action)
-{
-	return fail_now() ? NULL : __real_seccomp_init(action);
-}
-
-int __real_seccomp_rule_add_array(scmp_filter_ctx f, uint32_t action, int call, unsigned n,
-	const struct scmp_arg_cmp *arguments);
-int __wrap_seccomp_rule_add_array(scmp_filter_ctx f, uint32_t action, int call, unsigned n,
-	const struct scmp_arg_cmp *arguments);
-
-int __wrap_seccomp_rule_add_array(scmp_filter_ctx f, uint32_t action, int call, unsigned n,
-	const struct scmp_arg_cmp *arguments)
-{
-	return fail_now() ? -ENOMEM
-			  : __real_seccomp_rule_add_array(f, action, call, n, arguments);
-}
-
-int __wrap_seccomp_load(scmp_filter_ctx f);
-
-int __wrap_seccomp_load(scmp_filter_ctx f)
-{
-	assert(f);
-	return fail_now() ? -EINVAL : 0;
-}
-
-ssize_t __real_write(int fd, const void *data, size_t len);
-ssize_t __wrap_write(int fd, const void *data, size_t len);
-
-ssize_t __wrap_write(int fd, const void *data, size_t len)
-{
-	if (fd != STDERR_FILENO) {
-		return __real_write(fd, data, len);
-	}
-	return fail_now() ? -1 : (ssize_t)len; /* what it says of its filter */
 }
 
 noreturn static void *run_program(void *unused)

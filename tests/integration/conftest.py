@@ -118,14 +118,23 @@ def people(request):
         yield make
 
 
+def watches_usb(pid):
+    """Whether a vitaled-watch is vitaled-usb's."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as f:
+        return any(v.startswith(b"VITALED_WATCH_USB=") for v in f.read().split(b"\0"))
+    return False
+
+
 def running():
     """(process number, program) of ours that run as the broker's user in this pid namespace; but for children of the
-    broker that are not their own program yet, and the dead, whom init here does not reap."""
+    broker that are not their own program yet, the dead, whom init here does not reap, and the watch of vitaled-usb,
+    which is there in every bed and in most waits for a socket that nobody makes."""
     done = subprocess.run(["ps", "-o", "pid=,ppid=,stat=,comm=", "-u", "vitaled"], capture_output=True, text=True)
     rows = [line.split() for line in done.stdout.splitlines()]
     brokers = {pid for pid, _, _, comm, *_ in rows if comm == "vitaled"}
     return [(int(pid), comm) for pid, parent, stat, comm, *_ in rows
-            if not stat.startswith("Z") and not (comm == "vitaled" and parent in brokers)]
+            if not stat.startswith("Z") and not (comm == "vitaled" and parent in brokers) and
+            not (comm == "vitaled-watch" and watches_usb(pid))]
 
 
 def is_empty(pid):

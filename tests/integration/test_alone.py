@@ -8,8 +8,10 @@ import pytest
 from actor import BusError
 from bed import wait_for
 from conftest import audit_is_whole, cards
+from test_consultation import metadata
 from test_dossier import GP, add, asked, do, ids, lock, opened, refused, statement, who
 from test_emergency import THEO, fd
+from test_fault_list import clock  # noqa: F401 (a fixture)
 
 ZOE = {"nir": "287110099000261", "birth-date": "1987-11-03"}
 
@@ -28,13 +30,19 @@ def rules(bed, app):
     return [e["rule"] for e in audit_is_whole(bed, app) if e["event"] == "denied"]
 
 
+NOON, MIDNIGHT = 43200, 86400
+
+
 @pytest.fixture
-def day():
-    """A day that has some minutes left: what is decided here ends with it."""
+def day(clock):  # noqa: F811
+    """day(seconds): that late is it for the broker, on this day; noon at first. What is decided here ends with the day."""
     now = time.localtime()
-    left = 86400 - (now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec)
-    if left < 180:
-        time.sleep(left + 1)
+    begun = time.time() - (now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec)
+
+    def at(seconds):
+        clock(begun + seconds - time.time())
+    at(NOON)
+    return at
 
 
 def test_an_authorisation_in_force_opens_without_the_vitale_and_nobody_is_asked(bed, people):
@@ -92,6 +100,15 @@ def test_after_a_consent_one_may_add_on_the_same_day_and_read_nothing(bed, peopl
     assert refused(app, session, "Read", document) == "no-consent"
     assert statement(app, session)["acts"] == ["feed"]
     lock(app, session)
+    day(MIDNIGHT - 60)
+    session = without(app, "feed")
+    app.until(session, "unlocked")
+    day(MIDNIGHT + 1)
+    assert refused(app, session, "Add", {"pipe": "x"}, {"fd": metadata("x")}) == "no-consent"
+    lock(app, session)
+    assert app.ended(without(app, "feed")) == ("refused", "not-permitted")
+    assert rules(bed, app)[-2:] == ["no-consent"] * 2
+    day(NOON)
 
     for intents in (["consult"], ["consult", "feed"], ["feed", "oppose"]):
         assert app.ended(without(app, *intents)) == ("refused", "not-permitted")

@@ -32,7 +32,7 @@ DESCRIPTORS = {  # besides STANDARD; {number: what}, None: any number of these
     "vitaled": {None: r"socket:.*|anon_inode:\[(eventpoll|signalfd|timerfd|pidfd)\]|anon_inode:inotify|"
                       r".*/state/audit\.sqlite(-wal|-shm)?|.*/state/cache|.*/state"},
 }
-PCSC = {"PCSCLITE_NO_BLOCKING", "PCSCLITE_CSOCK_NAME"}
+PCSC = {"PCSCLITE_NO_BLOCKING", "PCSCLITE_CSOCK_NAME", "VITALED_USB_SOCKET"}
 ENVIRONMENT = {"vitaled-watch": (PCSC, PCSC | {"VITALED_WATCH_GUARD"}), "vitaled-card": (PCSC,),
                "vitaled-dossier": (set(),)}
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Reimbursements that the health insurer feeds (doc/feed.md), over the real stack: made by openssl, asked
 for by D-Bus and by vitalectl, and what List, History and the record tell of them looked at by jq."""
+import contextlib
 import datetime
 import json
 import os
+import pty
 import signal
 import subprocess
 import tempfile
@@ -202,12 +204,22 @@ def test_an_import_waits_for_a_session_that_is_on_its_way_to_the_dossier(bed, pe
 
     session = app.open(intent=["consult"])
     wait_for(lambda: len(agent.seen("consent")) == 3)
-    thread, outcome = feeding(other, feeder.sign(text(line("w-2"))))
-    wait_for(lambda: pids("vitaled-feed"))
-    assert not outcome
-    app.call("Lock", path=session, interface="Session")  # nobody answered
-    thread.join(60)
-    assert outcome == [1]
+    ours, its = pty.openpty()  # at a terminal it is told that the command waits
+    with subprocess.Popen(["setpriv", "--reuid=vdapp", "--regid=vdapp", "--clear-groups", "--", bed.program("vitalectl"),
+                           "import", feeder.sign(text(line("w-2")))], env=bed.env, stdout=subprocess.PIPE, stderr=its,
+                          text=True) as ctl:
+        os.close(its)
+        said = ""
+        while said.count("Waiting for the service:") < 2:
+            said += os.read(ours, 4096).decode()
+        assert pids("vitaled-feed") and ctl.poll() is None
+        app.call("Lock", path=session, interface="Session")  # nobody answered
+        assert "1 lines are new" in ctl.communicate(timeout=60)[0]
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(ours, 4096).decode():
+                said += part
+    os.close(ours)
+    assert said.endswith("\r\x1b[K")  # and the line is taken away
 
 
 def test_only_a_feeder_of_the_dossiers_nature_reaches_it(bed, made, feeder):  # noqa: F811

@@ -66,7 +66,7 @@ def test_several_readers_have_the_names_that_pcscd_gives_real_ones(readers, term
 
 
 def test_readers_of_reader_conf_stay_listed_when_unplugged(readers, terminal):
-    """What pcscd 1.9.9 does, and why usb.py is there."""
+    """What pcscd 1.9.9 does, and why usb_bus.py is there."""
     bed = readers("cps4-gp", "vitale-family")
     t = terminal(bed)
     t.connect("Vitale Sim 00 01")

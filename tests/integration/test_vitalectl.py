@@ -54,6 +54,14 @@ def test_status_shows_service_readers_and_cards(ctl):
     assert ctl.json("status")
 
 
+def test_readers_are_those_of_the_service_with_their_cards(ctl):
+    text = ctl("readers").stdout
+    assert "Vitale Sim 00 00" in text and "Vitale Sim 00 01" in text and "vitaled" not in text
+    kinds = [set(o) & {"org.vitaled1.Reader", "org.vitaled1.Card"} for o in ctl.json("readers")[0]["objects"].values()]
+    assert all(kinds) and {"org.vitaled1.Card"} in kinds and kinds.count({"org.vitaled1.Reader"}) == 2
+    assert ctl("readers", "--serials").returncode == 2
+
+
 def test_status_speaks_french(ctl):
     assert "carte Vitale" in ctl("status", lang="fr").stdout
     assert "Vitale card" in ctl("status", lang="en").stdout
@@ -181,6 +189,52 @@ def test_the_agent_says_who_helped_with_the_answer(bed):
     said = statement_of(out)
     assert said["form"] == "assisted" and said["assisted-by"] == HELPER
     assert [m["request"] for m in desk.lines() if "request" in m] == ["pin", "choice", "choice", "consent"]
+
+
+def test_an_answer_is_for_the_question_that_is_there_and_for_none_that_was_withdrawn(bed):
+    ctl = Ctl(bed)
+    desk = Terminal(bed, "vdagent", "pin,professional")
+
+    def printed(key):
+        while True:
+            m = json.loads(desk.process.stdout.readline())
+            if key in m:
+                return m
+
+    def write(text):
+        desk.process.stdin.write(text)
+        desk.process.stdin.flush()
+
+    def opening(*verbs):
+        return subprocess.Popen(["setpriv", "--reuid=vdapp", "--regid=vdapp", "--clear-groups", "--", bed.program("vitalectl"),
+                                 "--json", *SESSION, *verbs], env=bed.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    with opening("create") as app:
+        first = printed("request")
+        assert (first["request"], first["question"]) == ("pin", 1)
+        write("00")  # half of it is read
+        app.terminate()
+        assert printed("cancelled")["session"] == first["session"]
+        app.communicate()
+    write("00\n0000\n1\nyes\n")
+    with opening("create", "lock") as app:
+        asked = printed("request")
+        assert (asked["request"], asked["question"]) == ("pin", 2)
+        write("#1 0000\n")  # by a program that has not heard yet
+        assert printed("ignored") == {"ignored": "other-question", "question": 2}
+        write("#2 1234\n")
+        for number, kind in ((3, "choice"), (4, "choice"), (5, "consent")):
+            asked = printed("request")
+            assert (asked["request"], asked["question"]) == (kind, number)
+            write(f"#{number - 1} impossible\n")
+            assert "ignored" in printed("ignored")
+            write("yes\n" if kind == "consent" else "1\n")  # who names no question answers the one that is there
+        out, errors = app.communicate(timeout=60)
+    assert app.returncode == 0, out + errors
+    desk.process.terminate()
+    desk.process.communicate(timeout=30)
+    record = audit_is_whole(bed, Recorder(ctl))
+    assert [e["outcome"] for e in record if e["event"] == "pin"] == ["ok"]  # no try was spent
 
 
 def test_with_an_authorisation_the_card_may_stay_at_home(ctl, bed):

@@ -20,10 +20,11 @@ import threading
 import time
 import traceback
 
-from probe_expected import EXPECTED
+from probe_expected import EXPECTED, USB
 
 SHARE, STATE = "/share", "/var/lib/vitaled"
-UNIT = "vitaled.service"
+UNIT, USB_UNIT, USB_SOCKET = "vitaled.service", "vitaled-usb.service", "vitaled-usb.socket"
+PACKAGES = ("vitaled", "vitaled-sim", "vitaled-usb")
 PIN, ALICE, BOB = "1234", "alice", "bob"
 TESTS = []
 SEEN = {}  # what one test leaves for a later one
@@ -146,20 +147,20 @@ def the_machine_runs_systemd_as_process_1_with_a_bus_and_a_pcscd():
 
 def install(folder):
     debs = sorted(os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".deb") and "dbgsym" not in n)
-    assert len(debs) == 2, debs
+    assert len(debs) == len(PACKAGES), debs
     return run("dpkg", "--install", *debs, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive")).stdout
 
 
 @test
-def both_packages_install_and_dpkg_finds_every_file_as_packed():
+def the_packages_install_and_dpkg_finds_every_file_as_packed():
     install(SHARE)
-    assert run("dpkg", "--verify", "vitaled", "vitaled-sim").stdout == ""
+    assert run("dpkg", "--verify", *PACKAGES).stdout == ""
     assert run("dpkg", "--audit").stdout == ""
 
 
 @test
 def every_file_of_the_packages_belongs_to_root_and_only_root_may_write_it():
-    for package in ("vitaled", "vitaled-sim"):
+    for package in PACKAGES:
         for path in run("dpkg", "-L", package).stdout.split("\n"):
             shared = os.path.isdir(path) and "vitale" not in path  # such as polkitd's folders
             if path and not shared and not os.path.islink(path):
@@ -176,6 +177,39 @@ def nothing_runs_or_is_enabled_after_the_installation():
 
 
 @test
+def only_vitaled_usb_s_socket_is_enabled_and_nobody_but_the_broker_s_user_reaches_it():
+    assert show("ActiveState", USB_SOCKET) == "active" and show("UnitFileState", USB_SOCKET) == "enabled"
+    assert show("ActiveState", USB_UNIT) == "inactive" and show("UnitFileState", USB_UNIT) == "static"
+    folder, path = os.stat("/run/vitaled-usb"), "/run/vitaled-usb/socket"
+    assert (stat.S_IMODE(folder.st_mode), folder.st_uid, grp.getgrgid(folder.st_gid).gr_name) == (0o750, 0, "vitaled")
+    node = os.stat(path)
+    assert (stat.S_IMODE(node.st_mode), pwd.getpwuid(node.st_uid).pw_name) == (0o600, "vitaled")
+    for user in (ALICE, BOB, "vitaled-usb", "nobody"):
+        assert reach(user, path) == reach(user, path + "-watch") == "EACCES", user
+    assert show("ActiveState", USB_UNIT) == "inactive"
+
+
+def reach(user, path):
+    """What @user gets who connects to the socket at @path."""
+    code = ("import errno,socket,sys\ntry:\n socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(sys.argv[1])\n"
+            " print('done')\nexcept OSError as e:\n print(errno.errorcode[e.errno])")
+    return run("runuser", "-u", user, "--", "/usr/bin/python3", "-c", code, path).stdout.strip()
+
+
+@test
+def a_connection_of_the_broker_s_user_starts_vitaled_usb_and_a_new_socket_ends_it():
+    assert reach("vitaled", "/run/vitaled-usb/socket") == "done"
+    wait_for(lambda: show("ActiveState", USB_UNIT) == "active")
+    assert show("User", USB_UNIT) == "vitaled-usb"
+    run("systemctl", "stop", USB_SOCKET)
+    assert not os.path.exists("/run/vitaled-usb/socket") and not os.path.exists("/run/vitaled-usb/socket-watch")
+    assert os.path.isdir("/run/vitaled-usb")
+    wait_for(lambda: show("ActiveState", USB_UNIT) == "inactive")
+    assert show("Result", USB_UNIT) == "success"
+    run("systemctl", "start", USB_SOCKET)
+
+
+@test
 def readers_that_are_plugged_in_already_are_named_without_waiting_for_udev_s_own_trigger():
     """A control socket stands for udevd, which no container has: nobody answers, and the configuration does not mind."""
     os.makedirs("/run/udev", exist_ok=True)
@@ -189,16 +223,18 @@ def readers_that_are_plugged_in_already_are_named_without_waiting_for_udev_s_own
 
 
 @test
-def the_service_user_has_no_shell_no_password_and_no_group_of_others():
-    user = pwd.getpwnam("vitaled")
-    assert user.pw_shell == "/usr/sbin/nologin" and user.pw_uid < 1000
-    assert os.getgrouplist("vitaled", user.pw_gid) == [user.pw_gid]
-    assert run("passwd", "--status", "vitaled").stdout.split()[1] == "L"
+def the_services_users_have_no_shell_no_password_and_no_group_of_others():
+    for name in ("vitaled", "vitaled-usb"):
+        user = pwd.getpwnam(name)
+        assert user.pw_shell == "/usr/sbin/nologin" and user.pw_uid < 1000
+        assert os.getgrouplist(name, user.pw_gid) == [user.pw_gid] and grp.getgrgid(user.pw_gid).gr_name == name
+        assert run("passwd", "--status", name).stdout.split()[1] == "L"
+    assert not grp.getgrnam("vitaled-usb").gr_mem
 
 
 @test
 def systemd_finds_nothing_wrong_with_the_units():
-    for name in (UNIT, "vitale-sim.service"):
+    for name in (UNIT, USB_UNIT, USB_SOCKET, "vitale-sim.service"):
         done = run("systemd-analyze", "verify", "--man=no", "/lib/systemd/system/" + name, check=False)
         assert done.returncode == 0 and "vitale" not in done.stderr, done.stderr
 
@@ -395,42 +431,49 @@ def nobody_leaves_a_core_or_can_be_traced():
 
 
 @test
-def systemd_rates_the_unit_at_0_2_or_better():
-    run("systemd-analyze", "security", "--no-pager", "--threshold=2", UNIT)
-    run("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=2", "/lib/systemd/system/" + UNIT)
+def systemd_rates_the_unit_at_0_2_and_that_of_vitaled_usb_at_1_0_or_better():
+    for unit, tenths in ((UNIT, "2"), (USB_UNIT, "10")):
+        run("systemd-analyze", "security", "--no-pager", "--threshold=" + tenths, unit)
+        run("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=" + tenths, "/lib/systemd/system/" + unit)
     worse = run("systemd-analyze", "security", "--no-pager", "--threshold=0", UNIT, check=False)
     assert worse.returncode != 0  # the threshold is looked at
 
 
 # -- confinement, from inside ----------------------------------------------------------------------------
 
-def drop_in(name, text):
-    folder = f"/etc/systemd/system/{UNIT}.d"
+def drop_in(name, text, unit=UNIT):
+    folder = f"/etc/systemd/system/{unit}.d"
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, name), "w", encoding="ascii") as f:
         f.write(text)
     run("systemctl", "daemon-reload")
 
 
-def no_drop_in():
-    shutil.rmtree(f"/etc/systemd/system/{UNIT}.d", ignore_errors=True)
+def no_drop_in(unit=UNIT):
+    shutil.rmtree(f"/etc/systemd/system/{unit}.d", ignore_errors=True)
     run("systemctl", "daemon-reload")
-    run("systemctl", "reset-failed", UNIT, check=False)
+    run("systemctl", "reset-failed", unit, check=False)
 
 
-def probe(more=""):
-    """probe.py in the broker's place, under the unit's own settings; what it found."""
-    folder, out = "/usr/lib/vitaled-probe", os.path.join(STATE, "probe.json")
+def probe_program():
+    """probe.py and what it needs where the units let programs be run; the command."""
+    folder = "/usr/lib/vitaled-probe"
     os.makedirs(folder, exist_ok=True)
     shutil.copy(os.path.realpath("/usr/bin/python3"), os.path.join(folder, "python3"))
     for name in ("probe.py", "probe32"):
         shutil.copy(os.path.join(SHARE, name), folder)
+    return f"{folder}/python3 -B {folder}/probe.py"
+
+
+def probe(more=""):
+    """probe.py in the broker's place, under the unit's own settings; what it found."""
+    command, out = probe_program(), os.path.join(STATE, "probe.json")
     run("systemctl", "stop", UNIT)
     if os.path.exists(out):
         os.unlink(out)
     # only what a probe is not: it tells no readiness and is not the bus's
     drop_in("probe.conf", f"[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nTimeoutStartSec=60\nEnvironment=PYTHONHOME=/usr\n"
-                          f"ExecStart=\nExecStart={folder}/python3 -B {folder}/probe.py\n{more}")
+                          f"ExecStart=\nExecStart={command}\n{more}")
     try:
         run("systemctl", "start", UNIT, check=False)
         with open(out, encoding="utf-8") as f:
@@ -459,11 +502,30 @@ def not_shown(directive, why):
     print(f"    not shown here: {directive}: {why}")
 
 
-def expect(group):
+@test
+def a_probe_runs_under_the_settings_of_vitaled_usb_s_unit():
+    """It has no place to write: systemd opens its standard output before it is confined."""
+    out = "/out/probe-usb.json"
+    run("systemctl", "stop", UNIT, USB_SOCKET, USB_UNIT)
+    drop_in("probe.conf", f"[Service]\nType=oneshot\nTimeoutStartSec=60\nEnvironment=PYTHONHOME=/usr\nExecStart=\n"
+                          f"ExecStart={probe_program()} -\nStandardOutput=truncate:{out}\n", USB_UNIT)
+    try:
+        run("systemctl", "start", USB_UNIT)
+        with open(out, encoding="utf-8") as f:
+            SEEN["probe-usb"] = json.load(f)
+    except (FileNotFoundError, json.JSONDecodeError):
+        raise AssertionError("the probe did not come to its end:\n" + journal(USB_UNIT)[-3000:]) from None
+    finally:
+        no_drop_in(USB_UNIT)
+        run("systemctl", "stop", USB_UNIT)
+        run("systemctl", "start", USB_SOCKET)
+
+
+def expect(group, table, place):
     """One test for each group of probe_expected."""
     def check():
-        found = SEEN["probe"]
-        wrong = {name: (found.get(name, "not tried"), "expected", wanted) for name, wanted in EXPECTED[group].items()
+        found = SEEN[place]
+        wrong = {name: (found.get(name, "not tried"), "expected", wanted) for name, wanted in table[group].items()
                  if not (found.get(name) in wanted if isinstance(wanted, tuple) else found.get(name) == wanted)}
         assert not wrong, wrong
     check.__name__ = group
@@ -471,7 +533,22 @@ def expect(group):
 
 
 for one in EXPECTED:
-    expect(one)
+    expect(one, EXPECTED, "probe")
+for one in USB:
+    expect(one, USB, "probe-usb")
+
+
+@test
+def in_place_of_vitaled_usb_nothing_is_executable_but_libraries_and_nothing_writable():
+    for line in SEEN["probe-usb"]["mountinfo"]:
+        place, options = line.split()[4], line.split()[5].split(",")
+        if "noexec" not in options and not place.startswith(("/dev", "/sys", "/proc")):
+            assert place in ("/usr/lib", "/lib", "/lib64", "/run/systemd/incoming") or not os.path.isdir(place), line
+        if "rw" in options:
+            assert place.startswith(("/dev", "/proc")), line  # the nodes' own rights count there
+    s = SEEN["probe-usb"]["status"]
+    assert s["Seccomp"] == "2" and s["NoNewPrivs"] == "1"
+    assert all(int(s[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
 
 
 @test
@@ -825,6 +902,25 @@ def a_broker_that_hangs_is_replaced_by_the_watchdog():
 
 
 @test
+def vitaled_usb_may_be_missing_at_the_start_of_the_service_and_come_later():
+    run("systemctl", "stop", UNIT, USB_SOCKET)
+    run("systemctl", "mask", "--runtime", USB_SOCKET)
+    try:
+        os.rmdir("/run/vitaled-usb")
+        run("systemctl", "start", UNIT)  # with nothing to bind
+        assert owner() == int(show("MainPID"))
+        run("systemctl", "stop", UNIT)
+        run("systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/vitaled.conf")  # as at every boot
+        run("systemctl", "start", UNIT)
+        assert owner() == int(show("MainPID")) and show("ActiveState", USB_UNIT) == "inactive"
+    finally:
+        run("systemctl", "unmask", "--runtime", USB_SOCKET)
+    run("systemctl", "start", USB_SOCKET)
+    wait_for(lambda: show("ActiveState", USB_UNIT) == "active", 60, 0.1)
+    assert owner() == int(show("MainPID")) and show("NRestarts", USB_UNIT) == "0"
+
+
+@test
 def a_pcscd_that_stops_and_comes_back_is_seen():
     run("systemctl", "stop", "pcscd.service", "pcscd.socket")
     wait_for(lambda: "stopped" in reader_service() or "absent" in reader_service())
@@ -846,6 +942,7 @@ def an_upgrade_restarts_the_service_and_keeps_configuration_record_and_dossiers(
     before, pid = digest(os.path.join(STATE, "audit.key")), owner()
     install(SHARE + "/newer")
     assert run("dpkg-query", "-W", "-f", "${Version}", "vitaled").stdout.endswith("+1")
+    assert show("ActiveState", USB_SOCKET) == "active" and show("UnitFileState", USB_SOCKET) == "enabled"
     assert "workstation = counter 1" in open("/etc/vitaled/vitaled.conf", encoding="utf-8").read()
     assert digest(os.path.join(STATE, "audit.key")) == before
     wait_for(lambda: owner() not in (0, pid))
@@ -869,7 +966,8 @@ def an_upgrade_starts_nothing_that_did_not_run():
 def removal_stops_the_service_and_keeps_what_belongs_to_the_site():
     run("systemctl", "start", UNIT)
     assert owner() != 0
-    run("dpkg", "--remove", "vitaled", "vitaled-sim")
+    run("dpkg", "--remove", *PACKAGES)
+    assert show("ActiveState", USB_SOCKET) == "inactive" and not os.path.exists("/run/vitaled-usb/socket")
     assert owner() == 0 and not family_lives()
     assert "org.vitaled1" not in run("busctl", "list", "--activatable", "--no-legend").stdout.split()
     assert os.path.exists("/etc/vitaled/vitaled.conf") and os.path.exists(os.path.join(STATE, "audit.sqlite"))
@@ -884,7 +982,7 @@ def family_lives():
 def after_a_purge_nothing_is_left():
     os.unlink("/etc/reader.conf.d/vitale-sim")
     shutil.rmtree("/usr/lib/vitaled-probe")
-    run("dpkg", "--purge", "vitaled", "vitaled-sim")
+    run("dpkg", "--purge", *PACKAGES)
     run("systemctl", "daemon-reload")
     after, before = machine(), SEEN["before"]
     for kind in before:

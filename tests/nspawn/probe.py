@@ -2,7 +2,8 @@
 """What a program under exactly the settings of vitaled.service can do: each attempt, and what it got.
 
 guest.py puts it in the place of the broker by a drop-in; the answers, errno names or values, land as
-JSON in the state folder, which is all that may be written.
+JSON in the state folder, which is all that may be written. With "-" they go to standard output: in the
+place of vitaled-usb, which may write nowhere.
 """
 import ctypes
 import errno
@@ -176,7 +177,7 @@ def syscalls():
 
 def files():
     for path in ("/x", "/etc/x", "/etc/vitaled/vitaled.conf", "/usr/x", "/usr/lib/vitaled/vitaled", "/run/x",
-                 "/run/dbus/x", "/run/pcscd/x", "/run/vitaled-syslog/x", "/tmp/x", "/var/tmp/x", "/dev/x", "/dev/shm/x", "/sys/x",
+                 "/run/dbus/x", "/run/pcscd/x", "/run/vitaled-syslog/x", "/run/vitaled-usb/x", "/tmp/x", "/var/tmp/x", "/dev/x", "/dev/shm/x", "/sys/x",
                  "/proc/sys/kernel/hostname", "/sys/fs/cgroup/cgroup.procs"):
         attempt("write " + path, lambda: write(path))
     for path in ("/etc/shadow", "/etc/ssh", "/root", "/home/alice", "/run/user", "/boot", "/usr/lib/modules", "/proc/meminfo",
@@ -213,6 +214,8 @@ def sockets():
     attempt("socket AF_UNIX", lambda: socket.socket(socket.AF_UNIX).close())
     attempt("connect bus", lambda: socket.socket(socket.AF_UNIX).connect("/run/dbus/system_bus_socket"))
     attempt("connect pcscd", lambda: socket.socket(socket.AF_UNIX).connect("/run/pcscd/pcscd.comm"))
+    attempt("connect vitaled-usb", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(
+        "/run/vitaled-usb/socket"))
 
 
 def limits():
@@ -249,6 +252,9 @@ def main():
     ANSWERS["mountinfo"] = read("/proc/self/mountinfo").splitlines()
     ANSWERS["environment"] = sorted(os.environ)
     ANSWERS["boot"] = os.environ.get("VITALED_BOOT_ID", "")
+    if sys.argv[1:] == ["-"]:
+        json.dump(ANSWERS, sys.stdout)
+        return 0
     with open(f"{STATE}/probe.json.new", "w", encoding="utf-8") as f:
         json.dump(ANSWERS, f)
     os.rename(f"{STATE}/probe.json.new", f"{STATE}/probe.json")

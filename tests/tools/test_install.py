@@ -17,10 +17,11 @@ bin/vitale-sim bin/vitalectl
 lib/pcsc/drivers/serial/libifdvitalesim.so
 lib/systemd/catalog/vitaled.catalog
 lib/systemd/system/vitale-sim.service lib/systemd/system/vitaled.service
-lib/sysusers.d/vitale-sim.conf lib/sysusers.d/vitaled.conf
+lib/systemd/system/vitaled-usb.service lib/systemd/system/vitaled-usb.socket
+lib/sysusers.d/vitale-sim.conf lib/sysusers.d/vitaled.conf lib/sysusers.d/vitaled-usb.conf
 lib/tmpfiles.d/vitaled.conf
-lib/udev/hwdb.d/60-vitaled-readers.hwdb lib/udev/rules.d/65-vitaled-readers.rules
-lib/vitaled/vitaled lib/vitaled/vitaled-card lib/vitaled/vitaled-crl lib/vitaled/vitaled-dossier lib/vitaled/vitaled-feed lib/vitaled/vitaled-watch
+lib/udev/hwdb.d/60-vitaled-readers.hwdb lib/udev/rules.d/65-vitaled-readers.rules lib/udev/rules.d/74-vitaled-usb.rules
+lib/vitaled/vitaled lib/vitaled/vitaled-card lib/vitaled/vitaled-crl lib/vitaled/vitaled-dossier lib/vitaled/vitaled-feed lib/vitaled/vitaled-usb lib/vitaled/vitaled-watch
 lib/vitaled/root/*
 share/bash-completion/completions/vitalectl share/bash-completion/completions/vitale-sim
 share/dbus-1/interfaces/org.vitaled1.xml
@@ -33,8 +34,8 @@ share/doc/vitaled/examples/conf/*.conf share/doc/vitaled/examples/polkit/*.rules
 share/doc/vitaled/examples/systemd/encrypted-credentials.conf
 share/locale/fr/LC_MESSAGES/vitaled.mo
 share/man/man1/vitalectl.1 share/man/man1/vitale-sim.1 share/man/man5/vitaled.conf.5 share/man/man7/org.vitaled1.7
-share/man/man8/vitaled.8 share/man/fr/man1/vitalectl.1 share/man/fr/man1/vitale-sim.1 share/man/fr/man5/vitaled.conf.5
-share/man/fr/man7/org.vitaled1.7 share/man/fr/man8/vitaled.8
+share/man/man8/vitaled.8 share/man/man8/vitaled-usb.8 share/man/fr/man1/vitalectl.1 share/man/fr/man1/vitale-sim.1 share/man/fr/man5/vitaled.conf.5
+share/man/fr/man7/org.vitaled1.7 share/man/fr/man8/vitaled.8 share/man/fr/man8/vitaled-usb.8
 share/polkit-1/actions/org.vitaled1.policy
 share/polkit-1/rules.d/50-vitaled.rules
 share/vitaled/codes/*.json share/vitaled/dossier/*.json share/vitaled/metadata.schema.json share/vitaled/export.schema.json share/vitaled/profiles/*.json
@@ -92,7 +93,7 @@ def test_the_data_that_programs_read_is_installed_whole(prefix):
 
 
 def test_the_units_name_programs_where_they_were_installed(prefix):
-    for name in ("vitaled.service", "vitale-sim.service"):
+    for name in ("vitaled.service", "vitaled-usb.service", "vitale-sim.service"):
         unit = text(prefix, "lib/systemd/system/" + name)
         assert not re.search(r"@\w+@", unit)
         program = re.search(r"^ExecStart=(\S+)", unit, re.M).group(1)
@@ -112,6 +113,7 @@ def test_the_unit_s_own_root_has_a_place_for_everything_that_is_mounted(prefix):
     unit = text(prefix, "lib/systemd/system/vitaled.service")
     wanted = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/home", "/root", "/run/credentials",
               "/run/systemd/incoming", "/var/lib/vitaled"]
+    unit += text(prefix, "lib/systemd/system/vitaled-usb.service")  # has the same
     for line in re.findall(r"^BindReadOnlyPaths=(.*)", unit, re.M):
         wanted += [path.lstrip("-").split(":")[0] for path in line.split()]
     assert len(wanted) > 20
@@ -119,12 +121,24 @@ def test_the_unit_s_own_root_has_a_place_for_everything_that_is_mounted(prefix):
         assert os.path.exists(os.path.join(prefix, "lib/vitaled/root", path.lstrip("/"))), path
 
 
-def test_systemd_rates_the_unit_at_0_2_or_better(prefix):
-    unit = os.path.join(prefix, "lib/systemd/system/vitaled.service")
+@pytest.mark.parametrize("name,tenths", [("vitaled", 2), ("vitaled-usb", 10)])
+def test_systemd_rates_the_units_at_0_2_and_1_0_or_better(prefix, name, tenths):
+    unit = os.path.join(prefix, f"lib/systemd/system/{name}.service")
     rate = ["systemd-analyze", "security", "--no-pager", "--offline=true", unit]
-    done = subprocess.run([*rate, "--threshold=2"], capture_output=True, text=True)  # in tenths
+    done = subprocess.run([*rate, f"--threshold={tenths}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert subprocess.run([*rate, "--threshold=0"], capture_output=True).returncode != 0  # it is looked at
+
+
+def test_the_socket_of_vitaled_usb_is_the_brokers_alone(prefix):
+    unit = text(prefix, "lib/systemd/system/vitaled-usb.socket")
+    told = dict(re.findall(r"^(\w+)=(.*)$", unit, re.M))
+    assert (told["SocketUser"], told["SocketGroup"], told["SocketMode"], told["DirectoryMode"]) == \
+        ("vitaled", "vitaled", "0600", "0750")
+    paths = re.findall(r"^ListenSequentialPacket=(.*)$", unit, re.M)
+    assert paths[1:] == [paths[0] + "-watch"]
+    folder = os.path.dirname(paths[0])
+    assert re.search(rf"^d +{folder} +0750 root +vitaled$", text(prefix, "lib/tmpfiles.d/vitaled.conf"), re.M)
 
 
 def test_nothing_is_enabled_and_the_folders_of_anchors_and_revocation_lists_are_empty(prefix):

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MAN = os.path.join(ROOT, "doc/man")
-PAGES = ["vitalectl.1", "vitale-sim.1", "vitaled.conf.5", "org.vitaled1.7", "vitaled.8"]
+PAGES = ["vitalectl.1", "vitale-sim.1", "vitaled.conf.5", "org.vitaled1.7", "vitaled.8", "vitaled-usb.8"]
 LANGUAGES = ["", "fr"]
 VERBS = sorted(os.path.basename(p)[:-2] for p in glob.glob(os.path.join(ROOT, "client/verbs-*.c")))
 
@@ -142,6 +142,12 @@ def test_every_exit_code_is_explained(language):
 def test_every_option_of_the_service_is_explained(build, language):
     wanted = options_of(program(build, "daemon/vitaled", "--help"))
     assert wanted >= {"--config", "--help"} and not wanted - options_of(source("vitaled.8", language))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_option_of_vitaled_usb_is_explained(build, language):
+    wanted = options_of(program(build, "drivers/usb/vitaled-usb", "--help"))
+    assert wanted >= {"--list", "--help"} and wanted == options_of(source("vitaled-usb.8", language)) - {"--usb"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -5,9 +5,9 @@ The folder @cache keeps what is slow to make, each under a name that tells what 
 of Debian (uncompressed: that spares its own unpacking 8 s), the packages, the disk. The disk is never
 written to. No KVM: the guest is emulated and needs none of the host's hardware.
 
-What stands in the guest besides Debian's packages: udev/*.rules and udev/*.hwdb where a package puts
-them, vitalectl with its libraries' packages, a user `alice` and a user `bob`, and `agent`, a shell that
-runs what comes over a virtio port.
+What stands in the guest besides Debian's packages: all that `meson install` installs and what a package's
+scripts do then (users, the socket of vitaled-usb enabled, the database of names), a user `alice` and a user
+`bob`, and `agent`, a shell that runs what comes over a virtio port.
 """
 import base64
 import glob
@@ -23,7 +23,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PACKAGES = ("systemd-sysv,libpam-systemd,dbus,udev,kmod,pcscd,libccid,opensc,usbutils,acl,libdbus-1-3,libjansson4,"
-            "libarchive13,libssl3,libsystemd0,libpcsclite1,libqrencode4")
+            "libarchive13,libssl3,libsystemd0,libpcsclite1,libqrencode4,polkitd,procps,libinih1,libseccomp2,"
+            "libsqlite3-0,libusb-1.0-0")
 EARLY = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "virtio_console"]  # the initramfs loads these
 LATE = ["xhci-pci", "virtio_rng"]  # udev loads these
 BOOT_SECONDS, COMMAND_SECONDS = 300, 120  # limits, not expectations: other work may share the machine
@@ -153,7 +154,7 @@ def make_packages(path):
 
 
 def make_disk(path, packages, kernel, payload):
-    """Packages, modules and @payload ({path in the guest: (bytes, mode)}) as one ext4 image."""
+    """Packages, modules and @payload ({path in the guest: (bytes, mode)}; None: a folder) as one ext4 image."""
     version = content(f"{kernel}/version").decode()
     with tempfile.TemporaryDirectory(prefix="disk-", dir=os.path.dirname(path)) as stage:
         run("cp", "-a", f"{packages}/.", stage)
@@ -165,9 +166,15 @@ def make_disk(path, packages, kernel, payload):
             shutil.copy(f"{kernel}/lib/modules/{version}/{name}", f"{stage}/lib/modules/{version}/")
         run("depmod", "-b", stage, version)
         for name, (data, mode) in payload.items():
+            if data is None:
+                os.makedirs(os.path.join(stage, name), exist_ok=True)
+                continue
+            os.makedirs(os.path.dirname(os.path.join(stage, name)), exist_ok=True)
             with open(os.path.join(stage, name), "wb") as f:
                 f.write(data)
             os.chmod(os.path.join(stage, name), mode)
+        run("systemd-sysusers", f"--root={stage}")
+        run("systemctl", f"--root={stage}", "enable", "vitaled-usb.socket")
         run("systemd-hwdb", f"--root={stage}", "--usr", "update")
         for user, number in (("alice", 1000), ("bob", 1001)):
             run("chroot", stage, "useradd", "-m", "-u", str(number), "-s", "/bin/bash", user)
@@ -183,10 +190,17 @@ def payload(build):
     """Our own files, by their places in the guest."""
     found = {f"etc/systemd/system/{name}": (text.encode(), 0o644) for name, text in UNITS.items()}
     found["usr/local/bin/agent"] = (AGENT.encode(), 0o755)
-    for kind, place in (("rules", "usr/lib/udev/rules.d"), ("hwdb", "usr/lib/udev/hwdb.d")):
-        for path in glob.glob(f"{ROOT}/udev/*.{kind}"):
-            found[f"{place}/{os.path.basename(path)}"] = (content(path), 0o644)
-    found["usr/bin/vitalectl"] = (content(os.path.join(build, "client/vitalectl")), 0o755)
+    with tempfile.TemporaryDirectory(prefix="install-") as top:
+        run("meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", top)
+        if not os.path.exists(f"{top}/usr/bin/vitalectl"):
+            raise RuntimeError(f"{build}: its prefix is not /usr")
+        for folder, folders, names in os.walk(top):
+            place = os.path.relpath(folder, top)
+            if not folders and not names:
+                found[place] = (None, 0)
+            for name in names:
+                path = os.path.join(folder, name)
+                found[os.path.join(place, name)] = (content(path), os.stat(path).st_mode & 0o777)
     return found
 
 
@@ -202,7 +216,7 @@ class Guest:
                          lambda path: make_initramfs(path, kernel))
         ours = payload(build)
         key = digest(content(__file__), packages.encode(), content(kernel + "/version"),
-                     *[part for name in sorted(ours) for part in (name.encode(), ours[name][0])])
+                     *[part for name in sorted(ours) for part in (name.encode(), ours[name][0] or b"")])
         disk = kept(cache, f"disk-{key}", lambda path: make_disk(path, packages, kernel, ours))
         self.prepared = time.monotonic() - begun
         self.folder = tempfile.mkdtemp(prefix="vitaled-vm.")
@@ -282,6 +296,11 @@ class Guest:
             if wanted(text):
                 return text
             assert time.monotonic() < end, f"after {seconds} s, {command}:\n{text}"
+
+    def put(self, path, data):
+        """@data as the file @path, root's, that all may read."""
+        text = base64.b64encode(data).decode()
+        self.says(f"mkdir -p {os.path.dirname(path)} && base64 -d <<< '{text}' > {path} && chmod 644 {path}")
 
     def close(self):
         if self.qemu:

@@ -31,7 +31,8 @@ NAMED = {
                   "VITALED_SLOTS": "3", "VITALED_LIBCCID": "1.5.5", "ID_MM_DEVICE_IGNORE": "1"},
     "ingenico": {"ID_VENDOR_FROM_DATABASE": "Ingenico", "ID_MODEL_FROM_DATABASE": "Lecteur SESAM-Vitale",
                  "VITALED_READER": "1", "VITALED_LIBCCID": "no", "ID_MM_DEVICE_IGNORE": "1"},
-    "gemalto": {},
+    "gemalto": {"ID_VENDOR_FROM_DATABASE": "Gemalto", "ID_MODEL_FROM_DATABASE": "GemPC Twin", "VITALED_READER": "1",
+                "VITALED_SLOTS": "1", "VITALED_LIBCCID": "0.3.0"},
     "other": {},
 }
 NAMED["ingenico-ff"] = NAMED["ingenico"]

@@ -4,7 +4,8 @@
 Each Reader is the far end of one `-device usb-redir`: it answers the guest's control, bulk and interrupt
 transfers from a thread of its own. A CCID interface has slots; a card in a slot answers the reset with
 ATR and every GET CHALLENGE with that many bytes 00 01 02...; nothing more is needed to see a driver
-at work. plug(), unplug(), insert() and remove() may be called at any time.
+at work. plug(), unplug(), insert() and remove() may be called at any time. Instead, simulate() has a
+vitale-sim play the cards of the slots, T=0 at TPDU level: they come and go by its control socket then.
 
 The descriptors are those that the makers publish (libccid's readers/*.txt); serial numbers are invented.
 Protocol: usb-redir 0.7 (usb-redir-protocol.md of the usbredir project); USB 2.0 §9.4-9.6; CCID 1.1 §5, §6.
@@ -16,6 +17,8 @@ import threading
 import time
 
 ATR = bytes.fromhex("3B04564D3031")  # T=0, four historical bytes; invented
+T0_PARAMETERS = bytes([0x11, 0, 0, 10, 0])  # CCID 1.1 §6.2.3: the standard's own
+TIME_EXTENSION = 0x80  # bStatus: the command goes on
 
 # packets of usb-redir
 HELLO, CONNECT, DISCONNECT, RESET, INTERFACES, ENDPOINTS = 0, 1, 2, 3, 4, 5
@@ -43,6 +46,8 @@ class Interface:
 
     def __post_init__(self):
         self.cards = [False] * self.slots
+        self.played = [None] * self.slots  # a Played each, after Reader.simulate()
+        self.parameters = T0_PARAMETERS
         self.listening = False  # the guest polls the interrupt endpoint
         self.reads = []  # (id, size) of bulk reads that wait
         self.answers = []
@@ -53,6 +58,47 @@ class Interface:
             return b""
         return struct.pack("<BBHBBIIIBIIBIIIIIBBHBB", 54, 0x21, 0x0110, self.slots - 1, 1, 3, 4000, 4000, 0, 10752,
                            344064, 0, 254, 0, 0, self.features, self.longest, 0, 0, 0, 0, 1)
+
+
+class Played:
+    """A slot of vitale-sim, by its readers' socket (drivers/sim/reader-link.h): one connection for commands, one
+    that hears of cards. @moved(present) is called from a thread of its own."""
+
+    WATCH, POWER_UP, POWER_DOWN, PROTOCOL, TRANSMIT, _, EVENT = range(1, 8)
+    ALIVE, OK, ROOM = 10, 0, 66010
+
+    def __init__(self, path, slot, moved):
+        self.slot, self.moved = slot, moved
+        self.commands, self.events = self.connect(path), self.connect(path)
+        self.events.send(bytes([self.WATCH, slot]))
+        threading.Thread(target=self.hear, daemon=True).start()
+
+    @staticmethod
+    def connect(path):
+        one = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        one.connect(path)
+        return one
+
+    def hear(self):
+        try:
+            while answer := self.events.recv(self.ROOM):
+                if answer[0] == self.EVENT:
+                    self.moved(answer[1] == 1)
+        except OSError:
+            pass  # close()
+
+    def ask(self, op, payload=b"", waiting=lambda: None):
+        """The answer's payload, None: no card, no power, mute. @waiting is called while it takes long."""
+        self.commands.send(bytes([op, self.slot]) + payload)
+        while answer := self.commands.recv(self.ROOM):
+            if answer[0] != self.ALIVE:
+                return answer[2:] if answer[1] == self.OK else None
+            waiting()
+        return None
+
+    def close(self):
+        for one in (self.commands, self.events):
+            one.close()
 
 
 @dataclasses.dataclass
@@ -96,6 +142,15 @@ class Reader:
             self.send(DISCONNECT, 0, b"")
             self.reset()
 
+    def simulate(self, path):
+        """The vitale-sim whose readers' socket is at @path plays every slot, numbered through the interfaces."""
+        number = 0
+        for n, interface in enumerate(self.model.interfaces):
+            for slot in range(interface.slots):
+                interface.played[slot] = Played(
+                    path, number, lambda present, slot=slot, n=n: self.move(slot, n, present))
+                number += 1
+
     def insert(self, slot=0, interface=0):
         self.move(slot, interface, True)
 
@@ -104,6 +159,9 @@ class Reader:
 
     def close(self):
         self.socket.close()
+        for interface in self.model.interfaces:
+            for played in filter(None, interface.played):
+                played.close()
 
     # the wire
 
@@ -226,6 +284,9 @@ class Reader:
         else:
             self.send(BULK, ident, struct.pack("<BBHIH", endpoint, SUCCESS, low, stream, high))
             interface.answers.append(self.command(interface, payload[10:]))
+        self.flush(interface)
+
+    def flush(self, interface):
         while interface.reads and interface.answers:
             (ident, endpoint, stream), answer = interface.reads.pop(0), interface.answers.pop(0)
             self.send(BULK, ident, struct.pack("<BBHIH", endpoint, SUCCESS, len(answer), stream, 0) + answer)
@@ -236,8 +297,34 @@ class Reader:
                 i.reads.remove(read)
                 self.send(BULK, ident, struct.pack("<BBHIH", read[1], CANCELLED, 0, read[2], 0))
 
-    @staticmethod
-    def command(interface, message):
+    def ask(self, interface, message, op, payload=b""):
+        """What the simulated card says to @message; while it takes long the guest is asked for more time."""
+        kind, _, slot, sequence = struct.unpack_from("<BIBB", message)
+
+        def wait():
+            interface.answers.append(struct.pack("<BIBBBBB", 0x80, 0, slot, sequence, TIME_EXTENSION, 1, 0))
+            self.flush(interface)
+
+        return interface.played[slot].ask(op, payload, wait if kind == 0x6F else lambda: None)
+
+    def card(self, interface, message):
+        """(body, or None: none) of a card's answer to IccPowerOn or XfrBlock."""
+        kind, size, slot, _ = struct.unpack_from("<BIBB", message)
+        data = message[10:10 + size]
+        if interface.played[slot]:
+            if kind == 0x6F:
+                return self.ask(interface, message, Played.TRANSMIT, data)
+            atr = self.ask(interface, message, Played.POWER_UP)
+            if atr is not None:
+                self.ask(interface, message, Played.PROTOCOL, b"\0")
+            return atr
+        if kind == 0x62:
+            return ATR
+        if data[1:2] == b"\x84":
+            return bytes(range(data[4] if len(data) > 4 else 0)) + b"\x90\x00"
+        return b"\x6d\x00"
+
+    def command(self, interface, message):
         """The answer to one PC_to_RDR message (CCID 1.1 §6.1, §6.2)."""
         kind, size, slot, sequence = struct.unpack_from("<BIBB", message)
         data = message[10:10 + size]
@@ -250,16 +337,17 @@ class Reader:
             answer = 0x80
             if not card:
                 status, error = 0x42, 0xFE
-            elif kind == 0x62:
-                body = ATR
-            elif data[1:2] == b"\x84":
-                body = bytes(range(data[4] if len(data) > 4 else 0)) + b"\x90\x00"
             else:
-                body = b"\x6d\x00"
+                body = self.card(interface, message)
+                if body is None:
+                    status, error, body = 0x41, 0xFE, b""
         elif kind in (0x61, 0x6C, 0x6D):  # Set, Get, ResetParameters: T=0
-            answer, body = 0x82, bytes([0x11, 0, 0, 10, 0])
+            interface.parameters = data if kind == 0x61 and len(data) == 5 else interface.parameters
+            answer, body = 0x82, interface.parameters
         elif kind == 0x63:  # IccPowerOff
             status, last = 1 if card else 2, 1
+            if card and interface.played[slot]:
+                self.ask(interface, message, Played.POWER_DOWN)
         elif kind not in (0x65, 0x72):  # all but GetSlotStatus and Abort: not supported
             status |= 0x40
             answer = 0x83 if kind == 0x6B else 0x81

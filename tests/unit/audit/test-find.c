@@ -103,12 +103,41 @@ static void the_search_ends_when_it_is_enough(void **state)
 	audit_free(a);
 }
 
+static void what_was_looked_at_already_is_not_looked_at_again(void **state)
+{
+	struct audit_wanted w = {.pseudonym = SCENE_PERSON};
+	struct audit *a = told();
+	unsigned int n = 0;
+
+	(void)state;
+	do { /* ten at a time, each below the last of the ones before */
+		struct seen s = {.most = 10, .answer = AUDIT_ENOUGH};
+
+		assert_int_equal(audit_find(a, &w, see, &s), 0);
+		assert_true(s.n > 0 && (w.below == 0 || s.indices[0] < w.below));
+		n += (unsigned int)s.n;
+		w.below = s.indices[s.n - 1];
+	} while (w.below > 0);
+	assert_int_equal(n, 153);
+	w.below = 3;
+	w.professional = PAUL;
+	{
+		struct seen s = {0};
+
+		assert_int_equal(audit_find(a, &w, see, &s), 0);
+		assert_int_equal(s.n, 1);
+		assert_int_equal(s.indices[0], 2);
+	}
+	audit_free(a);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 	const struct CMUnitTest tests[] = {
 		T(an_event_is_found_behind_many_others),
 		T(the_search_ends_when_it_is_enough),
+		T(what_was_looked_at_already_is_not_looked_at_again),
 	};
 
 	json_setup();

@@ -188,6 +188,8 @@ static void a_serial_number_is_told_where_the_name_carries_one(void **state)
 		{"Gemalto PC Twin Reader (70D7E2EE) 00 00", "70D7E2EE"},
 		{"Identiv CLOUD 4700 F [Contact Reader] (53201329201234) 00 01",
 			"53201329201234"},
+		{"Kapelse KAP-LINK (K:12) [usb 1-2.3] 00 01", "K:12"},
+		{"Kapelse KAP-LINK [usb 1-2] 00 01", ""},
 		{"Simulated reader 00 00", ""},
 		{"Reader (revision 2) 00 00", ""},
 		{"Reader () 00 00", ""},

@@ -115,6 +115,7 @@ static void a_lease_that_cannot_be_has_its_name(void **state)
 		{LEASE_LIMIT, "LimitsExceeded"},
 		{LEASE_RANGE, "InvalidArgument"},
 		{LEASE_AUDIT, "AuditUnavailable"},
+		{LEASE_DRIVER, "InvalidArgument"},
 		{-ENOMEM, "Failed"},
 	};
 

@@ -447,6 +447,7 @@ static void outcomes_have_their_names_and_unknown_ones_are_failed(void **state)
 	assert_int_equal(errors_of_lease(LEASE_LIMIT), VITALED_REASON_LIMITS_EXCEEDED);
 	assert_int_equal(errors_of_lease(LEASE_RANGE), VITALED_REASON_INVALID_ARGUMENT);
 	assert_int_equal(errors_of_lease(LEASE_AUDIT), VITALED_REASON_AUDIT_UNAVAILABLE);
+	assert_int_equal(errors_of_lease(LEASE_DRIVER), VITALED_REASON_INVALID_ARGUMENT);
 	assert_int_equal(errors_of_lease(99), VITALED_REASON_FAILED);
 	assert_int_equal(errors_of_pin_job(PIN_JOB_BUSY), VITALED_REASON_BUSY);
 	assert_int_equal(errors_of_pin_job(PIN_JOB_KIND_CARD), VITALED_REASON_CARD_UNSUPPORTED);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "drivers/reader/script.h"
 
 static void read_text(const char *name, struct buf *text)
 {
@@ -147,7 +148,7 @@ static size_t run_scene(const struct scene *scene, struct transport *t, int *ret
 		n++;
 	}
 	assert_int_equal(shutdown(fds[0], SHUT_WR), 0);
-	assert_int_equal(serve_init(&s, fds[1], t), 0);
+	assert_int_equal(serve_init(&s, fds[1], READER_DRIVER_PCSC, t), 0);
 	assert_int_equal(serve_run(&s), 0);
 	serve_done(&s);
 	close(fds[1]);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "drivers/card/apdu.h"
+#include "drivers/reader/script.h"
 #include "tests/unit/card/no-memory.h"
 
 /* One exchange of 100 bytes while allocation @n fails. Return: its outcome. */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "drivers/card/apdu.h"
+#include "drivers/reader/script.h"
 
 /* -- pure ------------------------------------------------------------------------------------------ */
 

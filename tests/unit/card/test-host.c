@@ -11,17 +11,23 @@
 #include <PCSC/winscard.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <stdnoreturn.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/link-ops.h"
+#include "base/link-usb.h"
 #include "base/link.h"
 #include "base/tlv.h"
 
 noreturn int host_main(void);
+
+#define HANGS 1 /* no code of PC/SC */
 
 static LONG establish;
 
@@ -61,6 +67,9 @@ int __wrap_setitimer(__itimer_which_t which, const struct itimerval *t, struct i
 
 LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret)
 {
+	if (establish == HANGS) {
+		pause(); /* pcscd takes the connection and says nothing */
+	}
 	(void)scope;
 	(void)a;
 	(void)b;
@@ -151,6 +160,90 @@ static void without_a_service_every_request_has_its_answer(void **state)
 	close(fd);
 }
 
+/* -- vitaled-usb ------------------------------------------------------------------------------------- */
+
+static void fill_of_vitaled_usb(int fd)
+{
+	_cleanup_(buf_done) struct buf body = BUF_NULL(64);
+	struct link_frame f = LINK_FRAME_NULL;
+
+	tlv_put_str(&body, LINK_TAG_READER, "A [usb 1-1] 00 00");
+	tlv_put_u8(&body, LINK_TAG_DRIVER, READER_DRIVER_USB);
+	f.kind = LINK_KIND_REQUEST;
+	f.op = CARD_OP_OPEN;
+	f.seq = 1;
+	f.body = buf_view(&body);
+	assert_int_equal(link_send(fd, &f, true), 0);
+	send_op(fd, CARD_OP_OPEN, -1); /* pcscd's */
+}
+
+/* It has another user for the slot, and then no reader of that name. A process of its own: a thread's heap
+ * would not leave the program the memory that it may have. Return: how often it was asked. */
+static int serve_usb(int listening)
+{
+	static const uint8_t says[] = {USB_BUSY, USB_NO_READER};
+	struct buf storage = BUF_NULL(LINK_MAX_FRAME);
+	int fd = accept(listening, NULL, NULL);
+	struct link_frame f;
+	int n = 0;
+
+	while (fd >= 0 && link_recv(fd, &storage, &f, false) == 0) {
+		n += f.op == USB_OP_ATTACH ? 1 : 0;
+		if (link_answer(fd, &f, says[n < 2 ? 0 : 1], VIEW_NULL) != 0) {
+			break;
+		}
+	}
+	buf_done(&storage);
+	close(fd);
+	return n;
+}
+
+/* Under the filter, with its socket alone: a process for vitaled-usb's readers does not ask pcscd, and one for
+ * pcscd's does not connect to vitaled-usb. */
+static void a_process_for_vitaled_usb_does_not_wait_for_a_pcscd_that_hangs(void **state)
+{
+	char folder[] = "/tmp/host-XXXXXX";
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int listening;
+	int asked;
+	pid_t peer;
+	int status;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_true(snprintf(to.sun_path, sizeof(to.sun_path), "%s/socket", folder) > 0);
+	listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listening, (const struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(listen(listening, 1), 0);
+	assert_int_equal(setenv(LINK_USB_ENVIRONMENT, to.sun_path, 1), 0);
+	peer = fork();
+	if (peer == 0) {
+		_exit(serve_usb(listening));
+	}
+	establish = SCARD_E_NO_SERVICE;
+	status = run(fill_of_vitaled_usb, &fd); /* for pcscd's: nobody connects */
+	assert_int_equal(status, 0);
+	expect(fd, CARD_OP_OPEN, CARD_NO_SERVICE);
+	expect(fd, CARD_OP_OPEN, CARD_NO_SERVICE);
+	close(fd);
+	assert_int_equal(setenv(CARD_USB, "1", 1), 0);
+	establish = HANGS;
+	status = run(fill_of_vitaled_usb, &fd);
+	assert_int_equal(unsetenv(CARD_USB), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(waitpid(peer, &asked, 0), peer);
+	assert_true(WIFEXITED(asked));
+	assert_int_equal(WEXITSTATUS(asked), 2);
+	expect(fd, CARD_OP_OPEN, CARD_NO_READER);
+	expect(fd, CARD_OP_OPEN, CARD_NO_SERVICE);
+	close(fd);
+	close(listening);
+	assert_int_equal(unlink(to.sun_path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(unsetenv(LINK_USB_ENVIRONMENT), 0);
+}
+
 static void fill_an_opening(int fd)
 {
 	send_op(fd, CARD_OP_OPEN, -1);
@@ -200,6 +293,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_service_every_request_has_its_answer),
+		cmocka_unit_test(
+			a_process_for_vitaled_usb_does_not_wait_for_a_pcscd_that_hangs),
 		cmocka_unit_test(a_reader_that_does_not_come_back_is_answered_for),
 		cmocka_unit_test(the_exit_status_says_how_it_ended),
 	};

@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "drivers/card/iso7816.h"
 #include "drivers/card/sw.h"
+#include "drivers/reader/script.h"
 
 static struct transport *card_of(const char *dialogue, struct apdu *a)
 {

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "drivers/reader/script.h"
 #include "tests/unit/card/act.h"
 #include "tests/unit/card/no-memory.h"
 
@@ -46,7 +47,7 @@ static unsigned serve_without(unsigned n, bool *ret_met, int *ret_fd)
 	send_request(fds[0], CARD_OP_IDENTIFY, VIEW_NULL);
 	send_request(fds[0], CARD_OP_CHALLENGE, VIEW_TEXT("\xDE\x02HO"));
 	assert_int_equal(shutdown(fds[0], SHUT_WR), 0);
-	assert_int_equal(serve_init(&s, fds[1], t), 0);
+	assert_int_equal(serve_init(&s, fds[1], READER_DRIVER_PCSC, t), 0);
 	no_memory_after(n);
 	r = serve_run(&s);
 	*ret_met = no_memory_met();

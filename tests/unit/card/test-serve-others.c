@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "drivers/reader/script.h"
 #include "tests/unit/card/act.h"
 
 /* -- other programs, other cards -------------------------------------------------------------------- */
@@ -250,12 +251,12 @@ static void what_is_no_request_ends_the_process(void **state)
 		assert_int_equal(script_new(VIEW_NULL, &t), 0);
 		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 		assert_int_equal(send(fds[0], frames[i], sizeof(frames[i]), 0), 10);
-		assert_int_equal(serve_init(&s, fds[1], t), 0);
+		assert_int_equal(serve_init(&s, fds[1], READER_DRIVER_PCSC, t), 0);
 		assert_int_equal(serve_run(&s), SERVE_MALFORMED);
 		serve_done(&s);
 		close(fds[0]);
 		close(fds[1]);
-		assert_true(serve_init(&s, fds[1], t) == 0);
+		assert_true(serve_init(&s, fds[1], READER_DRIVER_PCSC, t) == 0);
 		assert_true(serve_run(&s) < 0); /* a closed descriptor is a fault */
 		serve_done(&s);
 		transport_free(t);

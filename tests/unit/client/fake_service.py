@@ -9,7 +9,8 @@ of Archive and Delete), rows=N (more rows of List, which print how they are aske
 waits its turn first), keypad (PINs are typed on the reader), puk=12345678, tries=3, short (a lease ends
 at once by itself), lend=NAME (Lend fails so), code=135790 (of the patient alone), cut (an export breaks off),
 record=FILE (what it says of
-its record: JSON with vkey, checkpoint, entry, proofs by checkpoint, and told, one of which each GetCheckpoint tells)."""
+its record: JSON with vkey, checkpoint, entry, proofs by checkpoint, and told, one of which each GetCheckpoint tells),
+reader=NAME (of its reader)."""
 import fcntl
 import hashlib
 import io
@@ -688,7 +689,7 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method("org.freedesktop.DBus.ObjectManager", "", "a{oa{sa{sv}}}")
     def GetManagedObjects(self):
-        reader = {"Name": "Reader \x1b[2J", "Driver": "simulated", "Role": "any", "Pinpad": True,
+        reader = {"Name": OPTIONS.get("reader", "Reader \x1b[2J"), "Driver": "simulated", "Role": "any", "Pinpad": True,
                   "Lent": bool(self.leases)}
         card = {"Kind": "vitale", "Generation": "2", "Nature": "simulated",
                 "Reader": dbus.ObjectPath(ROOT + "/reader/1"),

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/hex.h"
-#include "client/ask.h"
+#include "client/answer.h"
 #include "record/crypto.h"
 
 static struct ask question(enum ask_kind kind, const char *what, json_t *facts)
@@ -468,6 +468,40 @@ static void json_questions_carry_kind_and_facts(void **state _unused_)
 	ask_done(&q);
 }
 
+static void a_line_that_names_a_question_is_for_no_other(void **state)
+{
+	static const struct {
+		const char *line;
+		enum answer_for is;
+		const char *rest;
+	} vectors[] = {
+		{"#7 yes", ANSWER_FOR_THIS, "yes"},
+		{"#7 ", ANSWER_FOR_THIS, ""},
+		{"#7", ANSWER_FOR_THIS, ""},
+		{"#007 #6 x", ANSWER_FOR_THIS, "#6 x"},
+		{"#6 yes", ANSWER_FOR_OTHER, NULL},
+		{"#70 yes", ANSWER_FOR_OTHER, NULL},
+		{"#999999999 yes", ANSWER_FOR_OTHER, NULL},
+		{"#0000000007 yes", ANSWER_FOR_ANY, NULL}, /* no number of ours is so long */
+		{"#7yes", ANSWER_FOR_ANY, NULL},
+		{"# 7", ANSWER_FOR_ANY, NULL},
+		{"#", ANSWER_FOR_ANY, NULL},
+		{"", ANSWER_FOR_ANY, NULL},
+		{"7 yes", ANSWER_FOR_ANY, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		struct view rest = VIEW_TEXT("untouched");
+		const char *expected = vectors[i].rest ? vectors[i].rest : "untouched";
+
+		if (answer_for(view_str(vectors[i].line), 7, &rest) != vectors[i].is ||
+			!view_equal(rest, view_str(expected))) {
+			fail_msg("%s", vectors[i].line);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,6 +520,7 @@ int main(void)
 		cmocka_unit_test(questions_show_what_they_are_about),
 		cmocka_unit_test(names_cannot_move_the_cursor),
 		cmocka_unit_test(json_questions_carry_kind_and_facts),
+		cmocka_unit_test(a_line_that_names_a_question_is_for_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

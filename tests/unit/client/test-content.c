@@ -218,8 +218,17 @@ static void put_end_64(struct buf *out, uint64_t at, uint64_t length, uint64_t e
 	put_end(out, UINT32_MAX, UINT32_MAX);
 }
 
+static void tell(void *user, uint64_t size)
+{
+	uint64_t *so_far = user;
+
+	assert_true(size > *so_far);
+	*so_far = size;
+}
+
 static int archived(struct view bytes)
 {
+	uint64_t told;
 	char path[] = "/tmp/vitaled-content-XXXXXX";
 	uint64_t size = 0;
 	char name[64];
@@ -228,7 +237,9 @@ static int archived(struct view bytes)
 
 	assert_non_null(mkdtemp(path));
 	(void)snprintf(name, sizeof(name), "%s/a.zip", path);
-	r = content_archive(fd, name, USEC_PER_SEC, &size);
+	told = 0;
+	r = content_archive(fd, name, USEC_PER_SEC, tell, &told, &size);
+	assert_true(r != 0 || told == size); /* every byte, at the latest at the end */
 	close(fd);
 	assert_int_equal(access(name, F_OK), r == 0 ? 0 : -1);
 	assert_true(r != 0 || (size == bytes.len && unlink(name) == 0));
@@ -323,7 +334,8 @@ static void an_archive_that_broke_off_is_not_kept(void **state _unused_)
 		assert_int_equal(end.len, 22);
 		fd = long_pipe(rows[i].len, view_sub(buf_view(&end), 0, 22 - rows[i].cut));
 
-		assert_int_equal(content_archive(fd, name, USEC_PER_SEC, &size), rows[i].r);
+		assert_int_equal(
+			content_archive(fd, name, USEC_PER_SEC, NULL, NULL, &size), rows[i].r);
 		close(fd);
 		assert_int_equal(stat(name, &st), rows[i].r == 0 ? 0 : -1);
 		if (rows[i].r == 0) {
@@ -331,12 +343,14 @@ static void an_archive_that_broke_off_is_not_kept(void **state _unused_)
 			assert_int_equal((uint64_t)st.st_size, size);
 			assert_int_equal(st.st_mode & 0777, 0600);
 			assert_int_equal(
-				content_archive(-1, name, USEC_PER_SEC, &size), -EEXIST);
+				content_archive(-1, name, USEC_PER_SEC, NULL, NULL, &size),
+				-EEXIST);
 			assert_int_equal(unlink(name), 0);
 		}
 	}
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	assert_int_equal(content_archive(ends[0], name, 20000, &(uint64_t){0}), CONTENT_LATE);
+	assert_int_equal(content_archive(ends[0], name, 20000, NULL, NULL, &(uint64_t){0}),
+		CONTENT_LATE);
 	close(ends[0]);
 	close(ends[1]);
 	assert_int_equal(rmdir(path), 0);

@@ -461,6 +461,32 @@ static void files_that_are_no_anchors_are_named(void **state)
 					"seen anchor\n");
 }
 
+/* entries of a list of rights, little endian: tag, rights, number */
+#define ACL	      "\x02\0\0\0"
+#define OWNER	      "\x01\0\x06\0\xFF\xFF\xFF\xFF"
+#define GROUP(rights) "\x08\0" rights "\0\x15\x01\0\0" /* of the group 277 */
+#define MASK(rights)  "\x10\0" rights "\0\xFF\xFF\xFF\xFF"
+#define ALLOWS(text)  doctor_acl_allows(view_of(text, sizeof(text) - 1), 277)
+
+static void a_list_of_rights_lets_in_the_group_that_it_names(void **state)
+{
+	static const char good[] = ACL OWNER GROUP("\x06") MASK("\x06");
+
+	(void)state;
+	assert_true(ALLOWS(good));
+	assert_false(doctor_acl_allows(view_of(good, sizeof(good) - 1), 276));
+	assert_true(ALLOWS(ACL GROUP("\x07")));
+	assert_false(ALLOWS(ACL OWNER MASK("\x06")));
+	assert_false(ALLOWS(ACL GROUP("\x04") MASK("\x06")));
+	assert_false(ALLOWS(ACL GROUP("\x06") MASK("\x04")));
+	assert_false(ALLOWS("\x01\0\0\0" GROUP("\x06")));
+	assert_false(ALLOWS(ACL GROUP("\x06") "\x10"));
+	for (size_t n = 0; n < sizeof(good) - 1; n++) {
+		/* without the mask it is whole too */
+		assert_int_equal(doctor_acl_allows(view_of(good, n), 277), n == 4 + 2 * 8);
+	}
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -479,6 +505,7 @@ int main(void)
 		T(a_disk_that_is_full_or_read_only_is_found),
 		T(anchors_are_judged_by_their_dates),
 		T(files_that_are_no_anchors_are_named),
+		T(a_list_of_rights_lets_in_the_group_that_it_names),
 	};
 #undef T
 

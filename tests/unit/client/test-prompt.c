@@ -112,6 +112,52 @@ static void a_line_that_is_too_long_is_refused_whole(void **state _unused_)
 	close(fd);
 }
 
+static void what_was_written_for_a_withdrawn_question_is_not_the_next_one_s(
+	void **state _unused_)
+{
+	struct prompt p;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(prompt_init(&p, ends[0]), 0);
+	assert_int_equal(write(ends[1], "0000\n1111\nha", 12), 12);
+	assert_int_equal(prompt_begin(&p, true), 0);
+	assert_int_equal(prompt_read(&p), PROMPT_MORE); /* one byte of it */
+	prompt_withdraw(&p);
+	prompt_end(&p);
+	assert_int_equal(prompt_begin(&p, false), 0); /* all that was there goes */
+	assert_int_equal(write(ends[1], "lf\nyes\nno\n", 10), 10);
+	assert_int_equal(next(&p), 0);
+	assert_string_equal(prompt_text(&p), "yes");
+	assert_int_equal(next(&p), 0); /* not withdrawn: what is there counts */
+	assert_string_equal(prompt_text(&p), "no");
+	/* of a line that was begun, the rest may come later */
+	assert_int_equal(write(ends[1], "12", 2), 2);
+	assert_int_equal(prompt_begin(&p, true), 0);
+	assert_int_equal(prompt_read(&p), PROMPT_MORE);
+	assert_int_equal(prompt_read(&p), PROMPT_MORE);
+	prompt_withdraw(&p);
+	prompt_end(&p);
+	assert_int_equal(write(ends[1], "34\n", 3), 3);
+	assert_int_equal(prompt_begin(&p, true), 0);
+	assert_int_equal(write(ends[1], "5678\n", 5), 5);
+	assert_int_equal(next(&p), 0);
+	assert_string_equal(prompt_text(&p), "5678");
+	/* what comes later is not thrown away */
+	prompt_end(&p);
+	prompt_withdraw(&p);
+	assert_int_equal(prompt_begin(&p, true), 0);
+	assert_int_equal(write(ends[1], "9\n", 2), 2);
+	assert_int_equal(next(&p), 0);
+	assert_string_equal(prompt_text(&p), "9");
+	prompt_end(&p);
+	prompt_withdraw(&p);
+	close(ends[1]);
+	assert_int_equal(next(&p), PROMPT_END);
+	prompt_done(&p);
+	close(ends[0]);
+}
+
 static bool echoes(int fd)
 {
 	struct termios t;
@@ -182,6 +228,8 @@ int main(void)
 		cmocka_unit_test(lines_come_one_by_one_and_nothing_is_read_ahead),
 		cmocka_unit_test(the_line_is_wiped_when_the_answer_was_taken),
 		cmocka_unit_test(a_line_that_is_too_long_is_refused_whole),
+		cmocka_unit_test(
+			what_was_written_for_a_withdrawn_question_is_not_the_next_one_s),
 		cmocka_unit_test(on_a_terminal_the_echo_is_off_for_secrets_and_comes_back),
 		cmocka_unit_test(a_closed_descriptor_is_a_fault),
 	};

@@ -27,7 +27,8 @@ PLIST = """<?xml version="1.0"?><plist><dict><key>ifdVendorID</key><array>{0}</a
 INSTALLED = {
     "usr/share/dbus-1/system.d/org.vitaled1.conf": "", "usr/share/polkit-1/actions/org.vitaled1.policy": "",
     "usr/share/dbus-1/system-services/org.vitaled1.service": "",
-    "usr/lib/udev/rules.d/65-vitaled-readers.rules": "", "usr/lib/udev/hwdb.d/60-vitaled-readers.hwdb": "",
+    "usr/lib/udev/rules.d/65-vitaled-readers.rules": "", "usr/lib/udev/rules.d/74-vitaled-usb.rules": "",
+    "usr/lib/x86_64-linux-gnu/libusb-1.0.so.0": "", "usr/lib/udev/hwdb.d/60-vitaled-readers.hwdb": "",
     "usr/lib/x86_64-linux-gnu/libpcsclite.so.1": "", "usr/lib64/libcrypto.so.3": "", "usr/lib/libsqlite3.so.0": "",
     "lib/libseccomp.so.2": "", "usr/lib/aarch64-linux-gnu/libsystemd.so.0": "",
     "usr/sbin/pcscd": "\x7fELF pcsc-lite 2.3.1 daemon ready.\n",
@@ -198,9 +199,9 @@ class Doctor(unittest.TestCase):
         self.tree.usb("1-2", "2947", "0102")
         self.tree.usb("1-3", "abcd", "0001", interfaces=("03", "0b"), product="Some reader")
         self.tree.usb("1-4", "abcd", "0002", interfaces=("08",), product="A stick")
-        self.assertEqual(self.found(), [("reader-unclaimed", "Ingenico Lecteur SESAM-Vitale"),
+        self.assertEqual(self.found(), [("reader-old-mode", "Ingenico Lecteur SESAM-Vitale"),
                                         ("reader-unclaimed", "Kapelse KAP-Care"), ("reader-unclaimed", "Some reader")])
-        facts = [e["facts"] for e in self.out if e.get("finding") == "reader-unclaimed"]
+        facts = [e["facts"] for e in self.out if e.get("finding", "").startswith("reader-")]
         self.assertEqual([(f["usb"], f.get("libccid")) for f in facts],
                          [("0b00:0090", "no"), ("2947:0102", "1.5.5"), ("abcd:0001", None)])
         text = self.run_doctor(words=True)
@@ -218,12 +219,102 @@ class Doctor(unittest.TestCase):
         for number, one in enumerate(wanted):
             self.tree.usb(f"1-{number}", *one.split(":"), interfaces=())
         self.found()
-        got = {e["facts"]["usb"]: e["facts"] for e in self.out if e.get("finding") == "reader-unclaimed"}
+        got = {e["facts"]["usb"]: e["facts"] for e in self.out
+               if e.get("finding") in ("reader-unclaimed", "reader-old-mode")}
         self.assertEqual({usb: f["libccid"] for usb, f in got.items()}, {usb: since for usb, (_, since) in wanted.items()})
         for usb, (model, _) in wanted.items():
             self.assertTrue(got[usb]["name"].endswith(model), usb)
         self.assertEqual({f["usb"] for f in self.seen("usb-reader")}, set(wanted))
         self.assertGreater(len(wanted), 20)
+
+    def test_a_reader_that_may_be_of_its_old_mode_is_told_by_its_interface(self):
+        self.tree.usb("1-1", "0b00", "0090", interfaces=("ff",))
+        self.assertEqual(self.found(), [("reader-old-mode", "Ingenico Lecteur SESAM-Vitale")])
+        self.usb_program()  # changes nothing: nobody can serve it
+        self.assertEqual(self.found(), [("reader-old-mode", "Ingenico Lecteur SESAM-Vitale")])
+        self.tree.usb("1-1", "0b00", "0090", interfaces=("0b",))
+        self.assertEqual(self.found(), [])
+
+    def usb_program(self):
+        """vitaled-usb with its group, 5432."""
+        self.tree.program("vitaled-usb")
+        self.tree.put("etc/group", "root:x:0:\nvitaled-usb:x:5432:\n")
+
+    def node(self, port, number, *entries):
+        """The node of the reader at @port: mode 0660, and with @entries of setfacl."""
+        node = f"dev/bus/usb/001/{number:03}"
+        self.tree.put(f"sys/bus/usb/devices/{port}/busnum", "1\n")
+        self.tree.put(f"sys/bus/usb/devices/{port}/devnum", f"{number}\n")
+        self.tree.put(node, "")
+        os.chmod(self.tree.path(node), 0o660)
+        for entry in entries:
+            subprocess.run(["setfacl", "-m", entry, self.tree.path(node)], check=True)
+
+    def test_a_reader_for_vitaled_usb_alone_is_no_finding_where_its_group_may_open_it(self):
+        self.tree.usb("1-1", "2947", "0102")
+        self.assertEqual(self.found(), [("reader-unclaimed", "Kapelse KAP-Care")])
+        self.usb_program()
+        self.node("1-1", 7, "g:5432:rw")
+        self.assertEqual(self.found(), [])
+        self.tree.usb("1-2", "abcd", "0001", product="Some reader")  # not of the table: pcscd's by default
+        self.assertEqual(self.found(), [("reader-unclaimed", "Some reader")])
+
+    def test_a_node_that_vitaled_usb_may_not_open_is_found(self):
+        self.usb_program()
+        self.tree.usb("1-1", "2947", "0102")
+        for entries, good in (((), False), (("g:5433:rw",), False), (("u:5432:rw",), False), (("g:5432:r",), False),
+                              (("g:5432:rw", "m::r"), False), (("u:9:rw", "g:5432:rw", "g:5433:r"), True)):
+            self.node("1-1", 7, *entries)
+            self.assertEqual(self.found(), [] if good else [("reader-denied", "Kapelse KAP-Care")], entries)
+            os.unlink(self.tree.path("dev/bus/usb/001/007"))
+        self.assertEqual(self.found(), [])  # no node: unplugged meanwhile
+        self.node("1-1", 7)
+        os.chmod(self.tree.path("dev/bus/usb/001/007"), 0o666)
+        self.assertEqual(self.found(), [])
+        os.chmod(self.tree.path("dev/bus/usb/001/007"), 0o660)
+        self.tree.put("etc/group", f"vitaled-usb:x:{os.getgid()}:\n")
+        self.assertEqual(self.found(), [])
+        self.tree.put("etc/group", "vitaled-usbx:x:1:\n")
+        self.assertEqual(self.found(), [("user-missing", "vitaled-usb")])
+        for value in ("", "x", "1234", "-1"):
+            self.tree.put("sys/bus/usb/devices/1-1/devnum", value)
+            self.assertEqual(self.found(), [])
+
+    def test_a_reader_that_the_service_has_from_vitaled_usb_is_no_finding(self):
+        self.start_bus()
+        self.usb_program()
+        self.stand_in("fake_service.py", "findings=", "reader=Kapelse KAP-Care (1) [usb 1-1] 00 00")
+        self.tree.usb("1-1", "2947", "0102")
+        self.tree.usb("1-11", "2947", "0101")  # pcscd's, which does not list it
+        self.tree.usb("1-12", "2947", "0103")  # vitaled-usb's, and the service does not have it
+        for port, number in (("1-1", 2), ("1-11", 3), ("1-12", 4)):
+            self.node(port, number, "g:5432:rw")
+        self.assertEqual(self.found(), [("reader-unseen", "Kapelse KAP-LINK"), ("reader-unseen", "Kapelse KAP-GO")])
+        self.assertEqual([r.get("driver") for r in self.seen("usb-reader")], ["vitaled-usb", None, None])
+
+    def test_without_pcscd_a_computer_with_vitaled_usb_is_healthy(self):
+        self.usb_program()
+        shutil.rmtree(self.tree.path("usr/lib/pcsc"))
+        os.unlink(self.tree.path("usr/sbin/pcscd"))
+        os.unlink(self.env["PCSCLITE_CSOCK_NAME"])
+        self.assertEqual(self.found(), [])
+        os.unlink(self.tree.path("usr/lib/x86_64-linux-gnu/libusb-1.0.so.0"))
+        os.unlink(self.tree.path("usr/lib/udev/rules.d/74-vitaled-usb.rules"))
+        self.assertEqual(self.found(), [("library", "libusb-1.0.so.0"),
+                                        ("reader-rules", "/usr/lib/udev/rules.d/74-vitaled-usb.rules")])
+        os.unlink(self.tree.root + self.tree.libexec + "/vitaled-usb")
+        self.assertEqual([name for name, _ in self.found()], ["pcscd", "no-drivers"])
+
+    def test_units_of_vitaled_usb_are_looked_at_where_it_is_installed(self):
+        units = ("vitaled.service=loaded,active,success", "polkit.service=loaded,inactive,success",
+                 "pcscd.socket=not-found,inactive,success", "vitaled-usb.socket=loaded,inactive,success",
+                 "vitaled-usb.service=loaded,failed,exit-code")
+        self.start_bus()
+        self.stand_in("fake_service.py", "findings=")
+        self.stand_in("fake_systemd.py", *units)
+        self.assertEqual(self.found(), [("unit-missing", "pcscd.socket")])
+        self.usb_program()
+        self.assertEqual(self.found(), [("unit-stopped", "vitaled-usb.socket"), ("unit-failed", "vitaled-usb.service")])
 
     def test_readers_are_compared_with_what_pcscd_lists(self):
         self.tree.usb("1-1", "2947", "0101", interfaces=("0b", "0b"))

@@ -111,7 +111,7 @@ def check(root):
     problems += [f"act without words: {a}" for a in set(re.findall(r'"([a-z-]+)"', acts)) - table(words, "message_act")]
 
     french = catalogue(root)
-    for source in sorted(glob.glob(os.path.join(root, "client/*.c"))):
+    for source in sorted(glob.glob(os.path.join(root, "client/*.c"))) + [os.path.join(root, "drivers/usb/words.c")]:
         for message in messages(read(root, source)):
             if not french.get(message):
                 problems.append(f"no French in {os.path.basename(source)}: {message}")

@@ -48,6 +48,7 @@
 
 #define NOBODY	 0
 #define DOSSIERS (PROGRAM_OPENING | PROGRAM_DOSSIER)
+#define CARDS	 (PROGRAM_CARD | PROGRAM_CARD_USB)
 #define PAGE	 4096U
 #define RAW(...) ((void)syscall(__VA_ARGS__))
 
@@ -104,10 +105,10 @@ static struct iovec one = {.iov_base = here, .iov_len = 1};
 	X(memfd_secret, NOBODY, RAW(SYS_memfd_secret, 0)) \
 	X(pipe2, DOSSIERS, RAW(SYS_pipe2, here, O_CLOEXEC)) \
 	/* descriptors */ \
-	X(read_of_another, PROGRAM_CARD | DOSSIERS, RAW(SYS_read, DENIALS_OTHER, here, 1)) \
+	X(read_of_another, CARDS | DOSSIERS, RAW(SYS_read, DENIALS_OTHER, here, 1)) \
 	X(write_to_another, DOSSIERS, RAW(SYS_write, DENIALS_OTHER, here, 0)) \
 	X(write_to_stderr, PROGRAM_CRL | PROGRAM_FEED | DOSSIERS, RAW(SYS_write, STDERR_FILENO, here, 0)) \
-	X(close_of_another, PROGRAM_CARD | PROGRAM_CRL | PROGRAM_FEED | DOSSIERS, RAW(SYS_close, DENIALS_OTHER)) \
+	X(close_of_another, CARDS | PROGRAM_WATCH_USB | PROGRAM_CRL | PROGRAM_FEED | DOSSIERS, RAW(SYS_close, DENIALS_OTHER)) \
 	X(dup, NOBODY, RAW(SYS_dup, 0)) \
 	X(dup3, NOBODY, RAW(SYS_dup3, 0, 9, 0)) \
 	X(fcntl, PROGRAM_FEED | DOSSIERS, RAW(SYS_fcntl, 0, F_GETFD)) \
@@ -127,6 +128,9 @@ static struct iovec one = {.iov_base = here, .iov_len = 1};
 	X(listen, NOBODY, RAW(SYS_listen, DENIALS_LINK, 1)) \
 	X(accept, NOBODY, RAW(SYS_accept, DENIALS_LINK, NULL, NULL)) \
 	X(sendto_another, NOBODY, RAW(SYS_sendto, DENIALS_OTHER, here, 1, MSG_NOSIGNAL, NULL, 0)) \
+	X(sendto_pcscd, PROGRAM_CARD | PROGRAM_WATCH, RAW(SYS_sendto, DENIALS_PCSC, here, 1, MSG_NOSIGNAL, NULL, 0)) \
+	X(sendto_vitaled_usb, PROGRAM_CARD_USB | PROGRAM_WATCH_USB, RAW(SYS_sendto, DENIALS_USB, here, 1, MSG_NOSIGNAL, NULL, 0)) \
+	X(read_of_vitaled_usb, CARDS | DOSSIERS, RAW(SYS_read, DENIALS_USB, here, 1)) \
 	X(sendmsg_to_another, NOBODY, RAW(SYS_sendmsg, DENIALS_OTHER, zeros, MSG_NOSIGNAL)) \
 	X(recvmsg_of_another, NOBODY, RAW(SYS_recvmsg, DENIALS_OTHER, zeros, MSG_DONTWAIT)) \
 	X(recvfrom, NOBODY, RAW(SYS_recvfrom, DENIALS_LINK, here, 1, MSG_DONTWAIT, NULL, NULL)) \
@@ -175,7 +179,7 @@ static struct iovec one = {.iov_base = here, .iov_len = 1};
 	X(personality, NOBODY, RAW(SYS_personality, 0)) \
 	X(setpriority, NOBODY, RAW(SYS_setpriority, PRIO_PROCESS, 0, -1)) \
 	X(sched_setscheduler, NOBODY, RAW(SYS_sched_setscheduler, 0, SCHED_FIFO, here)) \
-	X(setitimer, PROGRAM_CARD, RAW(SYS_setitimer, ITIMER_REAL, zeros, NULL)) \
+	X(setitimer, CARDS, RAW(SYS_setitimer, ITIMER_REAL, zeros, NULL)) \
 	/* the kernel's other doors */ \
 	X(bpf, NOBODY, RAW(SYS_bpf, BPF_MAP_CREATE, zeros, sizeof(zeros))) \
 	X(io_uring_setup, NOBODY, RAW(SYS_io_uring_setup, 1, zeros)) \
@@ -221,23 +225,27 @@ static const struct row {
 
 static const struct confined_program *under_test;
 
-/* Descriptors as the broker gives them: a link, pcscd's socket with a byte in it, somebody's pipe. */
+/* Descriptors as the broker gives them: a link, the sockets of pcscd and vitaled-usb with a byte in them,
+ * somebody's pipe. */
 static bool lay_descriptors(void)
 {
-	int link[2], pcsc[2], other[2];
+	int link[2], pcsc[2], other[2], usb[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, link) < 0 ||
 		socketpair(AF_UNIX, SOCK_STREAM, 0, pcsc) < 0 || pipe(other) < 0 ||
-		write(other[1], "1234", 4) != 4 || write(pcsc[1], "x", 1) != 1)
+		socketpair(AF_UNIX, SOCK_SEQPACKET, 0, usb) < 0 ||
+		write(other[1], "1234", 4) != 4 || write(pcsc[1], "x", 1) != 1 ||
+		write(usb[1], "x", 1) != 1)
 		return false;
 	/* above the numbers that they shall have */
 	for (int i = 0; i < 2; i++) {
 		link[i] = fcntl(link[i], F_DUPFD, 10);
 		pcsc[i] = fcntl(pcsc[i], F_DUPFD, 10);
 		other[i] = fcntl(other[i], F_DUPFD, 10);
+		usb[i] = fcntl(usb[i], F_DUPFD, 10);
 	}
 	return dup2(link[1], DENIALS_LINK) >= 0 && dup2(pcsc[0], DENIALS_PCSC) >= 0 &&
-	       dup2(other[0], DENIALS_OTHER) >= 0;
+	       dup2(other[0], DENIALS_OTHER) >= 0 && dup2(usb[0], DENIALS_USB) >= 0;
 }
 
 /* Return: the wait status of a child that confines itself and then makes @attempt; NULL: works. */

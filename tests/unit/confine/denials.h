@@ -10,12 +10,15 @@ enum program {
 	PROGRAM_OPENING = 8, /* vitaled-dossier until its file is open */
 	PROGRAM_DOSSIER = 16,
 	PROGRAM_FEED = 32,
+	PROGRAM_WATCH_USB = 64, /* vitaled-watch over vitaled-usb */
+	PROGRAM_CARD_USB = 128, /* vitaled-card for readers of vitaled-usb */
 };
 
 #define DENIALS_LINK                                                                           \
-	3 /* as LINK_CHILD_FD; pcscd's socket and a pipe that somebody else has follow */
+	3 /* as LINK_CHILD_FD; pcscd's socket, a pipe that somebody else has and vitaled-usb's follow */
 #define DENIALS_PCSC  4
 #define DENIALS_OTHER 5
+#define DENIALS_USB   6
 
 /** struct confined_program - how one of them confines itself, and what it has to do then. */
 struct confined_program {

@@ -17,12 +17,21 @@ noreturn int host_main(void);
 #include "base/clock.h"
 #include "tests/unit/confine/denials.h"
 
-static bool confine_all(void)
+static bool confine_for_pcscd(void)
 {
-	return confine_start() == 0 && confine(DENIALS_PCSC) == 0;
+	const struct service service = {.driver = READER_DRIVER_PCSC, .fd = DENIALS_PCSC};
+
+	return confine_start() == 0 && confine(&service) == 0;
 }
 
-/* The link and pcscd's socket, a pipe that came, memory, the clock that answers for a stuck reader. */
+static bool confine_for_vitaled_usb(void)
+{
+	const struct service service = {.driver = READER_DRIVER_USB, .fd = DENIALS_USB};
+
+	return confine_start() == 0 && confine(&service) == 0;
+}
+
+/* The link, a pipe that came, memory, the clock that answers for a stuck reader. */
 static bool work(void)
 {
 	const struct itimerval second = {.it_value = {.tv_sec = 1}}, none = {0};
@@ -31,7 +40,6 @@ static bool work(void)
 	bool ok;
 
 	ok = sendto(DENIALS_LINK, "x", 1, MSG_NOSIGNAL, NULL, 0) == 1 &&
-	     sendto(DENIALS_PCSC, "x", 1, MSG_NOSIGNAL, NULL, 0) == 1 &&
 	     read(DENIALS_OTHER, pin, sizeof(pin)) == 4 && close(DENIALS_OTHER) == 0 &&
 	     buf_extend(&b, 3000000) && setitimer(ITIMER_REAL, &second, NULL) == 0 &&
 	     setitimer(ITIMER_REAL, &none, NULL) == 0 && clock_monotonic() > 0;
@@ -39,9 +47,27 @@ static bool work(void)
 	return ok;
 }
 
+static bool work_with_pcscd(void)
+{
+	return sendto(DENIALS_PCSC, "x", 1, MSG_NOSIGNAL, NULL, 0) == 1 && work();
+}
+
+static bool work_with_vitaled_usb(void)
+{
+	uint8_t byte;
+	struct iovec in = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr m = {.msg_iov = &in, .msg_iovlen = 1};
+
+	return sendto(DENIALS_USB, "x", 1, MSG_NOSIGNAL, NULL, 0) == 1 &&
+	       recvmsg(DENIALS_USB, &m, 0) == 1 && work();
+}
+
 int main(void)
 {
-	const struct confined_program card = {PROGRAM_CARD, confine_all, work};
+	const struct confined_program cards[] = {
+		{PROGRAM_CARD, confine_for_pcscd, work_with_pcscd},
+		{PROGRAM_CARD_USB, confine_for_vitaled_usb, work_with_vitaled_usb},
+	};
 
-	return denials_run(&card, 1);
+	return denials_run(cards, ARRAY_LEN(cards));
 }

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* vitaled-watch, its main under another name: confine() is the program's own. */
-#include <stdnoreturn.h>
-
-noreturn int watch_main(void);
-
-#define main watch_main
-#include "drivers/watch/main.c"
-#undef main
-
+/* vitaled-watch over pcscd: confine() is the program's own. */
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "drivers/watch/pcsc.c"
 #include "tests/unit/confine/denials.h"
 
 static bool confine_all(void)
@@ -28,7 +21,7 @@ static bool work(void)
 
 	return sendto(DENIALS_LINK, "x", 1, MSG_NOSIGNAL, NULL, 0) == 1 &&
 	       sendto(DENIALS_PCSC, "x", 1, MSG_NOSIGNAL, NULL, 0) == 1 &&
-	       read(DENIALS_PCSC, &byte, 1) == 1 && !hung_up(0) && stat("/", &st) == 0 &&
+	       read(DENIALS_PCSC, &byte, 1) == 1 && !tell_hung_up(0) && stat("/", &st) == 0 &&
 	       clock_monotonic() > 0;
 }
 

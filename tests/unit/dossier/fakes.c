@@ -386,8 +386,11 @@ int audit_find(struct audit *a, const struct audit_wanted *wanted, audit_row_fn 
 	}
 	for (size_t i = json_array_size(fake_audit.entries); i > 0; i--) {
 		const json_t *e = json_array_get(fake_audit.entries, i - 1);
-		int r = is_wanted(e, wanted) ? row(user, i - 1, e) : 0;
+		bool fits =
+			(wanted->below == 0 || i - 1 < wanted->below) && is_wanted(e, wanted);
+		int r = fits ? row(user, i - 1, e) : 0;
 
+		fake_audit.rows += fits;
 		if (r != 0) {
 			return r < 0 ? trace(r) : 0;
 		}

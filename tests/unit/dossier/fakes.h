@@ -69,6 +69,7 @@ struct fake_audit {
 	unsigned int refuse; /* appends to refuse from now on; UINT_MAX: all */
 	unsigned int after;  /* appends to take before refusing */
 	bool broken;	     /* reading faults */
+	unsigned int rows;   /* that audit_find() has given so far */
 };
 
 extern struct fake_audit fake_audit;

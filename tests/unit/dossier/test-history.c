@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/dossier/inside.h"
 #include "daemon/limits.h"
 #include "tests/unit/dossier/bed.h"
@@ -54,6 +55,13 @@ static json_t *told_of_list(struct bed *b, const char *filter)
 	return json_incref(json_object_get(row, "details"));
 }
 
+static void treats(struct bed *b, bool on)
+{
+	struct dossier *d = session_dossier(&b->s);
+
+	d->treating = on;
+}
+
 static void what_the_record_wrote_anew_is_shown_with_its_own_time(void **state)
 {
 	_cleanup_json_ json_t *details =
@@ -61,7 +69,6 @@ static void what_the_record_wrote_anew_is_shown_with_its_own_time(void **state)
 	_cleanup_json_ json_t *list = NULL;
 	struct audit_entry e = AUDIT_ENTRY_NULL;
 	struct bed *b = *state;
-	struct dossier *d;
 
 	bed_created(b);
 	e.event = AUDIT_EVENT_DOSSIER_CLOSED;
@@ -69,8 +76,8 @@ static void what_the_record_wrote_anew_is_shown_with_its_own_time(void **state)
 	e.pseudonym = b->s.patient.pseudonym;
 	e.details = details;
 	assert_int_equal(audit_append(NULL, &e, NULL), 0);
-	d = session_dossier(&b->s);
-	assert_int_equal(record_history(d, false, 1, NULL, &list), 0);
+	treats(b, true);
+	list = history(b, "{\"limit\":1}");
 	assert_int_equal(
 		json_integer_value(json_object_get(json_array_get(list, 0), "time")), 4711);
 }
@@ -164,6 +171,94 @@ static void ones_own_accesses_are_shown_however_many_others_followed(void **stat
 	assert_string_equal(json_get_str(json_array_get(list, 1), "event"), "document-added");
 }
 
+/* -- in steps ----------------------------------------------------------------------------------- */
+
+/* One turn of the loop. Return: how many entries it looked at. */
+static unsigned int turn(struct bed *b)
+{
+	unsigned int before = fake_audit.rows;
+
+	assert_true(sd_event_run(b->ev, 10 * USEC_PER_SEC) > 0);
+	return fake_audit.rows - before;
+}
+
+static void no_turn_of_the_loop_gathers_more_than_a_step(void **state)
+{
+	_cleanup_json_ json_t *filter = json_object();
+	struct reply r[2] = {bed_reply(), bed_reply()};
+	struct bed *b = *state;
+	unsigned int turns = 0;
+
+	bed_created(b);
+	(void)bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+	bury(b, 10 * RECORD_HISTORY_STEP);
+	fake_audit.rows = 0;
+	dossier_history(&b->s, filter, bed_done_fn, &r[0]);
+	dossier_history(&b->s, filter, bed_done_fn, &r[1]); /* behind it */
+	assert_int_equal(fake_audit.rows, RECORD_HISTORY_STEP);
+	while (!r[1].done) {
+		unsigned int n = turn(b);
+
+		/* in that of its last step the next one begins */
+		assert_in_range(n, 0, 2 * RECORD_HISTORY_STEP - 1);
+		turns++;
+	}
+	assert_true(turns >= 20 && fake_audit.rows > 20 * RECORD_HISTORY_STEP);
+	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
+		_cleanup_json_ json_t *list = bed_json(r[i].fds[0]);
+
+		assert_int_equal(json_array_size(list), 2 + i);
+	}
+}
+
+static void what_is_being_gathered_goes_with_its_session(void **state)
+{
+	_cleanup_json_ json_t *filter = json_object();
+	struct reply r = bed_reply();
+	struct bed *b = *state;
+
+	bed_created(b);
+	bury(b, 10 * RECORD_HISTORY_STEP);
+	dossier_history(&b->s, filter, bed_done_fn, &r);
+	(void)turn(b);
+	assert_false(r.done);
+	bed_lock(b);
+	assert_true(r.done && r.times == 1 && r.fds[0] < 0);
+	assert_int_not_equal(r.reason, VITALED_REASON_NONE);
+	assert_int_equal(fake_audit_count("history-read", "ok"), 0);
+	bed_turn(b, 1);
+}
+
+static void who_may_see_less_meanwhile_is_given_less(void **state)
+{
+	_cleanup_json_ json_t *filter = json_object();
+	_cleanup_json_ json_t *list = NULL;
+	struct reply r = bed_reply();
+	struct bed *b = *state;
+
+	bed_created(b);
+	(void)bed_add(b, BED_NOTE, VIEW_TEXT("x"));
+	bury(b, 10 * RECORD_HISTORY_STEP);
+	treats(b, true);
+	dossier_history(&b->s, filter, bed_done_fn, &r);
+	assert_int_equal(turn(b), RECORD_HISTORY_STEP);
+	assert_false(r.done);
+	treats(b, false); /* somebody else is now */
+	bed_wait(b, &r);
+	assert_int_equal(r.reason, VITALED_REASON_NONE);
+	list = bed_json(r.fds[0]);
+	assert_int_equal(json_array_size(list), 2); /* created, added */
+
+	/* and what may not be read any more at all is not given out */
+	r = bed_reply();
+	dossier_history(&b->s, filter, bed_done_fn, &r);
+	b->s.professional.person.card_type = 3; /* an employee's */
+	bed_wait(b, &r);
+	assert_int_equal(r.reason, VITALED_REASON_NOT_PERMITTED);
+	assert_true(r.fds[0] < 0);
+	assert_int_equal(fake_audit_count("denied", "not-permitted"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +267,9 @@ int main(void)
 		T(a_filter_finds_nothing_out_about_what_is_hidden),
 		T(only_the_role_of_treating_doctor_is_shown_all),
 		T(ones_own_accesses_are_shown_however_many_others_followed),
+		T(no_turn_of_the_loop_gathers_more_than_a_step),
+		T(what_is_being_gathered_goes_with_its_session),
+		T(who_may_see_less_meanwhile_is_given_less),
 	};
 
 	faults_setup();

@@ -9,7 +9,7 @@
 /* clang-format on */
 #include <errno.h>
 
-#include "drivers/reader/reader.h"
+#include "drivers/reader/script.h"
 
 static void texts_that_are_no_dialogue_are_refused(void **state)
 {

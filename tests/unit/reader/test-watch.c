@@ -50,6 +50,8 @@ struct play {
 
 static const struct play *now;
 static unsigned turn;
+#define NOWHERE "/tmp/nowhere/at/all"
+
 static unsigned establishes;
 static DWORD counted; /* what was said of the readers */
 
@@ -60,10 +62,16 @@ LONG __wrap_SCardGetStatusChange(
 
 LONG __wrap_SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT ret)
 {
+	char coming[] = "/tmp/coming-XXXXXX";
+
 	(void)scope;
 	(void)a;
 	(void)b;
 	*ret = 1;
+	/* where there is no socket it is the folder that tells of a change: /tmp, of NOWHERE */
+	if (now->establish[establishes] != SCARD_S_SUCCESS && mkdtemp(coming)) {
+		(void)rmdir(coming);
+	}
 	return now->establish[establishes++];
 }
 
@@ -112,7 +120,7 @@ static int run(const struct play *p, int *ret_fd)
 	counted = 0;
 	pid = fork();
 	if (pid == 0) {
-		setenv("PCSCLITE_CSOCK_NAME", p->socket ? "/dev/null" : "/nowhere/at/all", 1);
+		setenv("PCSCLITE_CSOCK_NAME", p->socket ? "/dev/null" : NOWHERE, 1);
 		if (p->guard) {
 			setenv(WATCH_GUARD, "1", 1);
 		}

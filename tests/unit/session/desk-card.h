@@ -11,6 +11,7 @@ struct desk_relay { /* a process */
 	int fd;
 	bool named;
 	bool watch;
+	bool usb; /* a watch of vitaled-usb */
 	bool asked;
 	bool stale; /* its connection to the service is dead */
 	struct desk_card *card;

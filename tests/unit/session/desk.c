@@ -92,26 +92,45 @@ static void order(struct desk_relay *r, char what)
 	}
 }
 
-static struct desk_relay *watch(void)
+static struct desk_relay *watch(bool usb)
 {
 	struct desk_relay *r = server.relays;
 
-	while (r && !r->watch) {
+	while (r && !(r->watch && r->usb == usb)) {
 		r = r->next;
 	}
 	for (struct desk_relay *next = r; desk.elder && next; next = next->next) {
-		r = next->watch ? next : r;
+		r = next->watch && next->usb == usb ? next : r;
 	}
 	return r;
 }
 
-static void hello(void)
+static bool is_usb(const char *reader)
+{
+	return strstr(reader, "[usb ") != NULL;
+}
+
+/* What a watch of vitaled-usb tells first. */
+static void hello_usb(void)
+{
+	desk_event(WATCH_OP_SERVICE, NULL, desk.usb_service);
+	if (desk.usb_service == WATCH_SERVICE_RUNNING) {
+		if (!desk.usb_empty) {
+			desk_event(WATCH_OP_READER_IN, DESK_USB, 0);
+		}
+		for (size_t i = 0; i < desk.n_played; i++) {
+			if (desk.played[i].in && is_usb(desk.played[i].reader)) {
+				desk_in(&desk.played[i]);
+			}
+		}
+		desk_event(WATCH_OP_LISTED, NULL, 0);
+	}
+}
+
+static void hello_pcsc(void)
 {
 	static const char *const readers[] = {DESK_A, DESK_B, DESK_B1};
 
-	if (desk.quiet) {
-		return;
-	}
 	desk_event(WATCH_OP_SERVICE, NULL, desk.service);
 	if (desk.service != WATCH_SERVICE_RUNNING) {
 		return;
@@ -120,16 +139,39 @@ static void hello(void)
 		desk_event(WATCH_OP_READER_IN, readers[i], 0);
 	}
 	for (size_t i = 0; i < desk.n_played; i++) {
-		if (desk.played[i].in) {
+		if (desk.played[i].in && !is_usb(desk.played[i].reader)) {
 			desk_in(&desk.played[i]);
 		}
 	}
 	desk_event(WATCH_OP_LISTED, NULL, 0);
 }
 
+static void hello(bool usb)
+{
+	bool before = desk.usb;
+
+	desk.usb = usb;
+	if (usb && !desk.quiet) {
+		hello_usb();
+	} else if (!desk.quiet && !desk.pcscd_hangs) {
+		hello_pcsc();
+	}
+	desk.usb = before;
+}
+
+/* Told of pcscd. */
+static void looked(struct desk_relay *r, const struct link_frame *f)
+{
+	assert_int_equal(f->op, WATCH_OP_LOOK);
+	assert_int_equal(tlv_find_u8(f->body, LINK_TAG_STATE, &desk.looked), 0);
+	desk.looks++;
+	assert_int_equal(link_answer(r->fd, f, 0, VIEW_NULL), 0);
+}
+
 static void named(struct desk_relay *r)
 {
-	char name[32] = "";
+	static const char usb[] = "vitaled-watch usb ";
+	char name[256] = "";
 	ssize_t n = recv(r->fd, name, sizeof(name) - 1, 0);
 
 	if (n <= 0) {
@@ -137,11 +179,18 @@ static void named(struct desk_relay *r)
 		return;
 	}
 	r->named = true;
-	r->watch = strcmp(name, "vitaled-watch") == 0;
+	r->usb = strncmp(name, usb, strlen(usb)) == 0;
+	r->watch = r->usb || strcmp(name, "vitaled-watch") == 0;
 	relay_count(r, 1);
-	if (r->watch) {
+	if (r->usb) {
+		desk.usb_watches++;
+		assert_int_equal(view_copy_str(view_str(name + strlen(usb)), desk.usb_told,
+					 sizeof(desk.usb_told)),
+			0);
+		hello(true);
+	} else if (r->watch) {
 		desk.watches++;
-		hello();
+		hello(false);
 	} else {
 		desk.started++;
 		if (desk.die_early > 0) {
@@ -162,7 +211,9 @@ static void on_message(struct desk_relay *r)
 		return;
 	}
 	k = link_recv(r->fd, &storage, &f, true);
-	if (k == 0) {
+	if (k == 0 && r->watch) {
+		looked(r, &f);
+	} else if (k == 0) {
 		if (!r->asked) {
 			relay_count(r, -1);
 			r->asked = true;
@@ -312,13 +363,14 @@ int desk_group_setup(void **state)
 	return 0;
 }
 
-int desk_setup(void **state)
+static int build(bool usb)
 {
 	char path[64];
 
-	(void)state;
-	desk = (struct desk){
-		.log = BUF_NULL(65536), .service = WATCH_SERVICE_RUNNING, .counter = 7};
+	desk = (struct desk){.log = BUF_NULL(65536),
+		.service = WATCH_SERVICE_RUNNING,
+		.usb_service = WATCH_SERVICE_RUNNING,
+		.counter = 7};
 	desk_audit_fails = 0;
 	world_hurry = 1;
 	world_hurry_requests = 1;
@@ -327,12 +379,25 @@ int desk_setup(void **state)
 	assert_true(snprintf(path, sizeof(path), "%s/relays", desk.folder) > 0);
 	text(desk.config.pcsc_socket, sizeof(desk.config.pcsc_socket), path);
 	text(desk.config.children, sizeof(desk.config.children), TEST_CHILDREN);
+	text(desk.config.usb_socket, sizeof(desk.config.usb_socket), usb ? "/nowhere" : "");
 	assert_int_equal(sd_event_new(&desk.ev), 0);
 	assert_int_equal(
 		audit_open(desk.folder, "vitaled.example/record", VIEW_NULL, &desk.audit), 0);
 	listen_for_relays(path);
 	assert_int_equal(cards_new(desk.ev, &desk.config, &desk.cards), 0);
 	return cards_listen(desk.cards, &listener, NULL);
+}
+
+int desk_setup(void **state)
+{
+	(void)state;
+	return build(false);
+}
+
+int desk_setup_usb(void **state)
+{
+	(void)state;
+	return build(true);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -373,7 +438,8 @@ void desk_event(enum watch_op op, const char *reader, uint8_t state)
 	static const uint8_t atr[] = {0x3B, 0x65, 0x00, 0x00, 0x20, 0x63, 0xCB, 0xA6, 0xA0};
 	struct buf body = BUF_NULL(512);
 	struct link_frame f = LINK_FRAME_NULL;
-	struct desk_relay *r = watch();
+	struct desk_relay *r =
+		watch(desk.usb || (reader && is_usb(reader) && !desk.pcscd_says));
 
 	if (!r) {
 		return;
@@ -381,7 +447,7 @@ void desk_event(enum watch_op op, const char *reader, uint8_t state)
 	if (reader) {
 		tlv_put_str(&body, LINK_TAG_READER, reader);
 	}
-	if (op == WATCH_OP_CARD_IN) {
+	if (op == WATCH_OP_CARD_IN && !desk.no_atr) {
 		tlv_put(&body, LINK_TAG_ATR, VIEW(atr));
 	}
 	if (op == WATCH_OP_CARD_IN || op == WATCH_OP_CARD_OUT) {
@@ -399,7 +465,7 @@ void desk_event(enum watch_op op, const char *reader, uint8_t state)
 
 void desk_watch_order(char what)
 {
-	struct desk_relay *r = watch();
+	struct desk_relay *r = watch(desk.usb);
 
 	assert_non_null(r);
 	order(r, what);
@@ -431,118 +497,4 @@ void desk_out(struct desk_card *p)
 {
 	p->in = false;
 	desk_event(WATCH_OP_CARD_OUT, p->reader, 0);
-}
-
-/* -- turning ------------------------------------------------------------------------------------- */
-
-bool desk_run(bool (*done)(void *user), void *user, unsigned int ms)
-{
-	uint64_t until = clock_monotonic() + ms * USEC_PER_MS;
-
-	while (!done(user)) {
-		if (clock_monotonic() > until) {
-			return false;
-		}
-		assert_true(sd_event_run(desk.ev, 10 * USEC_PER_MS) >= 0);
-	}
-	return true;
-}
-
-static bool never(void *user)
-{
-	(void)user;
-	return false;
-}
-
-void desk_settle(unsigned int ms)
-{
-	(void)desk_run(never, NULL, ms);
-}
-
-static bool said(void *user)
-{
-	const char *words = *(const char *const *)user;
-	size_t n = strlen(words);
-	struct view log = buf_view(&desk.log);
-
-	for (size_t i = 0; i + n <= log.len; i++) {
-		if (view_equal(view_sub(log, i, n), view_of(words, n))) {
-			return true;
-		}
-	}
-	return false;
-}
-
-void desk_hear(const char *words)
-{
-	if (!desk_run(said, &words, 15000)) {
-		fail_msg("waited for '%s', heard '%.*s'", words, (int)desk.log.len,
-			(const char *)desk.log.data);
-	}
-}
-
-void desk_forget(void)
-{
-	buf_reset(&desk.log);
-}
-
-static bool recognised(void *user)
-{
-	const struct desk_card *p = user;
-	const struct card_reader *r = desk_reader(p->reader);
-
-	return r && r->card && r->card->recognised;
-}
-
-struct card *desk_present(struct desk_card *p)
-{
-	static const char hello_said[] = "service";
-
-	desk_hear(hello_said);
-	desk_in(p);
-	assert_true(desk_run(recognised, p, 15000));
-	return desk_reader(p->reader)->card;
-}
-
-struct card_reader *desk_reader(const char *name)
-{
-	struct card_reader *r;
-
-	for (size_t i = 0; (r = cards_reader(desk.cards, i)) != NULL; i++) {
-		if (strcmp(r->name, name) == 0) {
-			return r;
-		}
-	}
-	return NULL;
-}
-
-/* -- the record ---------------------------------------------------------------------------------- */
-
-unsigned int desk_recorded(enum audit_event e, const char *outcome)
-{
-	struct buf entry = BUF_NULL(65536);
-	struct buf path = BUF_NULL(4096);
-	uint8_t root[MERKLE_HASH];
-	unsigned int n = 0;
-	uint64_t size;
-
-	audit_head(desk.audit, &size, root);
-	for (uint64_t i = 0; i < size; i++) {
-		json_t *j = NULL;
-		const char *how;
-
-		buf_reset(&entry);
-		buf_reset(&path);
-		assert_int_equal(audit_proof(desk.audit, i, &entry, &path), 0);
-		assert_int_equal(json_parse(buf_view(&entry), &j), 0);
-		how = json_get_str(j, "outcome");
-		n += strcmp(json_get_str(j, "event"), audit_event_word(e)) == 0 &&
-				     (!outcome || (how && strcmp(how, outcome) == 0))
-			     ? 1
-			     : 0;
-		json_decref(j);
-	}
-	buf_done(&entry);
-	buf_done(&path);
-	return n;
 }

@@ -16,7 +16,8 @@
 #define DESK_CARDS 4U
 #define DESK_A	   "Vitale Sim 00 00"
 #define DESK_B	   "Twin Reader (42) 01 00"
-#define DESK_B1	   "Twin Reader (42) 01 01" /* the second slot of B */
+#define DESK_B1	   "Twin Reader (42) 01 01"		   /* the second slot of B */
+#define DESK_USB   "Kapelse KAP-LINK (K1) [usb 1-2] 00 00" /* of vitaled-usb */
 
 enum deed {
 	DEED_WELL = 0,	/* answers outcome and body */
@@ -60,16 +61,26 @@ struct desk {
 	struct cards *cards;
 	struct desk_card played[DESK_CARDS];
 	size_t n_played;
-	unsigned int watches;	/* how often a watch came */
-	unsigned int started;	/* card processes so far */
-	unsigned int working;	/* that were asked something and are there */
-	unsigned int spare;	/* that were not */
-	uint8_t service;	/* WATCH_SERVICE_* that a new watch tells */
-	bool quiet;		/* a new watch tells nothing */
-	bool elder;		/* desk_event() is of the first watch, beside its guard */
-	uint32_t counter;	/* PC/SC's, that an event of a card tells */
-	unsigned int die_early; /* so many processes die as they come */
-	struct buf log;		/* what listeners were told, one word each */
+	unsigned int watches; /* how often a watch came */
+	unsigned int started; /* card processes so far */
+	unsigned int working; /* that were asked something and are there */
+	unsigned int spare;   /* that were not */
+	uint8_t service;      /* WATCH_SERVICE_* that a new watch tells */
+	bool quiet;	      /* a new watch tells nothing */
+	bool pcscd_says;      /* whatever the reader is called */
+	bool pcscd_hangs;     /* ... one of pcscd */
+	bool usb; /* desk_event() without a reader, orders and watches are vitaled-usb's */
+	unsigned int usb_watches; /* how often a watch of vitaled-usb came */
+	uint8_t usb_service;	  /* that it tells */
+	bool usb_empty;		  /* it has no reader */
+	bool no_atr;		  /* a card that comes is told without its ATR */
+	char usb_told[128];	  /* what the last one was told: "STATE RULES" */
+	unsigned int looks;	  /* how often one was told of pcscd ... */
+	uint8_t looked;		  /* ... and what */
+	bool elder;		  /* desk_event() is of the first watch, beside its guard */
+	uint32_t counter;	  /* PC/SC's, that an event of a card tells */
+	unsigned int die_early;	  /* so many processes die as they come */
+	struct buf log;		  /* what listeners were told, one word each */
 	enum card_left left;
 	char why[32];
 };
@@ -79,8 +90,9 @@ extern unsigned int
 	desk_audit_fails; /* the n-th append from now fails, and all after; 0: none */
 
 int desk_group_setup(void **state);
-int desk_setup(void **state);	 /* readers A, B and B1; the service runs; no card */
-int desk_teardown(void **state); /* and no child is left */
+int desk_setup(void **state);	  /* readers A, B and B1; the service runs; no card */
+int desk_setup_usb(void **state); /* and vitaled-usb with a reader of its own */
+int desk_teardown(void **state);  /* and no child is left */
 
 /** desk_card() - a card that is not in yet: every operation DONE, OPEN as @kind and @generation. */
 struct desk_card *desk_card(const char *reader, const char *kind, const char *generation);

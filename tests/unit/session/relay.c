@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * A child that is only a pipe: every frame of the broker goes to the test over a socket, and back.
- * Its place is in PCSCLITE_CSOCK_NAME, the one variable that the broker lets children have. The
- * test so plays watch and cards itself. Two messages of one byte are orders: 'x' exit with 7,
+ * Its place is in PCSCLITE_CSOCK_NAME, a variable that the broker lets children have. It begins with
+ * its name; a watch of vitaled-usb adds what it was told: "vitaled-watch usb STATE RULES". The
+ * test so plays watches and cards itself. Two messages of one byte are orders: 'x' exit with 7,
  * 's' die by SIGSYS as a filter would make it.
  */
 #include <poll.h>
@@ -15,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/link-ops.h"
+#include "base/link-usb.h"
 #include "base/link.h"
 
 static union {
@@ -64,6 +67,23 @@ static void forward(int from, int to)
 	close_passed(&m);
 }
 
+/* What we are. Return: whether it was sent. */
+static bool introduce(int fd, const char *name)
+{
+	_cleanup_(buf_done) struct buf said = BUF_NULL(512);
+	const char *usb = getenv(WATCH_USB);
+	const char *rules = getenv(LINK_USB_RULES);
+
+	buf_put_str(&said, name);
+	if (getenv(CARD_USB)) {
+		buf_put_str(&said, " usb");
+	}
+	if (usb) {
+		buf_printf(&said, " usb %s %s", usb, rules ? rules : "none");
+	}
+	return buf_check(&said) == 0 && send(fd, said.data, said.len, 0) == (ssize_t)said.len;
+}
+
 int main(int argc, char *argv[])
 {
 	const char *place = getenv("PCSCLITE_CSOCK_NAME");
@@ -78,7 +98,7 @@ int main(int argc, char *argv[])
 	}
 	fds[1].fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (connect(fds[1].fd, (const struct sockaddr *)&to, sizeof(to)) < 0 ||
-		send(fds[1].fd, name + 1, strlen(name + 1), 0) < 0) {
+		!introduce(fds[1].fd, name + 1)) {
 		return 1;
 	}
 	for (;;) {

@@ -187,6 +187,9 @@ static void what_may_not_be_lent_is_refused(void **state)
 	assert_int_equal(start(DESK_A, 1000, 0), LEASE_RANGE);
 	assert_int_equal(start(DESK_A, 1000, 121), LEASE_RANGE);
 	assert_int_equal(start(DESK_A, 1000, UINT32_MAX), LEASE_RANGE);
+	desk_reader(DESK_A)->served = READER_DRIVER_USB;
+	assert_int_equal(start(DESK_A, 1000, 60), LEASE_DRIVER);
+	desk_reader(DESK_A)->served = READER_DRIVER_PCSC;
 	t.lend = SESSIONS_LEND_BUSY;
 	assert_int_equal(start(DESK_A, 1000, 60), LEASE_BUSY);
 	t.lend = -ENOMEM;

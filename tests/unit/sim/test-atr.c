@@ -253,6 +253,24 @@ static void a_reserved_ifsc_counts_as_default(void **state)
 	}
 }
 
+/* §8.3: the first level beyond the second counts, for each protocol by itself; 15 is all protocols */
+static void bytes_of_a_protocol_are_found(void **state)
+{
+	struct atr a;
+
+	(void)state;
+	/* TD1 = 81, TA3 = FE and TD3 = 9F behind TD2 = 91; TA4 = 43, TD4 = 11, TA5 = 20 */
+	assert_int_equal(parse("3B808191FE9F43112083", &a), 0);
+	assert_int_equal(atr_level_for(&a, 1, ATR_HAS_A)->a, 0xFE);
+	assert_int_equal(atr_level_for(&a, 15, ATR_HAS_A)->a, 0x43);
+	assert_null(atr_level_for(&a, 0, ATR_HAS_A));
+	assert_null(atr_level_for(&a, 1, ATR_HAS_B));
+	assert_int_equal(atr_fi_of(0x95), 512);
+	assert_int_equal(atr_di_of(0x95), 16);
+	assert_int_equal(atr_fi_of(0x75), 0);
+	assert_int_equal(atr_di_of(0x9A), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +285,7 @@ int main(void)
 		cmocka_unit_test(reserved_speeds_count_as_default),
 		cmocka_unit_test(masks_compare_what_they_cover),
 		cmocka_unit_test(a_reserved_ifsc_counts_as_default),
+		cmocka_unit_test(bytes_of_a_protocol_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

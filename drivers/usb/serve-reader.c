@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+/*
+ * Devices, and which of them are ours: by the rules of the newest watch (claims.h). A reader
+ * whose rule is `auto` is tried when pcscd has had SERVE_GRACE_USEC to take it, when a pcscd that
+ * stopped has not come back within SERVE_STOPPED_USEC, at once where there is none, and anew
+ * when it comes or goes; what another program holds, or forbids,
+ * or what broke, is tried ever more rarely. The journal is told when that changes, not at each
+ * attempt.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/link-ops.h"
+#include "base/log.h"
+#include "drivers/usb/serve-inside.h"
+
+static void name_of(const struct served *t, size_t reader, unsigned slot, char ret[NAMES_MAX])
+{
+	const struct usb_device *d = t->device;
+	const struct names_device n = {
+		.vendor = d->vendor,
+		.product = d->product,
+		.known = d->known ? d->known->name : NULL,
+		.manufacturer = d->manufacturer,
+		.model = d->name,
+		.serial = d->serial,
+		.port = d->port,
+	};
+
+	names_of(&n, reader, slot, ret);
+}
+
+/* Whether the journal has not been told so yet. */
+static bool news(struct served *t, const char *why)
+{
+	bool same = t->why && strcmp(t->why, why) == 0;
+
+	t->why = why;
+	return !same;
+}
+
+/* -- watches ------------------------------------------------------------------------------- */
+
+static struct peer *watch_at(const struct serve *s, size_t i)
+{
+	struct peer *p = s->peers[i];
+
+	return p && !p->ended && p->role == PEER_WATCH ? p : NULL;
+}
+
+static void tell_reader(struct seat *seat, uint8_t op)
+{
+	struct serve *s = seat->reader->serve;
+
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
+		if (watch_at(s, i)) {
+			frame_reader(s->peers[i], op, seat);
+		}
+	}
+}
+
+void reader_card(struct seat *seat, bool in, uint32_t events)
+{
+	struct serve *s = seat->reader->serve;
+
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
+		if (watch_at(s, i)) {
+			frame_card(s->peers[i], in ? WATCH_OP_CARD_IN : WATCH_OP_CARD_OUT, seat,
+				events);
+		}
+	}
+}
+
+void reader_tell_all(struct peer *watch)
+{
+	struct serve *s = watch->serve;
+
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		struct served *t = s->readers[i];
+
+		for (size_t k = 0; t && k < t->n_seats; k++) {
+			struct seat *seat = &t->seats[k];
+
+			frame_reader(watch, WATCH_OP_READER_IN, seat);
+			if (seat->told) {
+				frame_card(watch, WATCH_OP_CARD_IN, seat, seat->events);
+			}
+		}
+	}
+}
+
+/* Whether it is known of every reader whose it is, and of every slot what is in it. */
+static bool all_known(const struct serve *s)
+{
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		const struct served *t = s->readers[i];
+
+		if (t && t->mode != CLAIMS_PCSC && !t->taken && !t->tried) {
+			return false;
+		}
+		for (size_t k = 0; t && k < t->n_seats; k++) {
+			const struct slot *slot = t->seats[k].slot;
+
+			if (slot->presence == SLOT_UNKNOWN ||
+				(slot->presence == SLOT_IN && !t->seats[k].told)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+void reader_listed(struct serve *s, bool whatever)
+{
+	_cleanup_(buf_done) struct buf nothing = BUF_NULL(0);
+	bool known = whatever || all_known(s);
+
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
+		struct peer *p = watch_at(s, i);
+
+		if (p && known && !p->listed) {
+			p->listed = true;
+			(void)sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
+			frame_event(p, WATCH_OP_LISTED, &nothing);
+		}
+	}
+}
+
+/* -- taking and letting go ----------------------------------------------------------------- */
+
+static void try_in(struct served *t, uint64_t usec)
+{
+	(void)sd_event_source_set_time(t->timer, clock_monotonic() + usec);
+	(void)sd_event_source_set_enabled(t->timer, SD_EVENT_ONESHOT);
+}
+
+/* @pause from now, and then twice as long. */
+static void try_later(struct served *t, uint64_t *pause, uint64_t last)
+{
+	try_in(t, *pause);
+	*pause = *pause * 2 < last ? *pause * 2 : last;
+}
+
+static void drop_seats(struct served *t)
+{
+	for (size_t i = 0; i < t->n_seats; i++) {
+		struct seat *seat = &t->seats[i];
+
+		seat_gone(seat);
+		if (seat->told) {
+			reader_card(seat, false, seat->events + 1);
+		}
+		tell_reader(seat, WATCH_OP_READER_OUT);
+	}
+	free(t->seats);
+	t->seats = NULL;
+	t->n_seats = 0;
+	t->taken = false;
+}
+
+static void release(struct served *t)
+{
+	(void)sd_event_source_set_enabled(t->timer, SD_EVENT_OFF);
+	if (t->taken) {
+		usb_release(t->serve->usb, t->device);
+		drop_seats(t);
+	}
+}
+
+static size_t slots_of(const struct usb_device *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_readers; i++) {
+		n += d->readers[i].slots;
+	}
+	return n;
+}
+
+/* A seat for each slot of each of its interfaces. Return: whether there was memory. */
+static bool make_seats(struct served *t)
+{
+	const struct usb_device *d = t->device;
+	size_t n = slots_of(d);
+
+	t->seats = calloc(n, sizeof(*t->seats));
+	t->n_seats = t->seats ? n : 0;
+	n = 0;
+	for (size_t i = 0; i < d->n_readers && t->seats; i++) {
+		for (unsigned k = 0; k < d->readers[i].slots; k++) {
+			struct seat *seat = &t->seats[n++];
+
+			seat->reader = t;
+			seat->machine = d->interfaces[i];
+			seat->slot = &d->interfaces[i]->slots[k];
+			name_of(t, i, k, seat->name);
+		}
+	}
+	return t->seats != NULL;
+}
+
+static void taken(struct served *t)
+{
+	const struct usb_device *d = t->device;
+
+	if (!make_seats(t)) {
+		usb_release(t->serve->usb, t->device);
+		try_later(t, &t->retry, SERVE_RETRY_LAST_USEC);
+		return;
+	}
+	t->taken = true;
+	t->since = clock_monotonic();
+	t->held = SERVE_HELD_USEC;
+	t->retry = SERVE_RETRY_USEC;
+	log_msg(LOG_INFO, "reader-taken", "%04x:%04x at %s: %s", d->vendor, d->product, d->port,
+		t->seats[0].name);
+	for (size_t i = 0; i < d->n_readers; i++) {
+		interface_watch(d->interfaces[i], true, clock_monotonic());
+	}
+	for (size_t i = 0; i < t->n_seats; i++) {
+		tell_reader(&t->seats[i], WATCH_OP_READER_IN);
+	}
+}
+
+static void not_taken(struct served *t, int r)
+{
+	bool waits = t->mode == CLAIMS_AUTO && t->serve->pcscd == WATCH_SERVICE_RUNNING;
+	const struct usb_device *d = t->device;
+	const char *why = d->refused ? descriptor_reason(d->refused) : "no-reader";
+
+	switch (r) {
+	case USB_USELESS:
+		if (news(t, why)) {
+			log_msg(LOG_WARNING, "reader-refused", "%04x:%04x at %s: %s", d->vendor,
+				d->product, d->port, why);
+		}
+		return;
+	case USB_HELD:
+		if (news(t, "held")) {
+			log_msg(waits ? LOG_INFO : LOG_WARNING, "reader-held",
+				"%04x:%04x at %s: another program has it", d->vendor,
+				d->product, d->port);
+		}
+		if (waits) { /* pcscd's, or another program's; reader_look() tells of pcscd */
+			try_later(t, &t->held, SERVE_HELD_LAST_USEC);
+			return;
+		}
+		break;
+	case USB_DENIED:
+		if (news(t, "denied")) {
+			log_msg(LOG_ERR, "reader-denied",
+				"%04x:%04x at %s: no permission for its device node", d->vendor,
+				d->product, d->port);
+		}
+		break;
+	case USB_VANISHED:
+		if (news(t, "vanished")) {
+			log_msg(LOG_INFO, "reader-left", "%04x:%04x at %s", d->vendor,
+				d->product, d->port);
+		}
+		break;
+	default:
+		(void)log_fault(r, "reader-failed");
+	}
+	try_later(t, &t->retry, SERVE_RETRY_LAST_USEC);
+}
+
+/* Whether there is room for its slots: a device could say that it has hundreds. */
+static bool fits(struct served *t)
+{
+	const struct usb_device *d = t->device;
+	const struct serve *s = t->serve;
+	size_t own = slots_of(d);
+	size_t all = own;
+
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		all += s->readers[i] ? s->readers[i]->n_seats : 0;
+	}
+	if (own <= SERVE_DEVICE_SLOTS && all <= SERVE_SLOTS_MAX) {
+		return true;
+	}
+	if (news(t, "too-many-slots")) {
+		log_msg(LOG_WARNING, "reader-refused", "%04x:%04x at %s: too-many-slots",
+			d->vendor, d->product, d->port);
+	}
+	if (own <= SERVE_DEVICE_SLOTS) { /* others may leave */
+		try_later(t, &t->retry, SERVE_RETRY_LAST_USEC);
+	}
+	return false;
+}
+
+static void try_to_take(struct served *t)
+{
+	int r;
+
+	if (t->taken || t->mode == CLAIMS_PCSC) {
+		return;
+	}
+	(void)sd_event_source_set_enabled(t->timer, SD_EVENT_OFF);
+	t->tried = true;
+	if (fits(t)) {
+		r = usb_claim(t->serve->usb, t->device);
+		if (r == 0) {
+			taken(t);
+		} else {
+			not_taken(t, r);
+		}
+	}
+	reader_listed(t->serve, false);
+}
+
+static int on_try(sd_event_source *e, uint64_t when, void *user)
+{
+	(void)e;
+	(void)when;
+	try_to_take(user);
+	return 0;
+}
+
+/* How long pcscd has to take, or take back, what is auto. */
+static uint64_t patience(uint8_t pcscd)
+{
+	if (pcscd == WATCH_SERVICE_ABSENT) {
+		return 0;
+	}
+	return pcscd == WATCH_SERVICE_STOPPED ? SERVE_STOPPED_USEC : SERVE_GRACE_USEC;
+}
+
+/* What the rules say of @t, and what follows from it. */
+static void judge(struct served *t)
+{
+	const struct usb_device *d = t->device;
+	struct serve *s = t->serve;
+
+	/* they were looked at when they came */
+	if (!s->ruled ||
+		claims_mode(buf_view(&s->rules), d->vendor, d->product,
+			d->serial[0] ? d->serial : NULL, d->known != NULL, &t->mode) != 0) {
+		t->mode = CLAIMS_PCSC;
+	}
+	if (t->mode == CLAIMS_PCSC) {
+		release(t);
+	} else if (!t->taken && t->mode == CLAIMS_AUTO && s->pcscd != WATCH_SERVICE_ABSENT) {
+		try_in(t, patience(s->pcscd));
+	} else if (!t->taken) {
+		try_to_take(t);
+	}
+}
+
+int reader_rules(struct serve *s, struct view rules, uint8_t pcscd)
+{
+	enum claims_mode mode;
+
+	if (claims_mode(rules, 0, 0, NULL, false, &mode) != 0 || rules.len > SERVE_RULES_MAX) {
+		return CLAIMS_BROKEN;
+	}
+	buf_reset(&s->rules);
+	buf_put_view(&s->rules, rules);
+	s->ruled = buf_check(&s->rules) == 0;
+	s->pcscd = pcscd;
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		if (s->readers[i]) {
+			s->readers[i]->retry = SERVE_RETRY_USEC;
+			s->readers[i]->held = SERVE_HELD_USEC;
+			s->readers[i]->tried = false;
+			judge(s->readers[i]);
+		}
+	}
+	return 0;
+}
+
+void reader_look(struct serve *s, uint8_t pcscd)
+{
+	s->pcscd = pcscd;
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		struct served *t = s->readers[i];
+
+		if (t && !t->taken && t->mode == CLAIMS_AUTO) {
+			t->retry = SERVE_RETRY_USEC;
+			t->held = SERVE_HELD_USEC;
+			try_in(t, patience(pcscd));
+		}
+	}
+}
+
+void reader_release_all(struct serve *s)
+{
+	s->ruled = false;
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		if (s->readers[i]) {
+			judge(s->readers[i]);
+		}
+	}
+}
+
+/* -- what usb.h tells ---------------------------------------------------------------------- */
+
+static void on_came(void *user, struct usb_device *d)
+{
+	struct serve *s = user;
+	struct served *t = calloc(1, sizeof(*t));
+	size_t i = 0;
+
+	while (i < USB_DEVICES_MAX && s->readers[i]) {
+		i++;
+	}
+	if (!t || i == USB_DEVICES_MAX ||
+		sd_event_add_time(
+			s->ev, &t->timer, CLOCK_MONOTONIC, 0, USEC_PER_MS, on_try, t) < 0) {
+		free(t);
+		return;
+	}
+	(void)sd_event_source_set_enabled(t->timer, SD_EVENT_OFF);
+	t->serve = s;
+	t->device = d;
+	t->retry = SERVE_RETRY_USEC;
+	t->broken = SERVE_BROKEN_USEC;
+	t->held = SERVE_HELD_USEC;
+	d->user = t;
+	s->readers[i] = t;
+	judge(t);
+}
+
+static void forget(struct served *t)
+{
+	drop_seats(t);
+	(void)sd_event_source_disable_unref(t->timer);
+	t->device->user = NULL;
+	free(t);
+}
+
+static void on_left(void *user, struct usb_device *d)
+{
+	struct serve *s = user;
+
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		if (s->readers[i] && s->readers[i]->device == d) {
+			forget(s->readers[i]);
+			s->readers[i] = NULL;
+			reader_listed(s, false);
+		}
+	}
+}
+
+static struct seat *seat_of(struct usb_device *d, size_t reader, const struct slot *slot)
+{
+	struct served *t = d->user;
+
+	(void)reader;
+	for (size_t i = 0; t && i < t->n_seats; i++) {
+		if (t->seats[i].slot == slot) {
+			return &t->seats[i];
+		}
+	}
+	return NULL;
+}
+
+static void on_ended(void *user, struct usb_device *d, size_t reader, struct slot *slot,
+	enum slot_job job, enum slot_end end)
+{
+	struct seat *seat = seat_of(d, reader, slot);
+
+	(void)user;
+	(void)job;
+	if (seat) {
+		seat_ended(seat, end);
+	}
+}
+
+static void on_presence(void *user, struct usb_device *d, size_t reader, struct slot *slot)
+{
+	struct seat *seat = seat_of(d, reader, slot);
+
+	(void)user;
+	if (seat) {
+		seat_presence(seat);
+	}
+}
+
+static void on_broken(void *user, struct usb_device *d, const char *why)
+{
+	struct serve *s = user;
+	struct served *t = d->user;
+
+	if (!t) {
+		return;
+	}
+	if (t->taken && clock_monotonic() - t->since >= SERVE_GOOD_USEC) {
+		t->broken = SERVE_BROKEN_USEC;
+		t->why = NULL;
+	}
+	if (strcmp(why, "reader-gone") == 0) {
+		log_msg(LOG_INFO, "reader-left", "%04x:%04x at %s", d->vendor, d->product,
+			d->port);
+	} else if (news(t, why)) {
+		log_msg(LOG_WARNING, "reader-broken", "%04x:%04x at %s: %s", d->vendor,
+			d->product, d->port, why);
+	}
+	drop_seats(t);
+	try_later(t, &t->broken, SERVE_BROKEN_LAST_USEC);
+	reader_listed(s, false);
+}
+
+const struct usb_ops reader_ops = {
+	.came = on_came,
+	.left = on_left,
+	.ended = on_ended,
+	.presence = on_presence,
+	.broken = on_broken,
+};
+
+struct seat *reader_seat(struct serve *s, const char *name)
+{
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		struct served *t = s->readers[i];
+
+		for (size_t k = 0; t && k < t->n_seats; k++) {
+			if (strcmp(t->seats[k].name, name) == 0) {
+				return &t->seats[k];
+			}
+		}
+	}
+	return NULL;
+}
+
+void reader_free_all(struct serve *s)
+{
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		if (s->readers[i]) {
+			forget(s->readers[i]);
+			s->readers[i] = NULL;
+		}
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * libusb without a bus: devices that a test plugs, whose transfers it ends. Linked instead of
+ * libusb and of usb-sysfs.c. A device has readers of one slot, whose bulk-out messages end at
+ * once and are kept; bulk-in and interrupt transfers end when the test gives them bytes, or a
+ * status.
+ */
+#include <libusb.h>
+
+#include "drivers/usb/usb.h"
+
+#define LIB_DEVICES   3U
+#define LIB_TRANSFERS 64U
+#define LIB_OUT	      0x01U /* endpoints of the first reader; 0x10 more for the next */
+#define LIB_IN	      0x82U
+#define LIB_INTERRUPT 0x83U
+
+struct libusb_device {
+	bool there;  /* on the bus */
+	bool listed; /* known to libusb */
+	unsigned refs;
+	uint8_t bus, address, port;
+	size_t readers;
+	bool no_interrupt;
+	const char *serial;
+	int sysfs; /* of usb_sysfs_read() */
+	enum descriptor_outcome refused;
+	int opens; /* of libusb_open(), and so on: 0 or an error */
+	int claims[DESCRIPTOR_INTERFACES_MAX];
+	int clears, resets, submits, syncs;
+	uint8_t off; /* bStatus of the answer to a synchronous message; FF: none comes */
+	enum libusb_transfer_status out; /* how the next bulk-out transfers end */
+	bool deaf;			 /* cancelled transfers do not end */
+	unsigned open, claimed;		 /* how many are now */
+	unsigned n_clears, n_resets, n_sent, n_empty, n_aborts, n_syncs;
+	struct buf sent; /* the last message, by transfer or by the synchronous call */
+};
+
+struct libusb_device_handle {
+	struct libusb_device *device;
+};
+
+struct fake_lib {
+	struct libusb_device devices[LIB_DEVICES];
+	bool no_hotplug, no_timerfd;
+	int inits;  /* of libusb_init() */
+	bool plain; /* a handle's descriptor is a plain file, not for epoll */
+	unsigned contexts;
+	unsigned transfers; /* allocated */
+};
+
+extern struct fake_lib fake_lib;
+
+void lib_reset(void);
+void lib_plug(unsigned i);
+void lib_unplug(unsigned i); /* what runs ends with NO_DEVICE, then the message of it comes */
+/** lib_end() - the transfer at @endpoint of device @i ends, with @bytes. Return: whether there was one. */
+bool lib_end(
+	unsigned i, uint8_t endpoint, enum libusb_transfer_status status, struct view bytes);
+bool lib_runs(unsigned i, uint8_t endpoint);

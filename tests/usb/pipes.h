@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: EUPL-1.2 */
+#pragma once
+/*
+ * A device's node and its pipes.
+ */
+#include "tests/usb/bench.h"
+
+/* -- hook.c: what programs do with the device node ------------------------------------------------- */
+
+struct bench_node *node_new(struct bench_device *d, const char *path);
+/** node_end() - it is unplugged: every transfer ends, every call fails; the last client frees it. */
+void node_end(struct bench_node *n);
+/** node_progress() - something may have become ready: packets, a halt. */
+void node_progress(struct bench_node *n);
+
+/* -- pipes.c ------------------------------------------------------------------------------------------ */
+
+/** pipes_trace() - on standard error, where the environment has USB_BENCH_TRACE: codes too. */
+void pipes_trace(const char *what, struct view bytes);
+void pipe_clear(struct bench_pipe *p);
+/** pipes_answer() - a message for the host; the fault ordered for @s is applied. */
+void pipes_answer(struct bench_slot *s, struct view message);
+void pipes_plain(struct bench_slot *s, struct view message); /* the same, whatever is ordered */
+/** pipes_notice() - what changed in the slots, for the interrupt pipe. Return: bytes, 0: nothing. */
+size_t pipes_notice(struct bench_face *f, uint8_t ret[BENCH_NOTICE]);
+/** pipes_order() - a fault by its name. Return: whether there is such a one. */
+bool pipes_order(struct bench_slot *s, const char *name, unsigned argument, unsigned times,
+	unsigned skip);
+const char *pipes_ordered(const struct bench_slot *s); /* the fault's name, or "none" */
+/** pipes_fault_is() - whether @name is ordered for the next message of @s, which takes it. */
+bool pipes_fault_is(struct bench_slot *s, const char *name);

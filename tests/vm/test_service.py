@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The main job in the guest without pcscd: vitaled and vitaled-usb as they are installed, under the kernel's own
+USB stack. The reader is one that Debian 12's libccid does not know; vitale-sim plays its cards on the host.
+"""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from conftest import Plugged
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NAME = "kap-link2"
+CARDS = ("cps4-gp", "vitale-family")
+UNIT, SOCKET = "vitaled-usb.service", "vitaled-usb.socket"
+ALICE = ("S=$(loginctl show-seat seat0 -p ActiveSession --value); "  # a process of hers, in her session at the seat
+         "echo $BASHPID > /sys/fs/cgroup/user.slice/user-1000.slice/session-$S.scope/cgroup.procs; "
+         "exec setpriv --reuid=1000 --regid=1000 --init-groups env HOME=/home/alice ")
+AGENT = """#!/bin/bash
+# vitalectl's agent, answered as a willing person does
+coproc A { exec vitalectl --json agent --capability pin,professional; }
+while read -r line <&"${A[0]}"; do
+	echo "$line"
+	case $line in
+	*'"request":'*'"pin"'*) echo 1234 >&"${A[1]}" ;;
+	*'"request":'*'"choice"'*) echo 1 >&"${A[1]}" ;;
+	*'"request":'*) echo yes >&"${A[1]}" ;;
+	esac
+done
+"""
+
+
+class Simulator:
+    """vitale-sim on the host, with a CPS and a Vitale."""
+
+    def __init__(self, build):
+        program, self.folder = os.path.join(build, "drivers/sim/vitale-sim"), tempfile.mkdtemp(prefix="vitaled-vm-sim.")
+        subprocess.run([program, "personalise", "--out", self.folder, "--profiles", f"{ROOT}/drivers/sim/profiles", *CARDS],
+                       check=True, stdout=subprocess.DEVNULL)
+        self.path, control = f"{self.folder}/reader", f"{self.folder}/control"
+        self.process = subprocess.Popen([program, "--socket", self.path, "--control", control, "--state", self.folder,
+                                         "--readers", "1+1", "--slot0", CARDS[0], "--slot1", CARDS[1]],
+                                        stdin=subprocess.DEVNULL)
+        self.control, end = socket.socket(socket.AF_UNIX), time.monotonic() + 30
+        while self.control.connect_ex(control):
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise RuntimeError("vitale-sim did not start")
+            time.sleep(0.05)
+        self.lines = self.control.makefile("r")
+
+    def tell(self, command):
+        self.control.sendall(command.encode() + b"\n")
+        answer = self.lines.readline()
+        assert answer.startswith("ok"), (command, answer)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.control.close()
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture(scope="module")
+def simulator(request):
+    running = Simulator(os.path.abspath(request.config.getoption("--build")))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def reader(guest, plug, simulator):
+    """The reader with its cards, in a guest without pcscd that trusts their issuer."""
+    plug("other").unplug()
+    guest.says("systemctl mask --now --runtime pcscd.socket pcscd.service")
+    guest.put("/tmp/anchors.tar", subprocess.run(["tar", "-C", f"{simulator.folder}/anchors", "-c", "."], check=True,
+                                                 stdout=subprocess.PIPE).stdout)
+    guest.says("tar -C /etc/vitaled/anchors --no-same-owner --no-overwrite-dir -xf /tmp/anchors.tar && "
+               "chmod -R u=rwX,go=rX /etc/vitaled/anchors")
+    guest.readers[NAME].model.interfaces[2:] = []  # two slots are played
+    guest.readers[NAME].simulate(simulator.path)
+    plugged = Plugged(guest, NAME)
+    yield plugged
+    plugged.unplug()
+
+
+@pytest.fixture(scope="module")
+def agent(guest, reader):
+    guest.put("/usr/local/bin/willing", AGENT.encode())
+    guest.says(f"({ALICE} bash /usr/local/bin/willing > /tmp/agent.log 2>&1) > /dev/null 2>&1 &")
+    guest.until("cat /tmp/agent.log", lambda text: '"registered"' in text)
+
+
+def has_both(text):
+    return '"vitale"' in text and '"cps"' in text
+
+
+def test_the_node_is_opened_for_vitaled_usb_and_for_nobody_else_of_the_system(guest, reader):
+    node = reader.node()
+    entries = guest.says(f"getfacl -cp {node}").splitlines()
+    assert "group:vitaled-usb:rw-" in entries and "user:alice:rw-" in entries
+    code = guest.says("for user in vitaled-usb vitaled bob nobody; do setpriv --reuid=$user --regid=$(id -g $user) "
+                      f"--init-groups sh -c ': <> {node}' 2> /dev/null; echo $?; done").split()
+    assert code[0] == "0" and "0" not in code[1:]
+
+
+def test_nothing_runs_before_the_service_is_called_and_only_the_socket_waits(guest, reader):
+    said = guest.says(f"systemctl is-active {SOCKET} {UNIT} vitaled.service; true").split()
+    assert said == ["active", "inactive", "inactive"]
+    assert guest.says("stat -c '%a %U %G' /run/vitaled-usb /run/vitaled-usb/socket").split("\n") == [
+        "750 root vitaled", "600 vitaled vitaled"]
+
+
+def test_the_first_call_starts_both_services_and_both_cards_are_seen(guest, reader):
+    text = guest.until("vitalectl --json status", has_both)
+    assert re.search(r"KAP-LINK2 .*\[usb 1-\d+\] 0[01] 00", text), text
+    assert guest.says(f"systemctl is-active {UNIT}") == "active"
+    assert guest.says(f"ps -o user= -p $(systemctl show -P MainPID {UNIT})") in ("vitaled-usb", "vitaled+")
+
+
+def test_the_main_job_runs_without_pcscd(guest, reader, agent):
+    status, text = guest.shell(ALICE + "vitalectl --json open --intent consult,feed,create create "
+                               "'add /etc/hostname --type consultation --title Note --mime text/plain' list patient 2>&1")
+    assert status == 0, text + guest.shell("cat /tmp/agent.log; journalctl -b -o cat -u vitaled -u vitaled-usb | tail -30")[1]
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    answers = {line["command"]: line for line in lines if "command" in line}
+    assert "unlocked" in [line["state"] for line in lines if line.get("event") == "state"]
+    assert len(answers["list"]["result"]) == 1 and answers["patient"]["result"]["surname"]
+    assert guest.says("systemctl is-active pcscd.service pcscd.socket; true").split() == ["inactive", "inactive"]
+
+
+def test_the_doctor_has_nothing_to_say_of_readers_without_pcscd(guest, reader):
+    lines = [json.loads(line) for line in guest.shell("vitalectl --json doctor")[1].splitlines()]
+    told = [line["finding"] for line in lines if line.get("group") in ("readers", "units") and "finding" in line]
+    assert not [name for name in told if name.startswith(("reader", "pcscd", "no-drivers", "unit-stopped"))], told
+
+
+def test_a_card_that_leaves_and_comes_is_seen(guest, reader, simulator):
+    simulator.tell("remove 1")
+    guest.until("vitalectl --json status", lambda text: '"vitale"' not in text and '"cps"' in text)
+    simulator.tell(f"insert 1 {CARDS[1]}")
+    guest.until("vitalectl --json status", has_both)
+
+
+def test_a_reader_unplugged_and_plugged_again_is_seen(guest, reader):
+    reader.unplug()
+    guest.until("vitalectl --json status", lambda text: "KAP-LINK2" not in text)
+    reader.plug()
+    guest.until("vitalectl --json status", has_both)
+
+
+def configure(guest, driver):
+    """Who serves the Gemalto, from now on."""
+    guest.says("sed -i '/^\\[usb 08e6:3437\\]/,+1d' /etc/vitaled/vitaled.conf && "
+               f"printf '[usb 08e6:3437]\\ndriver = {driver}\\n' >> /etc/vitaled/vitaled.conf && systemctl reload vitaled")
+
+
+def test_pcscd_and_vitaled_usb_serve_each_its_reader_and_the_configuration_says_which(guest, reader):
+    configure(guest, "pcsc")
+    guest.says("systemctl unmask --runtime pcscd.socket pcscd.service && systemctl start pcscd.socket")
+    other = Plugged(guest, "gemalto")
+    try:
+        text = guest.until("vitalectl --json status", lambda text: "Gemalto PC Twin Reader" in text and has_both(text))
+        assert "GemPC Twin" not in text and "KAP-LINK2" in text
+        guest.says("systemctl mask --now --runtime pcscd.socket pcscd.service")
+        configure(guest, "auto")
+        guest.until("vitalectl --json status", lambda text: re.search(r"Gemalto GemPC Twin .*\[usb 1-\d+\] 00 00", text)
+                    and "PC Twin Reader" not in text and has_both(text))
+    finally:
+        other.unplug()
+    guest.until("vitalectl --json status", lambda text: "Gemalto" not in text)
+
+
+def test_the_sandbox_of_vitaled_usb_is_in_force(guest, reader):
+    pid = guest.says(f"systemctl show -P MainPID {UNIT}")
+    found = dict(line.split(":\t", 1) for line in guest.says(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+    assert found["Seccomp"] == "2" and found["NoNewPrivs"] == "1" and int(found["Seccomp_filters"]) > 1
+    assert all(int(found[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+    namespaces = guest.says(f"cd /proc; readlink {pid}/ns/mnt 1/ns/mnt {pid}/ns/ipc 1/ns/ipc").split()
+    assert namespaces[0] != namespaces[1] and namespaces[2] != namespaces[3]
+    costs = dict(line.split("=") for line in guest.says(f"systemctl show -p MemoryCurrent -p TasksCurrent {UNIT}").split())
+    assert int(costs["MemoryCurrent"]) < 16 << 20 and int(costs["TasksCurrent"]) <= 4
+    assert guest.says(f"journalctl -b -o cat -p warning -u {UNIT} -u vitaled") == ""
+
+
+# as root, so that the nodes' own rights are no reason: what is left is the unit's list of devices (ProtectClock= adds the clock)
+DEVICES = """[Service]
+Type=oneshot
+User=root
+Group=root
+ExecPaths=+/usr/bin
+ExecStart=
+ExecStart=/usr/bin/bash -c 'for n in /dev/vda /dev/kmsg /dev/mem /dev/vport1p1 /dev/hwrng %s /dev/null; do (: < $$n) 2> /dev/null; \
+echo "$$n $$?"; done'
+StandardOutput=truncate:/tmp/devices
+"""
+
+
+def test_no_device_but_those_of_usb_can_be_opened_under_the_unit(guest, reader):
+    node = reader.node()
+    guest.says(f"systemctl stop vitaled.service {SOCKET} {UNIT}")
+    guest.put(f"/run/systemd/system/{UNIT}.d/devices.conf", (DEVICES % node).encode())
+    try:
+        guest.says(f"systemctl daemon-reload && systemctl start {UNIT} || ! journalctl -b -o cat -u {UNIT} | tail -20")
+        opened = dict(line.split() for line in guest.says("cat /tmp/devices").splitlines())
+    finally:
+        guest.says(f"rm -r /run/systemd/system/{UNIT}.d && systemctl daemon-reload && systemctl start {SOCKET}")
+    assert opened.pop(node) == "0" and opened.pop("/dev/null") == "0"
+    assert guest.says("test -e /dev/vda -a -e /dev/kmsg && echo there") == "there"  # what is refused is there
+    assert len(opened) == 5 and "0" not in opened.values(), opened
