@@ -107,8 +107,7 @@ static void step_t1(struct slot *s, enum t1_event event, int outcome)
 	} else if (outcome == T1_DONE) {
 		slot_transfer_answer(s, buf_view(&s->t1.answer));
 		buf_reset(&s->t1.answer);
-	} else if (s->job != SLOT_JOB_TRANSMIT &&
-		   (outcome == T1_LOST || outcome == T1_ABORTED)) {
+	} else if (s->job != SLOT_JOB_TRANSMIT && outcome == T1_LOST) {
 		slot_power_no_ifsd(s);
 	} else if (outcome == T1_ABORTED) { /* both sides know that nothing came of it */
 		slot_finish(s, SLOT_BROKEN);

@@ -349,40 +349,48 @@ static bool has_power(struct slot *s)
 	return !s->steps->over;
 }
 
+static void start_power(struct slot *s)
+{
+	if (s->active) {
+		slot_finish(s, SLOT_DONE);
+	} else {
+		slot_power_start(s);
+	}
+}
+
+static void start_off(struct slot *s)
+{
+	slot_send(s, STEP_OFF, MESSAGE_POWER_OFF, SLOT_ASK_USEC);
+}
+
+static void start_status(struct slot *s)
+{
+	slot_send(s, STEP_STATUS, MESSAGE_GET_SLOT_STATUS, SLOT_ASK_USEC);
+}
+
+static void start_transmit(struct slot *s)
+{
+	if (has_power(s)) {
+		slot_transfer_start(s);
+	}
+}
+
 void slot_start(struct slot *s, enum slot_job job, struct view command, uint64_t now)
 {
+	static void (*const starts[])(struct slot *) = {
+		[SLOT_JOB_POWER] = start_power,
+		[SLOT_JOB_RESET] = slot_power_start,
+		[SLOT_JOB_OFF] = start_off,
+		[SLOT_JOB_STATUS] = start_status,
+		[SLOT_JOB_TRANSMIT] = start_transmit,
+	};
 	bool brief = job == SLOT_JOB_STATUS || job == SLOT_JOB_OFF;
 
+	assert(job != SLOT_JOB_NONE && job != SLOT_JOB_SECURE);
 	/* what the reader knows by itself needs no time extension */
 	begin(s, job, now + (brief ? 2 * SLOT_ASK_USEC : SLOT_JOB_USEC));
-	switch (job) {
-	case SLOT_JOB_NONE:
-	case SLOT_JOB_SECURE:
-		slot_finish(s, SLOT_UNABLE);
-		break;
-	case SLOT_JOB_POWER:
-		if (s->active) {
-			slot_finish(s, SLOT_DONE);
-			break;
-		}
-		slot_power_start(s);
-		break;
-	case SLOT_JOB_RESET:
-		slot_power_start(s);
-		break;
-	case SLOT_JOB_OFF:
-		slot_send(s, STEP_OFF, MESSAGE_POWER_OFF, SLOT_ASK_USEC);
-		break;
-	case SLOT_JOB_STATUS:
-		slot_send(s, STEP_STATUS, MESSAGE_GET_SLOT_STATUS, SLOT_ASK_USEC);
-		break;
-	case SLOT_JOB_TRANSMIT:
-		buf_put_view(&s->steps->command, command);
-		if (has_power(s)) {
-			slot_transfer_start(s);
-		}
-		break;
-	}
+	buf_put_view(&s->steps->command, command);
+	starts[job](s);
 }
 
 void slot_start_pin(struct slot *s, const struct slot_pin *pin, uint64_t now)

@@ -111,8 +111,9 @@ struct slot {
 int slot_init(struct slot *s, const struct ccid_interface *reader, uint8_t number) _must_check_;
 void slot_done(struct slot *s);
 
-/** slot_start() - begin a job; there is none (assert). @command: for TRANSMIT, copied.
- *  Ends at once, without a message, by slot_end_of() where nothing needs to be sent. */
+/** slot_start() - begin a job; there is none (assert), and SECURE is slot_start_pin()'s (assert).
+ *  @command: for TRANSMIT, copied; else empty. Ends at once, without a message, by
+ *  slot_end_of() where nothing needs to be sent. */
 void slot_start(struct slot *s, enum slot_job job, struct view command, uint64_t now);
 void slot_start_pin(struct slot *s, const struct slot_pin *pin, uint64_t now);
 /** slot_next() - whether the slot has a message for the bulk pipe; appended to @out. One that a

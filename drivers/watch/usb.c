@@ -292,7 +292,7 @@ static int patience(const struct watch *w)
 	uint64_t until = due(w);
 
 	if (w->guard && w->asked == NO_REQUEST) {
-		until = earlier(w->ping_at != 0 ? w->ping_at : 1, until);
+		until = earlier(w->ping_at, until);
 	}
 	return until != 0 ? clock_timeout_ms(until) : -1;
 }

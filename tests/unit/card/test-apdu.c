@@ -253,6 +253,7 @@ static void what_the_transport_says_is_passed_on(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		talk(&table[i]);
 	}
+	assert_int_equal(apdu_from_transport(TRANSPORT_FAILED), CARD_FAILED);
 	assert_int_equal(apdu_from_transport(99), CARD_BROKEN);
 }
 

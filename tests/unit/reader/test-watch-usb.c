@@ -49,7 +49,7 @@ int __wrap_clock_timeout_ms(uint64_t deadline)
 }
 
 static struct {
-	char folder[32], below[48], path[64], watch[80];
+	char folder[32], below[48], path[128], watch[144];
 	int listening, link, usb; /* -1: not there */
 	pid_t pid;
 	struct buf storage;
@@ -458,12 +458,19 @@ static void nonsense_of_the_broker_ends_it(void **state)
 
 static void a_name_that_cannot_be_one_is_absent(void **state)
 {
+	static const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path);
+	/* none; as long as there is room for, without its end; longer */
+	const size_t lens[] = {0, room - strlen(LINK_USB_WATCH_SUFFIX), sizeof(t.path) - 1};
+
 	(void)state;
-	t.path[0] = '\0';
-	begin("1", "", false);
-	heard(WATCH_OP_SERVICE, WATCH_SERVICE_ABSENT);
-	hang_up(&t.link);
-	ends(0);
+	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+		memset(t.path, 'p', lens[i]);
+		t.path[lens[i]] = '\0';
+		begin("1", "", false);
+		heard(WATCH_OP_SERVICE, WATCH_SERVICE_ABSENT);
+		hang_up(&t.link);
+		ends(0);
+	}
 }
 
 int main(void)

@@ -180,6 +180,10 @@ static void a_late_answer_is_dropped_while_its_command_is_aborted(void **state)
 	}
 	desk_bytes(&d, buf_view(&m)); /* before the reader has seen the abort */
 	assert_int_equal(d.n_ends, d.read_ends);
+	m.data[0] = MESSAGE_PARAMETERS;
+	desk_bytes(&d, buf_view(&m)); /* its number too, but nothing that was asked */
+	assert_int_equal(d.n_ends, d.read_ends);
+	m.data[0] = MESSAGE_DATA_BLOCK;
 	desk_takes(&d, MESSAGE_ABORT, 0);
 	m.data[6] = d.abort_seq;
 	desk_bytes(&d, buf_view(&m)); /* its number, and no status */

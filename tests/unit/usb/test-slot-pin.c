@@ -322,9 +322,8 @@ static void what_the_reader_says_of_the_entry_has_names_and_the_card_keeps_its_p
 	}
 }
 
-static void a_card_that_is_mute_behind_the_keys_loses_its_power(void **state)
+static void loses_its_power(uint8_t error, enum slot_end why)
 {
-	(void)state;
 	begin(CCID_LEVEL_TPDU, BENCH_T0);
 	verify();
 	bench_sends(&b, MESSAGE_SECURE, "000000",
@@ -339,11 +338,19 @@ static void a_card_that_is_mute_behind_the_keys_loses_its_power(void **state)
 		"0C04"
 		"00"
 		"000000" VERIFY);
-	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_FAILED, MESSAGE_ERROR_MUTE, 0, "");
-	bench_ends(&b, SLOT_MUTE, NULL);
+	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_FAILED, error, 0, "");
+	bench_ends(&b, why, NULL);
 	assert_false(b.slot.active);
 	verify();
 	bench_ends(&b, SLOT_UNPOWERED, NULL);
+}
+
+static void a_card_that_may_have_been_asked_loses_its_power(void **state)
+{
+	(void)state;
+	loses_its_power(MESSAGE_ERROR_MUTE, SLOT_MUTE);
+	bench_done(&b);
+	loses_its_power(MESSAGE_ERROR_SLOT, SLOT_LIED); /* the slot was there a moment ago */
 }
 
 static void time_is_given_while_a_person_types_and_has_an_end(void **state)
@@ -370,9 +377,10 @@ static void time_is_given_while_a_person_types_and_has_an_end(void **state)
 }
 
 /* @error: how the answer that crosses our abort fails; 0: it is the card's; FF00: there is none. */
-static void end_entry(unsigned error, bool keeps)
+static void end_entry(unsigned error, enum message_icc icc, bool keeps)
 {
 	struct message m = {.type = MESSAGE_DATA_BLOCK,
+		.icc = icc,
 		.command = error ? MESSAGE_COMMAND_FAILED : MESSAGE_COMMAND_OK,
 		.error = (uint8_t)error};
 
@@ -403,12 +411,13 @@ static void an_entry_that_we_end_leaves_the_card_its_power_only_if_it_was_asked_
 	void **state)
 {
 	(void)state;
-	end_entry(MESSAGE_ERROR_CANCELLED, true);
-	end_entry(MESSAGE_ERROR_ABORTED, true);
-	end_entry(MESSAGE_ERROR_PIN_TIMEOUT, true);
-	end_entry(MESSAGE_ERROR_MUTE, false);
-	end_entry(0, false);
-	end_entry(0xFF00, false);
+	end_entry(MESSAGE_ERROR_CANCELLED, MESSAGE_ICC_ACTIVE, true);
+	end_entry(MESSAGE_ERROR_ABORTED, MESSAGE_ICC_ACTIVE, true);
+	end_entry(MESSAGE_ERROR_PIN_TIMEOUT, MESSAGE_ICC_ACTIVE, true);
+	end_entry(MESSAGE_ERROR_MUTE, MESSAGE_ICC_ACTIVE, false);
+	end_entry(MESSAGE_ERROR_CANCELLED, MESSAGE_ICC_ABSENT, false); /* pulled meanwhile */
+	end_entry(0, MESSAGE_ICC_ACTIVE, false);
+	end_entry(0xFF00, MESSAGE_ICC_ACTIVE, false);
 	begin(CCID_LEVEL_TPDU, BENCH_T0);
 }
 
@@ -458,7 +467,7 @@ int main(void)
 		TEST(blocks_of_t1_get_their_prologue_from_us),
 		TEST(a_block_that_is_no_answer_is_broken),
 		TEST(what_the_reader_says_of_the_entry_has_names_and_the_card_keeps_its_power),
-		TEST(a_card_that_is_mute_behind_the_keys_loses_its_power),
+		TEST(a_card_that_may_have_been_asked_loses_its_power),
 		TEST(time_is_given_while_a_person_types_and_has_an_end),
 		TEST(an_entry_that_we_end_leaves_the_card_its_power_only_if_it_was_asked_nothing),
 		TEST(what_the_keys_cannot_do_is_not_asked),

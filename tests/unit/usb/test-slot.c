@@ -128,6 +128,8 @@ static void silence_and_parity_errors_of_t1_are_repeated(void **state)
 	bench_sends(&b, MESSAGE_XFR_BLOCK, "000000", "00000500B0000008BD");
 	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_FAILED, MESSAGE_ERROR_PARITY, 0, "");
 	bench_sends(&b, MESSAGE_XFR_BLOCK, "000000", "00810081"); /* R(0), parity */
+	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_FAILED, MESSAGE_ERROR_OVERRUN, 0, "");
+	bench_sends(&b, MESSAGE_XFR_BLOCK, "000000", "00810081");
 	bench_data(&b, "000002900092");
 	bench_ends(&b, SLOT_DONE, "9000");
 	transmit("00B0000008");
@@ -296,6 +298,18 @@ static void a_status_asks_and_a_card_without_power_is_told(void **state)
 	bench_ends(&b, SLOT_LIED, NULL);
 }
 
+static void a_status_of_a_busy_reader_is_a_status_all_the_same(void **state)
+{
+	(void)state;
+	begin(CCID_LEVEL_TPDU, BENCH_T0);
+	bench_start(&b, SLOT_JOB_STATUS, "");
+	bench_sends(&b, MESSAGE_GET_SLOT_STATUS, "000000", "");
+	bench_says(&b, MESSAGE_SLOT_STATUS, BENCH_FAILED | BENCH_ABSENT,
+		MESSAGE_ERROR_BUSY_AUTO, 0, "");
+	bench_ends(&b, SLOT_EMPTY, NULL);
+	assert_int_equal(b.slot.presence, SLOT_OUT);
+}
+
 static void off_takes_the_power(void **state)
 {
 	(void)state;
@@ -397,6 +411,7 @@ int main(void)
 		TEST(more_time_is_given_but_not_for_ever),
 		TEST(a_job_of_many_messages_ends_at_its_whole),
 		TEST(a_status_asks_and_a_card_without_power_is_told),
+		TEST(a_status_of_a_busy_reader_is_a_status_all_the_same),
 		TEST(off_takes_the_power),
 		TEST(an_answer_about_a_card_that_was_changed_meanwhile_is_worth_nothing),
 		TEST(one_coming_is_counted_once_whoever_tells_it_first),
