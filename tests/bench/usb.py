@@ -5,13 +5,14 @@ import argparse
 import contextlib
 import os
 import statistics
+import subprocess
 import tempfile
 import time
 
 import usb_bench
 from bed import Bed, personalise, wait_for
-from terminal import SHARED, T0, Terminal
-from usb_bench import CARD_IN, CARD_OUT, DONE, LISTED, Link
+from terminal import Terminal
+from usb_bench import CARD_IN, CARD_OUT, LISTED, Link
 
 CHALLENGE, READ = "0084000008", "00A4000C023F00"
 MODELS = ("tpdu", "short", "extended", "character")
@@ -25,9 +26,32 @@ def difference(before, after):
             a["interrupt"][0] - b["interrupt"][0], a["control"] - b["control"])
 
 
-def steady(measure):
-    """Medians of RUNS of (seconds an APDU, ...)."""
-    return [statistics.median(column) for column in zip(*(measure() for _ in range(RUNS)))]
+class Apdus:
+    """peers/apdus.c: who sends APDUs to slot 1 by one of the ways."""
+
+    def __init__(self, bed, way, reader):
+        program = os.path.join(bed.build, "tests/bench/peers/apdus")
+        env = bed.env | {"VITALED_USB_SOCKET": bed.path("usb/socket")}
+        self.process = subprocess.Popen([program, way, reader], env=env, text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.line()
+
+    def line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("apdus ended")
+        return line
+
+    def repeat(self, command, times):
+        """Seconds."""
+        self.process.stdin.write(f"{times} {command}\n")
+        self.process.stdin.flush()
+        return float(self.line())
+
+    def end(self):
+        self.process.stdin.close()
+        if self.process.wait() != 0:
+            raise RuntimeError("apdus failed")
 
 
 class Usb:
@@ -43,19 +67,7 @@ class Usb:
         self.watch.watch()
         while self.watch.event()[0] != LISTED:
             pass
-        self.link = self.stack.enter_context(Link(bed.path("usb/socket")))
-        wait_for(lambda: self.link.attach(self.names[1])[0] == DONE)
-
-    def send(self, command):
-        outcome, _ = self.link.transmit(bytes.fromhex(command))
-        if outcome != DONE:
-            raise RuntimeError(f"{command}: outcome {outcome}")
-
-    def repeat(self, command, times):
-        before = time.monotonic()
-        for _ in range(times):
-            self.send(command)
-        return time.monotonic() - before
+        self.apdus = Apdus(bed, "usb", self.names[1])
 
     def seen(self, present):
         """Wait until slot 0 has a card, or has not; when that was."""
@@ -63,9 +75,6 @@ class Usb:
             op, body = self.watch.event()
             if op == (CARD_IN if present else CARD_OUT) and body[usb_bench.TAG_READER].decode() == self.names[0]:
                 return time.monotonic()
-
-    def rest(self):
-        self.link.socket.close()
 
     def end(self):
         self.stack.close()
@@ -80,16 +89,10 @@ class Pcscd:
     def __init__(self, bed, model):
         self.bed = bed
         bed.start_pcscd()
-        self.card, self.moves = Terminal(bed), Terminal(bed)
-        self.names = wait_for(lambda: len(self.card.readers()) == 2 and sorted(self.card.readers()))
-        self.card.connect(self.names[1], SHARED, T0)
+        self.moves = Terminal(bed)
+        self.names = wait_for(lambda: len(self.moves.readers()) == 2 and sorted(self.moves.readers()))
+        self.apdus = Apdus(bed, "pcsc", self.names[1])
         self.state = self.moves.states(0, {self.names[0]: 0})[self.names[0]][0]
-
-    def send(self, command):
-        self.card.send(command)
-
-    def repeat(self, command, times):
-        return self.card.repeat(command, times)
 
     def seen(self, present):
         while True:
@@ -98,13 +101,9 @@ class Pcscd:
             if bool(self.state & 0x20) == present:
                 return answer["at"]
 
-    def rest(self):
-        self.card.disconnect(1)
-
     def end(self):
-        for t in (self.card, self.moves):
-            t.process.kill()
-            t.process.wait()
+        self.moves.process.kill()
+        self.moves.process.wait()
         self.bed.end("pcscd", 2)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.bed.env["PCSCLITE_CSOCK_NAME"])
@@ -113,7 +112,7 @@ class Pcscd:
 def apdus(side, command):
     """(seconds, bulk URBs, bulk bytes) an APDU. The other slot has no card: nobody asks after it."""
     before = side.bed.orders.counts()
-    seconds = side.repeat(command, COUNT)
+    seconds = side.apdus.repeat(command, COUNT)
     urbs, size, _, _ = difference(before, side.bed.orders.counts())
     return seconds / COUNT, urbs / COUNT, size / COUNT
 
@@ -132,7 +131,7 @@ def moves(side):
 
 def idle(side):
     """Transfers a minute while nothing happens, cards without a user: (bulk, interrupt, control)."""
-    side.rest()
+    side.apdus.end()
     time.sleep(6)  # whoever lets go of a card's power later does so now
     before = side.bed.orders.counts()
     time.sleep(IDLE)
@@ -140,27 +139,55 @@ def idle(side):
     return [n * 60 / IDLE for n in (bulk, interrupt, control)]
 
 
-def measure(bed, kind, model):
-    side = kind(bed, model)
-    try:
-        side.repeat(CHALLENGE, 20)
-        rows = {"challenge": steady(lambda: apdus(side, CHALLENGE)), "select": steady(lambda: apdus(side, READ))}
-        rows["moves"] = moves(side)
-        rows["idle"] = idle(side)
-        return rows
-    finally:
-        side.end()
+def in_turn(sides, command):
+    """Per side the median of RUNS of (seconds an APDU, ...), and the median ratio of the seconds: the sides take
+    turns, so that what else the machine does hits both."""
+    for side in sides:
+        side.apdus.repeat(command, 20)
+    runs = [[apdus(side, command) for side in sides] for _ in range(RUNS)]
+    rows = [[statistics.median(column) for column in zip(*mine)] for mine in zip(*runs)]
+    return rows, statistics.median(ours[0] / theirs[0] for ours, theirs in runs)
 
 
-def show(model, ours, theirs):
+def measure(sides):
+    rows = [{}, {}]
+    ratios = {}
+    for name, command in (("challenge", CHALLENGE), ("select", READ)):
+        both, ratios[name] = in_turn(sides, command)
+        for row, mine in zip(rows, both):
+            row[name] = mine
+    for row, side in zip(rows, sides):
+        row["moves"] = moves(side)
+        row["idle"] = idle(side)
+    return (*rows, ratios)
+
+
+def play(build, personal, model):
+    """Both ways, each with an emulated reader of its own."""
+    with contextlib.ExitStack() as stack:
+        sides = []
+        for kind in (Usb, Pcscd):
+            bed = Bed(build, cards=(None, "vitale-family"), personal=personal, usb=model, usb_by="both")
+            stack.callback(bed.stop)
+            bed.lay_out()
+            bed.start_sim()
+            bed.start_usb_bench()
+            sides.append(kind(bed, model))
+            stack.callback(sides[-1].end)
+        return measure(sides)
+
+
+def show(model, ours, theirs, ratios):
     print(f"\n{model}: a reader of two slots at this level       {Usb.label:>16} {Pcscd.label:>16}   ratio  goal")
 
-    def row(text, a, b, goal="", form="{:.3f}"):
-        ratio = f"{a / b:.2f}" if b else "-"
+    def row(text, a, b, goal="", form="{:.3f}", ratio=None):
+        if ratio is None and b:
+            ratio = a / b
+        ratio = "-" if ratio is None else f"{ratio:.2f}"
         print(f"  {text:<44} {form.format(a):>16} {form.format(b):>16}  {ratio:>6}  {goal}")
     for name, text in (("challenge", "GET CHALLENGE (case 2, 8 bytes)"), ("select", "SELECT (case 3)")):
         (t, u, s), (pt, pu, ps) = ours[name], theirs[name]
-        row(f"{text}: milliseconds", 1000 * t, 1000 * pt, "<= 1.1")
+        row(f"{text}: milliseconds", 1000 * t, 1000 * pt, "<= 1.1", ratio=ratios[name])
         row(f"{text}: bulk URBs", u, pu, "<= 1")
         row(f"{text}: bulk bytes", s, ps)
     row("card in to signal: milliseconds", 1000 * ours["moves"][0], 1000 * theirs["moves"][0])
@@ -178,20 +205,10 @@ def main():
     with contextlib.ExitStack() as stack:
         personal = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "cards")
         personalise(a.build, personal, ["cps4-gp", "vitale-family"])
-        print(f"APDUs of a Vitale 2 (T=0), {COUNT} at a time, medians of {RUNS} runs; the reader is emulated, and what"
-              " its pipes cost is the same for both")
+        print(f"APDUs of a Vitale 2 (T=0), {COUNT} at a time, medians of {RUNS} runs in which both take turns; the readers"
+              " are emulated, and what their pipes cost is the same for both")
         for model in a.models.split(","):
-            rows = []
-            for kind in (Usb, Pcscd):
-                bed = Bed(a.build, cards=(None, "vitale-family"), personal=personal, usb=model, usb_by="both")
-                try:
-                    bed.lay_out()
-                    bed.start_sim()
-                    bed.start_usb_bench()
-                    rows.append(measure(bed, kind, model))
-                finally:
-                    bed.stop()
-            show(model, *rows)
+            show(model, *play(a.build, personal, model))
     return 0
 
 
