@@ -16,6 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/events.h"
 #include "base/log.h"
 #include "daemon/broker.h"
 #include "daemon/broker/notify.h"
@@ -30,11 +31,6 @@ static const char usage[] =
 	"                 FILE:LINE: KEY, and end with 1\n"
 	"  --version      print the version\n"
 	"  --help         print this\n";
-
-static void event_put(sd_event **ev)
-{
-	*ev = sd_event_unref(*ev);
-}
 
 /* Return: 0 go on, 1 done with success, 2 wrong usage. */
 static int parse(int argc, char *argv[], const char **ret_path, bool *ret_check)
@@ -63,38 +59,21 @@ static int parse(int argc, char *argv[], const char **ret_path, bool *ret_check)
 	return optind == argc ? 0 : 2;
 }
 
-/* Signals come through the loop: SIGTERM and SIGINT end it, SIGHUP is the broker's (before it is there, it
- * waits), SIGCHLD belongs to the children. */
+/* SIGHUP is the broker's (before it is there, it waits), SIGCHLD belongs to the children. */
 static int prepare_loop(sd_event **ret_ev)
 {
 	sigset_t signals;
-	int r;
 
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
-		return fault(-errno);
-	}
-	r = sd_event_new(ret_ev);
-	if (r >= 0) {
-		r = sd_event_add_signal(*ret_ev, NULL, SIGTERM, NULL, NULL);
-	}
-	if (r >= 0) {
-		r = sd_event_add_signal(*ret_ev, NULL, SIGINT, NULL, NULL);
-	}
-	if (r >= 0) {
-		r = sd_event_set_watchdog(*ret_ev, true); /* only when systemd asks for it */
-	}
-	return r < 0 ? fault(r) : 0;
+	return trace(events_new(&signals, ret_ev));
 }
 
 /* Return: 0, a fault or BROKER_MISCONFIGURED. */
 static int run(struct config *config, const char *path)
 {
-	_cleanup_(event_put) sd_event *ev = NULL;
+	_cleanup_(events_put) sd_event *ev = NULL;
 	struct broker *b = NULL;
 	int r;
 

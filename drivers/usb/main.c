@@ -22,6 +22,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/events.h"
 #include "base/log.h"
 #include "base/restrain.h"
 #include "drivers/reader/confine.h"
@@ -90,11 +91,6 @@ static int parse(int argc, char *argv[], struct options *o)
 	return optind == argc && (!o->serials || o->list) ? 0 : 2;
 }
 
-static void event_put(sd_event **ev)
-{
-	*ev = sd_event_unref(*ev);
-}
-
 /* -- the list ------------------------------------------------------------------------------ */
 
 static void on_came(void *user, struct usb_device *d)
@@ -108,7 +104,7 @@ static const struct usb_ops list_ops = {.came = on_came, .left = on_came};
 
 static int list(bool serials)
 {
-	_cleanup_(event_put) sd_event *ev = NULL;
+	_cleanup_(events_put) sd_event *ev = NULL;
 	struct usb *u = NULL;
 	int r;
 
@@ -225,31 +221,6 @@ static int peer_uid(const struct options *o, uid_t *ret)
 	return 0;
 }
 
-/* Signals come through the loop, and to no thread of libusb's. */
-static int prepare_loop(sd_event **ret_ev)
-{
-	sigset_t signals;
-	int r;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
-		return fault(-errno);
-	}
-	r = sd_event_new(ret_ev);
-	if (r >= 0) {
-		r = sd_event_add_signal(*ret_ev, NULL, SIGTERM, NULL, NULL);
-	}
-	if (r >= 0) {
-		r = sd_event_add_signal(*ret_ev, NULL, SIGINT, NULL, NULL);
-	}
-	if (r >= 0) {
-		r = sd_event_set_watchdog(*ret_ev, true); /* only when systemd asks for it */
-	}
-	return r < 0 ? fault(r) : 0;
-}
-
 /* libusb's thread must be there before: none can be made afterwards. */
 static int give_up(void)
 {
@@ -264,13 +235,15 @@ static int give_up(void)
 
 static int serve_until_end(const struct options *o)
 {
-	_cleanup_(event_put) sd_event *ev = NULL;
+	_cleanup_(events_put) sd_event *ev = NULL;
 	struct serve *s = NULL;
+	sigset_t none;
 	uid_t uid = 0;
 	int cards = -1, watches = -1;
 	int r;
 
-	r = prepare_loop(&ev);
+	sigemptyset(&none);
+	r = events_new(&none, &ev);
 	if (r == 0) {
 		r = peer_uid(o, &uid);
 	}

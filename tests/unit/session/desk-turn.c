@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "tests/unit/session/recorded.h"
 
 /* -- turning ------------------------------------------------------------------------------------- */
 
@@ -103,29 +104,5 @@ struct card_reader *desk_reader(const char *name)
 
 unsigned int desk_recorded(enum audit_event e, const char *outcome)
 {
-	struct buf entry = BUF_NULL(65536);
-	struct buf path = BUF_NULL(4096);
-	uint8_t root[MERKLE_HASH];
-	unsigned int n = 0;
-	uint64_t size;
-
-	audit_head(desk.audit, &size, root);
-	for (uint64_t i = 0; i < size; i++) {
-		json_t *j = NULL;
-		const char *how;
-
-		buf_reset(&entry);
-		buf_reset(&path);
-		assert_int_equal(audit_proof(desk.audit, i, &entry, &path), 0);
-		assert_int_equal(json_parse(buf_view(&entry), &j), 0);
-		how = json_get_str(j, "outcome");
-		n += strcmp(json_get_str(j, "event"), audit_event_word(e)) == 0 &&
-				     (!outcome || (how && strcmp(how, outcome) == 0))
-			     ? 1
-			     : 0;
-		json_decref(j);
-	}
-	buf_done(&entry);
-	buf_done(&path);
-	return n;
+	return recorded_in(desk.audit, e, outcome);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* What the world's record holds: read entry by entry as anybody would. */
-#include "tests/unit/session/world.h"
+#include "tests/unit/session/recorded.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -12,7 +11,9 @@
 
 #include <string.h>
 
-unsigned int world_recorded(enum audit_event e, const char *outcome)
+#include "base/json.h"
+
+unsigned int recorded_in(struct audit *a, enum audit_event e, const char *outcome)
 {
 	struct buf entry = BUF_NULL(65536);
 	struct buf path = BUF_NULL(4096);
@@ -20,14 +21,14 @@ unsigned int world_recorded(enum audit_event e, const char *outcome)
 	unsigned int n = 0;
 	uint64_t size;
 
-	audit_head(world.audit, &size, root);
+	audit_head(a, &size, root);
 	for (uint64_t i = 0; i < size; i++) {
 		json_t *j = NULL;
 		const char *said;
 
 		buf_reset(&entry);
 		buf_reset(&path);
-		assert_int_equal(audit_proof(world.audit, i, &entry, &path), 0);
+		assert_int_equal(audit_proof(a, i, &entry, &path), 0);
 		assert_int_equal(json_parse(buf_view(&entry), &j), 0);
 		said = json_get_str(j, "outcome");
 		n += strcmp(json_get_str(j, "event"), audit_event_word(e)) == 0 &&

@@ -11,6 +11,7 @@
 // clang-format on
 
 #include "base/clock.h"
+#include "tests/unit/session/recorded.h"
 
 bool world_run(bool (*done)(void *user), void *user, unsigned int ms)
 {
@@ -92,4 +93,9 @@ void world_end(struct session *s, enum session_state state, enum vitaled_reason 
 	assert_null(session_patient(s));
 	assert_null(session_professional(s));
 	assert_int_equal(session_expires(s), 0);
+}
+
+unsigned int world_recorded(enum audit_event e, const char *outcome)
+{
+	return recorded_in(world.audit, e, outcome);
 }
