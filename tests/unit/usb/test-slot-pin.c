@@ -15,6 +15,8 @@
 #define VERIFY "0020000104FFFFFFFF"
 #define CHANGE "0024000108FFFFFFFFFFFFFFFF"
 #define NONE   0xFF
+/* what is told of a verification before its command, as the first test has it byte by byte */
+#define TOLD "001E820400040402000C0400"
 
 static struct bench b;
 
@@ -77,18 +79,7 @@ static void a_reader_that_makes_blocks_gets_no_prologue(void **state)
 	(void)state;
 	begin(CCID_LEVEL_EXTENDED_APDU, BENCH_T1);
 	verify();
-	bench_sends(&b, MESSAGE_SECURE, "000000",
-		"00"
-		"1E"
-		"82"
-		"04"
-		"00"
-		"0404"
-		"02"
-		"00"
-		"0C04"
-		"00"
-		"000000" VERIFY);
+	bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000000" VERIFY);
 	bench_data(&b, "9000");
 	bench_ends(&b, SLOT_DONE, "9000");
 }
@@ -213,33 +204,11 @@ static void blocks_of_t1_get_their_prologue_from_us(void **state)
 	(void)state;
 	begin(CCID_LEVEL_TPDU, BENCH_T1);
 	verify();
-	bench_sends(&b, MESSAGE_SECURE, "000000",
-		"00"
-		"1E"
-		"82"
-		"04"
-		"00"
-		"0404"
-		"02"
-		"00"
-		"0C04"
-		"00"
-		"000009" VERIFY);
+	bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000009" VERIFY);
 	bench_data(&b, "000002900092");
 	bench_ends(&b, SLOT_DONE, "9000");
 	verify(); /* N(S) is 1 now, each way */
-	bench_sends(&b, MESSAGE_SECURE, "000000",
-		"00"
-		"1E"
-		"82"
-		"04"
-		"00"
-		"0404"
-		"02"
-		"00"
-		"0C04"
-		"00"
-		"004009" VERIFY);
+	bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "004009" VERIFY);
 	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_FAILED, MESSAGE_ERROR_CANCELLED, 0, "");
 	bench_ends(&b, SLOT_CANCELLED, NULL);
 	bench_start(&b, SLOT_JOB_TRANSMIT, "00B0000008"); /* which was not used up */
@@ -257,18 +226,7 @@ static void a_block_that_is_no_answer_is_broken(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
 		begin(CCID_LEVEL_TPDU, BENCH_T1);
 		verify();
-		bench_sends(&b, MESSAGE_SECURE, "000000",
-			"00"
-			"1E"
-			"82"
-			"04"
-			"00"
-			"0404"
-			"02"
-			"00"
-			"0C04"
-			"00"
-			"000009" VERIFY);
+		bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000009" VERIFY);
 		bench_data(&b, blocks[i]);
 		bench_ends(&b, SLOT_BROKEN, NULL);
 		bench_done(&b);
@@ -300,18 +258,7 @@ static void what_the_reader_says_of_the_entry_has_names_and_the_card_keeps_its_p
 	begin(CCID_LEVEL_TPDU, BENCH_T1);
 	for (size_t i = 0; i < ARRAY_LEN(says); i++) {
 		verify();
-		bench_sends(&b, MESSAGE_SECURE, "000000",
-			"00"
-			"1E"
-			"82"
-			"04"
-			"00"
-			"0404"
-			"02"
-			"00"
-			"0C04"
-			"00"
-			"000009" VERIFY);
+		bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000009" VERIFY);
 		if (says[i].data) {
 			bench_data(&b, says[i].data);
 		} else {
@@ -326,18 +273,7 @@ static void loses_its_power(uint8_t error, enum slot_end why)
 {
 	begin(CCID_LEVEL_TPDU, BENCH_T0);
 	verify();
-	bench_sends(&b, MESSAGE_SECURE, "000000",
-		"00"
-		"1E"
-		"82"
-		"04"
-		"00"
-		"0404"
-		"02"
-		"00"
-		"0C04"
-		"00"
-		"000000" VERIFY);
+	bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000000" VERIFY);
 	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_FAILED, error, 0, "");
 	bench_ends(&b, why, NULL);
 	assert_false(b.slot.active);
@@ -358,18 +294,7 @@ static void time_is_given_while_a_person_types_and_has_an_end(void **state)
 	(void)state;
 	begin(CCID_LEVEL_TPDU, BENCH_T0);
 	verify();
-	bench_sends(&b, MESSAGE_SECURE, "000000",
-		"00"
-		"1E"
-		"82"
-		"04"
-		"00"
-		"0404"
-		"02"
-		"00"
-		"0C04"
-		"00"
-		"000000" VERIFY);
+	bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000000" VERIFY);
 	b.now += SLOT_KEYS_USEC - 1;
 	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_TIME, 255, 0, "");
 	assert_int_equal(b.slot.deadline, b.slot.whole);
@@ -386,18 +311,7 @@ static void end_entry(unsigned error, enum message_icc icc, bool keeps)
 
 	begin(CCID_LEVEL_TPDU, BENCH_T0);
 	verify();
-	bench_sends(&b, MESSAGE_SECURE, "000000",
-		"00"
-		"1E"
-		"82"
-		"04"
-		"00"
-		"0404"
-		"02"
-		"00"
-		"0C04"
-		"00"
-		"000000" VERIFY);
+	bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000000" VERIFY);
 	if (error <= UINT8_MAX) {
 		slot_dropped(&b.slot, &m);
 	}
