@@ -16,7 +16,7 @@
 #define CHANGE "0024000108FFFFFFFFFFFFFFFF"
 #define NONE   0xFF
 /* what is told of a verification before its command, as the first test has it byte by byte */
-#define TOLD "001E820400040402000C0400"
+#define TOLD   "001E820400040402000C0400"
 
 static struct bench b;
 
