@@ -5,8 +5,9 @@ import socket
 import struct
 
 # as vitale-sim's --readers; the others have two slots at one interface
-SHAPES = {"kap-link": "1+1", "leo": "1", "single": "1"}
-NAMES = {"kap-link": "Kapelse KAP-LINK", "leo": "Ingenico Leo", "single": "XIRING XI-SIGN USB V2"}
+SHAPES = {"kap-link": "1+1", "leo": "1", "display": "1", "single": "1"}
+NAMES = {"kap-link": "Kapelse KAP-LINK", "leo": "Ingenico Leo", "display": "Ingenico Leo",
+         "single": "XIRING XI-SIGN USB V2"}
 PRELOAD = "libumockdev-preload.so.0"
 
 

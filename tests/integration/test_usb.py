@@ -153,7 +153,8 @@ def test_a_service_that_ends_takes_its_readers_and_brings_them_back(make_bed, pe
     assert card_at(app, "00 00")
 
 
-# what the first application hears of; a reader that is gone takes both cards with it
+# what the first application hears of; a reader that is gone takes both cards with it. One that answers nonsense is
+# CARD_FAILED (base/link-ops.h), which the broker has no other name for than child-failed.
 FAULTS = {"stall-in 0": {"child-failed"}, "huge 0": {"child-failed"},
           "unplug 5": {"professional-card-removed", "patient-card-removed"},
           "silence 0": {"card-broken"}}

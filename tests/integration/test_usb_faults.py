@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """vitaled-usb and emulated readers that misbehave, by its socket alone: each fault ends with a name, and the
-other slot and the other reader go on. Then the same commands through libccid and pcscd: the same answers."""
+other slot and the other reader go on. Then the same commands through libccid and pcscd: the same answers (long ones
+and those of a keypad: test_usb_beside.py)."""
 import contextlib
 import os
 
@@ -342,26 +343,9 @@ def test_long_commands_go_out_and_come_back_in_parts(served):
         s.bed.orders(f"only-t1 {slot} on")
         link = s.attached(slot)
         assert link.ask(RESET)[1][TAG_PROTOCOL] == b"\1"
-        s.bed.orders(f"echo {slot} on")
-        for lc, part in ((b"\0\x03\xe8", data), (b"\xc8", data[:200])):  # what follows the fifth byte comes back
-            assert link.transmit(bytes.fromhex("00D60000") + lc + part) == (DONE, lc[1:] + part + b"\x90\0")
-
-
-def test_valgrind_finds_nothing(served):
-    s = served("tpdu,kap-link", cards=("cps4-gp", "vitale-family") * 2,
-               usb_program=["valgrind", "-q", "--error-exitcode=99", "--leak-check=full"])
-    s.watcher, _ = s.watch()
-    link = s.attached(1)
-    for fault in FAST:
-        name, _, argument = fault.partition(" ")
-        s.bed.orders(f"fault 1 {name} {argument or 0}")
-        assert link.transmit(CHALLENGE)[0] == FAST[fault]
-        assert again(s, link, 1) and s.met(1)
-    s.bed.sim("unplug 0")
-    assert link.transmit(SELECT)[0] == GONE
-    s.bed.sim("plug 0")
-    assert s.transmits(s.attached(0))
-    assert s.bed.end("vitaled-usb", 30) == 0, s.words()
+        s.bed.orders(f"long {slot} on")
+        for lc, le, part in (("0003e8", "03e8", data), ("c8", "c8", data[:200])):
+            assert link.transmit(bytes.fromhex(f"00D60000{lc}") + part + bytes.fromhex(le)) == (DONE, part + b"\x90\0")
 
 
 # -- beside libccid and pcscd ---------------------------------------------------------------------------------
@@ -412,23 +396,28 @@ def test_libccid_and_pcscd_give_the_same_answers(served, models):
     for t1 in (1, 0):
         for slot in slots[::2]:
             s.bed.orders(f"only-t1 {slot} {'on' if t1 else 'off'}")
-        s.bed.start_pcscd()
-        with Terminal(s.bed) as t:
-            wait_for(lambda: len(t.readers()) == len(slots))
-            listed = t.readers()
-            order = by_slot(s, t, listed, cards)
-            states = {n: a[1] for n, a in wait_for(lambda: with_atrs(t, listed)).items()}
+        with beside(s) as (t, order):
+            states = {n: a[1] for n, a in wait_for(lambda: with_atrs(t, t.readers())).items()}
             for slot in slots:
                 if (slot, t1) in ours:
                     theirs[slot, t1] = through_pcscd(t, order[slot], t1, cards[slot], states)
-        s.bed.end("pcscd")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(s.bed.env["PCSCLITE_CSOCK_NAME"])
-        for device in range(len(models.split(","))):  # nothing of it is left there
-            s.bed.orders(f"unplug {device}")
-            s.bed.orders(f"plug {device}")
-        wait_for(lambda: "unplugged" not in s.bed.orders("devices"))
     assert theirs == ours
+
+
+@contextlib.contextmanager
+def beside(s, terminal=Terminal):
+    """(terminal, what pcscd calls each slot): vitaled-usb has ended, libccid and pcscd serve the readers meanwhile."""
+    s.bed.start_pcscd()
+    with terminal(s.bed) as t:
+        wait_for(lambda: len(t.readers()) == len(names(s.models)))
+        yield t, by_slot(s, t, t.readers(), s.bed.cards)
+    s.bed.end("pcscd")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(s.bed.env["PCSCLITE_CSOCK_NAME"])
+    for device in range(len(s.models.split(","))):  # nothing of it is left there
+        s.bed.orders(f"unplug {device}")
+        s.bed.orders(f"plug {device}")
+    wait_for(lambda: "unplugged" not in s.bed.orders("devices"))
 
 
 def with_atrs(t, listed):
@@ -437,12 +426,15 @@ def with_atrs(t, listed):
 
 
 def by_slot(s, t, listed, cards):
-    """What pcscd calls each of our slots: the one whose card leaves."""
-    found = {}
+    """What pcscd calls each of our slots that has a card: the one whose card leaves."""
+    def empty():
+        return {n for n, v in t.states(0, dict.fromkeys(listed, 0)).items() if n != "at" and v[0] & EMPTY}
+    wait_for(lambda: len(empty()) == cards.count(None))
+    found, always = {}, empty()
     for slot, card in enumerate(cards):
-        s.bed.sim(f"remove {slot}")
-        found[slot], = wait_for(lambda: [n for n, v in t.states(0, dict.fromkeys(listed, 0)).items()
-                                         if n != "at" and v[0] & EMPTY])
-        s.bed.sim(f"insert {slot} {card}")
-        wait_for(lambda: not t.states(0, {found[slot]: 0})[found[slot]][0] & EMPTY)
+        if card:
+            s.bed.sim(f"remove {slot}")
+            found[slot], = wait_for(lambda: empty() - always)
+            s.bed.sim(f"insert {slot} {card}")
+            wait_for(lambda: empty() == always)
     return found

@@ -52,18 +52,20 @@ struct bench_slot {
 	int step;	   /* card.c */
 	bool abort_control, abort_bulk;
 	uint8_t abort_seq;
-	unsigned generation;  /* of commands */
-	bool mute;	      /* by order: nothing more comes for this command */
-	uint64_t ask_at;      /* monotonic microseconds: then it asks for more time */
-	uint8_t held[10];     /* the message's header */
-	bool case_4;	      /* an APDU with data both ways */
-	bool echoes, only_t1; /* orders: a card of the bench's own; no T=0 */
-	struct buf command;   /* what came in parts, or is under way */
-	struct buf answer;    /* of an APDU; what is left of it goes out in parts */
-	size_t given;	      /* of answer */
-	struct buf line;      /* character level: what the card has sent and nobody fetched */
-	struct buf received;  /* character level: what the card has got */
-	size_t wanted;	      /* character level: bytes that the host waits for */
+	unsigned generation;	/* of commands */
+	bool mute;		/* by order: nothing more comes for this command */
+	uint64_t ask_at;	/* monotonic microseconds: then it asks for more time */
+	uint8_t held[10];	/* the message's header */
+	bool case_4;		/* an APDU with data both ways */
+	bool has_long, only_t1; /* orders: a card of the bench's own; no T=0 */
+	struct buf memory;	/* of that card */
+	struct buf secured;	/* the last PC_to_RDR_Secure, as it came */
+	struct buf command;	/* what came in parts, or is under way */
+	struct buf answer;	/* of an APDU; what is left of it goes out in parts */
+	size_t given;		/* of answer */
+	struct buf line;	/* character level: what the card has sent and nobody fetched */
+	struct buf received;	/* character level: what the card has got */
+	size_t wanted;		/* character level: bytes that the host waits for */
 	struct bench_t1 *t1;
 	struct fault_order fault;
 };

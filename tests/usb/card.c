@@ -61,6 +61,12 @@ static void failed(struct bench_slot *s, uint8_t status)
 	ccid_fail(s, status == READER_STATUS_REFUSED ? 7 : MESSAGE_ERROR_MUTE);
 }
 
+/* The reader's own words (PC/SC part 10 §2.5): the codes differ, too few or too many digits. */
+static bool of_reader(uint16_t sw)
+{
+	return sw == 0x6402 || sw == 0x6403;
+}
+
 static void keys_answered(struct bench_slot *s, struct view answer)
 {
 	struct reader r = reader_of(answer);
@@ -70,6 +76,8 @@ static void keys_answered(struct bench_slot *s, struct view answer)
 		ccid_fail(s, MESSAGE_ERROR_PIN_TIMEOUT);
 	else if (sw == 0x6401)
 		ccid_fail(s, MESSAGE_ERROR_CANCELLED);
+	else if (lines_in_blocks(s) && !of_reader(sw))
+		t1_keys(s, buf_view(&s->command), answer);
 	else
 		ccid_reply(s, 0, answer);
 }
@@ -268,7 +276,7 @@ void card_keys(struct bench_slot *s, struct view data)
 	uint8_t feature;
 
 	buf_put_u8(&structure, 0);
-	feature = lines_keys(data, &structure);
+	feature = lines_keys(s, data, &structure);
 	if (!feature || buf_check(&structure)) {
 		ccid_fail(s, 10);
 		return;

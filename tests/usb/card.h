@@ -39,14 +39,24 @@ void lines_begin(struct bench_slot *s, struct view data, unsigned level);
 /** lines_answered() - what the card said to LINES_TPDU, LINES_APDU, LINES_CHARACTERS. */
 void lines_answered(struct bench_slot *s, struct view answer);
 void lines_pps_done(struct bench_slot *s);
-/** lines_keys() - abPINDataStructure as PC/SC's structure. Return: the feature, 0: none. */
-uint8_t lines_keys(struct view data, struct buf *out);
+/** lines_in_blocks() - whether the blocks of T=1 are the host's. */
+bool lines_in_blocks(const struct bench_slot *s);
+/** lines_keys() - abPINDataStructure as PC/SC's structure; with blocks of the host prologue and command stay in
+ *  s->command. Return: the feature, 0: none. */
+uint8_t lines_keys(struct bench_slot *s, struct view data, struct buf *out);
+
+/* -- long-card.c -------------------------------------------------------------------------------- */
+
+/** long_card() - the bench's own card: one command, its answer appended with its status word. */
+void long_card(struct buf *memory, struct view command, struct buf *answer);
 
 /* -- t1.c: a card's blocks, in a thread of the slot ------------------------------------------------ */
 
 void t1_reset(struct bench_slot *s); /* after each reset of the card */
 /** t1_take() - one block; ends in t1_done() with the card's, or none. */
 void t1_take(struct bench_slot *s, struct view block);
+/** t1_keys() - the command of the keypad, behind its prologue, was answered: the block with that answer. */
+void t1_keys(struct bench_slot *s, struct view command, struct view answer);
 void t1_cancel(struct bench_slot *s);
 bool t1_order(struct bench_slot *s, const char *name, unsigned value, unsigned times);
 unsigned t1_ordered(

@@ -218,6 +218,11 @@ static void run(struct bench_slot *s, struct view head, struct view data)
 	s->generation++;
 	s->mute = false;
 	s->ask_at = (uint64_t)g_get_monotonic_time() + EXTENSION_US;
+	if (s->type == MESSAGE_SECURE) {
+		buf_reset(&s->secured);
+		buf_put_view(&s->secured, head);
+		buf_put_view(&s->secured, data);
+	}
 	switch (s->type) {
 	case MESSAGE_POWER_ON:
 		power_on(s);

@@ -151,12 +151,19 @@ static void apdu_answered(struct bench_slot *s, struct view answer)
 	give_first(s);
 }
 
-/* A card of the bench's own for long commands: answers with their data. */
-static void echo(struct bench_slot *s)
+/* Whether it has the lengths of a short APDU (ISO/IEC 7816-4:2020 §5.2). */
+static bool is_short(struct view command)
+{
+	size_t lc = byte_at(command, 4);
+
+	return command.len == 4 || command.len == 5 ||
+	       (lc > 0 && (command.len == 5 + lc || command.len == 6 + lc));
+}
+
+static void ask_long(struct bench_slot *s)
 {
 	buf_reset(&s->answer);
-	buf_put_view(&s->answer, view_sub(buf_view(&s->command), 5, s->command.len));
-	buf_put_u16(&s->answer, 0x9000);
+	long_card(&s->memory, buf_view(&s->command), &s->answer);
 	give_first(s);
 }
 
@@ -172,8 +179,8 @@ static void take_part(struct bench_slot *s, struct view data, unsigned level)
 	buf_put_view(&s->command, data);
 	if (level == MESSAGE_CHAIN_BEGINS || level == MESSAGE_CHAIN_GOES_ON)
 		ccid_reply(s, MESSAGE_CHAIN_NEXT, VIEW_NULL);
-	else if (s->echoes)
-		echo(s);
+	else if (s->has_long)
+		ask_long(s);
 	else
 		begin_apdu(s);
 }
@@ -273,7 +280,10 @@ void lines_begin(struct bench_slot *s, struct view data, unsigned level)
 			transmit(s, LINES_TPDU, data);
 		return;
 	case CCID_LEVEL_SHORT_APDU:
-		take_part(s, data, MESSAGE_CHAIN_WHOLE);
+		if (is_short(data))
+			take_part(s, data, MESSAGE_CHAIN_WHOLE);
+		else
+			ccid_fail(s, 1); /* dwLength (§6.2.6) */
 		return;
 	case CCID_LEVEL_EXTENDED_APDU:
 		take_part(s, data, level);
@@ -321,9 +331,14 @@ static void pass(struct reader *r, size_t n, struct buf *out)
 	buf_put_view(out, reader_take(r, n));
 }
 
+bool lines_in_blocks(const struct bench_slot *s)
+{
+	return s->protocol == 1 && level_of(s) < CCID_LEVEL_SHORT_APDU;
+}
+
 /* The same fields in both, but for a second time-out that CCID does not have, messages that it may leave
  * out, and the length of the command that PC/SC puts before it. */
-uint8_t lines_keys(struct view data, struct buf *out)
+uint8_t lines_keys(struct bench_slot *s, struct view data, struct buf *out)
 {
 	struct reader r = reader_of(data);
 	bool modify = reader_u8(&r) == 1;
@@ -337,10 +352,15 @@ uint8_t lines_keys(struct view data, struct buf *out)
 	pass(&r, modify ? 3 : 2, out); /* (confirmation), what ends it, messages */
 	pass(&r, 3, out);	       /* language, first message */
 	if (modify) {
-		pass(&r, messages ? 1 : 0, out);
+		pass(&r, messages >= 2 ? 1 : 0, out);
 		pass(&r, messages == 3 ? 1 : 0, out);
-		for (unsigned i = (messages ? 1U : 0U) + (messages == 3 ? 1U : 0U); i < 2; i++)
+		for (unsigned i = (messages >= 2 ? 1U : 0U) + (messages == 3 ? 1U : 0U); i < 2;
+			i++)
 			buf_put_u8(out, 0);
+	}
+	if (lines_in_blocks(s)) {
+		buf_reset(&s->command);
+		buf_put_view(&s->command, view_last(data, r.left));
 	}
 	pass(&r, 3, out); /* prologue */
 	left = r.left;

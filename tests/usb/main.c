@@ -21,7 +21,8 @@
 #include "drivers/sim/reader-link.h"
 #include "tests/usb/card.h"
 
-#define TICK_MS 200U
+#define TICK_MS	   200U
+#define SECURE_MAX 300U
 
 static char *readers, *serials;
 static gint unplug_ms;
@@ -64,6 +65,8 @@ static void make_slot(struct bench_face *f, unsigned i, unsigned sim)
 	*s = (struct bench_slot){.face = f,
 		.number = i,
 		.sim = sim,
+		.memory = BUF_NULL(DESCRIPTOR_MESSAGE_MAX),
+		.secured = BUF_NULL(SECURE_MAX),
 		.command = BUF_NULL(DESCRIPTOR_MESSAGE_MAX),
 		.answer = BUF_NULL(DESCRIPTOR_MESSAGE_MAX),
 		.line = BUF_NULL(DESCRIPTOR_MESSAGE_MAX),

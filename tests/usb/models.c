@@ -118,6 +118,19 @@ static const struct model models[] = {
 		.message = SHORTEST,
 		.voltages = 7,
 		.pin = CCID_PIN_VERIFY | CCID_PIN_MODIFY},
+	{.name = "display",
+		.vendor = 0x0F14,
+		.product = 0x003B,
+		.maker = "Ingenico",
+		.text = "Leo",
+		.faces = 1,
+		.slots = 1,
+		.level = CCID_LEVEL_TPDU,
+		.features = AUTO_ALL,
+		.message = SHORTEST,
+		.voltages = 7,
+		.pin = CCID_PIN_VERIFY | CCID_PIN_MODIFY,
+		.lcd = 0x0210},
 	{.name = "keys",
 		DOCTOLIB,
 		.faces = 1,
@@ -232,7 +245,7 @@ static void put_class(const struct model *m, struct buf *out)
 	put32(out, m->lie == MODEL_LIE_MESSAGE ? 9 : m->message);
 	buf_put_u8(out, 0xFF);
 	buf_put_u8(out, 0xFF);
-	put16(out, 0);
+	put16(out, m->lcd);
 	buf_put_u8(out, m->pin);
 	buf_put_u8(out, (uint8_t)(m->busy ? m->busy : m->slots));
 	if (m->lie == MODEL_LIE_CLASS)

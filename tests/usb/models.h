@@ -33,6 +33,7 @@ struct model {
 	unsigned busy;	   /* commands at a time, more are refused; 0: one a slot */
 	uint32_t part;	   /* bytes of an answer in one message; 0: as many as fit */
 	uint8_t pin;
+	uint16_t lcd;	  /* lines and characters of its display; 0: none */
 	uint8_t voltages; /* bVoltageSupport; with CCID_AUTO_VOLTAGE any is taken, else 3 V alone */
 	bool silent;	  /* no interrupt endpoint */
 	enum model_lie lie;

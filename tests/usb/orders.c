@@ -6,7 +6,8 @@
  *   fault SLOT NAME [ARGUMENT [TIMES [SKIP]]]   what goes wrong with the next answers (pipes.c); TIMES 0: always
  *   fault SLOT off
  *   card SLOT NAME [VALUE [TIMES]]              what goes wrong with the card's T=1 blocks (t1-card.h)
- *   echo SLOT on|off                            the bench's own card answers: the data of the command
+ *   long SLOT on|off                            the bench's own card answers (long-card.c)
+ *   secure SLOT                                 the last PC_to_RDR_Secure that came, in hex
  *   only-t1 SLOT on|off                         from its next reset a card with both protocols has T=1 alone
  *   stall SLOT out|in|interrupt                 the endpoint is halted, now
  *   unplug DEVICE, plug DEVICE                  whatever the simulator says
@@ -81,24 +82,39 @@ static bool order_stall(struct bench_slot *s, const char *which)
 	return true;
 }
 
-static bool of_slot(struct bench *b, char **words, int n)
+static void put_secured(const struct bench_slot *s, GString *to)
+{
+	struct reader r = reader_of(buf_view(&s->secured));
+
+	g_string_append_c(to, ' ');
+	while (r.left > 0)
+		g_string_append_printf(to, "%02x", reader_u8(&r));
+}
+
+static bool of_slot(struct bench *b, char **words, int n, GString *to)
 {
 	struct bench_slot *s = slot_of(b, number_of(words, n, 1, G_MAXUINT));
 
 	if (!s)
 		return false;
+	if (strcmp(words[0], "secure") == 0) {
+		put_secured(s, to);
+		return true;
+	}
 	if (strcmp(words[0], "fault") == 0)
 		return order_fault(s, words, n);
 	if (strcmp(words[0], "stall") == 0)
 		return n > 2 && order_stall(s, words[2]);
 	if (n < 3)
 		return false;
-	if (strcmp(words[0], "echo") == 0)
-		s->echoes = strcmp(words[2], "on") == 0;
-	else if (strcmp(words[0], "only-t1") == 0)
+	if (strcmp(words[0], "long") == 0) {
+		s->has_long = strcmp(words[2], "on") == 0;
+		buf_reset(&s->memory);
+	} else if (strcmp(words[0], "only-t1") == 0) {
 		s->only_t1 = strcmp(words[2], "on") == 0;
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 
@@ -245,7 +261,7 @@ static void obey(struct bench *b, const char *line, GString *to)
 		done = true;
 	} else {
 		g_mutex_lock(&b->lock);
-		done = n > 0 && (of_bench(b, words[0], to) || of_slot(b, words, n) ||
+		done = n > 0 && (of_bench(b, words[0], to) || of_slot(b, words, n, to) ||
 					of_device(b, words, n));
 		g_mutex_unlock(&b->lock);
 	}

@@ -160,24 +160,32 @@ static bool understand(const struct t1_card *c, struct view bytes, struct heard 
 	return true;
 }
 
+static void put_sum(const struct t1_card *c, struct buf *to, unsigned sum)
+{
+	if (c->crc) {
+		buf_put_u16(to, (uint16_t)sum);
+	} else {
+		buf_put_u8(to, (uint8_t)sum);
+	}
+}
+
 /* Appends NAD, PCB, LEN, information and checksum. */
 static void build(const struct t1_card *c, struct buf *to, unsigned nad, unsigned pcb,
 	unsigned len, struct view inf, unsigned wrong)
 {
 	struct view all;
-	unsigned sum;
 
 	buf_put_u8(to, (uint8_t)nad);
 	buf_put_u8(to, (uint8_t)pcb);
 	buf_put_u8(to, (uint8_t)len);
 	buf_put_view(to, inf);
 	all = view_last(buf_view(to), 3 + inf.len);
-	sum = sum_of(c, all) ^ wrong;
-	if (c->crc) {
-		buf_put_u16(to, (uint16_t)sum);
-	} else {
-		buf_put_u8(to, (uint8_t)sum);
-	}
+	put_sum(c, to, sum_of(c, all) ^ wrong);
+}
+
+void t1_card_seal(const struct t1_card *c, struct buf *block)
+{
+	put_sum(c, block, sum_of(c, buf_view(block)));
 }
 
 /* The block that is due, with what was ordered for it. */

@@ -68,6 +68,8 @@ struct t1_card {
 /** t1_card_init() - a card after its reset; @ifsc: 1..254, as in its ATR. */
 void t1_card_init(struct t1_card *c, uint8_t ifsc, bool crc, t1_card_apdu_fn apdu, void *user);
 void t1_card_done(struct t1_card *c);
+/** t1_card_seal() - append the checksum to a block that has none. */
+void t1_card_seal(const struct t1_card *c, struct buf *block);
 void t1_card_reset(struct t1_card *c); /* another reset; counters stay, orders are forgotten */
 /** t1_card_order() - append one fault, @times over (at most T1_CARD_ORDERS_MAX are remembered). */
 void t1_card_order(struct t1_card *c, enum t1_card_fault fault, uint8_t value, unsigned times);

@@ -20,7 +20,8 @@ struct bench_t1 {
 	bool fresh;	   /* the card has been reset */
 	unsigned waiting;  /* tasks that are not through */
 	int link;
-	bool failed; /* the simulator did not answer the last command */
+	bool failed;	   /* the simulator did not answer the last command */
+	struct view keyed; /* of the task */
 };
 
 /** struct task - one block for the thread. */
@@ -28,6 +29,8 @@ struct task {
 	struct bench_slot *slot;
 	unsigned generation;
 	struct buf block, answer;
+	struct buf
+		keyed; /* not empty: the card's answer to a command of the keypad, which it has */
 };
 
 static int link_of(struct bench_slot *s)
@@ -41,11 +44,24 @@ static int link_of(struct bench_slot *s)
 	return s->t1->link;
 }
 
-/* The card's application: one command to the simulator. */
-static void ask(void *slot, struct view command, struct buf *answer)
+/* Return: whether the bench's own card has answered. */
+static bool ask_long(struct bench_slot *s, struct view command, struct buf *answer)
+{
+	struct bench *b = s->face->device->bench;
+	bool own;
+
+	g_mutex_lock(&b->lock);
+	own = s->has_long;
+	if (own)
+		long_card(&s->memory, command, answer);
+	g_mutex_unlock(&b->lock);
+	return own;
+}
+
+/* One command to the simulator. */
+static void ask_card(struct bench_slot *s, struct view command, struct buf *answer)
 {
 	_cleanup_(buf_done) struct buf m = BUF_NULL(READER_LINK_MAX);
-	struct bench_slot *s = slot;
 	uint8_t bytes[READER_LINK_HEADER + T1_CARD_BLOCK_MAX + 100];
 	int fd = link_of(s);
 	ssize_t n;
@@ -71,6 +87,17 @@ static void ask(void *slot, struct view command, struct buf *answer)
 		s->t1->link = -1;
 		g_mutex_unlock(&b->lock);
 	}
+}
+
+/* The card's application. */
+static void ask(void *slot, struct view command, struct buf *answer)
+{
+	struct bench_slot *s = slot;
+
+	if (s->t1->keyed.len > 0)
+		buf_put_view(answer, s->t1->keyed);
+	else if (!ask_long(s, command, answer))
+		ask_card(s, command, answer);
 }
 
 /* What was ordered before a reset holds for the card after it. */
@@ -104,6 +131,9 @@ static void run(gpointer data, _unused_ gpointer user)
 	if (fresh)
 		begin(s, ifsc, crc);
 	s->t1->failed = false;
+	s->t1->keyed = buf_view(&t->keyed);
+	if (t->keyed.len > 0)
+		t1_card_seal(&s->t1->card, &t->block);
 	t1_card_take(&s->t1->card, buf_view(&t->block), &t->answer);
 	g_mutex_unlock(&s->t1->guard);
 	g_mutex_lock(&b->lock);
@@ -113,6 +143,7 @@ static void run(gpointer data, _unused_ gpointer user)
 	g_mutex_unlock(&b->lock);
 	buf_done(&t->block);
 	buf_done(&t->answer);
+	buf_done(&t->keyed);
 	g_free(t);
 }
 
@@ -134,7 +165,7 @@ void t1_reset(struct bench_slot *s)
 	machine(s)->fresh = true;
 }
 
-void t1_take(struct bench_slot *s, struct view block)
+static void take(struct bench_slot *s, struct view block, struct view keyed)
 {
 	struct task *t = g_new0(struct task, 1);
 
@@ -142,9 +173,21 @@ void t1_take(struct bench_slot *s, struct view block)
 	t->generation = s->generation;
 	t->block = BUF_NULL(DESCRIPTOR_MESSAGE_MAX);
 	t->answer = BUF_NULL(DESCRIPTOR_MESSAGE_MAX);
+	t->keyed = BUF_NULL(DESCRIPTOR_MESSAGE_MAX);
 	buf_put_view(&t->block, block);
+	buf_put_view(&t->keyed, keyed);
 	machine(s)->waiting++;
 	g_thread_pool_push(s->t1->pool, t, NULL);
+}
+
+void t1_take(struct bench_slot *s, struct view block)
+{
+	take(s, block, VIEW_NULL);
+}
+
+void t1_keys(struct bench_slot *s, struct view command, struct view answer)
+{
+	take(s, command, answer);
 }
 
 void t1_cancel(struct bench_slot *s)
