@@ -223,6 +223,16 @@ static void taken(struct served *t)
 	}
 }
 
+static void say_left(struct served *t)
+{
+	const struct usb_device *d = t->device;
+
+	if (news(t, "vanished")) {
+		log_msg(LOG_INFO, "reader-left", "%04x:%04x at %s", d->vendor, d->product,
+			d->port);
+	}
+}
+
 static void not_taken(struct served *t, int r)
 {
 	bool waits = t->mode == CLAIMS_AUTO && t->serve->pcscd == WATCH_SERVICE_RUNNING;
@@ -255,10 +265,7 @@ static void not_taken(struct served *t, int r)
 		}
 		break;
 	case USB_VANISHED:
-		if (news(t, "vanished")) {
-			log_msg(LOG_INFO, "reader-left", "%04x:%04x at %s", d->vendor,
-				d->product, d->port);
-		}
+		say_left(t);
 		break;
 	default:
 		(void)log_fault(r, "reader-failed");
@@ -491,8 +498,7 @@ static void on_broken(void *user, struct usb_device *d, const char *why)
 		t->why = NULL;
 	}
 	if (strcmp(why, "reader-gone") == 0) {
-		log_msg(LOG_INFO, "reader-left", "%04x:%04x at %s", d->vendor, d->product,
-			d->port);
+		say_left(t);
 	} else if (news(t, why)) {
 		log_msg(LOG_WARNING, "reader-broken", "%04x:%04x at %s: %s", d->vendor,
 			d->product, d->port, why);

@@ -160,10 +160,135 @@ def configure(guest, driver):
                f"printf '[usb 08e6:3437]\\ndriver = {driver}\\n' >> /etc/vitaled/vitaled.conf && systemctl reload vitaled")
 
 
-def test_pcscd_and_vitaled_usb_serve_each_its_reader_and_the_configuration_says_which(guest, reader):
+class Held:
+    """A session of alice's that vitalectl holds, and then asks for the list of documents once more. What it said."""
+
+    ENDED = "vitalectl ended with"
+
+    def __init__(self, guest, number):
+        self.guest, self.log = guest, f"/tmp/held{number}"
+        guest.says(f"({ALICE} sh -c 'vitalectl --json open --keep-going --intent consult,feed,create create list wait list; echo; "
+                   f"echo {self.ENDED} $?' > {self.log} 2>&1) > /dev/null 2>&1 &")
+
+    def lines(self, wanted):
+        """Its lines of JSON, as soon as @wanted(them, all of its output) is true."""
+        def parse(text):
+            return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+        return parse(self.guest.until(f"cat {self.log}", lambda text: wanted(parse(text), text)))
+
+    def opened(self):
+        """Waits until the dossier was read."""
+        lines = self.lines(lambda lines, text: self.ENDED in text or answers(lines, "list"))
+        assert len(answers(lines, "list")) == 1 and states(lines)[-1] == ("unlocked", ""), lines[-3:]
+
+    def ended(self):
+        """Waits for its end; its lines."""
+        return self.lines(lambda lines, text: self.ENDED in text)
+
+
+def answers(lines, command):
+    return [line["result"] for line in lines if line.get("command") == command and "result" in line]
+
+
+def states(lines):
+    return [(line["state"], line["reason"]) for line in lines if line.get("event") == "state"]
+
+
+def processes(guest):
+    return guest.says(f"systemctl show -P MainPID vitaled.service {UNIT} pcscd.service").split()
+
+
+def clocks(guest):
+    """(monotonic, boot time) in seconds: they part where the machine sleeps."""
+    text = guest.says("sed -n 's/^now at \\([0-9]*\\) nsecs/\\1/p' /proc/timer_list; cut -d' ' -f1 /proc/uptime").split()
+    return int(text[0]) / 1e9, float(text[1])
+
+
+def goes_to_sleep(guest, ask):
+    """The machine goes to sleep by the command @ask, and is awake again. Tasks are frozen, every device is suspended to
+    the last phase, the second processor is taken away and the clock stands; only the step into the firmware is left out
+    (pm_test: the kernel's wake-up code ends in a triple fault under QEMU's emulation, so that S3 cannot be left).
+    Then QEMU's controller has forgotten everything, as one has that had no power: each device is a new one."""
+    guest.says("echo core > /sys/power/pm_test && echo 3 > /sys/module/suspend/parameters/pm_test_delay")
+    number, (monotonic, boot) = int(guest.says("cat /sys/power/suspend_stats/success")), clocks(guest)
+    guest.says(ask)
+    guest.until("cat /sys/power/suspend_stats/success", lambda text: int(text) == number + 1)
+    after = clocks(guest)
+    assert after[1] - boot - (after[0] - monotonic) > 1.5  # it has slept: 3 s, of a clock that counts seconds
+    assert "root hub lost power" in guest.says("dmesg | sed -n '/PM: suspend entry/h;//!H;${x;p}'")
+
+
+def faults(guest):
+    return guest.says(f"journalctl -b -o cat -p warning -u {UNIT} -u vitaled")
+
+
+def when(guest, message):
+    """Microseconds of the wall clock of systemd's last message with this identifier."""
+    return int(json.loads(guest.says(f"journalctl -b -o json MESSAGE_ID={message} | tail -1"))["__REALTIME_TIMESTAMP"])
+
+
+def entries(guest):
+    guest.says("vitalectl audit export --output /tmp/record.json")
+    return [json.loads(entry) for entry in json.loads(guest.says("cat /tmp/record.json; rm /tmp/record.json"))["entries"]]
+
+
+SLEEPS, AWAKE = "6bbd95ee977941e497c48be27c254128", "8811e6df2a8e40f58a94cea26f8ebf14"  # systemd-sleep's messages
+SUSPEND = "busctl call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager Suspend b false"
+
+
+@pytest.fixture(scope="module")
+def by_pcscd(guest, reader):
+    """Another reader, with a card, that pcscd serves; the last test with it unplugs it."""
     configure(guest, "pcsc")
     guest.says("systemctl unmask --runtime pcscd.socket pcscd.service && systemctl start pcscd.socket")
     other = Plugged(guest, "gemalto")
+    other.reader.insert()
+    return other
+
+
+def by_both(text):
+    return has_both(text) and re.search(r'"Atr":"3b04564d3031"', text) and "Gemalto PC Twin Reader" in text
+
+
+def test_a_sleep_that_nobody_announces_in_the_middle_of_a_command(guest, reader, agent):
+    guest.until("vitalectl --json status", has_both)
+    running, number = processes(guest)[:2], guest.says(f"cat {reader.device}/devnum")
+    working = reader.reader.hold()
+    held = Held(guest, 3)
+    assert working.wait(60)  # the card has the command, and the reader asks for more time
+    goes_to_sleep(guest, "echo mem > /sys/power/state")  # as whoever does not ask logind
+    assert states(held.ended())[-1] == ("locked", "sleep")
+    guest.until("vitalectl --json status", has_both)
+    assert reader.reader.held is None and guest.says(f"cat {reader.device}/devnum") != number
+    assert processes(guest)[:2] == running and "0" not in running
+    assert guest.says("journalctl -b -o cat -u vitaled | grep -c 'the machine has slept'") == "1"
+    assert faults(guest) == ""
+
+
+def test_a_dossier_is_locked_before_the_machine_sleeps_and_the_cards_are_identified_anew(guest, reader, agent, by_pcscd):
+    guest.until("vitalectl --json status", by_both)
+    held = Held(guest, 1)
+    held.opened()
+    running, number = processes(guest), guest.says(f"cat {reader.device}/devnum")
+    goes_to_sleep(guest, SUSPEND)  # logind says it, and waits for us
+    lines = held.ended()
+    assert states(lines)[-1] == ("locked", "sleep")
+    assert len(answers(lines, "wait")) == 1 and len(answers(lines, "list")) == 1, lines[-3:]  # not a second time
+    locked = [e for e in entries(guest) if e["event"] == "session-ended"][-1]
+    assert locked["outcome"] == "sleep" and locked["time"] < when(guest, SLEEPS) < when(guest, AWAKE)
+    guest.until("vitalectl --json status", by_both)
+    assert guest.says(f"cat {reader.device}/devnum") != number  # the kernel made it a new one
+    assert processes(guest) == running and "0" not in running
+    assert guest.says("journalctl -b -o cat -u vitaled | grep -c 'the machine goes to sleep'") == "1"
+    assert faults(guest) == ""
+    again = Held(guest, 2)
+    again.opened()
+    guest.says("pkill -INT -u alice -x vitalectl -n")
+    again.ended()
+
+
+def test_pcscd_and_vitaled_usb_serve_each_its_reader_and_the_configuration_says_which(guest, reader, by_pcscd):
     try:
         text = guest.until("vitalectl --json status", lambda text: "Gemalto PC Twin Reader" in text and has_both(text))
         assert "GemPC Twin" not in text and "KAP-LINK2" in text
@@ -172,7 +297,7 @@ def test_pcscd_and_vitaled_usb_serve_each_its_reader_and_the_configuration_says_
         guest.until("vitalectl --json status", lambda text: re.search(r"Gemalto GemPC Twin .*\[usb 1-\d+\] 00 00", text)
                     and "PC Twin Reader" not in text and has_both(text))
     finally:
-        other.unplug()
+        by_pcscd.unplug()
     guest.until("vitalectl --json status", lambda text: "Gemalto" not in text)
 
 

@@ -117,6 +117,7 @@ class Reader:
     def __init__(self, model, path):
         self.model, self.lock = model, threading.RLock()
         self.greeted, self.ids_64, self.events = threading.Event(), False, 0
+        self.held = None  # an event after hold()
         self.strings = ["", model.manufacturer, model.name] + [i.name for i in model.interfaces]
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
@@ -156,6 +157,12 @@ class Reader:
 
     def remove(self, slot=0, interface=0):
         self.move(slot, interface, False)
+
+    def hold(self):
+        """The next command to a card gets no answer, only asks for more time, until the device is reset. Return: an
+        event, set when that command is there."""
+        self.held = threading.Event()
+        return self.held
 
     def close(self):
         self.socket.close()
@@ -210,6 +217,8 @@ class Reader:
             self.bulk(ident, payload)
 
     def reset(self):
+        if self.held and self.held.is_set():
+            self.held = None
         for i in self.model.interfaces:
             i.listening, i.reads, i.answers = False, [], []
 
@@ -283,8 +292,23 @@ class Reader:
             interface.reads.append((ident, endpoint, stream))
         else:
             self.send(BULK, ident, struct.pack("<BBHIH", endpoint, SUCCESS, low, stream, high))
-            interface.answers.append(self.command(interface, payload[10:]))
+            if self.held and payload[10] == 0x6F:
+                self.work(interface, payload[10:], self.held)
+            else:
+                interface.answers.append(self.command(interface, payload[10:]))
         self.flush(interface)
+
+    def work(self, interface, message, held):
+        """Asks for more time for @message, now and then, as long as it is @held."""
+        _, _, slot, sequence = struct.unpack_from("<BIBB", message)
+        with self.lock:
+            if self.held is held:
+                interface.answers.append(struct.pack("<BIBBBBB", 0x80, 0, slot, sequence, TIME_EXTENSION, 1, 0))
+                self.flush(interface)
+                held.set()
+                again = threading.Timer(0.3, self.work, (interface, message, held))
+                again.daemon = True
+                again.start()
 
     def flush(self, interface):
         while interface.reads and interface.answers:
