@@ -18,6 +18,7 @@
 struct report {
 	struct ctl *ctl;
 	bool serials;
+	struct doctor_rules rules; /* whose the readers are */
 	struct buf text;
 };
 
@@ -40,9 +41,9 @@ static void put_line(struct buf *out, const char *label, const char *text)
 	buf_printf(out, "%s\n", text);
 }
 
-static const char *claim_of(enum claims_mode mode)
+static const char *claim_of(const struct plugged *p)
 {
-	switch (mode) {
+	switch (p->claims) {
 	case CLAIMS_PCSC:
 		return _("leaves it to pcscd");
 	case CLAIMS_AUTO:
@@ -72,8 +73,12 @@ static void put_drivers(const struct plugged *p, struct buf *out)
 	}
 	buf_put_u8(out, '\n');
 	words_line(out, 2, say, "vitaled-usb");
-	buf_printf(out, "%s [%s]\n", p->refused != 0 ? _("cannot use it") : claim_of(p->claims),
-		claims_word(p->claims));
+	if (p->told) {
+		buf_printf(out, "%s [%s]\n", p->refused != 0 ? _("cannot use it") : claim_of(p),
+			claims_word(p->claims));
+	} else {
+		buf_printf(out, "%s\n", p->refused != 0 ? _("cannot use it") : _("not known"));
+	}
 	if (p->driver[0]) {
 		put_line(out, N_("driver in the kernel"),
 			strcmp(p->driver, "usbfs") == 0 ? _("a program has it now (usbfs)")
@@ -138,6 +143,21 @@ static void tell_versions(struct report *r, const json_t *versions)
 		json_get_bool(versions, "vitaled-usb") ? _("installed") : _("not there"));
 }
 
+/* Whether it could be read that says whose the readers are. */
+static void tell_configuration(struct report *r)
+{
+	buf_printf(&r->text, "%s%s", message_label("configuration"), _(": "));
+	if (r->rules.outcome == 0) {
+		buf_put_str(&r->text, r->rules.there ? _("read") : _("not there: defaults"));
+	} else if (r->rules.outcome == DOCTOR_DENIED) {
+		buf_put_str(&r->text, _("may not be read by this user"));
+	} else {
+		buf_printf(&r->text, "%s%s", _("not good"), _(": "));
+		render_text(r->rules.where, false, &r->text);
+	}
+	buf_put_u8(&r->text, '\n');
+}
+
 /* -- as JSON -------------------------------------------------------------------------------------- */
 
 static json_t *tasks_of(const struct ccid_interface *c, bool by_reader)
@@ -196,6 +216,19 @@ static json_t *reader_of_interface(const struct ccid_interface *c)
 	return j;
 }
 
+static json_t *configuration_of(const struct doctor_rules *rules)
+{
+	bool odd = rules->outcome != 0 && rules->outcome != DOCTOR_DENIED;
+	_cleanup_json_ json_t *where = doctor_text(view_str(rules->where));
+
+	return json_pack("{s:s, s:O*}", "state",
+		odd				  ? "invalid"
+		: rules->outcome == DOCTOR_DENIED ? "denied"
+		: rules->there			  ? "read"
+						  : "absent",
+		"where", odd ? where : NULL);
+}
+
 static json_t *device_of(const struct report *r, const struct plugged *p)
 {
 	json_t *readers = json_array();
@@ -210,17 +243,17 @@ static json_t *device_of(const struct report *r, const struct plugged *p)
 		}
 	}
 	return json_pack(
-		"{s:s, s:s, s:i, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s, s:b, s:s*, s:o, "
+		"{s:s, s:s, s:i, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:b, s:s*, s:o, "
 		"s:{s:s, s:i, s:s, s:s, s:b, s:b}}",
 		"port", p->port, "usb", usb, "release", p->release, "manufacturer",
 		without_serial(p, p->manufacturer, r->serials), "model", own, "name",
 		p->known ? p->known->name : NULL, "serial",
 		r->serials && p->serial[0] ? p->serial : NULL, "refused",
 		p->refused != 0 ? descriptor_reason(p->refused) : NULL, "pcscd", p->libccid,
-		"driver", claims_word(p->claims), "blocked", p->blocked, "kernel-driver",
-		p->driver[0] ? p->driver : NULL, "readers", readers, "node", "path", p->node,
-		"mode", (int)p->mode, "owner", p->owner, "group", p->group, "this-user",
-		p->mine, "service", p->service);
+		"driver", p->told ? claims_word(p->claims) : NULL, "blocked", p->blocked,
+		"kernel-driver", p->driver[0] ? p->driver : NULL, "readers", readers, "node",
+		"path", p->node, "mode", (int)p->mode, "owner", p->owner, "group", p->group,
+		"this-user", p->mine, "service", p->service);
 }
 
 /* -- the command --------------------------------------------------------------------------------- */
@@ -255,12 +288,16 @@ static enum ctl_exit look_usb(struct ctl *ctl, const char *root, bool serials)
 	_cleanup_json_ json_t *versions = plugged_versions(&d);
 	int n;
 
+	doctor_rules(&d, &report.rules);
 	if (ctl->json) {
-		ctl_json(json_pack("{s:O}", "versions", versions));
+		ctl_json(json_pack("{s:O, s:o}", "versions", versions, "configuration",
+			configuration_of(&report.rules)));
 	} else {
 		tell_versions(&report, versions);
+		tell_configuration(&report);
 	}
-	n = plugged_each(&d, tell, &report);
+	n = plugged_each(&d, &report.rules, tell, &report);
+	doctor_rules_done(&report.rules);
 	if (n < 0) {
 		buf_done(&report.text);
 		return ctl_fault(ctl, n);

@@ -2,7 +2,7 @@
 /*
  * Who uses the readers: the programs that have libpcsclite loaded, by /proc. Which of them holds the
  * card pcscd tells nobody, but there are seldom two. What belongs to other users can be looked at by
- * root alone; how many were hidden is told.
+ * root alone; how many were hidden is told. And who listens, which everybody may see.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -101,6 +101,39 @@ int doctor_programs(const struct doctor *d, json_t **ret, unsigned int *ret_hidd
 	*ret = json_incref(list);
 	*ret_hidden = hidden;
 	return 0;
+}
+
+/* Whether @line of /proc/net/unix (proc(5)) is of a socket that listens (flag __SO_ACCEPTCON) at @path:
+ * "0000000000000000: 00000002 00000000 00010000 0005 01 31337 /run/vitaled-usb/socket". */
+static bool listens(struct view line, struct view path)
+{
+	static const char flag[] = " 00010000 ";
+	struct view before = view_sub(line, 0, line.len - view_last(line, path.len).len);
+
+	return view_equal(view_last(line, path.len), path) &&
+	       view_equal(view_last(before, 1), VIEW_TEXT(" ")) &&
+	       memmem(before.data, before.len, flag, sizeof(flag) - 1) != NULL;
+}
+
+bool doctor_silent(const struct doctor *d, const char *path)
+{
+	_cleanup_(buf_done) struct buf all = BUF_NULL(DOCTOR_FILE_MAX);
+	struct view text;
+
+	if (doctor_read(d, "/proc/net/unix", DOCTOR_FILE_MAX, &all) != 0) {
+		return false;
+	}
+	text = buf_view(&all);
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.data, '\n', text.len);
+		size_t n = end ? (size_t)(end - text.data) : text.len;
+
+		if (listens(view_sub(text, 0, n), view_str(path))) {
+			return false;
+		}
+		text = view_sub(text, n + 1, text.len);
+	}
+	return true;
 }
 
 /* "scdaemon (12), opensc-tool (99)" */

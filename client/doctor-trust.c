@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The anchors and their dates: *.pem (X.509) and *.cvcert (role certificates) below real, test and
- * simulated. The service loads all or nothing, so a file that is no anchor is a finding. Dates alone are
- * judged here; whom an anchor may vouch for is the service's.
+ * simulated; those of feeders (*.pem) below feeder. The service loads all or nothing, so a file that is
+ * no anchor is a finding. Dates alone are judged here; whom an anchor may vouch for is the service's.
  */
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -26,6 +26,7 @@ struct look {
 	char file[DOCTOR_PATH_MAX]; /* without root */
 	uint64_t now;
 	unsigned int anchors;
+	bool feeders;
 };
 
 /* @begun: its first day has come; @until: seconds since 1970. */
@@ -40,8 +41,11 @@ static void judge(struct look *l, bool begun, time_t until)
 	l->anchors++;
 	doctor_seen(l->d, "anchor", json_incref(facts));
 	if (!l->d->runs && !valid) {
-		doctor_found(l->d, VITALED_FINDING_ANCHOR_EXPIRED, l->file, json_incref(facts));
-	} else if (!l->d->runs && soon) {
+		doctor_found(l->d,
+			l->feeders ? VITALED_FINDING_FEEDER_ANCHOR_EXPIRED
+				   : VITALED_FINDING_ANCHOR_EXPIRED,
+			l->file, json_incref(facts));
+	} else if (!l->d->runs && soon && !l->feeders) {
 		doctor_found(l->d, VITALED_FINDING_ANCHOR_EXPIRES, l->file, json_incref(facts));
 	}
 	json_decref(facts);
@@ -128,9 +132,9 @@ static void look_file(struct look *l, const char *name)
 	bool pem = ends_with(name, ".pem"), good;
 	int r;
 
-	if ((!pem && !ends_with(name, ".cvcert")) ||
-		snprintf(l->file, sizeof(l->file), "%s/%s/%s", l->d->anchors, l->nature,
-			name) >= (int)sizeof(l->file)) {
+	if ((!pem && (l->feeders || !ends_with(name, ".cvcert"))) ||
+		snprintf(l->file, sizeof(l->file), "%s%s/%s/%s", l->d->anchors,
+			l->feeders ? "/feeder" : "", l->nature, name) >= (int)sizeof(l->file)) {
 		return;
 	}
 	r = doctor_read(l->d, l->file, FILE_MAX, &file);
@@ -140,33 +144,44 @@ static void look_file(struct look *l, const char *name)
 	}
 	good = r == 0 && (pem ? look_pem(l, buf_view(&file)) : look_cvc(l, buf_view(&file)));
 	if (!good && !l->d->runs) {
-		doctor_found(l->d, VITALED_FINDING_ANCHOR_BROKEN, l->file,
-			json_pack("{s:s, s:s}", "file", l->file, "nature", l->nature));
+		doctor_found(l->d,
+			l->feeders ? VITALED_FINDING_FEEDER_ANCHORS
+				   : VITALED_FINDING_ANCHOR_BROKEN,
+			l->file, json_pack("{s:s, s:s}", "file", l->file, "nature", l->nature));
 	}
 }
 
-void doctor_trust(struct doctor *d)
+/* Return: whether one of the folders may not be looked into. */
+static bool look_folders(struct look *l)
 {
 	static const char *const natures[] = {"real", "test", "simulated"};
-	struct look l = {.d = d, .now = clock_wall()};
 	bool hidden = false;
 
 	for (size_t n = 0; n < ARRAY_LEN(natures); n++) {
 		_cleanup_json_ json_t *names = NULL;
 		char folder[DOCTOR_PATH_MAX];
 
-		l.nature = natures[n];
-		if (snprintf(folder, sizeof(folder), "%s/%s", d->anchors, natures[n]) >=
-			(int)sizeof(folder)) {
+		l->nature = natures[n];
+		if (snprintf(folder, sizeof(folder), "%s%s/%s", l->d->anchors,
+			    l->feeders ? "/feeder" : "", natures[n]) >= (int)sizeof(folder)) {
 			continue;
 		}
-		hidden =
-			doctor_names(d, folder, ANCHORS_MAX, &names) == DOCTOR_DENIED || hidden;
+		hidden = doctor_names(l->d, folder, ANCHORS_MAX, &names) == DOCTOR_DENIED ||
+			 hidden;
 		for (size_t i = 0; i < json_array_size(names); i++) {
-			look_file(&l, json_string_value(json_array_get(names, i)));
+			look_file(l, json_string_value(json_array_get(names, i)));
 		}
 	}
-	if (l.anchors == 0 && !hidden && !d->runs) {
+	return hidden;
+}
+
+void doctor_trust(struct doctor *d)
+{
+	struct look l = {.d = d, .now = clock_wall()};
+
+	if (!look_folders(&l) && l.anchors == 0 && !d->runs) {
 		doctor_found(d, VITALED_FINDING_ANCHORS, d->anchors, NULL);
 	}
+	l.feeders = true;
+	(void)look_folders(&l);
 }

@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Readers that are plugged in, from sysfs, beside what pcscd's drivers claim and what pcscd lists. A
- * reader is a device with an interface of the smart card class (0Bh, USB CCID 1.1), one of the table of
- * readers whatever its class, or one that a driver claims. Who serves it is the service's to tell where it
- * runs: names of vitaled-usb's readers hold the port, "... [usb 1-2.3] 00 00" (drivers/usb/names.h).
+ * Readers that are plugged in (client/plugged.h): who is to drive each by the configuration, pcscd or
+ * vitaled-usb, whether that one is there, and whether it has the reader: what pcscd's drivers claim, what
+ * pcscd lists, what the service has. Names of vitaled-usb's readers hold the port,
+ * "... [usb 1-2.3] 00 00" (drivers/usb/names.h). Where the configuration may not be read, or is not good,
+ * a reader is not judged by it: either may have it.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/readers.h"
-#include "client/doctor.h"
 #include "client/lang.h"
 #include "client/plist.h"
+#include "client/plugged.h"
 
 #define DRIVERS_MAX 256U
-
-struct plugged {
-	const char *port; /* borrowed, "1-2.3" */
-	char id[10];	  /* "0b00:0090" */
-	uint16_t vendor;
-	uint16_t product;
-	bool class;   /* it has an interface of the smart card class */
-	json_t *name; /* owned */
-};
 
 /* -- drivers ----------------------------------------------------------------------------------- */
 
@@ -112,38 +103,26 @@ bool doctor_has_class(const struct doctor *d, const json_t *all, const char *dev
 	return false;
 }
 
-/* Return: whether @device is a reader; @ret's name is owned by the caller then. */
-static bool is_reader(const struct doctor *d, const json_t *all, const json_t *claimed,
-	const char *device, struct plugged *ret)
-{
-	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
-	struct plugged p = {.port = device};
-	const struct reader_known *known;
-	const char *driver;
-	struct view text;
+/* -- who has it, and who is to have it ------------------------------------------------------------- */
 
-	if (!plist_hex(doctor_attribute(d, device, "idVendor", &buf), &p.vendor) ||
-		!plist_hex(doctor_attribute(d, device, "idProduct", &buf), &p.product)) {
-		return false;
+struct look {
+	struct doctor *d;
+	const char *socket; /* of vitaled-usb, where nobody listens at it; or NULL */
+	bool installed;	    /* vitaled-usb */
+	json_t *counts; /* of each driver's name: devices so far that pcscd should list under it */
+};
+
+/* As the table names it, the driver of pcscd, or itself. New. */
+static json_t *name_of(const struct plugged *p)
+{
+	if (p->known) {
+		return json_string(p->known->name);
 	}
-	plist_key(p.vendor, p.product, p.id);
-	known = readers_known(p.vendor, p.product);
-	driver = json_get_str(claimed, p.id);
-	p.class = doctor_has_class(d, all, device);
-	if (!known && !driver && !p.class) {
-		return false;
-	}
-	text = doctor_attribute(d, device, "product", &buf);
-	if (known || driver) {
-		p.name = json_string(known ? known->name : driver);
-	} else {
-		p.name = doctor_text(text);
-	}
-	*ret = p;
-	return p.name != NULL;
+	return json_string(p->libccid ? p->libccid : p->model);
 }
 
-/* How many of pcscd's readers begin with the name that the driver gives this id. */
+/* How many of pcscd's readers begin with the name that the driver gives this id. Where the service told
+ * the readers, those of vitaled-usb are among them. */
 static size_t listed(const struct doctor *d, const char *driver)
 {
 	size_t n = 0;
@@ -151,9 +130,22 @@ static size_t listed(const struct doctor *d, const char *driver)
 	for (size_t i = 0; i < json_array_size(d->readers); i++) {
 		const char *name = json_string_value(json_array_get(d->readers, i));
 
-		n += strncmp(name, driver, strlen(driver)) == 0;
+		n += strncmp(name, driver, strlen(driver)) == 0 && !strstr(name, " [usb ");
 	}
 	return n;
+}
+
+/* Whether pcscd lists this one too, besides those of its name before. */
+static bool pcscd_lists(struct look *l, const struct plugged *p)
+{
+	json_int_t before;
+
+	if (!p->libccid || p->claims == CLAIMS_USB) {
+		return false;
+	}
+	before = json_integer_value(json_object_get(l->counts, p->libccid));
+	return json_object_set_new(l->counts, p->libccid, json_integer(before + 1)) == 0 &&
+	       (json_int_t)listed(l->d, p->libccid) > before;
 }
 
 /* Whether the service has a reader of vitaled-usb at this port. */
@@ -170,127 +162,138 @@ static bool served(const struct doctor *d, const struct plugged *p)
 	return false;
 }
 
-static json_t *facts_of(const struct plugged *p, const char *driver)
-{
-	const struct reader_known *known = readers_known(p->vendor, p->product);
+/* -- what stands in the way ------------------------------------------------------------------------ */
 
-	return json_pack("{s:O, s:s, s:s, s:s*, s:s*}", "name", p->name, "usb", p->id, "port",
-		p->port, "driver", driver, "libccid", known ? known->libccid : NULL);
+/* @driver: who is to have it; NULL: nobody would */
+static void found(const struct look *l, const struct plugged *p, enum vitaled_finding f,
+	const char *driver)
+{
+	_cleanup_json_ json_t *name = name_of(p);
+	char usb[10];
+
+	plist_key(p->vendor, p->product, usb);
+	doctor_found(l->d, f, json_string_value(name),
+		json_pack("{s:O, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*}", "name", name, "usb",
+			usb, "port", p->port, "driver", driver, "configured",
+			p->told ? claims_word(p->claims) : NULL, "libccid",
+			p->known ? p->known->libccid : NULL, "socket",
+			f == VITALED_FINDING_READER_USB_SILENT ? l->socket : NULL, "reason",
+			f == VITALED_FINDING_READER_REFUSED ? descriptor_reason(p->refused)
+							    : NULL));
 }
 
-/* A number of sysfs: one to three digits. */
-static bool number(struct view text, unsigned int *ret)
+/* Whether vitaled-usb cannot use it, whatever it is told. */
+static bool refused(const struct plugged *p)
 {
-	struct reader r = reader_of(text);
-	unsigned int value = 0;
-
-	if (text.len == 0 || text.len > 3) {
-		return false;
-	}
-	while (r.left > 0) {
-		uint8_t c = reader_u8(&r);
-
-		if (c < '0' || c > '9') {
-			return false;
-		}
-		value = value * 10 + (c - '0');
-	}
-	*ret = value;
-	return true;
+	return p->described && p->refused != 0;
 }
 
-/* Return: whether there was something to say of the node's rights. */
-static bool judge_node(struct doctor *d, const struct plugged *p)
+/* A reader in a mode of its own, which nobody can drive. */
+static bool old_mode(const struct plugged *p)
 {
-	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
-	unsigned int bus, device;
-	bool group;
-
-	if (!number(doctor_attribute(d, p->port, "busnum", &buf), &bus) ||
-		!number(doctor_attribute(d, p->port, "devnum", &buf), &device)) {
-		return false;
-	}
-	if (doctor_node(d, bus, device, &group) == DOCTOR_DENIED) {
-		doctor_found(d, VITALED_FINDING_READER_DENIED, json_string_value(p->name),
-			facts_of(p, "vitaled-usb"));
-		return true;
-	}
-	if (!group) {
-		doctor_found(d, VITALED_FINDING_USER_MISSING, "vitaled-usb", NULL);
-	}
-	return !group;
+	return p->known && (p->known->quirks & READER_QUIRK_NOT_CCID) && !p->class;
 }
 
-/* A reader that no driver of pcscd claims, and that the service does not have from vitaled-usb. */
-static void judge_unclaimed(struct doctor *d, const struct plugged *p)
+/* Its node, and whether a service that runs has it. @driver: of pcscd, where that claims it too */
+static void judge_open(const struct look *l, const struct plugged *p, const char *driver)
 {
-	const struct reader_known *known = readers_known(p->vendor, p->product);
-	const char *name = json_string_value(p->name);
-
-	if (known && (known->quirks & READER_QUIRK_NOT_CCID) && !p->class) {
-		doctor_found(d, VITALED_FINDING_READER_OLD_MODE, name, facts_of(p, NULL));
-	} else if (!known || !doctor_has_usb(d)) {
-		doctor_found(d, VITALED_FINDING_READER_UNCLAIMED, name, facts_of(p, NULL));
-	} else if (!judge_node(d, p) && d->runs) {
-		doctor_found(
-			d, VITALED_FINDING_READER_UNSEEN, name, facts_of(p, "vitaled-usb"));
+	if (p->node[0] && !p->has_service_group) {
+		doctor_found(l->d, VITALED_FINDING_USER_MISSING, "vitaled-usb", NULL);
+	} else if (p->denied) {
+		found(l, p, VITALED_FINDING_READER_DENIED, "vitaled-usb");
+	} else if (l->d->runs) {
+		found(l, p, VITALED_FINDING_READER_UNSEEN, driver ? driver : "vitaled-usb");
 	}
 }
 
-/* @counts: devices before this one that pcscd lists under the same name */
-static void judge(
-	struct doctor *d, const json_t *claimed, const struct plugged *p, json_t *counts)
+/* One that vitaled-usb alone can have, or is to have. */
+static void judge_ours(const struct look *l, const struct plugged *p)
 {
-	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
-	const char *driver = json_get_str(claimed, p->id);
-	const char *name = json_string_value(p->name);
-	bool ours = served(d, p);
-	json_int_t before;
+	if (refused(p)) {
+		found(l, p, VITALED_FINDING_READER_REFUSED, "vitaled-usb");
+	} else if (!l->installed && p->claims == CLAIMS_USB) {
+		found(l, p, VITALED_FINDING_READER_USB_MISSING, "vitaled-usb");
+	} else if (!l->installed) {
+		found(l, p, VITALED_FINDING_READER_UNCLAIMED, NULL);
+	} else if (l->socket) {
+		found(l, p, VITALED_FINDING_READER_USB_SILENT, "vitaled-usb");
+	} else {
+		judge_open(l, p, NULL);
+	}
+}
 
-	doctor_seen(d, "usb-reader",
-		json_pack("{s:O, s:s, s:s, s:s*}", "name", p->name, "usb", p->id, "port",
-			p->port, "driver", ours ? "vitaled-usb" : NULL));
-	if (ours) {
-		return;
+/* One that a driver of pcscd claims, and that pcscd does not list. */
+static void judge_unlisted(const struct look *l, const struct plugged *p)
+{
+	bool able = l->installed && !l->socket && !refused(p);
+
+	if (p->claims == CLAIMS_AUTO && able) {
+		judge_open(l, p, p->libccid);
+	} else {
+		found(l, p, VITALED_FINDING_READER_UNSEEN, p->libccid);
 	}
-	if (view_equal(doctor_attribute(d, p->port, "authorized", &buf), VIEW_TEXT("0"))) {
-		doctor_found(d, VITALED_FINDING_READER_BLOCKED, name, facts_of(p, driver));
-		return;
+}
+
+/* One of pcscd's that no driver of it claims. */
+static void judge_left(const struct look *l, const struct plugged *p)
+{
+	if (refused(p)) {
+		found(l, p, VITALED_FINDING_READER_REFUSED, NULL);
+	} else if (p->given && (p->class || p->n_readers > 0)) {
+		found(l, p, VITALED_FINDING_READER_TO_PCSCD, NULL);
+	} else {
+		found(l, p, VITALED_FINDING_READER_UNCLAIMED, NULL);
 	}
-	if (!driver) {
-		judge_unclaimed(d, p);
-		return;
+}
+
+/* One that neither has. */
+static void judge_missing(const struct look *l, const struct plugged *p)
+{
+	if (p->blocked) {
+		found(l, p, VITALED_FINDING_READER_BLOCKED, p->libccid);
+	} else if (old_mode(p) && !p->libccid) {
+		found(l, p, VITALED_FINDING_READER_OLD_MODE, NULL);
+	} else if (p->claims == CLAIMS_USB || (!p->libccid && p->claims == CLAIMS_AUTO)) {
+		judge_ours(l, p);
+	} else if (!p->libccid) {
+		judge_left(l, p);
+	} else if (l->d->readers) { /* else nobody told what pcscd has */
+		judge_unlisted(l, p);
 	}
-	before = json_integer_value(json_object_get(counts, driver));
-	if (json_object_set_new(counts, driver, json_integer(before + 1)) < 0) {
-		return;
-	}
-	if (d->readers && (json_int_t)listed(d, driver) <= before) {
-		doctor_found(d, VITALED_FINDING_READER_UNSEEN, name, facts_of(p, driver));
+}
+
+static void judge(void *user, const struct plugged *p)
+{
+	struct look *l = user;
+	_cleanup_json_ json_t *name = name_of(p);
+	bool ours = served(l->d, p);
+	bool theirs = !ours && !p->blocked && pcscd_lists(l, p);
+	char usb[10];
+
+	plist_key(p->vendor, p->product, usb);
+	doctor_seen(l->d, "usb-reader",
+		json_pack("{s:O, s:s, s:s, s:s*, s:s*}", "name", name, "usb", usb, "port",
+			p->port, "configured", p->told ? claims_word(p->claims) : NULL,
+			"driver",
+			ours	 ? "vitaled-usb"
+			: theirs ? "pcscd"
+				 : NULL));
+	if (!ours && !theirs) {
+		judge_missing(l, p);
 	}
 }
 
 void doctor_usb(struct doctor *d)
 {
-	_cleanup_json_ json_t *claimed = doctor_claimed(d);
-	_cleanup_json_ json_t *counts = json_object();
-	_cleanup_json_ json_t *all = NULL;
-	int r = doctor_names(d, DOCTOR_DEVICES, DOCTOR_DEVICES_MAX, &all);
+	struct doctor_rules rules;
+	struct look l = {.d = d, .installed = doctor_has_usb(d), .counts = json_object()};
 
-	if (r < 0 || !counts) {
-		return;
-	}
-	if (r == DOCTOR_ABSENT || r == DOCTOR_DENIED) {
+	doctor_rules(d, &rules);
+	l.socket = rules.socket[0] && doctor_silent(d, rules.socket) ? rules.socket : NULL;
+	if (l.counts && plugged_each(d, &rules, judge, &l) >= 0 &&
+		doctor_there(d, DOCTOR_DEVICES) != 0) {
 		doctor_seen(d, "usb-devices", json_pack("{s:s}", "state", N_("not there")));
-		return;
 	}
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		const char *device = json_string_value(json_array_get(all, i));
-		struct plugged p;
-
-		if (!strchr(device, ':') && is_reader(d, all, claimed, device, &p)) {
-			judge(d, claimed, &p, counts);
-			json_decref(p.name);
-		}
-	}
+	json_decref(l.counts);
+	doctor_rules_done(&rules);
 }

@@ -78,7 +78,22 @@ void doctor_trust(struct doctor *d);  /* anchors and their dates */
 void doctor_store(struct doctor *d);  /* state folder, keys, disk */
 void doctor_clock(struct doctor *d);
 
+/** struct doctor_rules - whose the readers over USB are, by the configuration. */
+struct doctor_rules {
+	int outcome;		     /* 0; DENIED; ODD: the service does not start with it */
+	bool there;		     /* without a file the defaults count */
+	char where[DOCTOR_PATH_MAX]; /* ODD: "FILE:LINE: KEY", or the file */
+	struct buf rules;	     /* as of drivers/usb/claims.h */
+	char socket[108];	     /* of vitaled-usb */
+};
+
 /* Pieces of the parts, for those that have what they need. */
+/** doctor_rules() - by the service's own parser; doctor_rules_done() what it gave. */
+void doctor_rules(const struct doctor *d, struct doctor_rules *ret);
+void doctor_rules_done(struct doctor_rules *r);
+/** doctor_silent() - whether it is certain that nobody listens at the Unix socket @path (/proc/net/unix:
+ *  it is not connected to, which would start its service). */
+bool doctor_silent(const struct doctor *d, const char *path);
 /** doctor_claimed() - {"0b00:0090": friendly name} of what the drivers of pcscd claim. New. */
 json_t *doctor_claimed(struct doctor *d);
 /** doctor_attribute() - attribute @name of the USB device @device in sysfs, without its newline; empty when

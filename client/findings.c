@@ -25,13 +25,32 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 	ROW(CRL_EXPIRED, CTL_OK, N_("The list of revoked cards of this issuer is too old."),
 		N_("The lists of the named authority are past their nextUpdate."),
 		N_("Put a newer list into the folder of revocation lists.")),
-	ROW(CRL_REJECTED, CTL_USAGE, N_("A list of revoked cards was not taken."),
+	ROW(CRL_REJECTED, CTL_USAGE, N_("A list of revoked cards or feeders was not taken."),
 		N_("The named file of the folder of revocation lists was refused, for this "
 		   "reason."),
 		N_("Replace or remove the file.")),
-	ROW(CRL_FAILED, CTL_FAILED, N_("The lists of revoked cards could not be read."),
+	ROW(CRL_FAILED, CTL_FAILED,
+		N_("The lists of revoked cards and feeders could not be read."),
 		N_("The folder of revocation lists could not be looked at, for this reason."),
 		N_("Correct the folder (crl in vitaled.conf) and its rights.")),
+	ROW(FEEDER_CRL_MISSING, CTL_OK,
+		N_("Nobody says whether a feeder of reimbursements was revoked."),
+		N_("No revocation list of the named authority was handed in."),
+		N_("Put its list into the folder of revocation lists (crl in vitaled.conf).")),
+	ROW(FEEDER_CRL_EXPIRED, CTL_OK,
+		N_("The list of revoked feeders of reimbursements is too old."),
+		N_("The lists of the named authority are past their nextUpdate."),
+		N_("Put a newer list into the folder of revocation lists.")),
+	ROW(FEEDER_ANCHORS, CTL_USAGE, N_("No feed of reimbursements is taken here."),
+		N_("The named file is no anchor of a feeder, stands for cards or another "
+		   "nature as well, or cannot be read."),
+		N_("Replace or remove the file; it counts at once.")),
+	ROW(FEEDER_ANCHOR_EXPIRED, CTL_OK,
+		N_("The anchor of a feeder of reimbursements has expired."),
+		N_("The named anchor's dates do not include today: no feed that it vouches "
+		   "for is taken."),
+		N_("Put the feeder's new anchor into the folder, or correct the date of this "
+		   "computer.")),
 	ROW(FILTER_LOGS, CTL_OK,
 		N_("This is a build for tests: its processes are not fully confined."),
 		N_("The system call filter only logs (sanitizer or coverage build)."),
@@ -159,6 +178,33 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 		N_("The node of this USB device has no entry for the group vitaled-usb, which "
 		   "udev's rules add by setfacl."),
 		N_("Install the package acl, then unplug the reader and plug it in again.")),
+	ROW(READER_USB_MISSING, CTL_CARDS,
+		N_("A reader is plugged in that is for vitaled-usb, which is not installed."),
+		N_("The configuration gives this USB device to vitaled-usb ([usb ...], "
+		   "driver = usb), and its program is not there."),
+		N_("Install the package vitaled-usb, or write driver = pcsc for the reader "
+		   "into vitaled.conf where a driver of pcscd claims it.")),
+	ROW(READER_USB_SILENT, CTL_CARDS,
+		N_("A reader is plugged in that is for vitaled-usb, which cannot be reached."),
+		N_("Nobody listens at the socket of vitaled-usb that the configuration "
+		   "names, so the service cannot have this USB device from it."),
+		N_("systemctl enable --now vitaled-usb.socket; if that runs, correct "
+		   "usb-socket under [paths] in vitaled.conf.")),
+	ROW(READER_TO_PCSCD, CTL_CARDS,
+		N_("A reader is plugged in that the configuration gives to a service that "
+		   "cannot use it."),
+		N_("The configuration gives this USB device to pcscd ([usb ...], driver = "
+		   "pcsc), no driver of which claims it; it is a smart card reader (CCID), "
+		   "which vitaled-usb can use."),
+		N_("Write driver = auto or driver = usb for it into vitaled.conf, with the "
+		   "package vitaled-usb installed, then: systemctl reload vitaled.")),
+	ROW(READER_REFUSED, CTL_CARDS,
+		N_("A reader is plugged in that vitaled-usb cannot use."),
+		N_("What this USB device says of itself is wrong, for the named reason, or "
+		   "is not of a smart card reader (CCID); and pcscd does not drive it here."),
+		N_("Where a driver of pcscd claims it, write driver = pcsc for it into "
+		   "vitaled.conf; else send what vitalectl readers --usb says to the "
+		   "developers.")),
 	ROW(READER_OLD_MODE, CTL_CARDS,
 		N_("A reader is plugged in that works in an old mode, which Linux cannot use."),
 		N_("This USB device is no smart card reader (CCID) in its old mode; with the "

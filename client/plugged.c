@@ -6,6 +6,7 @@
  */
 #include "client/plugged.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -16,86 +17,26 @@
 
 #include "client/plist.h"
 
-#define CONFIG		"/etc/vitaled/vitaled.conf"
-#define PORT		"usb0123456789-." /* what names of devices consist of; interfaces have ":" */
-#define DESCRIPTORS_MAX 65553U		  /* bytes: the kernel gives no more */
+#define PORT "usb0123456789-." /* what names of devices consist of; interfaces have ":" */
+#define DESCRIPTORS_MAX                                                                        \
+	(18U + 8U * DESCRIPTOR_MAX) /* bytes; of more vitaled-usb refuses the device */
 
-/* -- whose it is: the sections [usb ...] of the configuration -------------------------------------- */
+/* -- whose it is ----------------------------------------------------------------------------------- */
 
-/* @text without blanks before and behind. */
-static struct view trimmed(struct view text)
+/* By the sections [usb ...]; where they cannot be read, either may have it. */
+static void take_claims(const struct doctor_rules *rules, struct plugged *p)
 {
-	while (text.len > 0 && strchr(" \t\r", text.data[0])) {
-		text = view_sub(text, 1, text.len);
-	}
-	while (text.len > 0 && strchr(" \t\r", *view_last(text, 1).data)) {
-		text = view_sub(text, 0, text.len - 1);
-	}
-	return text;
-}
+	struct view text = buf_view(&rules->rules);
+	enum claims_mode known, other; /* as one of the table, and as any other */
+	int r = claims_mode(text, p->vendor, p->product, p->serial, true, &known);
 
-/* The next line of @text, which is shortened. */
-static bool next_line(struct view *text, struct view *ret)
-{
-	const uint8_t *end = text->len ? memchr(text->data, '\n', text->len) : NULL;
-	size_t n = end ? (size_t)(end - text->data) : text->len;
-
-	if (text->len == 0) {
-		return false;
-	}
-	*ret = trimmed(view_sub(*text, 0, n));
-	*text = view_sub(*text, n + 1, text->len);
-	return true;
-}
-
-/* "[usb 2947:0101 SERIAL]" as "2947:0101:SERIAL", a blank in it as "_". Return: whether it is one. */
-static bool take_section(struct view line, struct buf *which)
-{
-	struct view head = VIEW_TEXT("[usb ");
-	struct view name;
-	bool first = true; /* blank */
-
-	if (!view_equal(view_sub(line, 0, head.len), head) ||
-		!view_equal(view_last(line, 1), VIEW_TEXT("]"))) {
-		return false;
-	}
-	name = trimmed(view_sub(line, head.len, line.len - head.len - 1));
-	for (struct reader r = reader_of(name); r.left > 0;) {
-		uint8_t c = reader_u8(&r);
-
-		buf_put_u8(which, c != ' ' ? c : first ? ':' : '_');
-		first = first && c != ' ';
-	}
-	return true;
-}
-
-/* Rules of claims.h, from the configuration; empty where this user may not read it. */
-static void read_rules(const struct doctor *d, struct buf *rules)
-{
-	_cleanup_(buf_done) struct buf file = BUF_NULL(DOCTOR_FILE_MAX);
-	_cleanup_(buf_done) struct buf which = BUF_NULL(256);
-	struct view text, line;
-	bool ours = false;
-
-	if (doctor_read(d, CONFIG, DOCTOR_FILE_MAX, &file) != 0) {
-		return;
-	}
-	text = buf_view(&file);
-	while (next_line(&text, &line)) {
-		const uint8_t *sign = line.len ? memchr(line.data, '=', line.len) : NULL;
-		size_t key = sign ? (size_t)(sign - line.data) : 0;
-
-		if (view_equal(view_sub(line, 0, 1), VIEW_TEXT("["))) {
-			buf_reset(&which);
-			ours = take_section(line, &which);
-		} else if (ours &&
-			   view_equal(trimmed(view_sub(line, 0, key)), VIEW_TEXT("driver"))) {
-			buf_put_view(rules, buf_view(&which));
-			buf_put_u8(rules, '=');
-			buf_put_view(rules, trimmed(view_sub(line, key + 1, line.len)));
-			buf_put_u8(rules, ' ');
-		}
-	}
+	assert(r == 0); /* config_usb_rules() writes no others */
+	r = claims_mode(text, p->vendor, p->product, p->serial, false, &other);
+	assert(r == 0);
+	(void)r;
+	p->told = rules->outcome == 0;
+	p->given = known == other;
+	p->claims = !p->told ? CLAIMS_AUTO : p->known ? known : other;
 }
 
 /* -- one device ---------------------------------------------------------------------------------- */
@@ -135,7 +76,7 @@ static unsigned int take_number(const struct doctor *d, const char *device, cons
 		r.left > 0;) {
 		uint8_t c = reader_u8(&r);
 
-		if (c < '0' || c > '9' || value > 999) {
+		if (c < '0' || c > '9' || value > 99) {
 			return 0;
 		}
 		value = value * 10 + (c - '0');
@@ -143,27 +84,28 @@ static unsigned int take_number(const struct doctor *d, const char *device, cons
 	return value;
 }
 
-/* Return: whether the device could be read at all. */
-static bool take_descriptors(const struct doctor *d, const char *device, struct plugged *p)
+/* As drivers/usb/usb-sysfs.c takes them. */
+static void take_descriptors(const struct doctor *d, const char *device, struct plugged *p)
 {
 	_cleanup_(buf_done) struct buf bytes = BUF_NULL(DESCRIPTORS_MAX);
 	unsigned int value = take_number(d, device, "bConfigurationValue");
 	struct descriptor_device own;
 	char path[DOCTOR_PATH_MAX];
+	bool cut;
 	int r;
 
-	if (snprintf(path, sizeof(path), DOCTOR_DEVICES "/%s/descriptors", device) >=
-			(int)sizeof(path) ||
-		doctor_read(d, path, DESCRIPTORS_MAX, &bytes) != 0) {
-		return false;
-	}
+	(void)snprintf(path, sizeof(path), DOCTOR_DEVICES "/%s/descriptors", device);
+	r = doctor_read(d, path, DESCRIPTORS_MAX, &bytes);
+	cut = r == DOCTOR_ODD && bytes.len == DESCRIPTORS_MAX;
+	p->described = r == 0 || cut;
 	r = descriptor_device(buf_view(&bytes), (uint8_t)(value & 0xFFU), &own);
 	if (r == 0) {
 		p->release = own.release;
 		r = descriptor_parse(own.configuration, p->readers, &p->n_readers);
+		cut = cut && r != DESCRIPTOR_NO_READER;
 	}
-	p->refused = (enum descriptor_outcome)r;
-	return true;
+	p->n_readers = cut ? 0 : p->n_readers;
+	p->refused = cut ? DESCRIPTOR_LENGTH : (enum descriptor_outcome)r;
 }
 
 static void take_node(const struct doctor *d, const char *device, struct plugged *p)
@@ -174,12 +116,15 @@ static void take_node(const struct doctor *d, const char *device, struct plugged
 	const struct group *group;
 	char path[DOCTOR_PATH_MAX];
 	struct stat st;
+	int r;
 
 	if (bus == 0 || number == 0) {
 		return;
 	}
 	(void)snprintf(p->node, sizeof(p->node), "/dev/bus/usb/%03u/%03u", bus, number);
-	p->service = doctor_node(d, bus, number, &p->has_service_group) == 0;
+	r = doctor_node(d, bus, number, &p->has_service_group);
+	p->service = r == 0;
+	p->denied = r == DOCTOR_DENIED;
 	if (!doctor_path(d, p->node, path) || stat(path, &st) < 0) {
 		return;
 	}
@@ -229,13 +174,13 @@ static bool is_reader(const struct doctor *d, const json_t *all, const json_t *c
 	p->port = device;
 	p->known = readers_known(p->vendor, p->product);
 	p->libccid = json_get_str(claimed, key);
-	if (!take_descriptors(d, device, p)) {
-		p->refused = DESCRIPTOR_CUT;
-	}
-	return p->known || p->libccid || p->n_readers > 0 || doctor_has_class(d, all, device);
+	p->class = doctor_has_class(d, all, device);
+	take_descriptors(d, device, p);
+	return p->known || p->libccid || p->n_readers > 0 || p->class;
 }
 
-static void look_closer(const struct doctor *d, struct view rules, struct plugged *p)
+static void look_closer(
+	const struct doctor *d, const struct doctor_rules *rules, struct plugged *p)
 {
 	_cleanup_(buf_done) struct buf buf = BUF_NULL(DOCTOR_ATTRIBUTE_MAX);
 	const char *device = p->port;
@@ -247,17 +192,13 @@ static void look_closer(const struct doctor *d, struct view rules, struct plugge
 	take_node(d, device, p);
 	p->blocked =
 		view_equal(doctor_attribute(d, device, "authorized", &buf), VIEW_TEXT("0"));
-	if (claims_mode(rules, p->vendor, p->product, p->serial, p->known != NULL,
-		    &p->claims) != 0) {
-		p->claims =
-			CLAIMS_PCSC; /* the service does not start with such a configuration */
-	}
+	take_claims(rules, p);
 }
 
-int plugged_each(struct doctor *d, void (*one)(void *user, const struct plugged *p), void *user)
+int plugged_each(struct doctor *d, const struct doctor_rules *rules,
+	void (*one)(void *user, const struct plugged *p), void *user)
 {
 	static struct plugged p; /* a kilobyte and more */
-	_cleanup_(buf_done) struct buf rules = BUF_NULL(DOCTOR_FILE_MAX);
 	_cleanup_json_ json_t *claimed = doctor_claimed(d);
 	_cleanup_json_ json_t *all = NULL;
 	int n = 0;
@@ -266,11 +207,10 @@ int plugged_each(struct doctor *d, void (*one)(void *user, const struct plugged 
 	if (r < 0 || !claimed) {
 		return fault(-ENOMEM);
 	}
-	read_rules(d, &rules);
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		p = (struct plugged){0};
 		if (is_reader(d, all, claimed, json_string_value(json_array_get(all, i)), &p)) {
-			look_closer(d, buf_view(&rules), &p);
+			look_closer(d, rules, &p);
 			one(user, &p);
 			n++;
 		}

@@ -246,6 +246,8 @@ static const struct word labels[] = {
 	{"usb-reader", N_("reader plugged in")},
 	{"port", N_("USB port")},
 	{"driver", N_("driver's name for it")},
+	{"configured", N_("driver by the configuration")},
+	{"socket", N_("socket")},
 	{"libccid", N_("claimed by libccid since")},
 	{"program", N_("program at the readers")},
 	{"programs", N_("programs at the readers")},

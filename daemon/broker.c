@@ -19,6 +19,7 @@
 #include "daemon/broker/refuse.h"
 #include "daemon/broker/reload.h"
 #include "daemon/confined.h"
+#include "daemon/dossier/import.h"
 #include "daemon/limits.h"
 
 /* -- the record ----------------------------------------------------------------------------------- */
@@ -137,7 +138,15 @@ static void on_lists(void *user)
 	crls_state(b->crls, clock_wall(), log_finding, NULL);
 }
 
-static const struct crls_ops crls_ops = {.taken = on_list, .changed = on_lists};
+static void on_read(void *user)
+{
+	struct broker *b = user;
+
+	dossiers_lists_read(b->dossiers);
+}
+
+static const struct crls_ops crls_ops = {
+	.taken = on_list, .changed = on_lists, .read = on_read};
 
 /* What works on cards beside the sessions. */
 static int build_card_work(struct broker *b, sd_event *ev)

@@ -19,6 +19,7 @@
 #include "daemon/bus/sleep.h"
 #include "daemon/confined.h"
 #include "daemon/limits.h"
+#include "daemon/trust/feeders.h"
 #include "include/vitaled/findings.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
@@ -63,21 +64,54 @@ static void put_readers(struct bus *b, struct wire *list)
 
 /* -- trust -- */
 
-static void put_anchor(void *user, const struct trust_anchor *a)
+static void put_end(struct wire *list, enum vitaled_finding f, const struct trust_anchor *a)
 {
-	uint64_t now = clock_wall();
-	struct wire *list = user, dict;
+	struct wire dict;
 
-	if (a->until > now + LIMIT_ANCHOR_NOTICE)
-		return;
 	wire_open(list, DBUS_TYPE_ARRAY, "{sv}", &dict);
-	wire_sv_str(&dict, "name",
-		vitaled_finding_word(a->until > now ? VITALED_FINDING_ANCHOR_EXPIRES
-						    : VITALED_FINDING_ANCHOR_EXPIRED));
+	wire_sv_str(&dict, "name", vitaled_finding_word(f));
 	wire_sv_str(&dict, "nature", nature_word(a->nature));
 	wire_sv_str(&dict, "subject", a->subject);
 	wire_sv_u64(&dict, "until", a->until);
 	wire_close(list, &dict);
+}
+
+static void put_anchor(void *user, const struct trust_anchor *a)
+{
+	uint64_t now = clock_wall();
+
+	if (a->until <= now + LIMIT_ANCHOR_NOTICE)
+		put_end(user,
+			a->until > now ? VITALED_FINDING_ANCHOR_EXPIRES
+				       : VITALED_FINDING_ANCHOR_EXPIRED,
+			a);
+}
+
+static void put_feeder(void *user, const struct trust_anchor *a)
+{
+	if (a->until <= clock_wall())
+		put_end(user, VITALED_FINDING_FEEDER_ANCHOR_EXPIRED, a);
+}
+
+/* They are read with each feed only: those that are there now. */
+static void put_feeders(const struct bus *b, struct wire *list)
+{
+	_cleanup_(buf_done) struct buf anchors = BUF_NULL(LIMIT_FEED_ANCHORS);
+	_cleanup_(buf_done) struct buf file = BUF_NULL(512);
+	const char *folder = b->rooms.config->anchors;
+	char bad[256];
+	int r = feeders_read(folder, b->rooms.trust, &anchors, bad);
+
+	if (r == 0) {
+		crls_feeders(b->rooms.crls, buf_view(&anchors));
+		(void)!feeders_each(buf_view(&anchors), put_feeder, list);
+		return;
+	}
+	buf_printf(&file, "%s/feeder/%s", folder, bad);
+	buf_put_u8(&file, 0);
+	if (buf_check(&file) == 0)
+		put_finding(
+			list, VITALED_FINDING_FEEDER_ANCHORS, "file", (const char *)file.data);
 }
 
 static void put_trust(const struct bus *b, struct wire *list)
@@ -211,6 +245,7 @@ static void answer(struct call *call, bool polkit)
 	wire_open(&w, DBUS_TYPE_ARRAY, "a{sv}", &list);
 	put_readers(b, &list);
 	put_trust(b, &list);
+	put_feeders(b, &list);
 	crls_state(b->rooms.crls, clock_wall(), put_list, &list);
 	put_agents(call, &list);
 	if (b->rejected)

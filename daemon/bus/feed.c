@@ -2,7 +2,8 @@
 /*
  * Manager.ImportReimbursements(). What comes is looked at by vitaled-feed alone: here only that it is
  * not a pipe or a device that could be read for ever, nor writable through what was handed in. The
- * anchors of feeders are read at each call: who renews one need not restart the service. An import
+ * anchors of feeders are read at each call: who renews one need not restart the service; new ones have
+ * the folder of revocation lists read for theirs, and the import waits for that. An import
  * goes on when its caller leaves; the record tells what came of it.
  */
 #include <fcntl.h>
@@ -36,10 +37,11 @@ static int open_anchors(struct bus *b, int *ret_fd)
 	char bad[256];
 	int r = feeders_read(folder, b->rooms.trust, &anchors, bad);
 
-	if (r > 0)
+	if (r != 0)
 		log_msg(LOG_ERR, "trust-anchors", "%s/feeder/%s", folder, bad);
 	if (r != 0)
 		return trace(r);
+	crls_feeders(b->rooms.crls, buf_view(&anchors));
 	return trace(json_memfd_text(buf_view(&anchors), "vitaled-anchors", ret_fd));
 }
 
@@ -64,9 +66,13 @@ static void on_done(void *user, const struct import_result *result)
 
 void manager_on_import(struct call *call)
 {
+	struct bus *b = call->b;
+	struct import_request request = {.uid = call->peer->uid,
+		.caller = call->peer->name,
+		.trust = b->rooms.trust,
+		.crls = b->rooms.crls};
 	_cleanup_fd_ int anchors = -1;
 	enum vitaled_reason reason;
-	struct bus *b = call->b;
 	DBusMessageIter it;
 	int r;
 
@@ -85,8 +91,9 @@ void manager_on_import(struct call *call)
 		return;
 	}
 	call->forget = feed_forget;
-	reason = dossiers_import(b->rooms.dossiers, call->fds[0], anchors, call->peer->uid,
-		call->peer->name, on_done, call);
+	request.feed = call->fds[0];
+	request.anchors = anchors;
+	reason = dossiers_import(b->rooms.dossiers, &request, on_done, call);
 	if (reason == VITALED_REASON_NONE)
 		return;
 	call->forget = NULL;

@@ -59,11 +59,16 @@ static bool is_refusal(const struct link_frame *answer)
 	       answer->outcome != DOSSIER_DAMAGED && answer->outcome != DOSSIER_NEWER;
 }
 
-/* Rights and the record before the change. Return: NONE to go on. */
+/* Who signed, rights and the record before the change: it may have waited long for the dossier.
+ * Return: NONE to go on. */
 static enum vitaled_reason start(struct import *im, struct dossier *d)
 {
+	enum vitaled_reason reason = import_judge(im);
 	const char *rule;
 
+	if (reason != VITALED_REASON_NONE) {
+		return reason;
+	}
 	if (!allowed(im, &rule)) {
 		return record_entry(d, AUDIT_EVENT_DENIED,
 			       vitaled_reason_word(VITALED_REASON_NOT_PERMITTED), NULL, rule,

@@ -4,8 +4,11 @@
 #include "daemon/dossier/call.h"
 #include "daemon/dossier/import.h"
 
+#define IMPORT_REVOKED "revoked" /* detail of FEED_INVALID */
+
 enum import_turn {	 /* what comes next */
 	IMPORT_NEXT = 0, /* the next person */
+	IMPORT_JUDGE,	 /* who signed */
 	IMPORT_DOSSIER,	 /* the dossier of the one at hand, again */
 };
 
@@ -19,7 +22,12 @@ struct import {
 	uid_t uid; /* who asked */
 	char caller[256];
 	enum nature nature;
-	char feed[65];	 /* SHA-256 of it, hex; "": not known yet */
+	char feed[65]; /* SHA-256 of it, hex; "": not known yet */
+	const struct trust *trust;
+	const struct crls *crls;
+	struct buf chain;		  /* of who signed, for revocation_feeder() */
+	bool unread;			  /* lists are still being read */
+	enum trust_revocation revocation; /* as it was asked last */
 	json_t *facts;	 /* of the feed, for the dossiers' processes: author, made */
 	uint32_t lines;	 /* in all */
 	uint32_t added;	 /* that were new */
@@ -43,7 +51,10 @@ json_t *import_details(const struct import *im, uint32_t lines, int64_t added);
  *  Return: 0 or AUDIT_UNAVAILABLE. */
 int import_record(const struct import *im, struct dossier *d, const char *outcome,
 	json_t *details) _must_check_;
-/** import_person_end() - the person at hand is done: NONE with @added lines, NO_DOSSIER, or why not. */
+/** import_judge() - what the lists say of who signed. Return: NONE, FEED_INVALID: revoked, or FAILED. */
+enum vitaled_reason import_judge(struct import *im);
+/** import_person_end() - the person at hand is done: NONE with @added lines, NO_DOSSIER, or why not;
+ *  FEED_INVALID, of import_judge(), ends all. */
 void import_person_end(struct import *im, enum vitaled_reason reason, uint32_t added);
 /** import_later() - go on from the loop. */
 void import_later(struct import *im, enum import_turn then);

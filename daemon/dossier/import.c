@@ -4,7 +4,8 @@
  * from a turn of the loop of its own. Numbers become pseudonyms here and are wiped; what was reimbursed
  * goes from process to process as a sealed memfd and is never looked at. A dossier whose change fails
  * is counted, and the rest goes on; a record that takes no entry ends it. All of it can
- * be imported again: what is there already stays as it is.
+ * be imported again: what is there already stays as it is. A signer who is revoked meanwhile gets no
+ * further dossier; those that were reached keep their lines, as each was one transaction.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,10 @@
 #include "daemon/dossier/files.h"
 #include "daemon/dossier/import-inside.h"
 #include "daemon/limits.h"
+#include "daemon/trust/revocation.h"
 
 static void ask_next(struct import *im);
+static void judge(struct import *im);
 
 struct import *import_free(struct import *im)
 {
@@ -30,6 +33,7 @@ struct import *import_free(struct import *im)
 		sd_event_source_disable_unref(im->turn);
 		child_free(im->reader);
 		json_decref(im->facts);
+		buf_done(&im->chain);
 		if (im->fd >= 0) {
 			(void)close(im->fd);
 		}
@@ -111,10 +115,16 @@ static int on_turn(sd_event_source *source, void *user)
 	struct import *im = user;
 
 	(void)source;
-	if (im->then == IMPORT_DOSSIER) {
-		import_dossier(im);
-	} else {
+	switch (im->then) {
+	case IMPORT_NEXT:
 		ask_next(im);
+		break;
+	case IMPORT_JUDGE:
+		judge(im);
+		break;
+	case IMPORT_DOSSIER:
+		import_dossier(im);
+		break;
 	}
 	return 0;
 }
@@ -135,6 +145,10 @@ void import_person_end(struct import *im, enum vitaled_reason reason, uint32_t a
 	if (reason == VITALED_REASON_AUDIT_UNAVAILABLE) {
 		im->failed++;
 		finish(im, reason, NULL);
+		return;
+	}
+	if (reason == VITALED_REASON_FEED_INVALID) {
+		finish(im, reason, IMPORT_REVOKED);
 		return;
 	}
 	im->added += added;
@@ -241,19 +255,23 @@ static bool take_head(struct import *im, struct view body)
 	_cleanup_(buf_done) struct buf hex = BUF_NULL(2 * SEAL_HASH);
 	char feeder[801];
 	char made[11];
+	struct tlv chain;
 	struct tlv hash;
 
 	if (!take_nature(body, &im->nature) || tlv_find(body, FEED_TAG_HASH, &hash) != 0 ||
 		hash.value.len != SEAL_HASH ||
 		tlv_find_u32(body, FEED_TAG_COUNT, &im->lines) != 0 ||
 		tlv_find_str(body, FEED_TAG_FEEDER, feeder, sizeof(feeder)) != 0 ||
-		tlv_find_str(body, FEED_TAG_MADE, made, sizeof(made)) != 0) {
+		tlv_find_str(body, FEED_TAG_MADE, made, sizeof(made)) != 0 ||
+		tlv_find(body, FEED_TAG_CHAIN, &chain) != 0) {
 		return false;
 	}
+	buf_put_view(&im->chain, chain.value);
 	hex_encode(&hex, hash.value);
 	im->facts = json_pack("{s:{s:s,s:s,s:s},s:s}", "author", "kind", "insurer", "id",
 		feeder, "name", feeder, "made", made);
-	return im->facts && view_copy_str(buf_view(&hex), im->feed, sizeof(im->feed)) == 0;
+	return im->facts && buf_check(&im->chain) == 0 &&
+	       view_copy_str(buf_view(&hex), im->feed, sizeof(im->feed)) == 0;
 }
 
 /* Why the feed is not taken, as its reader says. */
@@ -296,11 +314,58 @@ static void on_read(void *user, struct link_frame *answer)
 		finish(im, VITALED_REASON_CHILD_FAILED, NULL);
 		return;
 	}
-	if (import_record(im, NULL, "started", import_details(im, im->lines, -1)) != 0) {
+	judge(im);
+}
+
+/* -- who signed --------------------------------------------------------------------------------- */
+
+enum vitaled_reason import_judge(struct import *im)
+{
+	if (revocation_feeder(im->trust, buf_view(&im->chain), clock_wall(), &im->revocation) !=
+		0) {
+		return VITALED_REASON_FAILED;
+	}
+	return im->revocation == TRUST_REVOCATION_REVOKED ? VITALED_REASON_FEED_INVALID
+							  : VITALED_REASON_NONE;
+}
+
+static json_t *beginning(const struct import *im)
+{
+	_cleanup_json_ json_t *j = import_details(im, im->lines, -1);
+
+	if (json_set(j, "revocation", json_string(trust_revocation_word(im->revocation))) < 0) {
+		return NULL;
+	}
+	return json_incref(j);
+}
+
+/* Before the first person: a list that lies there and has not been read yet is waited for. */
+static void judge(struct import *im)
+{
+	enum vitaled_reason reason;
+
+	im->unread = crls_reading(im->crls);
+	if (im->unread) {
+		return;
+	}
+	reason = import_judge(im);
+	if (reason != VITALED_REASON_NONE) {
+		finish(im, reason,
+			reason == VITALED_REASON_FEED_INVALID ? IMPORT_REVOKED : NULL);
+		return;
+	}
+	if (import_record(im, NULL, "started", beginning(im)) != 0) {
 		finish(im, VITALED_REASON_AUDIT_UNAVAILABLE, NULL);
 		return;
 	}
 	import_later(im, IMPORT_NEXT);
+}
+
+void dossiers_lists_read(struct dossiers *ds)
+{
+	if (ds->import && ds->import->unread) {
+		import_later(ds->import, IMPORT_JUDGE);
+	}
 }
 
 /* Every answer that was due has been given as none before; without one it was idle, and is missed when
@@ -310,6 +375,8 @@ static void on_ended(void *user, const char *why)
 	(void)user;
 	(void)why;
 }
+
+/* -- the beginning ------------------------------------------------------------------------------ */
 
 static int begin(struct import *im, int feed, int anchors)
 {
@@ -338,8 +405,8 @@ static int begin(struct import *im, int feed, int anchors)
 			       LIMIT_FEED_READ, on_read, im));
 }
 
-enum vitaled_reason dossiers_import(struct dossiers *ds, int feed, int anchors, uid_t uid,
-	const char *caller, import_done_fn done, void *user)
+enum vitaled_reason dossiers_import(struct dossiers *ds, const struct import_request *request,
+	import_done_fn done, void *user)
 {
 	struct import *im;
 
@@ -351,12 +418,15 @@ enum vitaled_reason dossiers_import(struct dossiers *ds, int feed, int anchors, 
 		return VITALED_REASON_FAILED;
 	}
 	im->all = ds;
-	im->uid = uid;
+	im->uid = request->uid;
+	im->trust = request->trust;
+	im->crls = request->crls;
+	im->chain = BUF_NULL(FEED_CHAIN_MAX);
 	im->fd = -1;
 	im->done = done;
 	im->user = user;
-	if (view_copy_str(view_str(caller), im->caller, sizeof(im->caller)) != 0 ||
-		begin(im, feed, anchors) != 0) {
+	if (view_copy_str(view_str(request->caller), im->caller, sizeof(im->caller)) != 0 ||
+		begin(im, request->feed, request->anchors) != 0) {
 		import_free(im);
 		return VITALED_REASON_CHILD_FAILED;
 	}

@@ -4,8 +4,12 @@
  * Reimbursements into dossiers (doc/feed.md): vitaled-feed verifies the feed and reads all of it, then
  * each person's dossier that there is gets its lines: through the process of the session that has it
  * open, else through one of its own, without a session. One feed at a time.
+ *
+ * Who signed is asked of the revocation lists before the first dossier, once those that are there have
+ * been read, and again before each.
  */
 #include "daemon/dossier/dossier.h"
+#include "daemon/session/crl.h"
 
 struct import;
 
@@ -18,18 +22,27 @@ struct import_result {
 /** import_done_fn - once for each import that was begun, never from within dossiers_import(). */
 typedef void (*import_done_fn)(void *user, const struct import_result *result);
 
+struct import_request {
+	int feed;	    /* a regular file, open for reading, or a sealed memfd; borrowed */
+	int anchors;	    /* sealed memfd of feeders_read(); borrowed */
+	uid_t uid;	    /* who asked, for the record */
+	const char *caller; /* copied */
+	const struct trust *trust; /* with the lists; both outlive the import */
+	const struct crls *crls;
+};
+
 /**
  * dossiers_import() - begin
- * @feed:    a regular file, open for reading, or a sealed memfd; borrowed, as @anchors
- * @anchors: sealed memfd of feeders_read()
- * @uid, @caller: who asked, for the record
  *
  * Return: NONE, BUSY (another one is under way), AUDIT_UNAVAILABLE, CHILD_FAILED or FAILED.
  */
-enum vitaled_reason dossiers_import(struct dossiers *ds, int feed, int anchors, uid_t uid,
-	const char *caller, import_done_fn done, void *user);
+enum vitaled_reason dossiers_import(struct dossiers *ds, const struct import_request *request,
+	import_done_fn done, void *user);
 /** dossiers_import_forget() - who asked with @user has left; what was begun goes on. */
 void dossiers_import_forget(struct dossiers *ds, void *user);
+
+/** dossiers_lists_read() - a reading of revocation lists is over: an import may be waiting for that. */
+void dossiers_lists_read(struct dossiers *ds);
 
 /* -- for dossier.c ------------------------------------------------------------------------------ */
 

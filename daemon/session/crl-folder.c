@@ -2,7 +2,7 @@
 /*
  * Looking at the folder: names, kinds, sizes and times, never contents. A file is known again by
  * device, inode, size and both times, so that hourly looks cost nothing and a file rewritten in place
- * is read anew.
+ * is read anew. Here are the words as well for why a list is not taken.
  */
 #include "daemon/session/crl-folder.h"
 
@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+
+#include "base/link-crl.h"
+#include "daemon/trust/revocation.h"
 
 #define NAMES_MAX 4096U /* of all kinds: this is a folder of lists, not a spool */
 
@@ -178,4 +181,62 @@ bool crl_folder_watch(sd_event *ev, const char *path, sd_event_inotify_handler_t
 		*ret = NULL;
 	}
 	return false;
+}
+
+/* -- words --------------------------------------------------------------------------------------- */
+
+const char *crl_outcome_word(uint8_t outcome)
+{
+	static const char *const words[CRL_OUTCOMES] = {
+		[CRL_MALFORMED] = "malformed",
+		[CRL_SEVERAL] = "several",
+		[CRL_DELTA] = "delta",
+		[CRL_INDIRECT] = "indirect",
+		[CRL_PARTIAL] = "partial",
+		[CRL_UNSUPPORTED] = "unsupported",
+		[CRL_STRANGER] = "stranger",
+		[CRL_FALSE] = "false",
+		[CRL_WEAK] = "weak",
+		[CRL_LARGE] = "large",
+		[CRL_FAULT] = "fault",
+	};
+
+	return outcome < CRL_OUTCOMES ? words[outcome] : NULL;
+}
+
+const char *crl_revocation_word(int r)
+{
+	static const char *const words[] = {
+		[REVOCATION_OLDER] = "older",
+		[REVOCATION_EARLY] = "early",
+		[REVOCATION_FULL] = "full",
+		[REVOCATION_STRANGER] = "stranger",
+		[REVOCATION_BROKEN] = "crashed",
+	};
+
+	return r < 0 ? "fault" : words[r];
+}
+
+bool crl_worth_again(const char *reason)
+{
+	static const char *const words[] = {"early", "full", "fault", "crashed", "late"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(reason, words[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void crl_folder_retry(struct crl_folder *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const char *reason = f->files[i].reason;
+
+		if (reason &&
+			(strcmp(reason, "stranger") == 0 || strcmp(reason, "false") == 0)) {
+			f->files[i].pending = true;
+		}
+	}
 }

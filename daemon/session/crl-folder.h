@@ -33,3 +33,12 @@ const char *crl_folder_open(DIR *dir, const char *name, int *ret_fd) _must_check
  *  Return: whether it is the folder itself. */
 bool crl_folder_watch(sd_event *ev, const char *path, sd_event_inotify_handler_t handler,
 	void *user, sd_event_source **ret);
+/** crl_folder_retry() - authorities have come or gone: what no authority had signed is read again. */
+void crl_folder_retry(struct crl_folder *f);
+
+/** crl_outcome_word() - of enum crl_outcome; NULL: DONE, or none of them. */
+const char *crl_outcome_word(uint8_t outcome);
+/** crl_revocation_word() - of enum revocation_outcome, or a fault. */
+const char *crl_revocation_word(int r);
+/** crl_worth_again() - whether another attempt at the same file may end otherwise. */
+bool crl_worth_again(const char *reason);

@@ -20,6 +20,7 @@
 #include "base/link-crl.h"
 #include "base/tlv.h"
 #include "daemon/session/crl-folder.h"
+#include "daemon/trust/feeders.h"
 #include "daemon/trust/revocation.h"
 
 /* Files that belong together are copied together: wait for the last of them. */
@@ -47,6 +48,7 @@ struct crls {
 	bool due;
 	bool news;
 	struct crl_folder *folder; /* as it was listed last */
+	struct buf feeders;	   /* anchors of feeders, as they were then */
 	/* while reading: */
 	bool reading;
 	DIR *dir;
@@ -58,52 +60,6 @@ struct crls {
 
 static void next(struct crls *c);
 
-/* -- words --------------------------------------------------------------------------------------- */
-
-static const char *outcome_word(uint8_t outcome)
-{
-	static const char *const words[CRL_OUTCOMES] = {
-		[CRL_MALFORMED] = "malformed",
-		[CRL_SEVERAL] = "several",
-		[CRL_DELTA] = "delta",
-		[CRL_INDIRECT] = "indirect",
-		[CRL_PARTIAL] = "partial",
-		[CRL_UNSUPPORTED] = "unsupported",
-		[CRL_STRANGER] = "stranger",
-		[CRL_FALSE] = "false",
-		[CRL_WEAK] = "weak",
-		[CRL_LARGE] = "large",
-		[CRL_FAULT] = "fault",
-	};
-
-	return outcome < CRL_OUTCOMES ? words[outcome] : NULL;
-}
-
-static const char *revocation_word(int r)
-{
-	static const char *const words[] = {
-		[REVOCATION_OLDER] = "older",
-		[REVOCATION_EARLY] = "early",
-		[REVOCATION_FULL] = "full",
-		[REVOCATION_STRANGER] = "stranger",
-		[REVOCATION_BROKEN] = "crashed",
-	};
-
-	return r < 0 ? "fault" : words[r];
-}
-
-static bool worth_another_attempt(const char *reason)
-{
-	static const char *const words[] = {"early", "full", "fault", "crashed", "late"};
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcmp(reason, words[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* -- one file ------------------------------------------------------------------------------------ */
 
 /* The file that is being read ends with @reason; NULL: taken. */
@@ -111,7 +67,7 @@ static void conclude(struct crls *c, const char *reason)
 {
 	c->at->pending = false;
 	c->at->reason = reason;
-	c->at->again = reason && worth_another_attempt(reason);
+	c->at->again = reason && crl_worth_again(reason);
 	c->at = NULL;
 	c->list = revocation_free(c->list);
 	c->news = true;
@@ -186,7 +142,7 @@ static void advance(struct crls *c)
 
 		c->list = NULL;
 		r = revocation_put(c->trust, l);
-		conclude(c, r == 0 ? NULL : revocation_word(r));
+		conclude(c, r == 0 ? NULL : crl_revocation_word(r));
 		if (r == 0) {
 			c->ops.taken(c->user); /* now: what is still to be read may take long */
 		}
@@ -224,8 +180,8 @@ static void on_head(void *user, struct link_frame *answer)
 	if (!answer) {
 		return; /* on_ended() follows */
 	}
-	if (answer->outcome != CRL_DONE && outcome_word(answer->outcome)) {
-		conclude(c, outcome_word(answer->outcome));
+	if (answer->outcome != CRL_DONE && crl_outcome_word(answer->outcome)) {
+		conclude(c, crl_outcome_word(answer->outcome));
 		next(c);
 		return;
 	}
@@ -235,7 +191,7 @@ static void on_head(void *user, struct link_frame *answer)
 	}
 	r = revocation_begin(c->trust, &h, clock_wall(), &c->list);
 	if (r != 0) {
-		conclude(c, revocation_word(r));
+		conclude(c, crl_revocation_word(r));
 		next(c);
 		return;
 	}
@@ -319,6 +275,7 @@ static void finish(struct crls *c)
 	if (news) {
 		c->ops.changed(c->user);
 	}
+	c->ops.read(c->user);
 }
 
 /* The next file that is pending goes to the child; after the last the reading ends. */
@@ -368,6 +325,24 @@ static int make_authorities(struct crls *c)
 	return 0;
 }
 
+/* Feeders' anchors that are none leave those from before: no feed is taken meanwhile, and the import
+ * says why. Return: whether there are others now than before. */
+static bool take_feeders(struct crls *c)
+{
+	struct buf now = BUF_NULL(LIMIT_FEED_ANCHORS);
+	char bad[256];
+
+	if (feeders_read(c->config->anchors, c->trust, &now, bad) != 0 ||
+		view_equal(buf_view(&now), buf_view(&c->feeders)) ||
+		feeders_trust(c->trust, buf_view(&now)) < 0) {
+		buf_done(&now);
+		return false;
+	}
+	buf_done(&c->feeders);
+	c->feeders = now;
+	return true;
+}
+
 static int on_change(sd_event_source *source, const struct inotify_event *e, void *user);
 
 /* Return: 0 or a fault. */
@@ -387,6 +362,9 @@ static int list(struct crls *c)
 	if (!c->dir && error != ENOENT) {
 		c->news = c->news || !c->folder->reason;
 		now->reason = "unreadable";
+	}
+	if (take_feeders(c)) {
+		crl_folder_retry(now);
 	}
 	r = make_authorities(c);
 	if (r < 0) {
@@ -469,6 +447,7 @@ struct crls *crls_free(struct crls *c)
 		(void)sd_event_source_disable_unref(c->settle);
 		(void)sd_event_source_disable_unref(c->again);
 		free(c->folder);
+		buf_done(&c->feeders);
 	}
 	free(c);
 	return NULL;
@@ -502,6 +481,7 @@ int crls_new(sd_event *ev, const struct config *config, struct trust *t,
 		.ops = *ops,
 		.user = user,
 		.news = true,
+		.feeders = BUF_NULL(LIMIT_FEED_ANCHORS),
 		.authorities = -1};
 	(void)snprintf(c->program, sizeof(c->program), "%s/vitaled-crl", config->children);
 	c->folder = calloc(1, sizeof(*c->folder));
@@ -534,6 +514,7 @@ static void tell_authority(void *user, const struct revocation_state *s)
 	struct crl_finding f = {.nature = nature_word(s->nature),
 		.authority = s->authority,
 		.name = "crl-missing"};
+	bool expired = s->lists == REVOCATION_LISTS_EXPIRED;
 
 	switch (s->lists) {
 	case REVOCATION_LISTS_CURRENT:
@@ -544,12 +525,22 @@ static void tell_authority(void *user, const struct revocation_state *s)
 	case REVOCATION_LISTS_NONE:
 		break;
 	}
+	if (s->feeders) {
+		f.name = expired ? "feeder-crl-expired" : "feeder-crl-missing";
+	}
 	to->found(to->user, &f);
 }
 
 bool crls_reading(const struct crls *c)
 {
 	return c->reading || c->due;
+}
+
+void crls_feeders(struct crls *c, struct view anchors)
+{
+	if (!view_equal(anchors, buf_view(&c->feeders))) {
+		make_due(c, 0);
+	}
 }
 
 void crls_state(const struct crls *c, uint64_t now, crl_found_fn found, void *user)

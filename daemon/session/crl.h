@@ -17,9 +17,11 @@ struct crls_ops {
 	void (*taken)(void *user);
 	/* a reading that had news is over: ask crls_state() again */
 	void (*changed)(void *user);
+	/* a reading is over; crls_reading(): another one is due */
+	void (*read)(void *user);
 };
 
-/** crls_new() - reading begins when the loop runs. @ops: both set, copied. Return: 0 or a fault. */
+/** crls_new() - reading begins when the loop runs. @ops: all set, copied. Return: 0 or a fault. */
 int crls_new(sd_event *ev, const struct config *config, struct trust *t,
 	const struct crls_ops *ops, void *user, struct crls **ret) _must_check_;
 struct crls *crls_free(struct crls *c); /* takes NULL */
@@ -27,9 +29,14 @@ struct crls *crls_free(struct crls *c); /* takes NULL */
 /** crls_reading() - whether a reading is under way or due, so that findings may be about to change. */
 bool crls_reading(const struct crls *c);
 
+/** crls_feeders() - the anchors of feeders (feeders_read()) are these now. When they are not those of
+ *  the last reading, another one is due: their lists may lie there. */
+void crls_feeders(struct crls *c, struct view anchors);
+
 /* One finding for Diagnose. Texts are UTF-8, borrowed during the call; NULL: does not apply. */
 struct crl_finding {
-	const char *name;      /* crl-missing, crl-expired, crl-rejected, crl-failed */
+	const char *
+		name; /* crl-missing, crl-expired, both after "feeder-" too; crl-rejected, crl-failed */
 	const char *nature;    /* missing, expired: word of the anchor's nature */
 	const char *authority; /* missing, expired: its CN */
 	const char *file;      /* rejected: without the folder */
@@ -40,6 +47,6 @@ typedef void (*crl_found_fn)(void *user, const struct crl_finding *f);
 
 /** crls_state() - what is wrong now, nothing when all is well.
  *  crl-missing: no list of an authority that issues cards; crl-expired: all of its lists are past
- *  nextUpdate; crl-rejected: a file that was not taken; crl-failed: the folder, or all of it, could
+ *  nextUpdate; feeder-crl-...: the same of an authority of feeders; crl-rejected: a file that was not taken; crl-failed: the folder, or all of it, could
  *  not be looked at (unreadable, too-many, fault). */
 void crls_state(const struct crls *c, uint64_t now, crl_found_fn found, void *user);

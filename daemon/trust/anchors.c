@@ -78,6 +78,14 @@ static uint64_t cvc_until(const char until[7])
 	return t > 0 ? (uint64_t)t * USEC_PER_SEC : 0;
 }
 
+void trust_tell(const X509 *cert, struct trust_anchor *a, trust_anchor_fn each, void *user)
+{
+	(void)X509_NAME_oneline(
+		X509_get_subject_name(cert), a->subject, (int)sizeof(a->subject));
+	a->until = x509_until(cert);
+	each(user, a);
+}
+
 static void tell_x509(
 	const struct trust_nature *of, struct trust_anchor *a, trust_anchor_fn each, void *user)
 {
@@ -87,12 +95,8 @@ static void tell_x509(
 	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
 		const X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
 
-		if (!cert)
-			continue;
-		(void)X509_NAME_oneline(
-			X509_get_subject_name(cert), a->subject, (int)sizeof(a->subject));
-		a->until = x509_until(cert);
-		each(user, a);
+		if (cert)
+			trust_tell(cert, a, each, user);
 	}
 }
 
@@ -119,6 +123,8 @@ struct trust *trust_free(struct trust *t)
 		return NULL;
 	for (size_t n = 0; n < NATURE_COUNT; n++)
 		X509_STORE_free(t->of[n].store);
+	for (size_t i = 0; i < t->n_feeders; i++)
+		X509_free(t->feeders[i].cert);
 	for (size_t i = 0; i < t->n_lists; i++)
 		revocation_free(t->lists[i]);
 	free(t);

@@ -22,12 +22,24 @@ struct trust_nature {
 	unsigned int n_roots;
 };
 
+#define TRUST_FEEDERS_MAX (3U * TRUST_ANCHOR_MAX) /* of all natures */
+
+/* An authority of feeders: its lists are believed of feeders, and it is an anchor of nothing. */
+struct trust_feeder {
+	enum nature nature;
+	X509 *cert;
+};
+
 struct trust {
-	struct trust_nature of[NATURE_COUNT];	   /* of[NATURE_UNKNOWN] stays empty */
+	struct trust_nature of[NATURE_COUNT]; /* of[NATURE_UNKNOWN] stays empty */
+	struct trust_feeder feeders[TRUST_FEEDERS_MAX];
+	size_t n_feeders;
 	struct revocation *lists[LIMIT_CRL_FILES]; /* revocation.h; one an issuer and point */
 	size_t n_lists;
 };
 
+/** trust_tell() - name and end of @cert, of @a->nature, to @each. */
+void trust_tell(const X509 *cert, struct trust_anchor *a, trust_anchor_fn each, void *user);
 /** trust_parse() - exactly one certificate. Return: 0, a fault or TRUST_MALFORMED. */
 int trust_parse(struct view der, X509 **ret) _must_check_;
 /** trust_chain() - which nature's anchors verify @cert, whatever the time. @ret_chain: NULL, or gets

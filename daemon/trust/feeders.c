@@ -216,7 +216,7 @@ static bool is_pem(const char *name)
 	return n > 4 && strcmp(name + n - 4, ".pem") == 0;
 }
 
-/* Return: 0, a fault or BAD with @ret_name; a folder that is not there is empty. */
+/* Return: 0, or a fault or BAD with @ret_name; a folder that is not there is empty. */
 static int add_folder(struct gathering *g, const char *folder, char ret_name[256])
 {
 	_cleanup_(buf_done) struct buf path = BUF_NULL(4096);
@@ -229,12 +229,13 @@ static int add_folder(struct gathering *g, const char *folder, char ret_name[256
 	r = buf_check(&path);
 	if (r < 0)
 		return trace(r);
+	tell_name(g->nature, "", ret_name);
 	dir = opendir((const char *)path.data);
 	if (!dir)
 		return errno == ENOENT ? 0 : fault(-errno);
 	for (errno = 0; r == 0 && (e = readdir(dir)) != NULL; errno = 0) {
 		r = is_pem(e->d_name) ? add_file(g, dirfd(dir), e->d_name) : 0;
-		if (r > 0)
+		if (r != 0)
 			tell_name(g->nature, e->d_name, ret_name);
 	}
 	if (r != 0)
@@ -253,4 +254,91 @@ int feeders_read(const char *folder, const struct trust *t, struct buf *out, cha
 		r = add_folder(&g, folder, ret_name);
 	}
 	return trace(r);
+}
+
+/* -- what they are good for besides ------------------------------------------------------------- */
+
+/* One ANCHOR of feeders_read(); @ret: owned by the caller. Return: 0 or a fault. */
+static int take_anchor(struct view anchor, enum nature *ret_nature, X509 **ret)
+{
+	const unsigned char *at;
+	struct tlv der;
+	uint8_t nature;
+
+	if (tlv_find_u8(anchor, FEED_TAG_NATURE, &nature) != 0 || nature >= NATURE_COUNT ||
+		tlv_find(anchor, FEED_TAG_CERTIFICATE, &der) != 0)
+		return fault(-EBADMSG); /* they are our own */
+	at = der.value.data;
+	*ret = d2i_X509(NULL, &at, (long)der.value.len);
+	*ret_nature = (enum nature)nature;
+	/* it was none that is invalid: memory ran out, and it must not pass for no authority */
+	if (*ret && X509_get_extension_flags(*ret) & EXFLAG_INVALID) {
+		X509_free(*ret);
+		*ret = NULL;
+	}
+	return *ret ? 0 : crypto_fault();
+}
+
+int feeders_each(struct view anchors, trust_anchor_fn each, void *user)
+{
+	struct reader in = reader_of(anchors);
+	struct trust_anchor a;
+	struct tlv t;
+	int r;
+
+	while ((r = tlv_next(&in, &t)) == 0) {
+		_cleanup_(crypto_x509_put) X509 *cert = NULL;
+
+		r = take_anchor(t.value, &a.nature, &cert);
+		if (r < 0)
+			return trace(r);
+		trust_tell(cert, &a, each, user);
+	}
+	return r == TLV_END ? 0 : fault(-EBADMSG);
+}
+
+static void forget(struct trust_feeder *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		X509_free(all[i].cert);
+}
+
+/* Return: 0 or a fault; @all holds @n of them in any case. */
+static int take_authorities(struct view anchors, struct trust_feeder *all, size_t *n)
+{
+	struct reader in = reader_of(anchors);
+	struct tlv t;
+	int r;
+
+	while ((r = tlv_next(&in, &t)) == 0) {
+		struct trust_feeder *f = &all[*n];
+
+		if (*n == TRUST_FEEDERS_MAX)
+			return fault(-EBADMSG);
+		r = take_anchor(t.value, &f->nature, &f->cert);
+		if (r < 0)
+			return trace(r);
+		if (X509_check_ca(f->cert) == 1)
+			(*n)++;
+		else
+			X509_free(f->cert); /* this signer alone, who issues nothing */
+	}
+	return r == TLV_END ? 0 : fault(-EBADMSG);
+}
+
+int feeders_trust(struct trust *t, struct view anchors)
+{
+	struct trust_feeder all[TRUST_FEEDERS_MAX];
+	size_t n = 0;
+	int r = take_authorities(anchors, all, &n);
+
+	if (r < 0) {
+		forget(all, n);
+		return trace(r);
+	}
+	forget(t->feeders, t->n_feeders);
+	for (size_t i = 0; i < n; i++)
+		t->feeders[i] = all[i];
+	t->n_feeders = n;
+	return 0;
 }

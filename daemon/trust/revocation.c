@@ -4,6 +4,9 @@
  * revokes what it issued; "good" is said of the card's own certificate alone, by a list that is
  * complete for it and within its time. struct trust owns the lists that were put; until then the
  * list is the caller's. The numbers come sorted from the child and are checked to be.
+ *
+ * Cards and feeders are two sides: a list is of the side whose anchor signed it and is asked for no
+ * certificate of the other, although no key may be on both (feeders.h).
  */
 #include "daemon/trust/revocation.h"
 
@@ -18,8 +21,21 @@
 
 #define AUTHORITIES_MAX (4U * 1024U * 1024U) /* bytes of all anchors; each comes from 64 kB */
 
+#define CHAIN_MAX                                                                              \
+	16 /* certificates from a feeder up: nine of the feed, and anchors above them */
+
+enum side {
+	SIDE_CARDS = 0,
+	SIDE_FEEDERS,
+};
+
+enum is_outcome {
+	IS_IT = 1,
+};
+
 struct revocation {
 	struct revocation_head head;
+	enum side side;
 	uint8_t (*serials)[ISSUER_SERIAL]; /* ascending */
 	uint32_t n;
 };
@@ -80,29 +96,48 @@ int revocation_authorities(const struct trust *t, struct buf *out)
 				return trace(r);
 		}
 	}
+	for (size_t i = 0; i < t->n_feeders; i++) {
+		int r = put_der(t->feeders[i].cert, &all);
+
+		if (r < 0)
+			return trace(r);
+	}
 	if (buf_check(&all) < 0)
 		return trace(buf_check(&all));
 	buf_put_view(out, buf_view(&all));
 	return trace(buf_check(out));
 }
 
-/* Return: 0, a fault or STRANGER. */
-static int find_authority(const struct trust *t, const uint8_t id[ISSUER_ID])
+/* Return: 0, a fault or IS_IT. */
+static int is_named(X509 *cert, const uint8_t id[ISSUER_ID])
 {
 	uint8_t own[ISSUER_ID];
+	int r = issuer_id(cert, own);
+
+	if (r < 0)
+		return trace(r);
+	return memcmp(own, id, ISSUER_ID) == 0 ? IS_IT : 0;
+}
+
+/* Return: 0, a fault or STRANGER. */
+static int find_authority(
+	const struct trust *t, const uint8_t id[ISSUER_ID], enum side *ret_side)
+{
 	X509 *cert;
+	int r = 0;
 
-	for (size_t n = 0; n < NATURE_COUNT; n++) {
-		for (int i = 0; (cert = anchor(&t->of[n], i)); i++) {
-			int r = issuer_id(cert, own);
-
-			if (r < 0)
-				return trace(r);
-			if (memcmp(own, id, ISSUER_ID) == 0)
-				return 0;
-		}
+	for (size_t n = 0; n < NATURE_COUNT && r == 0; n++) {
+		for (int i = 0; r == 0 && (cert = anchor(&t->of[n], i)); i++)
+			r = is_named(cert, id);
 	}
-	return REVOCATION_STRANGER;
+	*ret_side = SIDE_CARDS;
+	for (size_t i = 0; i < t->n_feeders && r == 0; i++) {
+		r = is_named(t->feeders[i].cert, id);
+		*ret_side = SIDE_FEEDERS;
+	}
+	if (r < 0)
+		return trace(r);
+	return r == IS_IT ? 0 : REVOCATION_STRANGER;
 }
 
 /* Where the list is that @head would replace; n_lists when there is none. */
@@ -142,7 +177,8 @@ int revocation_begin(const struct trust *t, const struct revocation_head *head, 
 	struct revocation **ret)
 {
 	struct revocation *l;
-	int r = find_authority(t, head->issuer);
+	enum side side;
+	int r = find_authority(t, head->issuer, &side);
 
 	if (r != 0)
 		return trace(r);
@@ -155,6 +191,7 @@ int revocation_begin(const struct trust *t, const struct revocation_head *head, 
 	if (!l)
 		return fault(-ENOMEM);
 	l->head = *head;
+	l->side = side;
 	l->serials = malloc(((size_t)head->count + 1) * ISSUER_SERIAL);
 	if (!l->serials) {
 		free(l);
@@ -270,7 +307,7 @@ static bool covers(X509 *cert, const char *point)
 
 /* What the lists of @issuer say of @cert. */
 static enum trust_revocation look_up(
-	const struct trust *t, X509 *cert, X509 *issuer, uint64_t now)
+	const struct trust *t, enum side side, X509 *cert, X509 *issuer, uint64_t now)
 {
 	enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
 	uint8_t id[ISSUER_ID], serial[ISSUER_SERIAL];
@@ -281,7 +318,7 @@ static enum trust_revocation look_up(
 	for (size_t i = 0; i < t->n_lists; i++) {
 		const struct revocation *l = t->lists[i];
 
-		if (memcmp(l->head.issuer, id, ISSUER_ID) != 0)
+		if (l->side != side || memcmp(l->head.issuer, id, ISSUER_ID) != 0)
 			continue;
 		if (has_serial(l, serial))
 			return TRUST_REVOCATION_REVOKED;
@@ -291,19 +328,15 @@ static enum trust_revocation look_up(
 	return answer;
 }
 
-enum trust_revocation trust_revocation(const struct trust *t, struct view der, uint64_t now)
+/* @chain: each was issued by the next. */
+static enum trust_revocation look_up_chain(
+	const struct trust *t, enum side side, const x509_stack *chain, uint64_t now)
 {
-	_cleanup_(crypto_x509_put) X509 *cert = NULL;
-	_cleanup_(chain_put) x509_stack *chain = NULL;
 	enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
-	enum nature nature;
 
-	if (t->n_lists == 0 || trust_parse(der, &cert) != 0 ||
-		trust_chain(t, cert, &nature, &chain) != 0)
-		return TRUST_REVOCATION_UNKNOWN;
 	for (int i = 0; i + 1 < sk_X509_num(chain); i++) {
-		enum trust_revocation one =
-			look_up(t, sk_X509_value(chain, i), sk_X509_value(chain, i + 1), now);
+		enum trust_revocation one = look_up(
+			t, side, sk_X509_value(chain, i), sk_X509_value(chain, i + 1), now);
 
 		if (one == TRUST_REVOCATION_REVOKED)
 			return one;
@@ -313,7 +346,98 @@ enum trust_revocation trust_revocation(const struct trust *t, struct view der, u
 	return answer;
 }
 
+enum trust_revocation trust_revocation(const struct trust *t, struct view der, uint64_t now)
+{
+	_cleanup_(crypto_x509_put) X509 *cert = NULL;
+	_cleanup_(chain_put) x509_stack *chain = NULL;
+	enum nature nature;
+
+	if (t->n_lists == 0 || trust_parse(der, &cert) != 0 ||
+		trust_chain(t, cert, &nature, &chain) != 0)
+		return TRUST_REVOCATION_UNKNOWN;
+	return look_up_chain(t, SIDE_CARDS, chain, now);
+}
+
+/* @cert: stolen in any case. */
+static int push(x509_stack *chain, X509 *cert)
+{
+	if (sk_X509_push(chain, cert) > 0)
+		return 0;
+	X509_free(cert);
+	return crypto_fault();
+}
+
+/* Return: 0, a fault or TRUST_MALFORMED. */
+static int parse_chain(struct view der, x509_stack *chain)
+{
+	const unsigned char *at = der.data, *end = at + der.len;
+	int r = der.len > 0 ? 0 : TRUST_MALFORMED;
+
+	while (at < end && r == 0) {
+		X509 *cert = d2i_X509(NULL, &at, (long)(end - at));
+
+		if (!cert || sk_X509_num(chain) == CHAIN_MAX) {
+			X509_free(cert);
+			return trace(crypto_refused(TRUST_MALFORMED));
+		}
+		r = push(chain, cert);
+	}
+	return trace(r);
+}
+
+/* The authority of feeders that issued @cert, borrowed; NULL: none, or itself. */
+static X509 *issuer_of(const struct trust *t, X509 *cert)
+{
+	X509 *found = NULL;
+
+	for (size_t i = 0; i < t->n_feeders && !found && X509_self_signed(cert, 0) != 1; i++) {
+		X509 *one = t->feeders[i].cert;
+
+		if (X509_check_issued(one, cert) == X509_V_OK &&
+			X509_verify(cert, X509_get0_pubkey(one)) == 1)
+			found = one;
+	}
+	ERR_clear_error();
+	return found;
+}
+
+/* An anchor may be no root, or the signer: whoever of the anchors is above it is asked as well. */
+static int climb(const struct trust *t, x509_stack *chain)
+{
+	X509 *up;
+	int r = 0;
+
+	while (r == 0 && sk_X509_num(chain) < CHAIN_MAX &&
+		(up = issuer_of(t, sk_X509_value(chain, sk_X509_num(chain) - 1)))) {
+		if (X509_up_ref(up) != 1)
+			return crypto_fault();
+		r = push(chain, up);
+	}
+	return trace(r);
+}
+
+int revocation_feeder(
+	const struct trust *t, struct view der, uint64_t now, enum trust_revocation *ret)
+{
+	_cleanup_(chain_put) x509_stack *chain = sk_X509_new_null();
+	int r = chain ? parse_chain(der, chain) : crypto_fault();
+
+	if (r == 0)
+		r = climb(t, chain);
+	if (r != 0)
+		return trace(r);
+	*ret = look_up_chain(t, SIDE_FEEDERS, chain, now);
+	return 0;
+}
+
 /* -- what is there ------------------------------------------------------------------------------ */
+
+/* Whether @cert issued @other, which is not it nor its renewal. */
+static bool has_issued(X509 *cert, X509 *other)
+{
+	return X509_NAME_cmp(X509_get_subject_name(other), X509_get_issuer_name(other)) != 0 &&
+	       X509_check_issued(cert, other) == X509_V_OK;
+}
 
 /* Whether @cert issued another anchor of @of, and so no cards. */
 static bool issues_anchors(const struct trust_nature *of, X509 *cert)
@@ -321,7 +445,7 @@ static bool issues_anchors(const struct trust_nature *of, X509 *cert)
 	X509 *other;
 
 	for (int i = 0; (other = anchor(of, i)); i++) {
-		if (other != cert && X509_check_issued(cert, other) == X509_V_OK)
+		if (has_issued(cert, other))
 			return true;
 	}
 	return false;
@@ -362,11 +486,11 @@ static int name_of(X509 *cert, struct buf *out)
 	return trace(crypto_bio_take(bio, out));
 }
 
-static int tell(const struct trust *t, enum nature n, X509 *cert, uint64_t now,
+/* @s: nature and side. */
+static int tell(const struct trust *t, struct revocation_state s, X509 *cert, uint64_t now,
 	revocation_state_fn found, void *user)
 {
 	_cleanup_(buf_done) struct buf name = BUF_NULL(TRUST_FILE_MAX);
-	struct revocation_state s = {.nature = n};
 	uint8_t id[ISSUER_ID];
 	int r = issuer_id(cert, id);
 
@@ -380,6 +504,18 @@ static int tell(const struct trust *t, enum nature n, X509 *cert, uint64_t now,
 	return 0;
 }
 
+/* Whether @f issued another authority of its nature; it may issue signers beside, as few do. */
+static bool issues_authorities(const struct trust *t, const struct trust_feeder *f)
+{
+	for (size_t i = 0; i < t->n_feeders; i++) {
+		const struct trust_feeder *other = &t->feeders[i];
+
+		if (other->nature == f->nature && has_issued(f->cert, other->cert))
+			return true;
+	}
+	return false;
+}
+
 int revocation_each(const struct trust *t, uint64_t now, revocation_state_fn found, void *user)
 {
 	X509 *cert;
@@ -389,10 +525,21 @@ int revocation_each(const struct trust *t, uint64_t now, revocation_state_fn fou
 		for (int i = 0; (cert = anchor(&t->of[n], i)); i++) {
 			if (issues_anchors(&t->of[n], cert))
 				continue;
-			r = tell(t, n, cert, now, found, user);
+			r = tell(t, (struct revocation_state){.nature = n}, cert, now, found,
+				user);
 			if (r < 0)
 				return trace(r);
 		}
+	}
+	for (size_t i = 0; i < t->n_feeders; i++) {
+		const struct trust_feeder *f = &t->feeders[i];
+
+		if (issues_authorities(t, f))
+			continue;
+		r = tell(t, (struct revocation_state){.nature = f->nature, .feeders = true},
+			f->cert, now, found, user);
+		if (r < 0)
+			return trace(r);
 	}
 	return 0;
 }

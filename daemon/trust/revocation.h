@@ -28,12 +28,14 @@ enum revocation_outcome {
 	REVOCATION_OLDER = 1, /* than the one that is held: by CRL number or thisUpdate */
 	REVOCATION_EARLY,     /* thisUpdate lies in the future: not taken yet */
 	REVOCATION_FULL,      /* one of the limits */
-	REVOCATION_STRANGER,  /* no anchor is this authority */
+	REVOCATION_STRANGER,  /* no anchor of cards or feeders is this authority */
 	REVOCATION_BROKEN,    /* unsorted, doubled, more or fewer numbers than announced */
 };
 
-/** revocation_authorities() - the DER of every X.509 anchor, one after the other: whose signature
- *  on a list is believed. Return: 0 or a fault. */
+/** revocation_authorities() - the DER of every X.509 anchor of cards and of every authority of feeders
+ *  (feeders_trust()), one after the other: whose signature on a list is believed. A list counts for
+ *  the side of its authority alone: no feeder's revokes a card, and no card's a feeder.
+ *  Return: 0 or a fault. */
 int revocation_authorities(const struct trust *t, struct buf *out) _must_check_;
 
 /** revocation_begin() - a new, empty list that the caller fills.
@@ -49,6 +51,17 @@ bool revocation_complete(const struct revocation *l); /* as many as announced */
 int revocation_put(struct trust *t, struct revocation *l) _must_check_;
 struct revocation *revocation_free(struct revocation *l); /* takes NULL */
 
+/**
+ * revocation_feeder() - what the lists say of who signed a feed, as trust_revocation() of a card
+ * @chain: DER, one after the other: the signer's, then who issued it, as far as vitaled-feed verified
+ *         it; anchors of feeders above the last are asked as well
+ *
+ * Of a signer whose own certificate is the anchor and whose authority is none, UNKNOWN.
+ * Return: 0, a fault or TRUST_MALFORMED.
+ */
+int revocation_feeder(const struct trust *t, struct view chain, uint64_t now,
+	enum trust_revocation *ret) _must_check_;
+
 enum revocation_lists {
 	REVOCATION_LISTS_NONE = 0,
 	REVOCATION_LISTS_EXPIRED, /* all are past their nextUpdate */
@@ -57,6 +70,7 @@ enum revocation_lists {
 
 struct revocation_state {
 	enum nature nature;
+	bool feeders;	       /* it is an authority of feeders */
 	const char *authority; /* CN, else the whole name; borrowed during the call */
 	enum revocation_lists lists;
 };
@@ -64,6 +78,6 @@ struct revocation_state {
 typedef void (*revocation_state_fn)(void *user, const struct revocation_state *s);
 
 /** revocation_each() - every anchor that issues cards: one that no other anchor of its nature was
- *  issued by. Return: 0 or a fault. */
+ *  issued by; then every authority of feeders, likewise. Return: 0 or a fault. */
 int revocation_each(const struct trust *t, uint64_t now, revocation_state_fn found,
 	void *user) _must_check_;

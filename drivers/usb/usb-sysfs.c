@@ -3,7 +3,8 @@
  * Descriptors and strings of a device from sysfs. `descriptors` holds the device descriptor and
  * then every configuration, as the device gave them; `bConfigurationValue` says which one is in
  * force, empty when none is. A device may leave at any time: a file that is not there is an
- * outcome. Nothing is owned.
+ * outcome. One that says more than eight configurations of the longest that we look at can hold is
+ * refused by name, whatever is read of it. Nothing is owned.
  */
 #include "drivers/usb/usb-sysfs.h"
 
@@ -17,12 +18,20 @@
 #define DEVICE_BYTES	18U /* of the device descriptor (USB 2.0 §9.6.1) */
 #define DESCRIPTORS_MAX (DEVICE_BYTES + 8U * DESCRIPTOR_MAX)
 
-/* Return: 0, a fault, or USB_SYSFS_GONE. */
+/* besides USB_SYSFS_GONE, of a file: it does not end where it must, and @out is full */
+enum {
+	LONG = USB_SYSFS_GONE + 1
+};
+
+/* Return: 0, a fault, USB_SYSFS_GONE or LONG. */
 static int read_all(int fd, struct buf *out)
 {
 	for (;;) {
 		uint8_t part[512];
 		ssize_t n = read(fd, part, sizeof(part));
+		size_t room;
+		bool over;
+		int r;
 
 		if (n < 0 && errno == EINTR) {
 			continue;
@@ -30,14 +39,17 @@ static int read_all(int fd, struct buf *out)
 		if (n < 0) {
 			return USB_SYSFS_GONE;
 		}
-		if (n == 0) {
-			return trace(buf_check(out));
+		room = out->max - out->len;
+		over = (size_t)n > room;
+		buf_put(out, part, over ? room : (size_t)n);
+		if (n == 0 || over) {
+			r = buf_check(out);
+			return r < 0 ? trace(r) : over ? LONG : 0;
 		}
-		buf_put(out, part, (size_t)n);
 	}
 }
 
-/* Return: 0, a fault, or USB_SYSFS_GONE. */
+/* Return: 0, a fault, USB_SYSFS_GONE or LONG. */
 static int read_file(const char *port, const char *name, struct buf *out)
 {
 	char path[PATH_ROOM];
@@ -97,27 +109,39 @@ static unsigned value_in_force(const char *port)
 	return value;
 }
 
+/* What there is in @all, which is but the beginning when it is @cut: then a device may be no reader
+ * by the configuration in force, and is refused else. */
+static enum descriptor_outcome take_descriptors(struct usb_device *d, struct view all, bool cut)
+{
+	struct descriptor_device own;
+	int r = descriptor_device(all, (uint8_t)value_in_force(d->port), &own);
+
+	if (r == 0) {
+		d->release = own.release;
+		r = descriptor_parse(own.configuration, d->readers, &d->n_readers);
+		if (!cut || r == DESCRIPTOR_NO_READER) {
+			return (enum descriptor_outcome)r;
+		}
+		d->n_readers = 0;
+	}
+	return cut ? DESCRIPTOR_LENGTH : (enum descriptor_outcome)r;
+}
+
 int usb_sysfs_read(struct usb_device *d)
 {
 	_cleanup_(buf_done) struct buf all = BUF_NULL(DESCRIPTORS_MAX);
-	struct descriptor_device own;
 	int r;
 
 	r = read_file(d->port, "descriptors", &all);
-	if (r != 0) {
+	if (r != 0 && r != LONG) {
 		return trace(r);
 	}
 	if (all.len < DEVICE_BYTES) {
 		return USB_SYSFS_GONE;
 	}
+	d->refused = take_descriptors(d, buf_view(&all), r == LONG);
 	read_text(d->port, "serial", d->serial, sizeof(d->serial));
 	read_text(d->port, "manufacturer", d->manufacturer, sizeof(d->manufacturer));
 	read_text(d->port, "product", d->name, sizeof(d->name));
-	r = descriptor_device(buf_view(&all), (uint8_t)value_in_force(d->port), &own);
-	if (r == 0) {
-		d->release = own.release;
-		r = descriptor_parse(own.configuration, d->readers, &d->n_readers);
-	}
-	d->refused = (enum descriptor_outcome)r;
 	return 0;
 }

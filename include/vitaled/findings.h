@@ -15,6 +15,10 @@
 	X(CRL_EXPIRED, "crl-expired")			    /* nature, authority */            \
 	X(CRL_REJECTED, "crl-rejected")			    /* file, reason */                 \
 	X(CRL_FAILED, "crl-failed")			    /* reason */                       \
+	X(FEEDER_CRL_MISSING, "feeder-crl-missing")	    /* nature, authority */            \
+	X(FEEDER_CRL_EXPIRED, "feeder-crl-expired")	    /* nature, authority */            \
+	X(FEEDER_ANCHORS, "feeder-anchors")		    /* file */                         \
+	X(FEEDER_ANCHOR_EXPIRED, "feeder-anchor-expired")   /* nature, subject, until */       \
 	X(FILTER_LOGS, "filter-logs")			    /* a test build */                 \
 	X(NOT_CONFINED, "not-confined")			    /* directive */                    \
 	X(SECRETS_NOT_LOCKED, "secrets-not-locked")	    /* secrets may be swapped out */   \
@@ -48,17 +52,21 @@
 	X(READER_UNSEEN, "reader-unseen")	/* usb, reader, driver */                      \
 	X(READER_BLOCKED, "reader-blocked")	/* usb, reader */                              \
 	X(READER_DENIED, "reader-denied")	/* usb, reader: its node, for vitaled-usb */   \
-	X(READER_OLD_MODE, "reader-old-mode")	/* usb, reader */                              \
-	X(READER_RULES, "reader-rules")		/* udev rules, hwdb */                         \
-	X(CARD_HELD, "card-held")		/* reader, programs */                         \
-	X(CARD_MUTE, "card-mute")		/* reader */                                   \
-	X(BUS_POLICY, "bus-policy")		/* file */                                     \
-	X(POLKIT_ACTIONS, "polkit-actions")	/* file */                                     \
-	X(USER_MISSING, "user-missing")		/* user */                                     \
-	X(STATE_FOLDER, "state-folder")		/* path, owner, mode */                        \
-	X(STATE_READ_ONLY, "state-read-only")	/* path */                                     \
-	X(KEY_EXPOSED, "key-exposed")		/* file, mode */                               \
-	X(CONFIGURATION, "configuration")	/* file:line: key */                           \
+	X(READER_USB_MISSING, "reader-usb-missing") /* usb, reader */                          \
+	X(READER_USB_SILENT, "reader-usb-silent")   /* usb, reader, socket */                  \
+	X(READER_TO_PCSCD, "reader-to-pcscd")	    /* usb, reader */                          \
+	X(READER_REFUSED, "reader-refused")	    /* usb, reader, reason */                  \
+	X(READER_OLD_MODE, "reader-old-mode")	    /* usb, reader */                          \
+	X(READER_RULES, "reader-rules")		    /* udev rules, hwdb */                     \
+	X(CARD_HELD, "card-held")		    /* reader, programs */                     \
+	X(CARD_MUTE, "card-mute")		    /* reader */                               \
+	X(BUS_POLICY, "bus-policy")		    /* file */                                 \
+	X(POLKIT_ACTIONS, "polkit-actions")	    /* file */                                 \
+	X(USER_MISSING, "user-missing")		    /* user */                                 \
+	X(STATE_FOLDER, "state-folder")		    /* path, owner, mode */                    \
+	X(STATE_READ_ONLY, "state-read-only")	    /* path */                                 \
+	X(KEY_EXPOSED, "key-exposed")		    /* file, mode */                           \
+	X(CONFIGURATION, "configuration")	    /* file:line: key */                       \
 	X(CLOCK_UNSYNCHRONISED, "clock-unsynchronised")                                        \
 	X(ANCHOR_BROKEN, "anchor-broken") /* nature, file */                                   \
 	X(NOT_ALLOWED, "not-allowed")	  /* action */                                         \

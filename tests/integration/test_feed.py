@@ -60,7 +60,7 @@ class Feeder:
     def authority(self, name):
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "300",
             "-subj", f"/CN={name} of feeders", "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"),
-            "-addext", "keyUsage=critical,keyCertSign")
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def signer(self, name, cn=CAISSE, ca="ca", usage="digitalSignature", purpose=None, days=("-1", "200"), key="ec"):
         kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "weak": ["rsa:1024"]}[key]
@@ -78,6 +78,24 @@ class Feeder:
         run("openssl", "ca", "-batch", "-notext", "-config", self.path("ca.cnf"), "-cert", self.path(ca + ".pem"),
             "-keyfile", self.path(ca + ".key"), "-in", self.path("x.csr"), "-out", self.path(name + ".pem"),
             "-startdate", stamp[0], "-enddate", stamp[1], "-extfile", self.path("x.ext"))
+
+    def revoke(self, *names, number=1, ca="ca", key=None, days=("-1", "20"), critical=None):
+        """The list of authority @ca, signed by @key, that names these signers."""
+        for f in ("index.txt", "index.txt.attr"):
+            open(self.path(f), "w", encoding="ascii").close()
+        with open(self.path("number"), "w", encoding="ascii") as f:
+            f.write(f"{number:02X}\n")
+        with open(self.path("crl.cnf"), "w", encoding="ascii") as f:
+            f.write(f"[ca]\ndefault_ca=c\n[c]\ndatabase={self.path('index.txt')}\ncrlnumber={self.path('number')}\n"
+                    "default_md=sha256\ndefault_crl_days=20\ncrl_extensions=e\n[e]\n"
+                    + (f"{critical}=critical,ASN1:NULL\n" if critical else ""))
+        stamp = [(datetime.datetime.utcnow() + datetime.timedelta(days=int(d))).strftime("%Y%m%d%H%M%SZ") for d in days]
+        signer = ("-config", self.path("crl.cnf"), "-cert", self.path(ca + ".pem"), "-keyfile", self.path((key or ca) + ".key"))
+        for name in names:
+            run("openssl", "ca", *signer, "-revoke", self.path(name + ".pem"))
+        run("openssl", "ca", *signer, "-gencrl", "-crl_lastupdate", stamp[0], "-crl_nextupdate", stamp[1], "-out",
+            self.path("list.crl"))
+        return self.path("list.crl")
 
     def sign(self, content, *options, signer="signer", name="feed"):
         if isinstance(content, str):
@@ -248,6 +266,113 @@ def test_who_may_not_import_may_not(bed, people, fed, feeder):
     with pytest.raises(BusError) as e:
         hand_in(people.actor(bed, "vdother"), feeder.sign(text(line("p-1"))))
     assert e.value.short == "AccessDenied"
+
+
+# -- who was revoked ----------------------------------------------------------------------------------------
+
+def put_list(bed, path, name="feeders.crl"):
+    """Whole at once, as a site's job does it."""
+    new = bed.path("crl", ".new")
+    subprocess.run(["install", "-m", "644", path, new], check=True)
+    os.rename(new, bed.path("crl", name))
+
+
+def found(app, name):
+    return [f for f in app.call("Diagnose") if f["name"] == name]
+
+
+def test_a_feeder_who_was_revoked_is_refused_whole_and_stays_so(bed, fed, feeder):
+    app, _ = fed
+    feeder.signer("colleague")
+    assert hand_in(app, feeder.sign(text(line("r-1")))) == 1  # nobody says anything of them
+    lacking, = found(app, "feeder-crl-missing")
+    assert (lacking["nature"], lacking["authority"]) == ("simulated", "ca of feeders")
+    put_list(bed, feeder.revoke("colleague"))
+    wait_for(lambda: not found(app, "feeder-crl-missing"))
+    assert hand_in(app, feeder.sign(text(line("r-2")))) == 1
+    assert invalid(app, feeder.sign(text(line("r-3")), signer="colleague")) == "revoked"
+    put_list(bed, feeder.revoke("signer", number=2))
+    assert invalid(app, feeder.sign(text(line("r-3")))) == "revoked"  # an import waits for a list that came before it
+    assert invalid(app, feeder.sign(text(line("r-3"), "{"))) == "line 3: json"  # a feed that is none is not asked about
+    assert hand_in(app, feeder.sign(text(line("r-4")), signer="colleague")) == 1  # lists say who, and may forget
+    os.unlink(bed.path("crl/feeders.crl"))
+    assert invalid(app, feeder.sign(text(line("r-5")))) == "revoked"
+    session = opened(app, "consult")
+    assert len(rows(app, session)) == 3
+    lock(app, session)
+    of_feeds = [e for e in imported(bed, app) if "pseudonym" not in e]
+    assert jq('map(select(.outcome == "started") | .details.revocation)', of_feeds) == ["unknown", "good", "good"]
+    assert jq('map(select(.details.why == "revoked") | [.outcome, .details.added, .details.lines]) | unique', of_feeds) == [
+        ["feed-invalid", 0, 1]]
+    assert not [e for e in imported(bed, app) if "pseudonym" in e and e["outcome"] not in ("started", "ok")]
+
+
+def test_lists_of_feeders_are_judged_as_those_of_cards(bed, fed, feeder):
+    app, _ = fed
+    feeder.authority("other")
+    cases = (("early", {"days": ("2", "20")}), ("unsupported", {"critical": "1.2.3.4"}), ("false", {"key": "other"}))
+    for number, (reason, how) in enumerate(cases):
+        if reason == "false":  # of the same name, and not its key
+            run("openssl", "req", "-x509", "-new", "-key", feeder.path("other.key"), "-days", "300", "-subj", "/CN=ca of feeders",
+                "-out", feeder.path("same.pem"), "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+            how = {"ca": "same", "key": "other"}
+        put_list(bed, feeder.revoke("signer", number=number + 1, **how), reason + ".crl")
+    put_list(bed, feeder.revoke("signer", ca="other"), "stranger.crl")
+    assert hand_in(app, feeder.sign(text(line("u-1")))) == 1  # once they have been read
+    assert {f["file"]: f["reason"] for f in found(app, "crl-rejected")} == {
+        f"{r}.crl": r for r in ("early", "unsupported", "false", "stranger")}
+    put_list(bed, feeder.revoke(number=5, days=("-9", "-2")))
+    wait_for(lambda: found(app, "feeder-crl-expired") and not found(app, "feeder-crl-missing"))
+    assert hand_in(app, feeder.sign(text(line("u-2")))) == 1
+    assert [e["details"]["revocation"] for e in imported(bed, app) if "revocation" in e["details"]] == ["unknown"] * 2
+    put_list(bed, feeder.revoke("signer", number=6, days=("-8", "-2")))
+    assert invalid(app, feeder.sign(text(line("u-3")))) == "revoked"  # too old to say good, not to say this
+
+
+def test_a_list_that_lies_there_counts_for_the_first_feed(bed, made, feeder):  # noqa: F811
+    app, _ = made
+    feeder.signer("ended")
+    put_list(bed, feeder.revoke("ended"))
+    wait_for(lambda: [f for f in found(app, "crl-rejected") if f["reason"] == "stranger"])
+    trust(bed, feeder)  # its authority comes after it: the import has the folder read anew, and waits
+    assert invalid(app, feeder.sign(text(line("f-1")), signer="ended")) == "revoked"
+    assert found(app, "crl-rejected") == []
+
+
+def test_a_feeder_who_is_revoked_on_the_way_gets_no_further_dossier(bed, people, feeder):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0], consent=["given", "never"])
+    trust(bed, feeder)
+    session = opened(app, "create")
+    do(app, session, "Create", {"a{sv}": {}})
+    lock(app, session)
+    other = people.actor(bed, "vdapp")
+    session = app.open(intent=["consult"])
+    wait_for(lambda: len(agent.seen("consent")) == 2)  # the dossier is on its way to that session
+    thread, outcome = feeding(other, feeder.sign(text(line("e-1"))))
+    wait_for(lambda: [e for e in imported(bed, app) if e["outcome"] == "started"])
+    put_list(bed, feeder.revoke("signer"))
+    wait_for(lambda: not found(app, "feeder-crl-missing"))
+    assert thread.is_alive()
+    app.call("Lock", path=session, interface="Session")
+    thread.join(60)
+    assert outcome and outcome[0].short == "FeedInvalid" and str(outcome[0]).endswith(": revoked"), outcome
+    entries = imported(bed, app)
+    assert jq('[.[] | [.outcome, has("pseudonym"), .details.why]]', entries) == [
+        ["started", False, None], ["feed-invalid", False, "revoked"]]
+
+
+def test_anchors_of_feeders_that_are_none_or_over_are_found(bed, fed, feeder):
+    app, _ = fed
+    assert found(app, "feeder-anchors") == [] == found(app, "feeder-anchor-expired")
+    feeder.signer("over", days=("-20", "-10"))
+    trust(bed, feeder, name="over")
+    over, = found(app, "feeder-anchor-expired")
+    assert (over["nature"], over["subject"]) == ("simulated", f"/CN={CAISSE}")
+    os.symlink("/nowhere", bed.path("anchors/feeder/simulated/gone.pem"))
+    wrong, = found(app, "feeder-anchors")
+    assert wrong["file"] == bed.path("anchors/feeder/simulated/gone.pem")
+    with pytest.raises(BusError):
+        hand_in(app, feeder.sign(text(line("g-1"))))
 
 
 # -- what is refused, by name --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pwd
 import re
 import struct
 import subprocess
+import tempfile
 
 import pytest
 
@@ -76,13 +77,18 @@ class Computer:
             if held:
                 os.symlink(f"../../../../../bus/usb/drivers/{held}", self.path(f"{folder}:1.{i}/driver"))
 
-    def run(self, *options, lang="C.UTF-8"):
+    def run(self, *options, lang="C.UTF-8", user=None):
         env = {**os.environ, "LANG": "C.UTF-8", "LC_ALL": "", "LANGUAGE": lang, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere",
                "VITALED_LOCALEDIR": os.path.join(self.build, "client/locale")}
+        if user is not None:
+            env["GCOV_PREFIX"] = os.path.join(os.path.dirname(self.root), "counters")
         done = subprocess.run([os.path.join(self.build, "client/vitalectl"), "readers", "--usb", "--root", self.root,
-                               *options], capture_output=True, text=True, env=env, timeout=60)
+                               *options], capture_output=True, text=True, env=env, timeout=60, user=user)
         assert done.stderr == "" and done.returncode == 0, done.stderr
         return done.stdout
+
+    def configuration(self):
+        return json.loads(self.run("--json").splitlines()[0])["configuration"]
 
     def json(self, *options):
         """(versions, {port: device})"""
@@ -193,14 +199,58 @@ def test_a_device_that_shows_no_descriptors_is_told_by_its_number(computer):
 
 @pytest.mark.parametrize("section, driver", [
     ("", "pcsc"), ("[usb 1234:5678]\ndriver = usb\n", "usb"), ("[usb *]\ndriver=auto\n", "auto"),
-    ("[usb 1234:5678 S 1]\r\n driver = usb\r\n[usb 1234:5678]\ndriver = pcsc\n[paths]\ndriver = auto\n", "usb"),
-    ("[usb 1234:5678 S2]\ndriver = usb\n", "pcsc"), ("[usb 1234]\ndriver = usb\n", "pcsc"),
-    ("; [usb *]\n[reader a]\ndriver = usb\n", "pcsc")])
+    ("[usb 1234:5678 S 1]\r\n driver = usb\r\n[usb 1234:5678]\ndriver = pcsc\n", "usb"),
+    ("[usb 1234:5678] ; at the counter\ndriver = usb ; ours\n", "usb"), ("; [usb *]\n; driver = usb\n", "pcsc"),
+    ("[usb 1234:5678 S2]\ndriver = usb\n", "pcsc")])
 def test_the_configuration_tells_whose_it_is(computer, section, driver):
     computer.plug("1-1", "1234:5678", LEO, ("Maker", "Model", " S  1"))
     computer.put("etc/vitaled/vitaled.conf", section)
     assert computer.json()[1]["1-1"]["driver"] == driver
-    assert f"[{driver}]" in computer.run()
+    text = computer.run()
+    assert f"[{driver}]" in text and "\nconfiguration: read\n" in text
+    assert computer.configuration() == {"state": "read"}
+
+
+@pytest.mark.parametrize("text, line", [
+    ("[usb 1234]\ndriver = usb\n", 2), ("; [usb *]\n[reader a]\ndriver = usb\n", 3),
+    ("[usb 1234:5678]\ndriver = usb\n auto\n", 3), ("[usb *]\ndriver = usb # ours\n", 2)])
+def test_a_configuration_that_is_not_good_is_told_and_says_nothing_of_readers(computer, text, line):
+    computer.plug("1-1", "1234:5678", LEO)
+    path = computer.path("etc/vitaled/vitaled.conf")
+    computer.put("etc/vitaled/vitaled.conf", text)
+    told = computer.run()
+    assert f"\nconfiguration: not good: {path}:{line}: [" in told and re.search(r"vitaled-usb: not known\n", told)
+    assert "driver" not in computer.json()[1]["1-1"]
+    found = computer.configuration()
+    assert found["state"] == "invalid" and found["where"].startswith(f"{path}:{line}: [")
+    os.unlink(path)
+    assert "\nconfiguration: not there: defaults\n" in computer.run()
+    assert computer.configuration() == {"state": "absent"} and computer.json()[1]["1-1"]["driver"] == "pcsc"
+    os.symlink("vitaled.conf", path)  # no file, and no way to one
+    assert computer.configuration()["state"] == "invalid"
+
+
+@pytest.fixture
+def open_folder():
+    """Below which everybody may look, unlike tmp_path."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        os.mkdir(folder + "/counters")
+        os.chmod(folder + "/counters", 0o777)  # a build that counts coverage writes as another user too
+        yield folder
+
+
+def test_a_configuration_that_may_not_be_read_is_told(open_folder, computer):
+    computer = Computer(open_folder + "/root", computer.build)
+    computer.plug("1-1", "2947:0101", KAP_LINK)
+    computer.plug("1-2", "1234:5678", LEO, descriptors=lambda whole: whole[:40])
+    computer.put("etc/vitaled/vitaled.conf", "[usb *]\ndriver = usb\n")
+    os.chmod(computer.path("etc/vitaled/vitaled.conf"), 0)
+    user = 65534 if os.getuid() == 0 else None
+    text = computer.run(user=user)
+    assert "\nconfiguration: may not be read by this user\n" in text
+    assert "vitaled-usb: not known\n" in text and "vitaled-usb: cannot use it\n" in text
+    assert json.loads(computer.run("--json", user=user).splitlines()[0])["configuration"] == {"state": "denied"}
 
 
 def test_the_rights_of_the_node_and_who_has_it_are_told(computer):
@@ -240,4 +290,4 @@ def test_hostile_folders_stop_nobody(computer):
     os.makedirs(computer.path("sys/bus/usb/devices/1-5/descriptors"))
     devices = computer.json()[1]
     assert set(devices) == {"1-1", "1-2", "1-3"}
-    assert devices["1-2"]["refused"] == "descriptor-cut" and devices["1-3"]["node"]["path"] == ""
+    assert devices["1-2"]["refused"] == "descriptor-length" and devices["1-3"]["node"]["path"] == ""

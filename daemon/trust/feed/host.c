@@ -114,6 +114,7 @@ static int take_feed(
 	tlv_put(&a->body, FEED_TAG_HASH, VIEW(hash));
 	tlv_put_u32(&a->body, FEED_TAG_COUNT, h->lines.n);
 	tlv_put_u32(&a->body, FEED_TAG_PERSONS, h->lines.persons);
+	tlv_put(&a->body, FEED_TAG_CHAIN, buf_view(&h->feed.chain));
 	return 0;
 }
 
@@ -198,7 +199,7 @@ static int send_answer(struct host *h, const struct link_frame *q, int r, struct
 int host_turn(struct host *h)
 {
 	_cleanup_(buf_done) struct buf storage = BUF_NULL(LINK_MAX_FRAME);
-	struct answer a = {.body = BUF_NULL(4096), .fd = -1};
+	struct answer a = {.body = BUF_NULL(FEED_CHAIN_MAX + 4096U), .fd = -1};
 	struct link_frame q;
 	int r;
 

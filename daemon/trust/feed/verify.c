@@ -31,6 +31,7 @@ static void certs_put(STACK_OF(X509) * *list)
 void feed_signed_done(struct feed_signed *s)
 {
 	CMS_ContentInfo_free(s->cms);
+	buf_done(&s->chain);
 	*s = FEED_SIGNED_NULL;
 }
 
@@ -190,11 +191,30 @@ static const char *chain_word(int error)
 	}
 }
 
+/* What the broker asks the revocation lists about. Return: 0, a fault or REFUSED. */
+static int put_chain(const STACK_OF(X509) * chain, struct buf *out, const char **ret_why)
+{
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		unsigned char *der = NULL;
+		int n = i2d_X509(sk_X509_value(chain, i), &der);
+
+		if (n < 0)
+			return crypto_fault();
+		if ((size_t)n > FEED_CHAIN_MAX - out->len) {
+			OPENSSL_free(der);
+			return refuse(ret_why, "certificate");
+		}
+		buf_put(out, der, (size_t)n);
+		OPENSSL_free(der);
+	}
+	return trace(buf_check(out));
+}
+
 /* From @signer by way of @certs to an anchor of @store; an anchor may be an intermediate, or @signer
  * itself: PARTIAL_CHAIN; one that is no authority issues nothing. @now in seconds, or 0 to leave the
- * clock out. Return: 0, a fault or REFUSED. */
+ * clock out. @out: NULL, or gets the chain. Return: 0, a fault or REFUSED. */
 static int check_chain(X509_STORE *store, X509 *signer, STACK_OF(X509) * certs, time_t now,
-	const char **ret_why)
+	struct buf *out, const char **ret_why)
 {
 	_cleanup_(crypto_store_ctx_put) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	X509_VERIFY_PARAM *param;
@@ -211,7 +231,7 @@ static int check_chain(X509_STORE *store, X509 *signer, STACK_OF(X509) * certs, 
 		(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
 	ok = X509_verify_cert(ctx);
 	if (ok == 1)
-		return 0;
+		return out ? trace(put_chain(X509_STORE_CTX_get0_chain(ctx), out, ret_why)) : 0;
 	return refuse(ret_why, chain_word(X509_STORE_CTX_get_error(ctx)));
 }
 
@@ -249,7 +269,7 @@ static int take_anchors(X509_STORE *store, struct view anchors, enum nature n, b
 }
 
 static int check_nature(X509 *signer, STACK_OF(X509) * certs, struct view anchors,
-	enum nature n, time_t now, const char **ret_why)
+	enum nature n, time_t now, struct buf *chain, const char **ret_why)
 {
 	_cleanup_(crypto_store_put) X509_STORE *store = X509_STORE_new();
 	bool any;
@@ -262,20 +282,21 @@ static int check_nature(X509 *signer, STACK_OF(X509) * certs, struct view anchor
 		return trace(r);
 	if (!any)
 		return refuse(ret_why, "stranger");
-	r = check_chain(store, signer, certs, 0, ret_why);
-	return r != 0 ? trace(r) : trace(check_chain(store, signer, certs, now, ret_why));
+	r = check_chain(store, signer, certs, 0, NULL, ret_why);
+	return r != 0 ? trace(r)
+		      : trace(check_chain(store, signer, certs, now, chain, ret_why));
 }
 
 /* The first nature whose anchors know the signer decides. */
 static int find_nature(X509 *signer, STACK_OF(X509) * certs, struct view anchors, time_t now,
-	enum nature *ret, const char **ret_why)
+	struct feed_signed *s, const char **ret_why)
 {
 	int r = FEED_REFUSED;
 
 	for (enum nature n = NATURE_REAL; n < NATURE_COUNT; n++) {
-		r = check_nature(signer, certs, anchors, n, now, ret_why);
+		r = check_nature(signer, certs, anchors, n, now, &s->chain, ret_why);
 		if (r == 0)
-			*ret = n;
+			s->nature = n;
 		if (r <= 0 || strcmp(*ret_why, "stranger") != 0)
 			return trace(r);
 	}
@@ -313,8 +334,7 @@ static int verify(CMS_ContentInfo *cms, struct view anchors, uint64_t now,
 	ERR_clear_error();
 	r = take_signer(cms, certs, &signer, ret_why);
 	if (r == 0)
-		r = find_nature(
-			signer, certs, anchors, seconds ? seconds : 1, &s->nature, ret_why);
+		r = find_nature(signer, certs, anchors, seconds ? seconds : 1, s, ret_why);
 	if (r == 0)
 		r = check_usage(signer, ret_why);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 #pragma once
 /* The signature of a feed: CMS SignedData (RFC 5652) of one signer whom a feeder's anchor vouches for. */
+#include "base/link-feed.h"
 #include "daemon/trust/feed/lines.h"
 #include "daemon/trust/trust.h"
 #include "record/crypto.h"
@@ -10,9 +11,10 @@ struct feed_signed {
 	struct view content;		  /* borrowed from it */
 	enum nature nature;		  /* of the anchor */
 	char signer[FEED_NAME * 4U + 1U]; /* CN of the signer's certificate */
+	struct buf chain;		  /* DER: that certificate, and up to the anchor */
 };
 
-#define FEED_SIGNED_NULL ((struct feed_signed){.cms = NULL})
+#define FEED_SIGNED_NULL ((struct feed_signed){.chain = BUF_NULL(FEED_CHAIN_MAX)})
 
 enum feed_verify_outcome {
 	FEED_REFUSED = 1, /* @ret_why */

@@ -2,6 +2,7 @@
 /* The import of reimbursements, played: the one that waits is noted with who asked. */
 #include "tests/unit/bus/fakes-feed.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 struct fakes_feed fakes_feed;
@@ -17,14 +18,25 @@ int feeders_read(const char *folder, const struct trust *t, struct buf *out, cha
 	return 0;
 }
 
-enum vitaled_reason dossiers_import(struct dossiers *ds, int feed, int anchors, uid_t uid,
-	const char *caller, import_done_fn done, void *user)
+int feeders_each(struct view anchors, trust_anchor_fn each, void *user)
+{
+	if (fakes_feed.end.subject[0])
+		each(user, &fakes_feed.end);
+	return anchors.len > 0 ? 0 : -EBADMSG;
+}
+
+void crls_feeders(struct crls *c, struct view anchors)
+{
+	(void)c;
+	fakes_feed.told = view_equal(anchors, VIEW_TEXT("anchors"));
+}
+
+enum vitaled_reason dossiers_import(struct dossiers *ds, const struct import_request *request,
+	import_done_fn done, void *user)
 {
 	(void)ds;
-	(void)feed;
-	(void)anchors;
-	fakes_feed.uid = uid;
-	(void)snprintf(fakes_feed.caller, sizeof(fakes_feed.caller), "%s", caller);
+	fakes_feed.uid = request->uid;
+	(void)snprintf(fakes_feed.caller, sizeof(fakes_feed.caller), "%s", request->caller);
 	if (fakes_feed.begin != VITALED_REASON_NONE)
 		return fakes_feed.begin;
 	fakes_feed.done = done;

@@ -6,6 +6,8 @@
 
 struct fakes_feed {
 	int anchors;		   /* what feeders_read() gives */
+	struct trust_anchor end;   /* what feeders_each() tells; no subject: nothing */
+	bool told;		   /* crls_feeders() was called */
 	enum vitaled_reason begin; /* what dossiers_import() gives */
 	uid_t uid;
 	char caller[64];

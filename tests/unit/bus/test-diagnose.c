@@ -8,12 +8,14 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon/bus/core.h"
 #include "daemon/confined.h"
 #include "daemon/limits.h"
+#include "tests/unit/bus/fakes-feed.h"
 #include "tests/unit/bus/people.h"
 
 #define ROOT	"/org/vitaled1"
@@ -105,6 +107,31 @@ static void diagnose_tells_the_end_of_anchors_a_month_ahead(void **state)
 	assert_false(finds(c, "anchor-expires", NULL));
 }
 
+static void diagnose_tells_of_feeders_anchors_what_keeps_feeds_out(void **state)
+{
+	struct client *c = client_new((uid_t)-1);
+
+	(void)state;
+	fakes_feed = (struct fakes_feed){.anchors = 0};
+	fakes.wall = LIMIT_CLOCK_SET;
+	fakes_feed.end = (struct trust_anchor){
+		.nature = NATURE_REAL, .subject = "/CN=feeders", .until = LIMIT_CLOCK_SET + 1};
+	assert_false(finds(c, "feeder-anchors", NULL));
+	assert_false(finds(c, "feeder-anchor-expired", NULL));
+	assert_true(fakes_feed.told);
+	fakes.wall++;
+	assert_true(finds(c, "feeder-anchor-expired", "/CN=feeders"));
+	assert_true(finds(c, "feeder-anchor-expired", "real"));
+	fakes_feed.anchors = FEEDERS_BAD;
+	fakes_feed.told = false;
+	assert_true(finds(c, "feeder-anchors", NULL));
+	assert_false(finds(c, "feeder-anchor-expired", NULL));
+	fakes_feed.anchors = -EACCES;
+	assert_true(finds(c, "feeder-anchors", "/feeder/real/bad.pem"));
+	assert_false(fakes_feed.told);
+	fakes_feed = (struct fakes_feed){.anchors = 0};
+}
+
 static void diagnose_tells_a_clock_that_was_never_set(void **state)
 {
 	struct client *c = client_new((uid_t)-1);
@@ -188,6 +215,7 @@ int main(void)
 		T(diagnose_tells_each_directive_that_is_not_in_force),
 		T(diagnose_tells_where_the_records_key_lies),
 		T(diagnose_tells_the_end_of_anchors_a_month_ahead),
+		T(diagnose_tells_of_feeders_anchors_what_keeps_feeds_out),
 		T(diagnose_tells_a_clock_that_was_never_set),
 		T(diagnose_tells_a_store_without_room),
 		T(diagnose_tells_entries_that_the_log_does_not_take),

@@ -60,6 +60,7 @@ static void the_lines_that_are_new_are_told_and_polkit_was_asked(void **state)
 	(void)state;
 	assert_string_equal(bed.last_action, "org.vitaled1.feed.import");
 	assert_string_equal(fakes_feed.caller, c->name);
+	assert_true(fakes_feed.told); /* whose lists lie there is asked anew */
 	fakes_imported(VITALED_REASON_NONE, NULL, 7);
 	m = client_wait(pending);
 	assert_true(

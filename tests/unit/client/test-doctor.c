@@ -436,6 +436,31 @@ static void anchors_are_judged_by_their_dates(void **state)
 	assert_null(strstr(all_told(), "found"));
 }
 
+static void anchors_of_feeders_are_judged_and_are_no_cards(void **state)
+{
+	struct doctor d = doctor();
+
+	(void)state;
+	assert_int_equal(mkdir(at("anchors"), 0700), 0);
+	assert_int_equal(mkdir(at("anchors/feeder"), 0700), 0);
+	assert_int_equal(mkdir(at("anchors/feeder/real"), 0700), 0);
+	put_pem("anchors/feeder/real/1good.pem", -DAY, 400 * DAY);
+	put_pem("anchors/feeder/real/2old.pem", -9 * DAY, -DAY);
+	put_pem("anchors/feeder/real/3soon.pem", -DAY, 10 * DAY);
+	put("anchors/feeder/real/4none.pem", "x");
+	put_cvc("anchors/feeder/real/5card.cvcert", "240101", "250101");
+	doctor_trust(&d);
+	assert_string_equal(all_told(),
+		"found anchors /anchors\nseen anchor\nseen anchor\n"
+		"found feeder-anchor-expired "
+		"/anchors/feeder/real/2old.pem\nseen anchor\n"
+		"found feeder-anchors /anchors/feeder/real/4none.pem\n");
+	buf_reset(&told);
+	d.runs = true;
+	doctor_trust(&d);
+	assert_null(strstr(all_told(), "found"));
+}
+
 static void files_that_are_no_anchors_are_named(void **state)
 {
 	static const char begin[] =
@@ -504,6 +529,7 @@ int main(void)
 		T(a_clock_that_was_never_set_is_found_unless_the_service_told),
 		T(a_disk_that_is_full_or_read_only_is_found),
 		T(anchors_are_judged_by_their_dates),
+		T(anchors_of_feeders_are_judged_and_are_no_cards),
 		T(files_that_are_no_anchors_are_named),
 		T(a_list_of_rights_lets_in_the_group_that_it_names),
 	};

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,13 @@ INSTALLED = {
     "lib/libseccomp.so.2": "", "usr/lib/aarch64-linux-gnu/libsystemd.so.0": "",
     "usr/sbin/pcscd": "\x7fELF pcsc-lite 2.3.1 daemon ready.\n",
 }
+# what a reader says: one slot, TPDUs (CCID 1.1 §5.1); endpoints are invented
+SAYS = bytes([18, 1, 0, 2, 0, 0, 0, 64, 0, 0, 0, 0, 8, 1, 0, 0, 0, 1, 9, 2, 93, 0, 1, 1, 0, 0x80, 50,
+              9, 4, 0, 0, 3, 0x0B, 0, 0, 0]) + struct.pack(
+                  "<BBHBBIIIBIIBIIIIIBBHBB", 54, 0x21, 0x0110, 0, 7, 3, 4000, 4000, 0, 10752, 344086, 0, 254, 0, 0,
+                  0x00010230, 271, 0xFF, 0xFF, 0, 0, 1) + bytes(
+                      [7, 5, 0x01, 2, 64, 0, 0, 7, 5, 0x81, 2, 64, 0, 0, 7, 5, 0x82, 3, 8, 0, 24])
+UNIX = "Num       RefCount Protocol Flags    Type St Inode Path\n"
 PROGRAMS = ("vitaled", "vitaled-watch", "vitaled-card", "vitaled-dossier", "vitaled-crl", "vitaled-feed")
 
 
@@ -292,6 +300,17 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.found(), [("reader-unseen", "Kapelse KAP-LINK"), ("reader-unseen", "Kapelse KAP-GO")])
         self.assertEqual([r.get("driver") for r in self.seen("usb-reader")], ["vitaled-usb", None, None])
 
+    def test_a_reader_of_vitaled_usb_does_not_stand_for_one_of_pcscd_of_the_same_name(self):
+        self.start_bus()
+        self.stand_in("fake_service.py", "findings=", "reader=Doctolib SR (1) [usb 1-9] 00 00")
+        self.usb_program()
+        self.env["FAKE_PCSC"] = "error:8010006a"  # the service tells the readers
+        self.tree.usb("1-1", "1c34", "afd0")
+        self.tree.usb("1-9", "1c34", "afd0")
+        self.assertIn(("reader-unseen", "Doctolib SR"), self.found())
+        self.assertEqual([(r["port"], r.get("driver")) for r in self.seen("usb-reader")],
+                         [("1-1", None), ("1-9", "vitaled-usb")])
+
     def test_without_pcscd_a_computer_with_vitaled_usb_is_healthy(self):
         self.usb_program()
         shutil.rmtree(self.tree.path("usr/lib/pcsc"))
@@ -304,6 +323,139 @@ class Doctor(unittest.TestCase):
                                         ("reader-rules", "/usr/lib/udev/rules.d/74-vitaled-usb.rules")])
         os.unlink(self.tree.root + self.tree.libexec + "/vitaled-usb")
         self.assertEqual([name for name, _ in self.found()], ["pcscd", "no-drivers"])
+
+    def configure(self, text):
+        self.tree.put("etc/vitaled/vitaled.conf", text)
+
+    def sockets(self, *lines):
+        """What listens and what does not, as the kernel tells it."""
+        self.tree.put("proc/net/unix", UNIX + "".join(
+            f"0000000000000000: 00000002 00000000 {flags} 0005 01 {7 + i} {path}\n" for i, (flags, path) in enumerate(lines)))
+
+    def facts(self, finding):
+        return [e["facts"] for e in self.out if e.get("finding") == finding]
+
+    def test_a_reader_that_the_configuration_gives_to_a_vitaled_usb_that_is_not_installed(self):
+        self.tree.usb("1-1", "2947", "0101")  # libccid's too, and pcscd has it
+        self.tree.usb("1-2", "abcd", "0001", product="Some reader", descriptors=SAYS)
+        self.env["FAKE_PCSC"] = "12=KAPELSE KAP-LINK 00 00"
+        self.configure("[usb 2947:0101]\ndriver = usb ; by us\n\n[usb ABCD:0001]\ndriver=usb\n")
+        self.assertEqual(self.found(), [("reader-usb-missing", "Kapelse KAP-LINK"), ("reader-usb-missing", "Some reader")])
+        self.assertEqual([f["configured"] for f in self.facts("reader-usb-missing")], ["usb", "usb"])
+        self.assertEqual(self.code, 4)
+        self.assertIn("driver by the configuration: usb", self.run_doctor(words=True))
+        self.usb_program()
+        self.assertEqual(self.found(), [])
+        self.assertEqual([(r["port"], r["configured"], r.get("driver")) for r in self.seen("usb-reader")],
+                         [("1-1", "usb", None), ("1-2", "usb", None)])
+        self.configure("[usb 2947:0101]\ndriver = auto\n[usb abcd:0001]\ndriver = auto\n")
+        self.assertEqual(self.found(), [])
+        self.assertEqual([(r["configured"], r.get("driver")) for r in self.seen("usb-reader")],
+                         [("auto", "pcscd"), ("auto", None)])
+        os.unlink(self.tree.root + self.tree.libexec + "/vitaled-usb")
+        self.assertEqual(self.found(), [("reader-unclaimed", "Some reader")])  # pcscd has the other one
+
+    def test_a_vitaled_usb_at_whose_socket_nobody_listens(self):
+        path, listening, other = "/run/vitaled-usb/socket", "00010000", "00000000"
+        self.usb_program()
+        self.tree.usb("1-1", "2947", "0102")  # nobody else's
+        self.tree.usb("1-2", "2947", "0101")  # pcscd's by the configuration below
+        self.configure("[usb 2947:0101]\ndriver = pcsc\n")
+        self.env["FAKE_PCSC"] = "12=KAPELSE KAP-LINK 00 00"
+        silent = [("reader-usb-silent", "Kapelse KAP-Care")]
+        for lines, wanted in (((), silent), (((other, path),), silent), (((listening, "/x" + path),), silent),
+                              (((listening, path + "-watch"),), silent), (((listening, path),), []),
+                              (((other, path), (listening, "@/x"), (listening, path)), [])):
+            self.sockets(*lines)
+            self.assertEqual(self.found(), wanted, lines)
+        self.configure("[paths]\nusb-socket = /srv/usb ; elsewhere\n")
+        self.assertEqual(self.found(), silent)
+        self.assertEqual([f["socket"] for f in self.facts("reader-usb-silent")], ["/srv/usb"])
+        self.sockets((listening, "/srv/usb"))
+        self.assertEqual(self.found(), [])
+        self.sockets()
+        self.configure("[usb *]\ndriver = usb\n")
+        self.assertEqual(self.found(), [("reader-usb-silent", "Kapelse KAP-Care"),
+                                        ("reader-usb-silent", "Kapelse KAP-LINK")])
+
+    def test_a_reader_that_pcscd_lets_go_of_is_no_finding_where_vitaled_usb_can_have_it(self):
+        self.tree.usb("1-1", "2947", "0101")
+        self.env["FAKE_PCSC"] = ""  # pcscd lists none
+        unseen = [("reader-unseen", "Kapelse KAP-LINK")]
+        self.assertEqual(self.found(), unseen)
+        self.usb_program()
+        self.assertEqual(self.found(), [])  # the service does not run; when it does it has it
+        self.node("1-1", 7)
+        self.assertEqual(self.found(), [("reader-denied", "Kapelse KAP-LINK")])
+        self.node("1-1", 7, "g:5432:rw")
+        self.sockets()
+        self.assertEqual(self.found(), unseen)
+        self.sockets(("00010000", "/run/vitaled-usb/socket"))
+        self.assertEqual(self.found(), [])
+        self.tree.put("sys/bus/usb/devices/1-1/descriptors", SAYS[:50])
+        self.assertEqual(self.found(), unseen)  # vitaled-usb could not use it
+        self.tree.put("sys/bus/usb/devices/1-1/descriptors", SAYS)
+        self.configure("[usb 2947:0101]\ndriver = pcsc\n")
+        self.assertEqual(self.found(), unseen)
+        self.assertEqual([f["configured"] for f in self.facts("reader-unseen")], ["pcsc"])
+        self.env["FAKE_PCSC"] = "error:8010006a"  # nobody tells what pcscd has
+        self.assertEqual([name for name, _ in self.found()], ["pcscd-denied"])
+
+    def test_a_reader_that_is_given_to_a_pcscd_that_has_no_driver_for_it(self):
+        left = [("reader-to-pcscd", "Some reader")]
+        self.tree.usb("1-1", "abcd", "0001", product="Some reader")
+        self.usb_program()
+        self.assertEqual(self.found(), [("reader-unclaimed", "Some reader")])  # nobody said anything of it
+        for text in ("[usb abcd:0001]\ndriver = pcsc\n", "[usb *]\ndriver = pcsc\n"):
+            self.configure(text)
+            self.assertEqual(self.found(), left, text)
+        self.tree.usb("1-1", "abcd", "0001", interfaces=(), product="Some reader", descriptors=SAYS)
+        os.unlink(self.tree.path("sys/bus/usb/devices/1-1:1.0/bInterfaceClass"))
+        self.assertEqual(self.found(), left)  # by what it says itself
+        self.tree.driver("other", [("0xabcd", "0x0001", "Other")])
+        self.assertEqual(self.found(), [("reader-unseen", "Other")])
+        self.tree.driver("other", [("0xabcd", "0x0002", "Other")])
+        for driver in ("usb", "auto"):
+            self.configure(f"[usb abcd:0001]\ndriver = {driver}\n")
+            self.assertEqual(self.found(), [])
+
+    def test_a_known_reader_that_is_given_to_a_pcscd_without_its_driver(self):
+        self.usb_program()
+        self.configure("[usb *]\ndriver = pcsc\n")
+        self.tree.usb("1-1", "2947", "0102")
+        self.assertEqual(self.found(), [("reader-to-pcscd", "Kapelse KAP-Care")])
+        self.tree.usb("1-1", "2947", "0102", interfaces=())
+        os.unlink(self.tree.path("sys/bus/usb/devices/1-1:1.0/bInterfaceClass"))
+        self.assertEqual(self.found(), [("reader-unclaimed", "Kapelse KAP-Care")])  # nothing says that it is CCID
+
+    def test_a_reader_whose_descriptors_vitaled_usb_refuses(self):
+        refused = [("reader-refused", "Some reader")]
+        self.usb_program()
+        for says, reason in ((SAYS[:-1], "descriptor-cut"), (SAYS + bytes(40000), "descriptor-length")):
+            self.tree.usb("1-1", "abcd", "0001", product="Some reader", descriptors=says)
+            for text in ("", "[usb *]\ndriver = usb\n", "[usb *]\ndriver = pcsc\n", "[usb *]\ndriver = auto\n"):
+                self.configure(text)
+                self.assertEqual(self.found(), refused, text)
+                self.assertEqual([f["reason"] for f in self.facts("reader-refused")], [reason])
+        self.tree.driver("other", [("0xabcd", "0x0001", "Other")])
+        self.env["FAKE_PCSC"] = "12=Other 00 00"
+        self.assertEqual(self.found(), [])  # pcscd has it
+        self.assertEqual(self.seen("usb-reader")[0]["driver"], "pcscd")
+
+    def test_readers_are_not_judged_by_a_configuration_that_is_not_good_or_not_to_be_read(self):
+        self.tree.usb("1-1", "2947", "0102", descriptors=SAYS)
+        self.tree.usb("1-2", "abcd", "0001", product="Some reader", descriptors=SAYS)
+        self.usb_program()
+        self.sockets()
+        self.configure("[usb *]\ndriver = pcsc\n[usb 2947]\ndriver = usb\n")
+        self.assertEqual([name for name, _ in self.found()], ["configuration"])
+        self.assertEqual([r.get("configured") for r in self.seen("usb-reader")], [None, None])
+        self.configure("[usb *]\ndriver = pcsc\n")
+        self.assertEqual([name for name, _ in self.found()], ["reader-to-pcscd"] * 2)
+        os.chmod(self.env["PCSCLITE_CSOCK_NAME"], 0o666)
+        user = self.hide(self.tree.path("etc/vitaled/vitaled.conf"))
+        self.assertEqual([one for one in self.found(user=user) if one[0].startswith("reader-")], [])
+        self.assertEqual([r.get("configured") for r in self.seen("usb-reader")], [None, None])
 
     def test_units_of_vitaled_usb_are_looked_at_where_it_is_installed(self):
         units = ("vitaled.service=loaded,active,success", "polkit.service=loaded,inactive,success",

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <openssl/x509.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,11 +46,37 @@ static int on_turn(sd_event_source *source, void *user)
 	return 0;
 }
 
+/* Somebody of whom no list speaks signed it. */
+static void put_signer(struct buf *out)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = X509_new();
+	unsigned char *der = NULL;
+	int n;
+
+	assert_int_equal(X509_set_pubkey(cert, key), 1);
+	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), 0));
+	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 86400));
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	n = i2d_X509(cert, &der);
+	assert_true(n > 0);
+	buf_put(out, der, (size_t)n);
+	OPENSSL_free(der);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
 /* Their lines are at hand. */
 static void feed(struct bed *b, struct import *im)
 {
+	struct trust *trust = NULL;
+
 	*im = (struct import){.all = b->all, .uid = 1234, .n = 1, .lines = 1};
 	ended = false;
+	assert_int_equal(trust_new("/nowhere", &trust, NULL), 0);
+	im->trust = trust;
+	im->chain = BUF_NULL(4096);
+	put_signer(&im->chain);
 	im->facts = json_pack("{s:{s:s,s:s,s:s},s:s}", "author", "kind", "insurer", "id",
 		"Caisse", "name", "Caisse", "made", "2026-11-20");
 	assert_non_null(im->facts);
@@ -65,6 +92,8 @@ static void feed_done(struct import *im)
 	assert_null(im->d);
 	sd_event_source_disable_unref(im->turn);
 	json_decref(im->facts);
+	buf_done(&im->chain);
+	trust_free((struct trust *)(uintptr_t)im->trust);
 }
 
 static struct reply close_it(struct bed *b)

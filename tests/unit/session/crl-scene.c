@@ -52,6 +52,13 @@ static void on_changed(void *user)
 	s->changes++;
 }
 
+static void on_read(void *user)
+{
+	struct scene *s = user;
+
+	s->readings++;
+}
+
 int scene_prepare(void **state)
 {
 	int r = pki_prepare(state);
@@ -80,7 +87,8 @@ int scene_clean(void **state)
 
 void scene_start(const char *children)
 {
-	static const struct crls_ops ops = {.taken = on_taken, .changed = on_changed};
+	static const struct crls_ops ops = {
+		.taken = on_taken, .changed = on_changed, .read = on_read};
 
 	assert_true(snprintf(scene.config.children, sizeof(scene.config.children), "%s",
 			    children) > 0);
@@ -102,6 +110,8 @@ int scene_set(void **state)
 	assert_true(sd_event_default(&scene.ev) >= 0);
 	scene.changes = 0;
 	scene.taken = 0;
+	scene.readings = 0;
+	scene.config.anchors[0] = '\0';
 	scene.hourly = 0;
 	return 0;
 }

@@ -17,7 +17,8 @@ struct scene {
 	X509 *card;
 	struct buf der;
 	char serial[64];
-	uint64_t hourly; /* instead of the hour between two looks */
+	unsigned int readings; /* that are over */
+	uint64_t hourly;       /* instead of the hour between two looks */
 };
 
 extern struct scene scene;

@@ -107,6 +107,11 @@ static const char *judge(const struct forged_x509 *f, unsigned int flags)
 	r = feed_verify(buf_view(&file), buf_view(&anchors), NOW_US, &s, &why);
 	assert_true(r == 0 || r == FEED_REFUSED);
 	if (r == 0) {
+		_cleanup_(buf_done) struct buf chain = BUF_NULL(65536);
+
+		forge_der(cert, &chain);
+		forge_der(pki.root, &chain);
+		assert_true(view_equal(buf_view(&s.chain), buf_view(&chain)));
 		assert_int_equal(s.nature, NATURE_SIMULATED);
 		assert_string_equal(s.signer, f->cn);
 		assert_true(view_equal(s.content, VIEW_TEXT(CONTENT)));
@@ -123,6 +128,21 @@ static void who_may_sign_may(void **state)
 	f.usage = "critical,nonRepudiation";
 	assert_string_equal(judge(&f, 0), "");
 	f.extensions = documents;
+	assert_string_equal(judge(&f, 0), "");
+}
+
+static void a_chain_that_does_not_fit_is_refused(void **state)
+{
+	static char zeros[24001]; /* 12,000 bytes each */
+	struct forged_extension large[] = {{"1.2.3.4.5", zeros, false},
+		{"1.2.3.4.6", zeros, false}, {"1.2.3.4.7", zeros, false}, {NULL, NULL, false}};
+	struct forged_x509 f = feeder();
+
+	(void)state;
+	memset(zeros, '0', sizeof(zeros) - 1);
+	f.extensions = large;
+	assert_string_equal(judge(&f, 0), "certificate");
+	large[2] = (struct forged_extension){NULL, NULL, false};
 	assert_string_equal(judge(&f, 0), "");
 }
 
@@ -466,6 +486,7 @@ int main(void)
 #define L(f) cmocka_unit_test_setup_teardown(f, open_link, close_link)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_may_sign_may),
+		cmocka_unit_test(a_chain_that_does_not_fit_is_refused),
 		cmocka_unit_test(who_may_not_is_named),
 		cmocka_unit_test(a_form_that_is_none_is_named),
 		cmocka_unit_test(every_byte_that_is_another_is_found),

@@ -4,8 +4,7 @@
 #include "daemon/trust/crl/crl.h"
 #include "daemon/trust/revocation.h"
 #include "tests/unit/record/failing.h"
-#include "tests/unit/trust/lists.h"
-#include "tests/unit/trust/pki.h"
+#include "tests/unit/trust/handed.h"
 
 // clang-format off
 #include <stdarg.h>
@@ -16,12 +15,9 @@
 // clang-format on
 
 #include <errno.h>
-#include <openssl/bn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define US(seconds) ((uint64_t)(seconds)*USEC_PER_SEC)
 
 /* distributionPoint { fullName { uniformResourceIdentifier http://x/a.crl } } */
 #define URI_A "a012a010860e687474703a2f2f782f612e63726c"
@@ -29,16 +25,6 @@
 static X509 *card, *other_card;
 static struct buf card_der, other_der;
 static char card_serial[64], ca_serial[64];
-
-static void serial_text(X509 *cert, char ret[64])
-{
-	BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
-	char *text = BN_bn2dec(n);
-
-	assert_true(snprintf(ret, 64, "%s", text) < 64);
-	OPENSSL_free(text);
-	BN_free(n);
-}
 
 static int prepare(void **state)
 {
@@ -68,8 +54,8 @@ static int prepare(void **state)
 	other_der = BUF_NULL(8192);
 	forge_der(card, &card_der);
 	forge_der(other_card, &other_der);
-	serial_text(card, card_serial);
-	serial_text(pki.ca, ca_serial);
+	handed_serial(card, card_serial);
+	handed_serial(pki.ca, ca_serial);
 	return r;
 }
 
@@ -89,47 +75,6 @@ static int anew(void **state)
 	trust_free(pki.trust);
 	pki.trust = NULL;
 	return trust_new(pki.folder, &pki.trust, NULL);
-}
-
-static struct forged_list list_of(X509 *issuer, EVP_PKEY *key, const char *const *serials)
-{
-	return (struct forged_list){.issuer = issuer,
-		.key = key,
-		.from = NOW - 3600,
-		.until = NOW + 86400,
-		.number = "300",
-		.serials = serials};
-}
-
-/* As the child and session/crl.c do it together. Return: 0 or a revocation_outcome. */
-static int hand_in(const struct forged_list *f, uint64_t now)
-{
-	struct buf der = BUF_NULL(65536), authorities = BUF_NULL(65536);
-	struct revocation_head h = {.count = 0};
-	struct revocation *l = NULL;
-	struct crl c;
-	int r;
-
-	forge_list_der(f, &der);
-	assert_int_equal(revocation_authorities(pki.trust, &authorities), 0);
-	assert_int_equal(crl_read(buf_view(&der), buf_view(&authorities), &c), CRL_DONE);
-	bytes_copy(h.issuer, sizeof(h.issuer), c.issuer, sizeof(c.issuer));
-	bytes_copy(h.number, sizeof(h.number), c.number, sizeof(c.number));
-	bytes_copy(h.point, sizeof(h.point), c.point, sizeof(c.point));
-	h.numbered = c.numbered;
-	h.this_update = c.this_update * USEC_PER_SEC;
-	h.next_update = c.next_update * USEC_PER_SEC;
-	h.count = c.n;
-	r = revocation_begin(pki.trust, &h, now, &l);
-	if (r == 0) {
-		r = revocation_add(l, view_of(c.serials, (size_t)c.n * ISSUER_SERIAL));
-		assert_int_equal(r, 0);
-		r = revocation_put(pki.trust, l);
-	}
-	crl_done(&c);
-	buf_done(&der);
-	buf_done(&authorities);
-	return r;
 }
 
 static enum trust_revocation ask_at(uint64_t now)
@@ -152,14 +97,14 @@ static void answers_have_words(void **state)
 
 static void without_a_list_of_its_authority_a_card_is_unknown(void **state)
 {
-	struct forged_list f = list_of(pki.test_root, pki.stranger_key, NULL);
+	struct forged_list f = handed_list(pki.test_root, pki.stranger_key, NULL);
 
 	(void)state;
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN);
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN);
-	f = list_of(pki.root, pki.root_key, NULL);
-	assert_int_equal(hand_in(&f, NOW_US), 0); /* its authority's is not its own */
+	f = handed_list(pki.root, pki.root_key, NULL);
+	assert_int_equal(handed_in(&f, NOW_US), 0); /* its authority's is not its own */
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN);
 }
 
@@ -167,14 +112,14 @@ static void a_current_list_tells_good_and_revoked(void **state)
 {
 	const char *const with[] = {"1", card_serial, "99999999999999999999", NULL};
 	static const char *const without[] = {"1", "99999999999999999999", NULL};
-	struct forged_list f = list_of(pki.ca, pki.ca_key, without);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, without);
 
 	(void)state;
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_GOOD);
 	f.serials = with;
 	f.number = "301";
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_REVOKED);
 	assert_int_equal(trust_revocation(pki.trust, buf_view(&other_der), NOW_US),
 		TRUST_REVOCATION_GOOD);
@@ -185,85 +130,85 @@ static void a_current_list_tells_good_and_revoked(void **state)
 static void a_list_past_its_time_tells_revoked_but_never_good(void **state)
 {
 	const char *const with[] = {card_serial, NULL};
-	struct forged_list f = list_of(pki.ca, pki.ca_key, NULL);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, NULL);
 
 	(void)state;
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask_at(US(f.until)), TRUST_REVOCATION_GOOD);
 	assert_int_equal(ask_at(US(f.until) + 1), TRUST_REVOCATION_UNKNOWN);
 	assert_int_equal(
 		ask_at(US(f.from - 1)), TRUST_REVOCATION_UNKNOWN); /* the clock went back */
 	f.serials = with;
 	f.number = "301";
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask_at(US(f.until) + 1), TRUST_REVOCATION_REVOKED);
-	f = list_of(pki.ca, pki.ca_key, NULL);
+	f = handed_list(pki.ca, pki.ca_key, NULL);
 	f.until = 0; /* it does not say until when */
 	f.number = "302";
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN);
 }
 
 static void a_revoked_authority_revokes_its_cards(void **state)
 {
 	const char *const with[] = {ca_serial, NULL};
-	struct forged_list f = list_of(pki.ca, pki.ca_key, NULL);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, NULL);
 
 	(void)state;
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_GOOD);
-	f = list_of(pki.root, pki.root_key, with);
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	f = handed_list(pki.root, pki.root_key, with);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_REVOKED);
 }
 
 static void an_older_list_never_replaces_a_newer_one(void **state)
 {
 	const char *const with[] = {card_serial, NULL};
-	struct forged_list f = list_of(pki.ca, pki.ca_key, with);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, with);
 
 	(void)state;
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	f.serials = NULL;
 	f.number = "299"; /* by its number */
-	assert_int_equal(hand_in(&f, NOW_US), REVOCATION_OLDER);
+	assert_int_equal(handed_in(&f, NOW_US), REVOCATION_OLDER);
 	f.number = "301";
 	f.from--; /* by its time, whatever its number */
-	assert_int_equal(hand_in(&f, NOW_US), REVOCATION_OLDER);
+	assert_int_equal(handed_in(&f, NOW_US), REVOCATION_OLDER);
 	f.number = NULL;
-	assert_int_equal(hand_in(&f, NOW_US), REVOCATION_OLDER);
+	assert_int_equal(handed_in(&f, NOW_US), REVOCATION_OLDER);
 	assert_int_equal(ask(), TRUST_REVOCATION_REVOKED);
 	f.from++; /* as old: the same list again, or its repair */
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	f.number = "1"; /* the one held has none to compare */
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_GOOD);
 }
 
 static void a_list_from_the_future_is_ignored(void **state)
 {
-	struct forged_list f = list_of(pki.ca, pki.ca_key, NULL);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, NULL);
 
 	(void)state;
-	assert_int_equal(hand_in(&f, US(f.from) - 1), REVOCATION_EARLY);
+	assert_int_equal(handed_in(&f, US(f.from) - 1), REVOCATION_EARLY);
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN);
-	assert_int_equal(hand_in(&f, US(f.from)), 0);
+	assert_int_equal(handed_in(&f, US(f.from)), 0);
 }
 
 static void a_list_for_a_point_is_for_the_cards_that_name_it(void **state)
 {
 	const char *const with[] = {card_serial, NULL};
-	struct forged_list f = list_of(pki.ca, pki.ca_key, NULL);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, NULL);
 
 	(void)state;
 	f.point = "critical,fullname:URI:http://x/a.crl";
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN);
 	assert_int_equal(trust_revocation(pki.trust, buf_view(&other_der), NOW_US),
 		TRUST_REVOCATION_GOOD);
 	f.point = "critical,fullname:URI:http://x/b.crl";
 	f.serials = with; /* beside the other, and revoked is revoked */
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_REVOKED);
 	assert_int_equal(trust_revocation(pki.trust, buf_view(&other_der), NOW_US),
 		TRUST_REVOCATION_GOOD);
@@ -271,7 +216,7 @@ static void a_list_for_a_point_is_for_the_cards_that_name_it(void **state)
 
 static void a_card_whose_number_cannot_be_on_a_list_is_unknown(void **state)
 {
-	struct forged_list f = list_of(pki.ca, pki.ca_key, NULL);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, NULL);
 	struct forged_x509 doctor = pki_doctor();
 	X509 *odd = forge_x509(&doctor);
 	struct buf der = BUF_NULL(8192);
@@ -280,7 +225,7 @@ static void a_card_whose_number_cannot_be_on_a_list_is_unknown(void **state)
 	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(odd), -5), 1);
 	assert_true(X509_sign(odd, pki.ca_key, EVP_sha256()) > 0);
 	forge_der(odd, &der);
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(
 		trust_revocation(pki.trust, buf_view(&der), NOW_US), TRUST_REVOCATION_UNKNOWN);
 	buf_done(&der);
@@ -404,19 +349,19 @@ static void sees(uint64_t now, const char *text)
 
 static void authorities_that_issue_cards_are_told_with_their_lists(void **state)
 {
-	struct forged_list f = list_of(pki.ca, pki.ca_key, NULL);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, NULL);
 
 	(void)state;
 	sees(NOW_US, "test VITALED TEST ROOT: none\n"
 		     "simulated VITALED SIMULATED PERSONS: none\n"); /* not its root */
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	sees(NOW_US, "test VITALED TEST ROOT: none\n"
 		     "simulated VITALED SIMULATED PERSONS: current\n");
 	sees(US(f.until) + 1, "test VITALED TEST ROOT: none\n"
 			      "simulated VITALED SIMULATED PERSONS: expired\n");
 	f.point = "fullname:URI:http://x/a.crl";
 	f.until += 86400;
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	sees(US(f.until - 1), "test VITALED TEST ROOT: none\n"
 			      "simulated VITALED SIMULATED PERSONS: current\n");
 }
@@ -444,12 +389,12 @@ static void an_authority_without_a_common_name_is_told_by_all_of_its_name(void *
 static void memory_that_runs_out_never_tells_good(void **state)
 {
 	const char *const with[] = {card_serial, NULL};
-	struct forged_list f = list_of(pki.ca, pki.ca_key, with);
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, with);
 	struct revocation_head h = head_of_ca(0);
 	bool met = true;
 
 	(void)state;
-	assert_int_equal(hand_in(&f, NOW_US), 0);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
 	h.this_update = NOW_US;
 	for (unsigned int n = 0; met; n++) {
 		struct buf out = BUF_NULL(65536);

@@ -13,7 +13,7 @@
 #include "drivers/usb/list.h"
 #include "tests/unit/usb/real-readers.h"
 
-static struct usb_device devices[2];
+static struct usb_device devices[3];
 static size_t n_devices;
 
 struct usb_device *usb_device(struct usb *u, size_t i)
@@ -51,7 +51,7 @@ static void devices_are_told_in_turn_and_serials_only_when_asked(void **state)
 	char *text;
 
 	(void)state;
-	n_devices = 2;
+	n_devices = 3;
 	devices[0] = (struct usb_device){.port = "1-1",
 		.vendor = 0x2947,
 		.product = 0x0101,
@@ -65,11 +65,20 @@ static void devices_are_told_in_turn_and_serials_only_when_asked(void **state)
 		.manufacturer = "Maker",
 		.name = "Liar",
 		.refused = DESCRIPTOR_SLOTS};
+	devices[2] = (struct usb_device){.port = "4-1", /* as of descriptors above 32 KiB */
+		.vendor = 0x1234,
+		.product = 0x5679,
+		.name = "Chatterer",
+		.refused = DESCRIPTOR_LENGTH};
 	text = printed(false);
 	assert_memory_equal(text, "1-1 2947:0101 Kapelse KAP-LINK\n", 31);
 	assert_non_null(strstr(text, "reader: 1 (interface 1"));
 	assert_non_null(strstr(text, "\n3-2 1234:5678 Maker Liar\n"));
 	assert_non_null(strstr(text, "[descriptor-slots]"));
+	assert_non_null(strstr(text, "\n4-1 1234:5679 Chatterer\n"));
+	assert_non_null(
+		strstr(text, "why it cannot be used: A part of its descriptor has a length "
+			     "that it cannot have. [descriptor-length]\n"));
 	assert_null(strstr(text, "00402081"));
 	free(text);
 	text = printed(true);

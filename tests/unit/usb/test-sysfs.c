@@ -17,8 +17,9 @@
 #include "drivers/usb/usb-sysfs.h"
 #include "tests/unit/usb/real-readers.h"
 
-#define FOLDER "/sys/bus/usb/devices/"
-#define PATH   256U
+#define FOLDER	"/sys/bus/usb/devices/"
+#define PATH	256U
+#define LONGEST (18U + 8U * DESCRIPTOR_MAX) /* bytes of descriptors that are taken */
 
 static char root[] = "/tmp/vitaled-test-sysfs-XXXXXX";
 static const uint8_t head[18] = {18, 1, 0, 2, [12] = 0x34, [13] = 0x12, [17] = 1};
@@ -152,6 +153,52 @@ static void bytes_that_lie_of_their_length_are_refused(void **state)
 	assert_true(d.refused != 0);
 }
 
+/* @configuration and then nothing of sense, @n bytes in all. */
+static void put_long(struct view configuration, size_t n)
+{
+	_cleanup_(buf_done) struct buf bytes = BUF_NULL(n);
+
+	buf_put_view(&bytes, configuration);
+	assert_non_null(buf_extend(&bytes, n - sizeof(head) - configuration.len));
+	put("descriptors", VIEW(head), buf_view(&bytes));
+}
+
+static void descriptors_that_are_too_long_are_refused_by_name(void **state)
+{
+	(void)state;
+	put_text("bConfigurationValue", "1\n");
+	put_text("product", "Liar\n");
+	put_text("serial", "0001\n");
+	put_long(VIEW(leo), LONGEST);
+	assert_int_equal(read_device(&d), 0);
+	assert_int_equal(d.refused, 0); /* what stands behind it is not looked at */
+	assert_int_equal(d.n_readers, 1);
+	for (size_t n = LONGEST + 1; n <= 2 * LONGEST; n += 511) {
+		put_long(VIEW(leo), n);
+		assert_int_equal(read_device(&d), 0);
+		assert_int_equal(d.refused, DESCRIPTOR_LENGTH);
+		assert_int_equal(d.n_readers, 0);
+		assert_int_equal(d.release, 0x1234);
+		assert_string_equal(d.name, "Liar");
+		assert_string_equal(d.serial, "0001");
+	}
+	put_text("bConfigurationValue", "2\n"); /* somewhere behind what is read */
+	assert_int_equal(read_device(&d), 0);
+	assert_int_equal(d.refused, DESCRIPTOR_LENGTH);
+}
+
+static void a_device_that_is_no_reader_may_say_as_much_as_it_likes(void **state)
+{
+	/* a configuration with an interface of the class of disks and no endpoint */
+	static const uint8_t disk[] = {
+		9, 2, 18, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 0, 0x08, 0, 0, 0};
+
+	(void)state;
+	put_long(VIEW(disk), LONGEST + 1);
+	assert_int_equal(read_device(&d), 0);
+	assert_int_equal(d.refused, DESCRIPTOR_NO_READER);
+}
+
 static void one_that_left_is_gone(void **state)
 {
 	(void)state;
@@ -169,6 +216,8 @@ int main(void)
 		CASE(texts_are_printable_and_cut),
 		CASE(the_configuration_in_force_counts),
 		CASE(bytes_that_lie_of_their_length_are_refused),
+		CASE(descriptors_that_are_too_long_are_refused_by_name),
+		CASE(a_device_that_is_no_reader_may_say_as_much_as_it_likes),
 		CASE(one_that_left_is_gone),
 	};
 	int failed;
