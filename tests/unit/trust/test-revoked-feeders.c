@@ -68,7 +68,7 @@ static struct forged_x509 feeder_of(X509 *issuer, EVP_PKEY *issuer_key)
 	return f;
 }
 
-static void put_anchor(struct buf *out, enum nature nature, X509 *cert)
+static void put_anchor(struct buf *out, uint8_t nature, X509 *cert)
 {
 	size_t mark = tlv_open(out, FEED_TAG_ANCHOR);
 	struct buf der = BUF_NULL(65536);
