@@ -109,8 +109,9 @@ enum card_outcome {
 	CARD_DENIED,  /* security status not satisfied (6982) */
 	CARD_REFUSED, /* a certificate, challenge or signature that the card does not accept */
 	CARD_ABSENT,  /* file, key or operation not on this card */
-	CARD_FAILED, /* fault in the child, or in who serves the reader; the reader talks nonsense */
+	CARD_FAILED,  /* fault in the child, or in who serves the reader */
 	CARD_CANCELLED, /* the person pressed the keypad's cancel key: nothing was tried */
 	CARD_LATE,	/* nobody typed on the keypad in time: nothing was tried */
 	CARD_UNUSABLE,	/* EF_ACTUA is there and not complete: the issuer took it out of use */
+	CARD_READER_FAILED, /* the reader answers nonsense: no word about the card */
 };

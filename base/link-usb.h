@@ -44,5 +44,6 @@ enum usb_outcome {
 	USB_LATE,      /* keypad: nothing typed in time */
 	USB_REFUSED,   /* keypad: wrong length, or the new codes differ */
 	USB_NO_PINPAD,
-	USB_FAILED, /* the reader answers nonsense, or a fault in vitaled-usb */
+	USB_FAILED, /* a fault in vitaled-usb */
+	USB_LIED,   /* the reader answers nonsense, or refuses its pipes */
 };

@@ -62,6 +62,7 @@
 	X("reader-left", "f4441f4bbd7741889e3e2a22c26482bd")                                   \
 	X("reader-refused", "2d344cd42f5f434d8d96b8c421dd9c6e")                                \
 	X("reader-broken", "fc0396ba50ef4c88b8816508e48de83c")                                 \
+	X("reader-lied", "328cd90669c940c3a63a5ddb5f00d78e")                                   \
 	X("reader-held", "c7e9891566e842a1badd14aa84d4fdf9")                                   \
 	X("reader-denied", "67551d13c17349a7be5453c4610228e2")                                 \
 	X("reader-failed", "22ce8cc8398d43f79879a931c57f9afc")

@@ -186,7 +186,7 @@ static bool is_one_of(const char *name, const char *const *words, size_t n)
 static void say_doubt(const struct ctl *ctl, const struct conn_failure *f, bool change)
 {
 	static const char *const lost[] = {"CardRemoved", "CardBroken", "ChildFailed",
-		"NoReader", "NoReaderService", "NoReply", "Failed"};
+		"ReaderFailed", "NoReader", "NoReaderService", "NoReply", "Failed"};
 	static const char *const between[] = {"Cancelled", "Timeout", "PinRefused"};
 
 	if (change && is_one_of(f->name, lost, ARRAY_LEN(lost))) {

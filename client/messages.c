@@ -112,6 +112,11 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 	ROW(CHILD_FAILED, CTL_FAILED, N_("A part of the service stopped."),
 		N_("A child process crashed, hung or sent a malformed frame; it was replaced."),
 		N_("Try again; the journal of vitaled tells which part it was.")),
+	ROW(READER_FAILED, CTL_CARDS, N_("The card reader does not work as it should."),
+		N_("What it answers is not what a reader may say, or it refuses its own "
+		   "pipes; of the card nothing is known."),
+		N_("Unplug it and plug it in again, without a hub between; else have it "
+		   "replaced.")),
 	ROW(WRONG_STATE, CTL_FAILED, N_("This cannot be done at this moment."),
 		N_("The session's or the dossier's state does not allow the call."),
 		N_("Look at the state first: vitalectl status.")),

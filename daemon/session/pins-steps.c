@@ -118,6 +118,7 @@ static enum vitaled_reason reason_of(const struct link_frame *answer)
 		[CARD_REFUSED] = VITALED_REASON_PIN_REFUSED,
 		[CARD_ABSENT] = VITALED_REASON_CARD_UNSUPPORTED,
 		[CARD_UNUSABLE] = VITALED_REASON_CARD_BROKEN,
+		[CARD_READER_FAILED] = VITALED_REASON_READER_FAILED,
 	};
 	enum vitaled_reason r = VITALED_REASON_NONE;
 

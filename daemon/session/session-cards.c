@@ -97,6 +97,7 @@ static const enum vitaled_reason outcome_reasons[] = {
 	[CARD_CANCELLED] = VITALED_REASON_CANCELLED,
 	[CARD_LATE] = VITALED_REASON_TIMEOUT,
 	[CARD_UNUSABLE] = VITALED_REASON_CARD_BROKEN,
+	[CARD_READER_FAILED] = VITALED_REASON_READER_FAILED,
 };
 
 static enum vitaled_reason answer_reason(

@@ -121,6 +121,8 @@ int apdu_from_transport(int r)
 		return CARD_ABSENT;
 	case TRANSPORT_FAILED:
 		return CARD_FAILED;
+	case TRANSPORT_LIED:
+		return CARD_READER_FAILED;
 	}
 	return CARD_BROKEN;
 }

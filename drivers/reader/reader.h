@@ -24,7 +24,8 @@ enum transport_outcome {
 	TRANSPORT_REFUSED,    /* keypad: wrong length or the new codes differ (6402, 6403) */
 	TRANSPORT_NO_PINPAD,  /* this reader cannot do that */
 	TRANSPORT_TOUCHED,    /* lock: done, but another program has reset the card before */
-	TRANSPORT_FAILED, /* the reader talks nonsense, or who serves it is at fault: not the card */
+	TRANSPORT_FAILED,     /* who serves the reader is at fault: not the card */
+	TRANSPORT_LIED,	      /* the reader talks nonsense: not the card either */
 };
 
 enum transport_protocol {

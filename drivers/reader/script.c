@@ -76,6 +76,7 @@ static const struct {
 	{"no-pinpad", TRANSPORT_NO_PINPAD},
 	{"touched", TRANSPORT_TOUCHED},
 	{"failed", TRANSPORT_FAILED},
+	{"lied", TRANSPORT_LIED},
 	{"fault", -EIO},
 };
 

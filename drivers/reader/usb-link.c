@@ -92,6 +92,7 @@ static int outcome(uint8_t op, uint8_t said)
 		[USB_REFUSED] = {TRANSPORT_REFUSED, true},
 		[USB_NO_PINPAD] = {TRANSPORT_NO_PINPAD, true},
 		[USB_FAILED] = {TRANSPORT_FAILED, false},
+		[USB_LIED] = {TRANSPORT_LIED, false},
 	};
 
 	if (said >= ARRAY_LEN(meanings) || (meanings[said].keypad && op != USB_OP_SECURE)) {
@@ -318,7 +319,7 @@ static int attach(struct usb_link *u, const char *reader, uint64_t deadline)
 		int r = attach_once(u, reader);
 		uint64_t now = clock_monotonic();
 
-		bool glitched = r == TRANSPORT_MUTE || r == TRANSPORT_FAILED;
+		bool glitched = r == TRANSPORT_MUTE || r == TRANSPORT_LIED;
 
 		if (glitched && glitches < GLITCHES && now + glitch < glitch_until) {
 			glitches++;

@@ -81,6 +81,7 @@ struct served {
 	bool tried;		      /* since the rules say that it may be ours */
 	uint64_t retry, broken, held; /* the next pauses */
 	uint64_t since;		      /* it is taken */
+	bool lied;		      /* ... and the log has said that it answered nonsense */
 	const char *why;	      /* it is not taken: what the log said last */
 	sd_event_source *timer;	      /* the next attempt */
 	struct seat *seats;	      /* while taken */

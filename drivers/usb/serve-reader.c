@@ -210,6 +210,7 @@ static void taken(struct served *t)
 		return;
 	}
 	t->taken = true;
+	t->lied = false;
 	t->since = clock_monotonic();
 	t->held = SERVE_HELD_USEC;
 	t->retry = SERVE_RETRY_USEC;

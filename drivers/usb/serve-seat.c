@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/link-ops.h"
+#include "base/log.h"
 #include "base/tlv.h"
 #include "drivers/usb/serve-inside.h"
 
@@ -18,7 +19,7 @@
 /* A keypad has a say in SECURE alone; in any other job a reader that speaks of it lies. */
 static enum usb_outcome of_keypad(enum seat_work work, enum usb_outcome o)
 {
-	return work == SEAT_SECURE ? o : work == SEAT_ATTACH ? USB_BROKEN : USB_FAILED;
+	return work == SEAT_SECURE ? o : work == SEAT_ATTACH ? USB_BROKEN : USB_LIED;
 }
 
 static enum usb_outcome outcome_of(
@@ -45,6 +46,7 @@ static enum usb_outcome outcome_of(
 	case SLOT_NO_KEYPAD:
 		return of_keypad(work, USB_NO_PINPAD);
 	case SLOT_LIED:
+		return USB_LIED;
 	case SLOT_FAILED:
 		return USB_FAILED;
 	}
@@ -280,6 +282,17 @@ static void end_for_owner(struct seat *seat, enum seat_work work, enum slot_end 
 	}
 }
 
+static void say_lied(struct served *t)
+{
+	const struct usb_device *d = t->device;
+
+	if (!t->lied) {
+		t->lied = true;
+		log_msg(LOG_WARNING, "reader-lied", "%04x:%04x at %s", d->vendor, d->product,
+			d->port);
+	}
+}
+
 void seat_ended(struct seat *seat, enum slot_end end)
 {
 	enum seat_work work = seat->work;
@@ -287,6 +300,9 @@ void seat_ended(struct seat *seat, enum slot_end end)
 
 	seat->work = SEAT_NOTHING;
 	if (seat->owner && seat->owner->asks) {
+		if (outcome_of(seat, work, end) == USB_LIED) {
+			say_lied(seat->reader);
+		}
 		end_for_owner(seat, work, end);
 	}
 	if (power && !bounced(seat, work, end)) {

@@ -43,6 +43,7 @@
 	X(CODE_BLOCKED, "CodeBlocked", "code-blocked")                                         \
 	X(CODE_MISSING, "CodeMissing", "code-missing")                                         \
 	X(FEED_INVALID, "FeedInvalid", "feed-invalid")                                         \
+	X(READER_FAILED, "ReaderFailed", "reader-failed")                                      \
 	X(FAILED, "Failed", "failed")
 
 /* *-card-removed: the reason says which card left */

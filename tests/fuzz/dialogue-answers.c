@@ -117,7 +117,7 @@ static int outcome(uint8_t event)
 	if (value == 0) {
 		return fault(-EIO);
 	}
-	return value <= TRANSPORT_FAILED ? (int)value : 0;
+	return value <= TRANSPORT_LIED ? (int)value : 0;
 }
 
 /* Whether the next item is about this call; it is used up then. */

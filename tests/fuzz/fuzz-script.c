@@ -45,7 +45,7 @@ static void call(struct transport *t, uint8_t how)
 		r = t->ops->open(t, "a reader", true, 0);
 		break;
 	}
-	assert(r <= TRANSPORT_FAILED);
+	assert(r <= TRANSPORT_LIED);
 	assert(t->atr_len <= TRANSPORT_ATR_MAX && t->pinpad <= 3);
 }
 
@@ -53,7 +53,7 @@ static void play(struct transport *t, struct reader *how)
 {
 	int r = t->ops->open(t, "a reader", false, 0);
 
-	assert(r <= TRANSPORT_FAILED);
+	assert(r <= TRANSPORT_LIED);
 	while (how->left > 0) {
 		call(t, reader_u8(how));
 	}

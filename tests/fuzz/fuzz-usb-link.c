@@ -244,7 +244,7 @@ static void step(struct transport *t, const struct record *one)
 		t->ops->close(t, one->arg & 1);
 		break;
 	}
-	assert(r != TRANSPORT_TOUCHED && r <= TRANSPORT_FAILED);
+	assert(r != TRANSPORT_TOUCHED && r <= TRANSPORT_LIED);
 	assert(answer.len <= TRANSPORT_ANSWER_MAX + SPARE && (r == 0 || answer.len == 0));
 	assert(t->atr_len <= TRANSPORT_ATR_MAX && t->pinpad <= 3 && t->protocol <= 1);
 	assert(of(t)->storage.len == 0); /* what was said is wiped */

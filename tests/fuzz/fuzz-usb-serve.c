@@ -212,7 +212,7 @@ static void hear(struct peer_seen *p)
 			judge_event(p, &f);
 			continue;
 		}
-		assert(f.kind == LINK_KIND_ANSWER && f.outcome <= USB_FAILED);
+		assert(f.kind == LINK_KIND_ANSWER && f.outcome <= USB_LIED);
 		assert(p->asks && f.op == p->op && f.seq == p->seq);
 		p->asks = false;
 	}

@@ -153,9 +153,8 @@ def test_a_service_that_ends_takes_its_readers_and_brings_them_back(make_bed, pe
     assert card_at(app, "00 00")
 
 
-# what the first application hears of; a reader that is gone takes both cards with it. One that answers nonsense is
-# CARD_FAILED (base/link-ops.h), which the broker has no other name for than child-failed.
-FAULTS = {"stall-in 0": {"child-failed"}, "huge 0": {"child-failed"},
+# what the first application hears of; a reader that is gone takes both cards with it
+FAULTS = {"stall-in 0": {"reader-failed"}, "huge 0": {"reader-failed"},
           "unplug 5": {"professional-card-removed", "patient-card-removed"},
           "silence 0": {"card-broken"}}
 
@@ -169,4 +168,5 @@ def test_a_reader_that_fails_in_the_middle_ends_the_session_by_name(make_bed, pe
     bed.orders(f"fault {slot} {fault} 1 6")  # after six answers that go well
     state, reason = app.ended(app.open(intent=["create"]), 60)
     assert state == "failed" and reason in FAULTS[fault]
+    wait_for(lambda: bed.log("usb-words").count("reader-lied: ") == (reason == "reader-failed"))
     wait_for(lambda: f"{slot}=none/0/-" in bed.orders("faults").split())

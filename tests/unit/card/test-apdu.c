@@ -254,6 +254,7 @@ static void what_the_transport_says_is_passed_on(void **state)
 		talk(&table[i]);
 	}
 	assert_int_equal(apdu_from_transport(TRANSPORT_FAILED), CARD_FAILED);
+	assert_int_equal(apdu_from_transport(TRANSPORT_LIED), CARD_READER_FAILED);
 	assert_int_equal(apdu_from_transport(99), CARD_BROKEN);
 }
 

@@ -121,7 +121,7 @@ static void every_outcome_has_its_own_word(void **state)
 		{USB_LATE, -EPROTO, -EPROTO, TRANSPORT_LATE},
 		{USB_REFUSED, -EPROTO, -EPROTO, TRANSPORT_REFUSED},
 		{USB_NO_PINPAD, -EPROTO, -EPROTO, TRANSPORT_NO_PINPAD},
-		{USB_FAILED + 1, -EPROTO, -EPROTO, -EPROTO},
+		{USB_LIED + 1, -EPROTO, -EPROTO, -EPROTO},
 	};
 
 	(void)state;
@@ -149,7 +149,7 @@ static void every_outcome_has_its_own_word(void **state)
 static void a_silent_card_is_asked_for_again_at_opening(void **state)
 {
 	struct transport *t = BEGIN({.op = USB_OP_ATTACH, .outcome = USB_MUTE},
-		{.op = USB_OP_ATTACH, .outcome = USB_FAILED}, {.op = USB_OP_ATTACH},
+		{.op = USB_OP_ATTACH, .outcome = USB_LIED}, {.op = USB_OP_ATTACH},
 		{.op = USB_OP_DETACH});
 
 	(void)state;
@@ -170,14 +170,19 @@ static void a_reader_that_fails_is_not_a_mute_card(void **state)
 {
 	_cleanup_(buf_done) struct buf answer = BUF_NULL(512);
 	struct transport *t =
-		BEGIN({.op = USB_OP_ATTACH}, {.op = USB_OP_TRANSMIT, .outcome = USB_FAILED},
-			{.op = USB_OP_SECURE, .outcome = USB_FAILED}, {.op = USB_OP_DETACH});
+		BEGIN({.op = USB_OP_ATTACH}, {.op = USB_OP_TRANSMIT, .outcome = USB_LIED},
+			{.op = USB_OP_SECURE, .outcome = USB_LIED},
+			{.op = USB_OP_TRANSMIT, .outcome = USB_FAILED}, {.op = USB_OP_DETACH});
 
 	(void)state;
 	assert_int_equal(open_it(t), 0);
+	assert_int_equal(transmit(t, &answer), TRANSPORT_LIED);
+	assert_int_equal(t->ops->secure(t, &pin, soon(), &answer), TRANSPORT_LIED);
 	assert_int_equal(transmit(t, &answer), TRANSPORT_FAILED);
-	assert_int_equal(t->ops->secure(t, &pin, soon(), &answer), TRANSPORT_FAILED);
-	peer_end(t, 4);
+	peer_end(t, 5);
+	t = BEGIN({.op = USB_OP_ATTACH, .outcome = USB_FAILED});
+	assert_int_equal(open_it(t), TRANSPORT_FAILED); /* the reader is asked no more */
+	peer_end(t, 1);
 }
 
 static void a_busy_slot_is_waited_for_until_the_deadline(void **state)

@@ -74,7 +74,7 @@ static void put_anchor(struct buf *out, uint8_t nature, X509 *cert)
 	struct buf der = BUF_NULL(65536);
 
 	forge_der(cert, &der);
-	tlv_put_u8(out, FEED_TAG_NATURE, (uint8_t)nature);
+	tlv_put_u8(out, FEED_TAG_NATURE, nature);
 	tlv_put(out, FEED_TAG_CERTIFICATE, buf_view(&der));
 	tlv_close(out, mark);
 	buf_done(&der);
