@@ -135,12 +135,18 @@ static size_t listed(const struct doctor *d, const char *driver)
 	return n;
 }
 
+/* Whether vitaled-usb cannot use it, whatever it is told. */
+static bool refused(const struct plugged *p)
+{
+	return p->described && p->refused != 0;
+}
+
 /* Whether pcscd lists this one too, besides those of its name before. */
 static bool pcscd_lists(struct look *l, const struct plugged *p)
 {
 	json_int_t before;
 
-	if (!p->libccid || p->claims == CLAIMS_USB) {
+	if (!p->libccid || (p->claims == CLAIMS_USB && !refused(p))) {
 		return false;
 	}
 	before = json_integer_value(json_object_get(l->counts, p->libccid));
@@ -182,12 +188,6 @@ static void found(const struct look *l, const struct plugged *p, enum vitaled_fi
 							    : NULL));
 }
 
-/* Whether vitaled-usb cannot use it, whatever it is told. */
-static bool refused(const struct plugged *p)
-{
-	return p->described && p->refused != 0;
-}
-
 /* A reader in a mode of its own, which nobody can drive. */
 static bool old_mode(const struct plugged *p)
 {
@@ -201,7 +201,8 @@ static void judge_open(const struct look *l, const struct plugged *p, const char
 		doctor_found(l->d, VITALED_FINDING_USER_MISSING, "vitaled-usb", NULL);
 	} else if (p->denied) {
 		found(l, p, VITALED_FINDING_READER_DENIED, "vitaled-usb");
-	} else if (l->d->runs) {
+	} else if (l->d->runs &&
+		   (p->told || p->known || driver)) { /* else it may be nobody's */
 		found(l, p, VITALED_FINDING_READER_UNSEEN, driver ? driver : "vitaled-usb");
 	}
 }
@@ -239,7 +240,7 @@ static void judge_left(const struct look *l, const struct plugged *p)
 {
 	if (refused(p)) {
 		found(l, p, VITALED_FINDING_READER_REFUSED, NULL);
-	} else if (p->given && (p->class || p->n_readers > 0)) {
+	} else if (p->given && (p->n_readers > 0 || (p->known && p->class))) {
 		found(l, p, VITALED_FINDING_READER_TO_PCSCD, NULL);
 	} else {
 		found(l, p, VITALED_FINDING_READER_UNCLAIMED, NULL);

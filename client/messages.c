@@ -91,7 +91,8 @@ static const struct message messages[VITALED_REASON_COUNT] = {
 	ROW(FEED_INVALID, CTL_USAGE, N_("The reimbursements cannot be taken."),
 		N_("Signature, certificate or a line of the feed is wrong; the detail names "
 		   "it. "
-		   "Nothing was imported."),
+		   "Nothing was imported; only where the signer was revoked meanwhile, "
+		   "dossiers reached before keep their lines."),
 		N_("Ask the sender for a correct file.")),
 	ROW(NOT_TRUSTED, CTL_CARDS, N_("The card was issued by somebody unknown here."),
 		N_("No anchor of the anchors folder signed the card's certificate."),

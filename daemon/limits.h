@@ -91,8 +91,8 @@
 	2U /* card processes of a service waiting, confined, for the next two cards */
 #define LIMIT_CRL_FILES	      64U /* revocation lists; IGC-Sante has eight issuers of persons */
 #define LIMIT_CRL_BYTES	      (32U * 1024U * 1024U) /* one list; the public ones are below 10 MB */
-#define LIMIT_CRL_ENTRIES     1000000U	      /* revoked serial numbers in all, 20 bytes each */
-#define LIMIT_CACHED_CARDS    64U	      /* professionals whose public files are kept */
+#define LIMIT_CRL_ENTRIES     1000000U /* revoked serial numbers of a side, 20 bytes each */
+#define LIMIT_CACHED_CARDS    64U      /* professionals whose public files are kept */
 #define LIMIT_OUTGOING	      (1024U * 1024U) /* bytes queued to the bus before signals are dropped */
 #define LIMIT_JSON_FD	      (1024U * 1024U) /* bytes of a memfd from a client */
 #define LIMIT_BENEFICIARIES   19U	      /* largest published card set */

@@ -78,15 +78,21 @@ static int check_cms(const struct check *c, CMS_ContentInfo *cms)
 {
 	_cleanup_(crypto_bio_put) BIO *content =
 		BIO_new_mem_buf(c->r->statement.data, (int)c->r->statement.len);
+	/* CMS_verify() would copy one of memory, and lose the copy where memory runs out */
+	_cleanup_(crypto_bio_put) BIO *through = BIO_new(BIO_f_null());
 	_cleanup_(crypto_store_put) X509_STORE *store = X509_STORE_new();
 	X509_VERIFY_PARAM *param;
+	int r;
 
-	if (!content || !store || X509_STORE_load_file(store, c->a->x509_file) != 1)
+	if (!content || !through || !store || X509_STORE_load_file(store, c->a->x509_file) != 1)
 		return crypto_fault();
 	param = X509_STORE_get0_param(store);
 	X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
 	X509_VERIFY_PARAM_set_time(param, (time_t)(c->time / USEC_PER_SEC));
-	if (CMS_verify(cms, NULL, store, content, NULL, CMS_BINARY) != 1)
+	(void)BIO_push(through, content);
+	r = CMS_verify(cms, NULL, store, through, NULL, CMS_BINARY);
+	(void)BIO_pop(through);
+	if (r != 1)
 		return trace(crypto_refused(RECEIPT_PROFESSIONAL));
 	return 0;
 }

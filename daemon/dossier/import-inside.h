@@ -51,7 +51,8 @@ json_t *import_details(const struct import *im, uint32_t lines, int64_t added);
  *  Return: 0 or AUDIT_UNAVAILABLE. */
 int import_record(const struct import *im, struct dossier *d, const char *outcome,
 	json_t *details) _must_check_;
-/** import_judge() - what the lists say of who signed. Return: NONE, FEED_INVALID: revoked, or FAILED. */
+/** import_judge() - what the lists say of who signed. Return: NONE, FEED_INVALID: revoked, CHILD_FAILED: what
+ *  vitaled-feed handed over is no chain, or FAILED. */
 enum vitaled_reason import_judge(struct import *im);
 /** import_person_end() - the person at hand is done: NONE with @added lines, NO_DOSSIER, or why not;
  *  FEED_INVALID, of import_judge(), ends all. */

@@ -321,9 +321,11 @@ static void on_read(void *user, struct link_frame *answer)
 
 enum vitaled_reason import_judge(struct import *im)
 {
-	if (revocation_feeder(im->trust, buf_view(&im->chain), clock_wall(), &im->revocation) !=
-		0) {
-		return VITALED_REASON_FAILED;
+	int r = revocation_feeder(
+		im->trust, buf_view(&im->chain), clock_wall(), &im->revocation);
+
+	if (r != 0) { /* > 0: what vitaled-feed has handed over is no chain */
+		return r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED;
 	}
 	return im->revocation == TRUST_REVOCATION_REVOKED ? VITALED_REASON_FEED_INVALID
 							  : VITALED_REASON_NONE;

@@ -235,7 +235,8 @@ void crl_folder_retry(struct crl_folder *f)
 		const char *reason = f->files[i].reason;
 
 		if (reason &&
-			(strcmp(reason, "stranger") == 0 || strcmp(reason, "false") == 0)) {
+			(strcmp(reason, "stranger") == 0 || strcmp(reason, "false") == 0 ||
+				strcmp(reason, "weak") == 0)) {
 			f->files[i].pending = true;
 		}
 	}

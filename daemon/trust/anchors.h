@@ -6,6 +6,7 @@
 #include "record/crypto.h"
 
 #define TRUST_FILE_MAX	 65536U /* bytes of one anchor file: a whole chain in PEM is a tenth */
+#define REVOCATION_SIDES 2U	/* cards, feeders */
 #define TRUST_ANCHOR_MAX 64U	/* anchors of one nature; IGC-Santé has a dozen */
 
 struct trust_root {
@@ -34,7 +35,8 @@ struct trust {
 	struct trust_nature of[NATURE_COUNT]; /* of[NATURE_UNKNOWN] stays empty */
 	struct trust_feeder feeders[TRUST_FEEDERS_MAX];
 	size_t n_feeders;
-	struct revocation *lists[LIMIT_CRL_FILES]; /* revocation.h; one an issuer and point */
+	/* revocation.h; one an issuer and point */
+	struct revocation *lists[REVOCATION_SIDES * LIMIT_CRL_FILES];
 	size_t n_lists;
 };
 

@@ -224,12 +224,12 @@ static int add_folder(struct gathering *g, const char *folder, char ret_name[256
 	struct dirent *e;
 	int r = 0;
 
+	tell_name(g->nature, "", ret_name);
 	buf_printf(&path, "%s/feeder/%s", folder, nature_word(g->nature));
 	buf_put_u8(&path, 0);
 	r = buf_check(&path);
 	if (r < 0)
 		return trace(r);
-	tell_name(g->nature, "", ret_name);
 	dir = opendir((const char *)path.data);
 	if (!dir)
 		return errno == ENOENT ? 0 : fault(-errno);

@@ -26,7 +26,7 @@
 
 enum side {
 	SIDE_CARDS = 0,
-	SIDE_FEEDERS,
+	SIDE_FEEDERS, /* REVOCATION_SIDES */
 };
 
 enum is_outcome {
@@ -160,17 +160,24 @@ static bool is_older(const struct revocation_head *head, const struct revocation
 	return head->this_update < held->this_update;
 }
 
-/* Whether @head may take its place. Return: 0, OLDER or FULL. */
-static int check_place(const struct trust *t, const struct revocation_head *head)
+/* Whether @head may take its place; each side has room of its own, so that none fills the other's.
+ * Return: 0, OLDER or FULL. */
+static int check_place(
+	const struct trust *t, const struct revocation_head *head, enum side side)
 {
 	size_t at = place_of(t, head);
 	uint64_t entries = head->count;
+	size_t places = 1;
 
 	if (at < t->n_lists && is_older(head, &t->lists[at]->head))
 		return REVOCATION_OLDER;
-	for (size_t i = 0; i < t->n_lists; i++)
-		entries += i == at ? 0 : t->lists[i]->n;
-	return at >= LIMIT_CRL_FILES || entries > LIMIT_CRL_ENTRIES ? REVOCATION_FULL : 0;
+	for (size_t i = 0; i < t->n_lists; i++) {
+		if (i != at && t->lists[i]->side == side) {
+			entries += t->lists[i]->n;
+			places++;
+		}
+	}
+	return places > LIMIT_CRL_FILES || entries > LIMIT_CRL_ENTRIES ? REVOCATION_FULL : 0;
 }
 
 int revocation_begin(const struct trust *t, const struct revocation_head *head, uint64_t now,
@@ -184,7 +191,7 @@ int revocation_begin(const struct trust *t, const struct revocation_head *head, 
 		return trace(r);
 	if (head->this_update > now)
 		return REVOCATION_EARLY;
-	r = check_place(t, head);
+	r = check_place(t, head, side);
 	if (r != 0)
 		return r;
 	l = calloc(1, sizeof(*l));
@@ -228,7 +235,7 @@ bool revocation_complete(const struct revocation *l)
 int revocation_put(struct trust *t, struct revocation *l)
 {
 	size_t at = place_of(t, &l->head);
-	int r = revocation_complete(l) ? check_place(t, &l->head) : REVOCATION_BROKEN;
+	int r = revocation_complete(l) ? check_place(t, &l->head, l->side) : REVOCATION_BROKEN;
 
 	if (r != 0) {
 		revocation_free(l);

@@ -3,7 +3,7 @@
 /*
  * The revocation lists handed in, as vitaled-crl has read and verified them: per authority (and
  * distribution point) a sorted table of serial numbers. Bounded by LIMIT_CRL_FILES and
- * LIMIT_CRL_ENTRIES in all. A list that was taken stays until a newer one or the end of the service:
+ * LIMIT_CRL_ENTRIES, those of cards and those of feeders each. A list that was taken stays until a newer one or the end of the service:
  * what once was known to be revoked is not forgotten because a file went away.
  */
 #include "daemon/trust/issuer.h"

@@ -210,7 +210,7 @@ static void take_answers(struct dialogue *d)
 			continue;
 		}
 		assert(f.kind == LINK_KIND_ANSWER && f.seq > last && f.seq <= d->seq);
-		assert(f.op == d->ops[f.seq] && f.outcome <= CARD_UNUSABLE);
+		assert(f.op == d->ops[f.seq] && f.outcome <= CARD_READER_FAILED);
 		last = f.seq;
 		if (f.outcome == CARD_DONE) {
 			judge(f.op, f.body);

@@ -138,7 +138,7 @@ def play(s, slot, card, ask):
 
 def keys_by_usb(s, slot, card, t1):
     link = s.link()
-    wait_for(lambda: link.attach(s.name(slot))[0] == DONE, every=0.02)
+    wait_for(lambda: link.attach(s.name(slot))[0] == DONE, 60, every=0.02)
     assert link.ask(RESET)[1][TAG_PROTOCOL] == bytes([t1])
     assert link.transmit(bytes.fromhex(SELECT[card]))[0] == DONE
 

@@ -10,7 +10,7 @@ import pytest
 import usb_bench
 from bed import Bed, wait_for
 from terminal import EMPTY, SHARED, T0, T1, Terminal
-from usb_bench import (CANCELLED, CARD_IN, CARD_OUT, DETACH, DONE, FAILED, GONE, LISTED, MUTE, READER_IN,
+from usb_bench import (CANCELLED, CARD_IN, CARD_OUT, DETACH, DONE, GONE, LIED, LISTED, MUTE, READER_IN,
                        READER_OUT, RESET, TAG_ATR, TAG_PROTOCOL, TAG_READER, TAG_STATE, Link, names)
 
 CHALLENGE = bytes.fromhex("0084000008")  # the Vitale 2's
@@ -57,7 +57,7 @@ class Served:
         """A connection to the simulator's slot @slot, whose card is there; closed after the test."""
         found = self.link()
         self.users.append(found)
-        wait_for(lambda: found.attach(self.name(slot))[0] == DONE, every=0.02)
+        wait_for(lambda: found.attach(self.name(slot))[0] == DONE, 60, every=0.02)
         found.card = self.bed.cards[slot]
         assert self.transmits(found)
         return found
@@ -114,8 +114,8 @@ def again(s, link, slot):
 
 # -- one by one -----------------------------------------------------------------------------------------
 
-FAST = {"type": FAILED, "status": FAILED, "status 193": FAILED, "huge": FAILED, "long": FAILED, "stall-in": FAILED,
-        "stall-out": FAILED, "double": DONE, "other": DONE, "old 3": DONE, "cut": DONE, "cut 1": DONE, "zero": DONE,
+FAST = {"type": LIED, "status": LIED, "status 193": LIED, "huge": LIED, "long": LIED, "stall-in": LIED,
+        "stall-out": LIED, "double": DONE, "other": DONE, "old 3": DONE, "cut": DONE, "cut 1": DONE, "zero": DONE,
         "late 300": DONE}
 
 
@@ -155,7 +155,7 @@ def test_answers_that_never_come_end_at_the_deadline_of_the_card(served):
             links[reader].send(usb_bench.TRANSMIT, usb_bench.tlv(usb_bench.TAG_DATA, CHALLENGE))
         assert all(s.transmits(link) for link in beside)
         for link, fault in zip(links, half):  # a message that announces more than comes takes in what follows
-            assert link.answer(usb_bench.TRANSMIT)[0] in ((MUTE, FAILED) if fault == "length" else (MUTE,)), fault
+            assert link.answer(usb_bench.TRANSMIT)[0] in ((MUTE, LIED) if fault == "length" else (MUTE,)), fault
         for reader, fault in enumerate(half):
             assert s.met(2 * reader) or fault == "silence 0 0"  # which lasts
             s.bed.orders(f"fault {2 * reader} off")
@@ -172,7 +172,7 @@ def test_a_reader_that_asks_for_time_for_ever_is_given_up(two):
     two.bed.orders("fault 1 extension")
     faulty.send(usb_bench.TRANSMIT, usb_bench.tlv(usb_bench.TAG_DATA, CHALLENGE))
     assert two.transmits(beside)
-    assert faulty.answer(usb_bench.TRANSMIT)[0] == FAILED
+    assert faulty.answer(usb_bench.TRANSMIT)[0] == LIED
     assert two.transmits(beside) and again(two, faulty, 1)
 
 
@@ -207,7 +207,7 @@ def test_an_endless_liar_is_let_go_of_by_name(served):
     w, _ = s.watch()
     other, faulty = s.attached(2), s.attached(1)
     s.bed.orders("fault 1 old 40")
-    assert faulty.transmit(CHALLENGE)[0] == FAILED
+    assert faulty.transmit(CHALLENGE)[0] == LIED
     left = set()
     while len(left) < 2:
         op, body = w.event()

@@ -82,13 +82,15 @@ static bool order_stall(struct bench_slot *s, const char *which)
 	return true;
 }
 
-static void put_secured(const struct bench_slot *s, GString *to)
+/* Once: the next one is another one. */
+static void put_secured(struct bench_slot *s, GString *to)
 {
 	struct reader r = reader_of(buf_view(&s->secured));
 
 	g_string_append_c(to, ' ');
 	while (r.left > 0)
 		g_string_append_printf(to, "%02x", reader_u8(&r));
+	buf_reset(&s->secured);
 }
 
 static bool of_slot(struct bench *b, char **words, int n, GString *to)

@@ -210,12 +210,15 @@ def goes_to_sleep(guest, ask):
     the last phase, the second processor is taken away and the clock stands; only the step into the firmware is left out
     (pm_test: the kernel's wake-up code ends in a triple fault under QEMU's emulation, so that S3 cannot be left).
     Then QEMU's controller has forgotten everything, as one has that had no power: each device is a new one."""
-    guest.says("echo core > /sys/power/pm_test && echo 3 > /sys/module/suspend/parameters/pm_test_delay")
+    guest.says("echo core > /sys/power/pm_test && echo 5 > /sys/module/suspend/parameters/pm_test_delay")
     number, (monotonic, boot) = int(guest.says("cat /sys/power/suspend_stats/success")), clocks(guest)
-    guest.says(ask)
-    guest.until("cat /sys/power/suspend_stats/success", lambda text: int(text) == number + 1)
+    try:
+        guest.says(ask)
+        guest.until("cat /sys/power/suspend_stats/success", lambda text: int(text) == number + 1)
+    finally:
+        guest.says("echo none > /sys/power/pm_test")
     after = clocks(guest)
-    assert after[1] - boot - (after[0] - monotonic) > 1.5  # it has slept: 3 s, of a clock that counts seconds
+    assert after[1] - boot - (after[0] - monotonic) > 3  # it has slept: 5 s, of a clock that counts seconds
     assert "root hub lost power" in guest.says("dmesg | sed -n '/PM: suspend entry/h;//!H;${x;p}'")
 
 
@@ -244,7 +247,9 @@ def by_pcscd(guest, reader):
     guest.says("systemctl unmask --runtime pcscd.socket pcscd.service && systemctl start pcscd.socket")
     other = Plugged(guest, "gemalto")
     other.reader.insert()
-    return other
+    yield other
+    if guest.says(f"test -e {other.device} && echo there || echo gone") == "there":
+        other.unplug()
 
 
 def by_both(text):

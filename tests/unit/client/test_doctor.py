@@ -402,10 +402,13 @@ class Doctor(unittest.TestCase):
         self.assertEqual([name for name, _ in self.found()], ["pcscd-denied"])
 
     def test_a_reader_that_is_given_to_a_pcscd_that_has_no_driver_for_it(self):
-        left = [("reader-to-pcscd", "Some reader")]
+        left, nobody = [("reader-to-pcscd", "Some reader")], [("reader-unclaimed", "Some reader")]
         self.tree.usb("1-1", "abcd", "0001", product="Some reader")
         self.usb_program()
-        self.assertEqual(self.found(), [("reader-unclaimed", "Some reader")])  # nobody said anything of it
+        self.assertEqual(self.found(), nobody)  # nobody said anything of it
+        self.configure("[usb *]\ndriver = pcsc\n")
+        self.assertEqual(self.found(), nobody)  # nor is it known whether vitaled-usb could use it
+        self.tree.usb("1-1", "abcd", "0001", product="Some reader", descriptors=SAYS)
         for text in ("[usb abcd:0001]\ndriver = pcsc\n", "[usb *]\ndriver = pcsc\n"):
             self.configure(text)
             self.assertEqual(self.found(), left, text)
@@ -439,8 +442,10 @@ class Doctor(unittest.TestCase):
                 self.assertEqual([f["reason"] for f in self.facts("reader-refused")], [reason])
         self.tree.driver("other", [("0xabcd", "0x0001", "Other")])
         self.env["FAKE_PCSC"] = "12=Other 00 00"
-        self.assertEqual(self.found(), [])  # pcscd has it
-        self.assertEqual(self.seen("usb-reader")[0]["driver"], "pcscd")
+        for driver in ("auto", "usb", "pcsc"):
+            self.configure(f"[usb *]\ndriver = {driver}\n")
+            self.assertEqual(self.found(), [])  # pcscd has it, and vitaled-usb could not
+            self.assertEqual(self.seen("usb-reader")[0]["driver"], "pcscd")
 
     def test_readers_are_not_judged_by_a_configuration_that_is_not_good_or_not_to_be_read(self):
         self.tree.usb("1-1", "2947", "0102", descriptors=SAYS)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
+/* See recorded.h. */
 #include "tests/unit/session/recorded.h"
 
 // clang-format off

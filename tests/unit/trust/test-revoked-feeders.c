@@ -268,6 +268,43 @@ static void what_is_no_chain_and_what_are_no_anchors_is_refused(void **state)
 	buf_done(&long_chain);
 }
 
+/* As many lists of @issuer as a side has room for, one with all the numbers of a side but one. */
+static void fill(X509 *issuer)
+{
+	struct revocation_head h = {.this_update = NOW_US - 1, .next_update = NOW_US + 1};
+	uint8_t one[ISSUER_SERIAL] = {1};
+	struct revocation *l = NULL;
+
+	assert_int_equal(issuer_id(issuer, h.issuer), 0);
+	for (unsigned int i = 0; i < LIMIT_CRL_FILES; i++) {
+		assert_true(snprintf(h.point, sizeof(h.point), "%u", i) > 0);
+		h.count = i == 0 ? 1 : 0;
+		assert_int_equal(revocation_begin(pki.trust, &h, NOW_US, &l), 0);
+		assert_int_equal(revocation_add(l, view_of(one, h.count * sizeof(one))), 0);
+		assert_int_equal(revocation_put(pki.trust, l), 0);
+	}
+	h.point[0] = 'x';
+	assert_int_equal(revocation_begin(pki.trust, &h, NOW_US, &l), REVOCATION_FULL);
+	assert_true(snprintf(h.point, sizeof(h.point), "1") > 0);
+	h.count = LIMIT_CRL_ENTRIES;
+	assert_int_equal(revocation_begin(pki.trust, &h, NOW_US, &l), REVOCATION_FULL);
+}
+
+static void no_side_fills_the_room_of_the_other(void **state)
+{
+	struct feeders f = make_feeders();
+	X509 *const anchors[] = {f.root, NULL};
+	X509 *const issuers[][2] = {{f.root, pki.ca}, {pki.ca, f.root}};
+
+	for (size_t i = 0; i < ARRAY_LEN(issuers); i++) {
+		assert_int_equal(anew(state), 0);
+		believe(anchors);
+		fill(issuers[i][0]);
+		fill(issuers[i][1]);
+	}
+	free_feeders(&f);
+}
+
 struct seen {
 	char text[512];
 };
@@ -372,6 +409,7 @@ int main(void)
 		T(neither_side_revokes_the_others),
 		T(a_signer_who_is_the_anchor_has_no_list_of_its_own),
 		T(what_is_no_chain_and_what_are_no_anchors_is_refused),
+		T(no_side_fills_the_room_of_the_other),
 		T(authorities_of_feeders_are_told_after_them),
 		T(memory_that_runs_out_never_tells_good),
 	};
