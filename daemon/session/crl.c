@@ -349,6 +349,7 @@ static int on_change(sd_event_source *source, const struct inotify_event *e, voi
 static int list(struct crls *c)
 {
 	struct crl_folder *now = calloc(1, sizeof(*now));
+	bool others;
 	int error;
 	int r;
 
@@ -363,11 +364,15 @@ static int list(struct crls *c)
 		c->news = c->news || !c->folder->reason;
 		now->reason = "unreadable";
 	}
-	if (take_feeders(c)) {
+	others = take_feeders(c);
+	if (others) {
 		crl_folder_retry(now);
 	}
 	r = make_authorities(c);
 	if (r < 0) {
+		if (others) { /* the next reading does it */
+			crl_folder_retry(c->folder);
+		}
 		free(now);
 		return trace(r);
 	}

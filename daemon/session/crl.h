@@ -11,7 +11,7 @@
 
 struct crls;
 
-/* What is told; neither may free the struct crls. */
+/* What is told; none may free the struct crls. */
 struct crls_ops {
 	/* a list took its place, others may still be read: ask trust_revocation() again */
 	void (*taken)(void *user);
@@ -40,7 +40,7 @@ struct crl_finding {
 	const char *nature;    /* missing, expired: word of the anchor's nature */
 	const char *authority; /* missing, expired: its CN */
 	const char *file;      /* rejected: without the folder */
-	const char *reason;    /* rejected, failed: one of the words in crl.c */
+	const char *reason;    /* rejected, failed: one of the words in crl-folder.c */
 };
 
 typedef void (*crl_found_fn)(void *user, const struct crl_finding *f);
