@@ -26,7 +26,7 @@ PACKAGES = ("systemd-sysv,libpam-systemd,dbus,udev,kmod,pcscd,libccid,opensc,usb
             "libarchive13,libssl3,libsystemd0,libpcsclite1,libqrencode4,polkitd,procps,libinih1,libseccomp2,"
             "libsqlite3-0,libusb-1.0-0")
 EARLY = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "virtio_console"]  # the initramfs loads these
-LATE = ["xhci-pci", "virtio_rng"]  # udev loads these
+LATE = ["xhci-pci", "virtio_rng", "loop"]  # udev loads these, and mount the last
 BOOT_SECONDS, COMMAND_SECONDS = 300, 120  # limits, not expectations: other work may share the machine
 
 INIT = """#!/bin/busybox sh

@@ -306,6 +306,67 @@ def test_pcscd_and_vitaled_usb_serve_each_its_reader_and_the_configuration_says_
     guest.until("vitalectl --json status", lambda text: "Gemalto" not in text)
 
 
+@pytest.fixture
+def disk(guest, reader):
+    """The state on a disk of its own, which the kernel makes read-only at its first error; its folder in sysfs."""
+    state = "/var/lib/vitaled"
+    mount = f"mount -o loop,errors=remount-ro /root/disk {state}"
+    guest.says("systemctl stop vitaled.service && truncate -s 128M /root/disk && mke2fs -q -t ext4 /root/disk && "
+               f"cp -a {state} /root/state && {mount} && rmdir {state}/lost+found && cp -a /root/state/. {state}")
+    yield Disk(guest, state, mount)
+    guest.says(f"systemctl stop vitaled.service; umount {state}; rm -r /root/state /root/disk")
+
+
+class Disk:
+    def __init__(self, guest, state, mount):
+        self.guest, self.state, self.mount = guest, state, mount
+
+    def refusal(self):
+        """What is said to root who writes there; "": it can."""
+        return self.guest.shell(f"LC_ALL=C touch {self.state}/probe 2>&1 && rm {self.state}/probe")[1]
+
+    def fail(self):
+        """The kernel finds an error of the file system, as of a disk that answers no more: its journal is aborted, and
+        nothing is written any more, whoever has a file open. (Since 6.12 `mount` shows it as writable all the same.)"""
+        device = self.guest.says(f"basename $(findmnt -n -o SOURCE {self.state})")
+        assert self.refusal() == ""
+        self.guest.says(f"echo provoked > /sys/fs/ext4/{device}/trigger_fs_error")
+        assert "Read-only file system" in self.refusal()
+
+    def mend(self):
+        """As an administrator does: the file system is checked and mounted anew."""
+        self.guest.says(f"systemctl stop vitaled.service && umount {self.state} && (e2fsck -fy /root/disk; test $? -le 1) && "
+                        f"{self.mount}")
+        assert self.refusal() == ""
+
+
+def opened(guest, *commands):
+    """(the session's states, all its lines) of a consultation of alice's, both cards being in."""
+    guest.until("vitalectl --json status", has_both)
+    text = guest.shell(ALICE + "vitalectl --json open --keep-going --intent consult,feed,create "
+                       f"{' '.join(commands)} 2>&1")[1]
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return states(lines), lines
+
+
+def test_a_disk_that_the_kernel_makes_read_only_opens_nothing_is_named_and_loses_nothing(guest, reader, agent, disk):
+    note = "'add /etc/hostname --type consultation --title Note --mime text/plain'"
+    told, lines = opened(guest, "create", note, "list")
+    assert ("unlocked", "") in told and answers(lines, "list")[0], lines[-3:]
+    number, known = len(answers(lines, "list")[0]), len(entries(guest))
+    disk.fail()
+    told, lines = opened(guest, note, "list")
+    assert "unlocked" not in [state for state, _ in told] and not answers(lines, "list"), lines[-3:]
+    assert "AuditUnavailable" in json.dumps(lines) or "audit-unavailable" in json.dumps(lines), lines[-3:]
+    found = [json.loads(line) for line in guest.shell("vitalectl --json doctor")[1].splitlines()]
+    assert "audit-unavailable" in {line.get("finding") for line in found}, found
+    assert guest.says("systemctl is-active vitaled.service") == "active"
+    disk.mend()
+    told, lines = opened(guest, "list")
+    assert ("unlocked", "") in told and len(answers(lines, "list")[0]) == number, lines[-3:]
+    assert len(entries(guest)) > known and guest.says("vitalectl audit verify")
+
+
 def test_the_sandbox_of_vitaled_usb_is_in_force(guest, reader):
     pid = guest.says(f"systemctl show -P MainPID {UNIT}")
     found = dict(line.split(":\t", 1) for line in guest.says(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
