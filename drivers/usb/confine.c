@@ -113,7 +113,7 @@ static int add_memory(scmp_filter_ctx f)
 
 static int fill(scmp_filter_ctx f)
 {
-	/* libusb's own thread is there already */
+	/* libusb's thread and ours are there already */
 	int r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
 
 	for (size_t i = 0; i < ARRAY_LEN(allowed) && r == 0; i++) {

@@ -2,9 +2,9 @@
 /*
  * vitaled-usb: card readers without pcscd. It serves slots to the broker's processes over the
  * socket that systemd hands it (base/link-usb.h), knows nothing of sessions or people, and
- * keeps nothing. It takes what it needs (the socket, libusb with its thread), gives up the
- * rest, and only then hears of a reader. At its end cards lose their power and readers are
- * released.
+ * keeps nothing. It takes what it needs (the socket, libusb with its thread, threads of its own),
+ * gives up the rest, and only then hears of a reader. At its end cards lose their power and readers
+ * are released.
  *
  * Exit status: 0 SIGTERM, or nobody used it any more; 1 it could not be set up, or its loop
  * failed; 2 wrong usage.
@@ -221,7 +221,7 @@ static int peer_uid(const struct options *o, uid_t *ret)
 	return 0;
 }
 
-/* libusb's thread must be there before: none can be made afterwards. */
+/* libusb's thread and ours must be there before: none can be made afterwards. */
 static int give_up(void)
 {
 	const struct restrain most = {.files = FILES_MAX,
@@ -279,7 +279,7 @@ int main(int argc, char *argv[])
 	int r;
 
 	log_open("vitaled-usb");
-	(void)mallopt(M_ARENA_MAX, 1); /* the thread of libusb's needs none of its own */
+	(void)mallopt(M_ARENA_MAX, 1); /* threads need none of their own */
 	r = parse(argc, argv, &o);
 	if (r != 0) {
 		return r == 1 ? EXIT_SUCCESS : r;

@@ -58,7 +58,8 @@ enum seat_work {
 
 struct seat {
 	struct served *reader;
-	struct interface *machine;
+	size_t interface;	   /* of the device */
+	struct interface *machine; /* NULL: it broke, the device's others did not */
 	struct slot *slot;
 	char name[NAMES_MAX];
 	struct peer *owner;
@@ -85,7 +86,7 @@ struct served {
 	const char *why;	      /* it is not taken: what the log said last */
 	sd_event_source *timer;	      /* the next attempt */
 	struct seat *seats;	      /* while taken */
-	size_t n_seats;
+	size_t n_seats;		      /* those that broke included */
 };
 
 struct serve {

@@ -3,9 +3,8 @@
  * Devices, and which of them are ours: by the rules of the newest watch (claims.h). A reader
  * whose rule is `auto` is tried when pcscd has had SERVE_GRACE_USEC to take it, when a pcscd that
  * stopped has not come back within SERVE_STOPPED_USEC, at once where there is none, and anew
- * when it comes or goes; what another program holds, or forbids,
- * or what broke, is tried ever more rarely. The journal is told when that changes, not at each
- * attempt.
+ * when it comes or goes; what another program holds, or forbids, or what broke, is tried ever more
+ * rarely. The journal is told when that changes, not at each attempt.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +81,9 @@ void reader_tell_all(struct peer *watch)
 		for (size_t k = 0; t && k < t->n_seats; k++) {
 			struct seat *seat = &t->seats[k];
 
+			if (!seat->machine) {
+				continue;
+			}
 			frame_reader(watch, WATCH_OP_READER_IN, seat);
 			if (seat->told) {
 				frame_card(watch, WATCH_OP_CARD_IN, seat, seat->events);
@@ -100,10 +102,11 @@ static bool all_known(const struct serve *s)
 			return false;
 		}
 		for (size_t k = 0; t && k < t->n_seats; k++) {
-			const struct slot *slot = t->seats[k].slot;
+			const struct seat *seat = &t->seats[k];
 
-			if (slot->presence == SLOT_UNKNOWN ||
-				(slot->presence == SLOT_IN && !t->seats[k].told)) {
+			if (seat->machine &&
+				(seat->slot->presence == SLOT_UNKNOWN ||
+					(seat->slot->presence == SLOT_IN && !seat->told))) {
 				return false;
 			}
 		}
@@ -142,16 +145,24 @@ static void try_later(struct served *t, uint64_t *pause, uint64_t last)
 	*pause = *pause * 2 < last ? *pause * 2 : last;
 }
 
+static void drop_seat(struct seat *seat)
+{
+	seat_gone(seat);
+	if (seat->told) {
+		reader_card(seat, false, seat->events + 1);
+	}
+	tell_reader(seat, WATCH_OP_READER_OUT);
+	seat->owner = NULL;
+	seat->machine = NULL;
+	seat->slot = NULL;
+}
+
 static void drop_seats(struct served *t)
 {
 	for (size_t i = 0; i < t->n_seats; i++) {
-		struct seat *seat = &t->seats[i];
-
-		seat_gone(seat);
-		if (seat->told) {
-			reader_card(seat, false, seat->events + 1);
+		if (t->seats[i].machine) {
+			drop_seat(&t->seats[i]);
 		}
-		tell_reader(seat, WATCH_OP_READER_OUT);
 	}
 	free(t->seats);
 	t->seats = NULL;
@@ -192,6 +203,7 @@ static bool make_seats(struct served *t)
 			struct seat *seat = &t->seats[n++];
 
 			seat->reader = t;
+			seat->interface = i;
 			seat->machine = d->interfaces[i];
 			seat->slot = &d->interfaces[i]->slots[k];
 			name_of(t, i, k, seat->name);
@@ -268,6 +280,8 @@ static void not_taken(struct served *t, int r)
 	case USB_VANISHED:
 		say_left(t);
 		break;
+	case USB_LEAVING:
+		break;
 	default:
 		(void)log_fault(r, "reader-failed");
 	}
@@ -298,6 +312,22 @@ static bool fits(struct served *t)
 	return false;
 }
 
+/* Where some of its interfaces broke all of it is taken anew, unless somebody has a card in it. */
+static void try_anew(struct served *t)
+{
+	bool used = false;
+
+	for (size_t i = 0; i < t->n_seats; i++) {
+		used = used || t->seats[i].owner;
+	}
+	if (used) {
+		try_later(t, &t->broken, SERVE_BROKEN_LAST_USEC);
+	} else {
+		release(t);
+		try_in(t, SERVE_RETRY_USEC);
+	}
+}
+
 static void try_to_take(struct served *t)
 {
 	int r;
@@ -320,9 +350,15 @@ static void try_to_take(struct served *t)
 
 static int on_try(sd_event_source *e, uint64_t when, void *user)
 {
+	struct served *t = user;
+
 	(void)e;
 	(void)when;
-	try_to_take(user);
+	if (t->taken) {
+		try_anew(t);
+	} else {
+		try_to_take(t);
+	}
 	return 0;
 }
 
@@ -486,10 +522,29 @@ static void on_presence(void *user, struct usb_device *d, size_t reader, struct 
 	}
 }
 
-static void on_broken(void *user, struct usb_device *d, const char *why)
+static void say_broken(struct served *t, size_t reader, const char *why)
+{
+	const struct usb_device *d = t->device;
+
+	if (strcmp(why, "reader-gone") == 0) {
+		say_left(t);
+	} else if (!news(t, why)) {
+		return;
+	} else if (d->n_readers > 1) {
+		log_msg(LOG_WARNING, "reader-broken", "%04x:%04x at %s, interface %u: %s",
+			d->vendor, d->product, d->port, d->readers[reader].number, why);
+	} else {
+		log_msg(LOG_WARNING, "reader-broken", "%04x:%04x at %s: %s", d->vendor,
+			d->product, d->port, why);
+	}
+}
+
+/* Its slots end; those of the device's other interfaces go on. */
+static void on_broken(void *user, struct usb_device *d, size_t reader, const char *why)
 {
 	struct serve *s = user;
 	struct served *t = d->user;
+	bool all = true;
 
 	if (!t) {
 		return;
@@ -498,13 +553,16 @@ static void on_broken(void *user, struct usb_device *d, const char *why)
 		t->broken = SERVE_BROKEN_USEC;
 		t->why = NULL;
 	}
-	if (strcmp(why, "reader-gone") == 0) {
-		say_left(t);
-	} else if (news(t, why)) {
-		log_msg(LOG_WARNING, "reader-broken", "%04x:%04x at %s: %s", d->vendor,
-			d->product, d->port, why);
+	say_broken(t, reader, why);
+	for (size_t i = 0; i < t->n_seats; i++) {
+		if (t->seats[i].interface == reader && t->seats[i].machine) {
+			drop_seat(&t->seats[i]);
+		}
+		all = all && !t->seats[i].machine;
 	}
-	drop_seats(t);
+	if (all) {
+		drop_seats(t);
+	}
 	try_later(t, &t->broken, SERVE_BROKEN_LAST_USEC);
 	reader_listed(s, false);
 }
@@ -523,7 +581,7 @@ struct seat *reader_seat(struct serve *s, const char *name)
 		struct served *t = s->readers[i];
 
 		for (size_t k = 0; t && k < t->n_seats; k++) {
-			if (strcmp(t->seats[k].name, name) == 0) {
+			if (t->seats[k].machine && strcmp(t->seats[k].name, name) == 0) {
 				return &t->seats[k];
 			}
 		}

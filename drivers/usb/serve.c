@@ -411,7 +411,8 @@ static int add_sources(struct serve *s)
 		return fault(r);
 	}
 	wait_for_somebody(s, SERVE_HOLD_USEC);
-	return trace(usb_new(s->ev, &reader_ops, s, &s->usb));
+	r = usb_new(s->ev, &reader_ops, s, &s->usb);
+	return r < 0 ? trace(r) : trace(usb_ready(s->usb));
 }
 
 int serve_new(sd_event *ev, int cards, int watches, uid_t peer, bool stays, struct serve **ret)

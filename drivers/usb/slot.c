@@ -241,8 +241,8 @@ static void take_status(struct slot *s, const struct message *m)
 
 static void take_off(struct slot *s, const struct message *m)
 {
-	(void)m;
 	slot_unpower(s);
+	s->hot = s->hot || (m->command == MESSAGE_COMMAND_FAILED && s->presence == SLOT_IN);
 	slot_finish(s, SLOT_DONE);
 }
 

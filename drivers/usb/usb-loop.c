@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * libusb on the program's loop, without a thread of ours (libusb's own waits for hot plug): its
- * descriptors are the loop's, its timeouts are one of them. Also looks whether the machine has
- * slept, since readers then may hold other cards, or none that has power.
+ * libusb on the program's loop: its descriptors are the loop's, its timeouts are one of them. Also
+ * looks whether the machine has slept, since readers then may hold other cards, or none that has power.
  */
 #include <errno.h>
 
@@ -51,18 +50,24 @@ void usb_settle(struct usb *u)
 		return;
 	}
 	u->settling = true;
-	look_again(u);
+	if (!u->ending) {
+		look_again(u);
+	}
 	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
 		struct usb_handle *h = u->devices[i] ? u->devices[i]->d.handle : NULL;
 
-		for (size_t k = 0; h && k < h->n_pipes; k++) {
-			usb_pipe_tell(&h->pipes[k]);
+		if (h) {
+			usb_turn(h);
 		}
 		if (h && h->leaving) {
-			(void)usb_handle_free(h);
+			usb_close(h);
+		}
+		if (u->devices[i] && u->devices[i]->left && !u->devices[i]->d.handle) {
+			usb_place_free(u->devices[i]);
+			u->devices[i] = NULL;
 		}
 	}
-	if (u->plugged) {
+	if (u->plugged && !u->ending) {
 		u->plugged = false;
 		usb_rescan(u);
 	}
@@ -211,15 +216,24 @@ int usb_loop_start(struct usb *u)
 	return r < 0 ? fault(r) : trace(begin(u));
 }
 
-void usb_loop_stop(struct usb *u)
+void usb_loop_mute(struct usb *u)
 {
 	if (u->context) {
 		libusb_set_pollfd_notifiers(u->context, NULL, NULL, NULL);
-		libusb_exit(u->context);
 	}
 	for (size_t i = 0; i < USB_FDS_MAX; i++) {
-		(void)sd_event_source_disable_unref(u->fds[i].source);
+		u->fds[i].source = sd_event_source_disable_unref(u->fds[i].source);
 	}
-	(void)sd_event_source_disable_unref(u->turn);
-	(void)sd_event_source_disable_unref(u->awake);
+	u->turn = sd_event_source_disable_unref(u->turn);
+	u->awake = sd_event_source_disable_unref(u->awake);
+	if (u->on_done) {
+		(void)sd_event_source_set_enabled(u->on_done, SD_EVENT_OFF);
+	}
+}
+
+void usb_loop_stop(struct usb *u)
+{
+	if (u->context) {
+		libusb_exit(u->context);
+	}
 }

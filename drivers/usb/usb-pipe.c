@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * One claimed interface: its transfers, and the machine (interface.h) that they serve. Every
- * transfer ends once: told to the machine, or dropped where it asked for a recovery. A recovery
- * waits until all transfers of the pipe (of the device, for a reset) have ended; until then
- * nothing new begins. The kernel clears halts and resets while we wait (usb.h). Buffers that
- * held commands or answers are wiped, however their transfers end.
+ * transfer ends once: told to the machine, dropped where it asked for a recovery, or taken back for
+ * somebody else's (usb-recover.c) and begun anew. While the device is paused nothing begins: it waits
+ * until that is over. Buffers that held commands or answers are wiped, however their transfers end.
  */
 #include <assert.h>
 #include <errno.h>
@@ -72,6 +71,33 @@ bool usb_pipe_quiet(const struct usb_pipe *p)
 	return !p->out.busy && !p->in.busy && !p->notice.busy;
 }
 
+void usb_pipe_cancel(struct usb_pipe *p)
+{
+	cancel(&p->out, true);
+	cancel(&p->in, true);
+	cancel(&p->notice, true);
+}
+
+void usb_pipe_stop(struct usb_pipe *p)
+{
+	p->parked = p->held = false;
+	p->wanted = 0;
+	cancel(&p->out, true);
+	cancel(&p->in, true);
+	cancel(&p->notice, false); /* what it has brought is news all the same */
+}
+
+void usb_pipe_park(struct usb_pipe *p)
+{
+	if (p->in.busy && !p->in.dropped) {
+		p->parked = true;
+		cancel(&p->in, false);
+	}
+	if (!p->notice.dropped) {
+		cancel(&p->notice, false);
+	}
+}
+
 static void send(struct usb_pipe *p, size_t len)
 {
 	libusb_fill_bulk_transfer(p->out.transfer, p->handle->open, p->machine->reader.bulk_out,
@@ -85,15 +111,39 @@ void usb_pipe_listen(struct usb_pipe *p)
 	const struct ccid_interface *reader = &p->machine->reader;
 	unsigned room = reader->packet_interrupt & USB_PACKET_MASK;
 
-	if (reader->interrupt_in == 0 || p->notice.busy || p->stalls > INTERFACE_STALLS_MAX) {
+	if (reader->interrupt_in == 0 || p->notice.busy || p->notice.ended ||
+		p->stalls > INTERFACE_STALLS_MAX || p->machine->broken) {
 		return;
 	}
-	if (p->recover || p->handle->resetting) {
+	if (p->handle->leaving || usb_paused(p->handle)) {
 		return; /* when that is over */
 	}
 	libusb_fill_interrupt_transfer(p->notice.transfer, p->handle->open,
 		reader->interrupt_in, p->noticed, (int)room, on_transfer, &p->notice, 0);
 	submit(&p->notice);
+}
+
+static void fetch(struct usb_pipe *p, size_t bytes)
+{
+	libusb_fill_bulk_transfer(p->in.transfer, p->handle->open, p->machine->reader.bulk_in,
+		p->arriving, (int)bytes, on_transfer, &p->in, 0);
+	submit(&p->in);
+}
+
+void usb_pipe_resume(struct usb_pipe *p)
+{
+	size_t bytes = p->wanted;
+	bool held = p->held;
+
+	p->held = false;
+	p->wanted = 0;
+	if (held) {
+		send(p, p->message.len);
+	}
+	if (bytes > 0) {
+		fetch(p, bytes);
+	}
+	usb_pipe_listen(p);
 }
 
 /* -- what an interface asks for ------------------------------------------------------------ */
@@ -118,7 +168,10 @@ static void do_send(void *user, struct view message)
 		return;
 	}
 	p->empty_packet = packet > 0 && message.len % packet == 0;
-	send(p, message.len);
+	p->held = usb_paused(p->handle);
+	if (!p->held) {
+		send(p, message.len);
+	}
 }
 
 static void do_receive(void *user, size_t size)
@@ -133,10 +186,11 @@ static void do_receive(void *user, size_t size)
 	}
 	assert(!p->in.busy);
 	whole = whole < p->arriving_room ? whole : p->arriving_room;
-	libusb_fill_bulk_transfer(p->in.transfer, p->handle->open,
-		p->handle->device->readers[p->index].bulk_in, p->arriving, (int)whole,
-		on_transfer, &p->in, 0);
-	submit(&p->in);
+	if (usb_paused(p->handle)) {
+		p->wanted = whole;
+	} else {
+		fetch(p, whole);
+	}
 }
 
 static void LIBUSB_CALL on_aborted(struct libusb_transfer *t)
@@ -151,9 +205,14 @@ static void LIBUSB_CALL on_aborted(struct libusb_transfer *t)
 static void do_abort(void *user, uint8_t slot, uint8_t seq)
 {
 	struct usb_pipe *p = user;
-	struct libusb_transfer *t = libusb_alloc_transfer(0);
-	unsigned char *setup = malloc(LIBUSB_CONTROL_SETUP_SIZE);
+	struct libusb_transfer *t;
+	unsigned char *setup;
 
+	if (usb_paused(p->handle)) {
+		return; /* the slot's deadline does it */
+	}
+	t = libusb_alloc_transfer(0);
+	setup = malloc(LIBUSB_CONTROL_SETUP_SIZE);
 	if (t && setup) {
 		libusb_fill_control_setup(setup,
 			LIBUSB_ENDPOINT_OUT | LIBUSB_REQUEST_TYPE_CLASS |
@@ -172,33 +231,19 @@ static void do_abort(void *user, uint8_t slot, uint8_t seq)
 	libusb_free_transfer(t);
 }
 
-/* When all is quiet the device is reset, for @p and all that share it. */
-static void begin_reset(struct usb_pipe *p)
-{
-	struct usb_handle *h = p->handle;
-
-	h->resetting = h->resetting ? h->resetting : p;
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		cancel(&h->pipes[i].out, true);
-		cancel(&h->pipes[i].in, true);
-		cancel(&h->pipes[i].notice, false);
-	}
-	usb_loop_stir(h->usb);
-}
-
 static void do_recover(void *user, enum interface_recover how)
 {
 	struct usb_pipe *p = user;
 	struct usb_handle *h = p->handle;
 
+	h->lost = h->lost || h->leaving; /* a reset comes anyway */
 	p->recover = (int)how;
-	cancel(&p->out, true);
-	cancel(&p->in, true);
-	cancel(&p->notice, false); /* what it has brought is news all the same */
+	usb_pipe_stop(p);
 	if (how == INTERFACE_RESET) {
-		begin_reset(p);
+		usb_reset(h);
+	} else {
+		usb_pause(h);
 	}
-	usb_loop_stir(h->usb);
 }
 
 static void do_timer(void *user, uint64_t when)
@@ -212,29 +257,57 @@ static void do_timer(void *user, uint64_t when)
 static void do_ended(void *user, struct slot *slot, enum slot_job job, enum slot_end end)
 {
 	struct usb_pipe *p = user;
-	struct usb *u = p->handle->usb;
+	struct usb_handle *h = p->handle;
 
-	u->ops->ended(u->user, p->handle->device, p->index, slot, job, end);
+	if (h->closing == USB_CLOSING_OFF && job == SLOT_JOB_OFF && h->offs > 0) {
+		h->offs--; /* our own */
+		h->lost = h->lost || end != SLOT_DONE;
+		usb_loop_stir(h->usb);
+		return;
+	}
+	h->usb->ops->ended(h->usb->user, h->device, p->index, slot, job, end);
 }
 
 static void do_presence(void *user, struct slot *slot)
 {
 	struct usb_pipe *p = user;
-	struct usb *u = p->handle->usb;
+	struct usb_handle *h = p->handle;
 
-	u->ops->presence(u->user, p->handle->device, p->index, slot);
+	if (!h->released) {
+		h->usb->ops->presence(h->usb->user, h->device, p->index, slot);
+	}
+}
+
+/* A card of it may have power, and nobody can take it but by a reset of them all. */
+static bool is_hot(const struct usb_pipe *p)
+{
+	bool hot = false;
+
+	for (size_t i = 0; i < p->machine->reader.slots; i++) {
+		hot = hot || p->machine->slots[i].hot;
+	}
+	return hot;
 }
 
 static void do_broken(void *user, const char *why)
 {
 	struct usb_pipe *p = user;
 	struct usb_handle *h = p->handle;
+	bool all = true;
 
-	if (!h->broken) {
-		h->broken = true;
-		h->leaving = true;
-		usb_loop_stir(h->usb);
-		h->usb->ops->broken(h->usb->user, h->device, why);
+	for (size_t i = 0; i < h->n_pipes; i++) {
+		all = all && h->pipes[i].machine->broken;
+	}
+	p->recover = 0;
+	p->unhalt = false;
+	usb_pipe_stop(p);
+	h->leaving = h->leaving || all;
+	if (!h->leaving && is_hot(p)) {
+		usb_reset(h);
+	}
+	usb_loop_stir(h->usb);
+	if (!h->released) {
+		h->usb->ops->broken(h->usb->user, h->device, p->index, why);
 	}
 }
 
@@ -255,7 +328,7 @@ static int on_timer(sd_event_source *s, uint64_t when, void *user)
 
 	(void)s;
 	(void)when;
-	if (!p->handle->leaving) {
+	if (p->handle->closing <= USB_CLOSING_OFF) {
 		interface_due(p->machine, clock_monotonic());
 		usb_settle(p->handle->usb);
 	}
@@ -264,122 +337,26 @@ static int on_timer(sd_event_source *s, uint64_t when, void *user)
 
 /* -- ends of transfers --------------------------------------------------------------------- */
 
-/* All of the device's readers are of no use any more. */
-void usb_gone(struct usb_handle *h)
-{
-	h->gone = true;
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		if (!h->pipes[i].machine->broken) {
-			interface_gone(h->pipes[i].machine);
-		}
-	}
-	h->leaving = true;
-}
-
 /* Both bulk pipes are quiet, and nobody is told of what they carried. */
-static void forget(struct usb_pipe *p)
+void usb_pipe_forget(struct usb_pipe *p)
 {
 	p->out.ended = p->in.ended = false;
-	p->empty_packet = false;
+	p->empty_packet = p->parked = p->held = false;
+	p->wanted = 0;
 	buf_reset(&p->message); /* they may have held a PIN */
 	wipe(p->arriving, p->arriving_room);
 }
 
-static void clear_halts(struct usb_pipe *p)
-{
-	const struct ccid_interface *reader = &p->handle->device->readers[p->index];
-	const uint8_t ends[] = {reader->bulk_out, reader->bulk_in, reader->interrupt_in};
-	int r = 0;
-
-	forget(p);
-	for (size_t i = 0; i < ARRAY_LEN(ends) && r == 0; i++) {
-		r = ends[i] == 0 ? 0 : libusb_clear_halt(p->handle->open, ends[i]);
-	}
-	if (r == LIBUSB_ERROR_NO_DEVICE) {
-		usb_gone(p->handle);
-		return;
-	}
-	p->recover = 0;
-	interface_recovered(p->machine, r == 0, clock_monotonic());
-	interface_look(p->machine, clock_monotonic()); /* a notice may have been lost */
-	usb_pipe_listen(p);
-}
-
-static void reset_device(struct usb_handle *h)
-{
-	int r = libusb_reset_device(h->open);
-
-	h->resetting = NULL;
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		forget(&h->pipes[i]);
-	}
-	if (r == LIBUSB_ERROR_NOT_FOUND || r == LIBUSB_ERROR_NO_DEVICE) {
-		usb_gone(h); /* it comes again as another */
-		return;
-	}
-	for (size_t i = 0; i < h->n_pipes && !h->leaving; i++) {
-		struct usb_pipe *p = &h->pipes[i];
-		bool asked = p->recover == INTERFACE_RESET;
-
-		p->stalls = 0;
-		p->recover = 0;
-		if (asked) {
-			interface_recovered(p->machine, r == 0, clock_monotonic());
-		} else { /* whatever came of it, and whatever it was at */
-			interface_was_reset(p->machine, clock_monotonic());
-		}
-	}
-	for (size_t i = 0; i < h->n_pipes && !h->leaving; i++) {
-		usb_pipe_listen(&h->pipes[i]);
-	}
-}
-
-/* A device that was in the middle of something is reset: its end would be of another time. */
-void usb_slept(struct usb_handle *h)
-{
-	bool busy = h->resetting;
-
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		const struct usb_pipe *p = &h->pipes[i];
-
-		busy = busy || p->recover || p->out.busy || p->out.ended || p->in.busy ||
-		       p->in.ended;
-	}
-	if (busy) {
-		begin_reset(&h->pipes[0]);
-		return;
-	}
-	for (size_t i = 0; i < h->n_pipes && !h->leaving; i++) {
-		interface_was_reset(h->pipes[i].machine, clock_monotonic());
-	}
-}
-
-/* Return: whether recovery runs, and no end is to be told. */
-static bool recovering(struct usb_pipe *p)
-{
-	struct usb_handle *h = p->handle;
-	bool all_quiet = true;
-
-	if (!h->resetting) {
-		if (p->recover && usb_pipe_quiet(p)) {
-			clear_halts(p);
-		}
-		return p->recover != 0;
-	}
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		all_quiet = all_quiet && usb_pipe_quiet(&h->pipes[i]);
-	}
-	if (all_quiet) {
-		reset_device(h);
-	}
-	return h->resetting != NULL;
-}
-
+/* Return: whether its end is its pipe's own matter, and to be told. */
 static bool take(struct usb_urb *x)
 {
 	bool told = x->ended && !x->dropped;
 
 	x->ended = false;
+	if (told && x->end == INTERFACE_GONE) {
+		usb_gone(x->pipe->handle);
+		return false;
+	}
 	return told;
 }
 
@@ -397,8 +374,14 @@ static void tell_sent(struct usb_pipe *p)
 static void tell_received(struct usb_pipe *p)
 {
 	size_t len = (size_t)p->in.transfer->actual_length;
+	bool parked = p->parked && p->in.end == INTERFACE_LATE;
 
-	len = p->in.end == INTERFACE_OK ? len : 0;
+	p->parked = false;
+	if (parked && len == 0) { /* begun anew afterwards */
+		p->wanted = (size_t)p->in.transfer->length;
+		return;
+	}
+	len = p->in.end == INTERFACE_OK || parked ? len : 0;
 	interface_received(p->machine, p->in.end, view_of(p->arriving, len), clock_monotonic());
 }
 
@@ -406,45 +389,41 @@ static void tell_noticed(struct usb_pipe *p)
 {
 	size_t len = (size_t)p->notice.transfer->actual_length;
 
-	if (p->notice.end == INTERFACE_GONE) {
-		usb_gone(p->handle);
-		return;
-	}
 	if (p->notice.end == INTERFACE_OK) {
 		p->stalls = 0;
 		interface_notified(p->machine, view_of(p->noticed, len), clock_monotonic());
 	} else if (p->notice.end != INTERFACE_LATE && ++p->stalls > INTERFACE_STALLS_MAX) {
 		interface_deaf(p->machine, clock_monotonic());
 		return;
-	} else if (p->notice.end != INTERFACE_LATE) {
-		(void)libusb_clear_halt(
-			p->handle->open, p->handle->device->readers[p->index].interrupt_in);
+	} else if (p->notice.end != INTERFACE_LATE && !p->handle->leaving) {
+		p->unhalt = true;
+		usb_pause(p->handle);
 	}
 	usb_pipe_listen(p);
+}
+
+/* Whether ends are of no interest, now or any more. */
+static bool is_silent(const struct usb_pipe *p)
+{
+	const struct usb_handle *h = p->handle;
+
+	return h->gone || h->closing > USB_CLOSING_OFF || h->resetting || p->recover ||
+	       p->machine->broken;
 }
 
 /* What has ended in @p is told, in the order in which a reader does it. */
 void usb_pipe_tell(struct usb_pipe *p)
 {
-	struct usb_handle *h = p->handle;
-
-	if (!h->leaving && !recovering(p) && take(&p->out)) {
+	if (!is_silent(p) && take(&p->out)) {
 		tell_sent(p);
 	}
-	if (!h->leaving && !p->recover && !h->resetting && take(&p->in)) {
+	if (!is_silent(p) && take(&p->in)) {
 		tell_received(p);
 		wipe(p->arriving, p->arriving_room);
 	}
-	if (!h->leaving && !p->recover && !h->resetting && take(&p->notice)) {
+	if (!is_silent(p) && take(&p->notice)) {
 		tell_noticed(p);
 	}
-}
-
-void usb_pipe_cancel(struct usb_pipe *p)
-{
-	cancel(&p->out, true);
-	cancel(&p->in, true);
-	cancel(&p->notice, true);
 }
 
 int usb_pipe_timer(struct usb_pipe *p)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Devices: found, told of, opened and closed. A device is looked at in sysfs when it comes, and
- * opened by usb_claim() alone. A handle is closed when all of its transfers have ended; its
- * cards lose their power before. usb-inside.h says who owns what.
+ * Devices: found, told of and opened. A device is looked at in sysfs when it comes, and opened by
+ * usb_claim() alone; usb-close.c lets go of it. usb-inside.h says who owns what.
  */
 #include "drivers/usb/usb.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,10 +13,10 @@
 #include "drivers/usb/usb-inside.h"
 #include "drivers/usb/usb-sysfs.h"
 
-#define PORTS_MAX  7U /* USB 2.0 §4.1.1: hubs in a row */
-#define STRAYS_MAX 4U /* what is read before the answer to a power off, at most */
+#define PAUSE_USEC 10000 /* at the end, between looks at what threads have done */
+#define PORTS_MAX  7U	 /* USB 2.0 §4.1.1: hubs in a row */
 
-/* -- opening and closing ------------------------------------------------------------------- */
+/* -- opening ------------------------------------------------------------------------------- */
 
 static int outcome_of(int error)
 {
@@ -31,168 +31,6 @@ static int outcome_of(int error)
 	default:
 		return USB_VANISHED;
 	}
-}
-
-static bool quiet(const struct usb_handle *h)
-{
-	bool all = h->aborts == 0;
-
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		all = all && usb_pipe_quiet(&h->pipes[i]);
-	}
-	return all;
-}
-
-/* Cancel what runs and wait for its end. */
-static void quieten(struct usb_handle *h, uint64_t until)
-{
-	struct timeval pause = {.tv_usec = 10000};
-
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		usb_pipe_cancel(&h->pipes[i]);
-	}
-	for (bool once = true; !quiet(h) && (once || clock_monotonic() < until); once = false) {
-		(void)libusb_handle_events_timeout_completed(h->usb->context, &pause, NULL);
-	}
-}
-
-/* Milliseconds for one transfer, never 0: libusb would wait for ever. */
-static unsigned ms_until(uint64_t until)
-{
-	uint64_t now = clock_monotonic();
-	uint64_t ms = now < until ? (until - now) / USEC_PER_MS : 0;
-
-	return ms == 0 ? 1 : ms < USB_ASK_MS ? (unsigned)ms : USB_ASK_MS;
-}
-
-/* Whether @bytes are the answer to the power off of @s, and say that its card has none. */
-static bool is_off(struct view bytes, const struct slot *s)
-{
-	struct message m;
-
-	return message_parse(bytes, DESCRIPTOR_MESSAGE_MAX, &m) == 0 &&
-	       m.type == MESSAGE_SLOT_STATUS && m.slot == s->number && m.seq == s->seq &&
-	       m.command == MESSAGE_COMMAND_OK && m.icc != MESSAGE_ICC_ACTIVE;
-}
-
-/* Return: whether the card of @s has lost its power, by the reader's word. */
-static bool slot_off(struct usb_pipe *p, const struct slot *s, uint64_t until)
-{
-	static const uint8_t three[3];
-	_cleanup_(buf_done) struct buf out = BUF_NULL(MESSAGE_HEADER);
-	const struct ccid_interface *reader = &p->handle->device->readers[p->index];
-	libusb_device_handle *open = p->handle->open;
-	bool off = false;
-	int n = 0, r;
-
-	message_put(&out, MESSAGE_POWER_OFF, s->number, s->seq, three, VIEW_NULL);
-	if (buf_check(&out) < 0 ||
-		libusb_bulk_transfer(open, reader->bulk_out, out.data, (int)out.len, &n,
-			ms_until(until)) != 0 ||
-		n != (int)out.len) {
-		return false;
-	}
-	for (unsigned i = 0; i < STRAYS_MAX && !off && clock_monotonic() < until; i++) {
-		r = libusb_bulk_transfer(open, reader->bulk_in, p->arriving,
-			(int)p->arriving_room, &n, ms_until(until));
-		if (r != 0) {
-			break;
-		}
-		off = is_off(view_of(p->arriving, (size_t)n), s);
-	}
-	return off;
-}
-
-/* Whether nobody can say any more what the reader does with its cards. */
-static bool is_lost(const struct usb_handle *h)
-{
-	bool lost = h->resetting || !quiet(h);
-
-	for (size_t i = 0; i < h->n_pipes && !lost; i++) {
-		const struct usb_pipe *p = &h->pipes[i];
-
-		lost = p->recover || (p->machine && p->machine->broken);
-		for (size_t k = 0; p->machine && k < p->machine->reader.slots; k++) {
-			lost = lost || p->machine->slots[k].waits;
-		}
-	}
-	return lost;
-}
-
-/* Cards lose their power: by a message each, or, where that does not help or a slot is at work,
- * by a reset of the device. */
-static void power_off(struct usb_handle *h, uint64_t until)
-{
-	bool well = !is_lost(h);
-
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		struct usb_pipe *p = &h->pipes[i];
-
-		for (size_t k = 0; well && p->machine && k < p->machine->reader.slots; k++) {
-			const struct slot *s = &p->machine->slots[k];
-
-			well = (!s->active && !s->hot) || slot_off(p, s, until);
-		}
-	}
-	if (!well) {
-		(void)libusb_reset_device(h->open); /* of all its slots */
-	}
-}
-
-static void pipe_done(struct usb_pipe *p)
-{
-	if (p->claimed) {
-		(void)libusb_release_interface(
-			p->handle->open, p->handle->device->readers[p->index].number);
-	}
-	(void)sd_event_source_disable_unref(p->timer);
-	p->timer = NULL;
-	interface_free(p->machine);
-	p->handle->device->interfaces[p->index] = NULL;
-	buf_done(&p->message);
-}
-
-/* After libusb_close(): no transfer is libusb's any more. */
-static void pipe_free(struct usb_pipe *p)
-{
-	libusb_free_transfer(p->out.transfer);
-	libusb_free_transfer(p->in.transfer);
-	libusb_free_transfer(p->notice.transfer);
-	wipe(p->arriving, p->arriving_room);
-	free(p->arriving);
-}
-
-static struct usb_handle *handle_free(struct usb_handle *h, uint64_t until)
-{
-	if (!h) {
-		return NULL;
-	}
-	h->broken = h->leaving = true; /* nothing more is told but how jobs end */
-	quieten(h, until);
-	if (!h->gone) {
-		power_off(h, until);
-	}
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		if (h->pipes[i].machine && !h->pipes[i].machine->broken) {
-			interface_gone(h->pipes[i].machine);
-		}
-	}
-	quieten(h, until); /* an interface may have asked for more */
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		pipe_done(&h->pipes[i]);
-	}
-	libusb_close(h->open);
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		pipe_free(&h->pipes[i]);
-	}
-	h->device->handle = NULL;
-	free(h);
-	return NULL;
-}
-
-struct usb_handle *usb_handle_free(struct usb_handle *h)
-{
-	return handle_free(h, clock_monotonic() + USB_CLOSE_USEC);
 }
 
 /* Ask which rates the reader knows, where it has a list (§5.3.3). */
@@ -249,30 +87,64 @@ static int pipe_open(struct usb_handle *h, size_t i)
 	return trace(r);
 }
 
-int usb_claim(struct usb *u, struct usb_device *d)
+static int on_late(sd_event_source *s, uint64_t when, void *user)
 {
-	struct usb_place *one = (struct usb_place *)(void *)d;
-	struct usb_handle *h;
+	struct usb_handle *h = user;
+
+	(void)s;
+	(void)when;
+	usb_settle(h->usb);
+	return 0;
+}
+
+/* Return: 0, a fault, or an usb_outcome_claim. */
+static int handle_new(struct usb *u, struct usb_place *one, struct usb_handle **ret)
+{
+	struct usb_handle *h = calloc(1, sizeof(*h));
 	int r;
 
-	if (d->handle) {
-		return USB_HELD; /* by ourselves: it is closed when the loop turns */
-	}
-	if (d->refused || d->n_readers == 0) {
-		return USB_USELESS;
-	}
-	h = calloc(1, sizeof(*h));
 	if (!h) {
 		return fault(-ENOMEM);
 	}
 	h->usb = u;
-	h->device = d;
-	r = libusb_open(one->there, &h->open);
-	if (r != 0) {
-		free(h);
-		return trace(outcome_of(r));
+	h->device = &one->d;
+	r = sd_event_add_time(u->ev, &h->timer, CLOCK_MONOTONIC, 0, USEC_PER_MS, on_late, h);
+	r = r < 0 ? r : sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
+	if (r >= 0) {
+		r = libusb_open(one->there, &h->open);
+		r = r == 0 ? 0 : outcome_of(r);
+	} else {
+		r = fault(r);
 	}
-	r = 0;
+	if (r != 0) {
+		(void)sd_event_source_disable_unref(h->timer);
+		free(h);
+		return trace(r);
+	}
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		h->worker = u->devices[i] == one ? &u->workers[i] : h->worker;
+	}
+	*ret = h;
+	return 0;
+}
+
+int usb_claim(struct usb *u, struct usb_device *d)
+{
+	struct usb_place *one = (struct usb_place *)(void *)d;
+	struct usb_handle *h = NULL;
+	int r;
+
+	assert(u->working);
+	if (d->handle) {
+		return d->handle->leaving ? USB_LEAVING : USB_HELD;
+	}
+	if (d->refused || d->n_readers == 0) {
+		return USB_USELESS;
+	}
+	r = handle_new(u, one, &h);
+	if (r != 0) {
+		return trace(r);
+	}
 	for (size_t i = 0; i < d->n_readers && r == 0; i++) {
 		r = pipe_open(h, i);
 	}
@@ -291,7 +163,7 @@ int usb_claim(struct usb *u, struct usb_device *d)
 void usb_release(struct usb *u, struct usb_device *d)
 {
 	if (d->handle) {
-		d->handle->broken = d->handle->leaving = true;
+		d->handle->released = d->handle->leaving = true;
 		usb_loop_stir(u);
 	}
 }
@@ -301,7 +173,7 @@ void usb_release(struct usb *u, struct usb_device *d)
 struct usb_device *usb_device(struct usb *u, size_t i)
 {
 	for (size_t k = 0; k < USB_DEVICES_MAX; k++) {
-		if (u->devices[k] && i-- == 0) {
+		if (u->devices[k] && !u->devices[k]->left && i-- == 0) {
 			return &u->devices[k]->d;
 		}
 	}
@@ -351,18 +223,22 @@ static void arrive(struct usb *u, libusb_device *there, struct usb_place **place
 	u->ops->came(u->user, &one->d);
 }
 
-static void depart(struct usb *u, struct usb_place **place)
+void usb_place_free(struct usb_place *one)
 {
-	struct usb_place *one = *place;
+	libusb_unref_device(one->there);
+	free(one);
+}
 
+/* The place is freed when nothing of the device is open any more. */
+static void depart(struct usb *u, struct usb_place *one)
+{
 	if (one->d.handle) {
 		usb_gone(one->d.handle);
+		one->d.handle->released = true;
 	}
 	u->ops->left(u->user, &one->d);
-	(void)usb_handle_free(one->d.handle);
-	libusb_unref_device(one->there);
-	*place = NULL;
-	free(one);
+	one->left = true;
+	usb_loop_stir(u);
 }
 
 static void appear(struct usb *u, libusb_device *there)
@@ -397,8 +273,8 @@ void usb_rescan(struct usb *u)
 		for (ssize_t k = 0; k < n && u->devices[i] && !there; k++) {
 			there = list[k] == u->devices[i]->there;
 		}
-		if (u->devices[i] && !there) {
-			depart(u, &u->devices[i]);
+		if (u->devices[i] && !there && !u->devices[i]->left) {
+			depart(u, u->devices[i]);
 		}
 	}
 	for (ssize_t k = 0; k < n; k++) {
@@ -430,22 +306,58 @@ int usb_new(sd_event *ev, const struct usb_ops *ops, void *user, struct usb **re
 	return 0;
 }
 
+int usb_ready(struct usb *u)
+{
+	return trace(usb_workers_start(u));
+}
+
+static bool is_open(const struct usb *u)
+{
+	bool open = false;
+
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		open = open || (u->devices[i] && u->devices[i]->d.handle);
+	}
+	return open;
+}
+
+/* Return: whether all devices are closed. */
+static bool close_all(struct usb *u)
+{
+	uint64_t until = clock_monotonic() + USB_END_USEC;
+	struct timeval pause = {.tv_usec = PAUSE_USEC};
+
+	u->ending = true;
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		if (u->devices[i]) {
+			usb_release(u, &u->devices[i]->d);
+		}
+	}
+	usb_settle(u);
+	while (is_open(u) && clock_monotonic() < until) {
+		(void)libusb_handle_events_timeout_completed(u->context, &pause, NULL);
+		usb_settle(u);
+	}
+	return !is_open(u);
+}
+
 struct usb *usb_free(struct usb *u)
 {
-	uint64_t until = clock_monotonic() + USB_CLOSE_USEC; /* for all of them */
+	bool closed = !u || close_all(u);
 
 	if (!u) {
 		return NULL;
 	}
+	usb_loop_mute(u);
+	if (!closed) {
+		return NULL; /* a thread has what is left */
+	}
 	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
-		struct usb_place *one = u->devices[i];
-
-		if (one) {
-			(void)handle_free(one->d.handle, until);
-			libusb_unref_device(one->there);
-			free(one);
+		if (u->devices[i]) {
+			usb_place_free(u->devices[i]);
 		}
 	}
+	usb_workers_stop(u);
 	usb_loop_stop(u);
 	(void)sd_event_unref(u->ev);
 	free(u);

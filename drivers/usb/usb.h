@@ -7,9 +7,14 @@
  * asynchronous; a device that is not claimed is not opened: what it says of itself is what the
  * kernel read when it came (usb-sysfs.h).
  *
- * What blocks the loop: clearing halts (at most 5 s, the kernel's own limit of a control request: after
- * the first that fails no other is tried), resetting a device (some 5 s where it is deaf), and letting go
- * of devices (USB_CLOSE_USEC in all, and a reset each where their cards cannot be told to be off).
+ * No device blocks the loop. What libusb can only wait for, clearing halts (5 s each, the kernel's
+ * limit) and resetting (longer where a device is deaf), is done by threads, one a device, that do
+ * nothing else: usbfs has no other way to clear a halt on the host's side too, or to reset; a thread
+ * shared by devices would let one keep another's recovery waiting; and none can be made later (the
+ * filter), so all are made at the start. They hold no data of cards. The kernel locks a device
+ * meanwhile: all of its transfers end or are taken back before, and go on afterwards. The loop waits
+ * in usb_claim(), half a second at most for each interface with a list of rates; in usb_free(); and,
+ * where a device is unplugged just then, for the kernel to see that nobody answers any more.
  */
 #include <systemd/sd-event.h>
 
@@ -18,7 +23,10 @@
 
 #define USB_DEVICES_MAX 32U
 #define USB_TEXT_MAX	64U
-#define USB_CLOSE_USEC	2000000U /* microseconds */
+/* microseconds: cards are told to be off; transfers end; usb_free() in all. *Invented* */
+#define USB_CLOSE_USEC	2000000U
+#define USB_QUIET_USEC	1000000U
+#define USB_END_USEC	10000000U
 
 struct usb;
 
@@ -43,6 +51,7 @@ enum usb_outcome_claim {
 	USB_DENIED,   /* no permission for its node */
 	USB_VANISHED,
 	USB_USELESS, /* refused: see descriptor_outcome */
+	USB_LEAVING, /* we have not let go of it yet */
 };
 
 struct usb_ops {
@@ -52,19 +61,25 @@ struct usb_ops {
 	void (*ended)(void *user, struct usb_device *d, size_t reader, struct slot *slot,
 		enum slot_job job, enum slot_end end);
 	void (*presence)(void *user, struct usb_device *d, size_t reader, struct slot *slot);
-	/* a reader of it is broken; the device is let go of after the call */
-	void (*broken)(void *user, struct usb_device *d, const char *why);
+	/* one of its readers is broken, and told of no more; the others go on, but for a reset where the
+	 * broken one's cards may have power. When all are the device is let go of after the call */
+	void (*broken)(void *user, struct usb_device *d, size_t reader, const char *why);
 };
 
 /** usb_new() - came() is called from the loop for every device that is there. Return: 0 or a fault. */
 int usb_new(sd_event *ev, const struct usb_ops *ops, void *user, struct usb **ret) _must_check_;
+/** usb_ready() - make the threads that usb_claim() needs, before the program gives up making any.
+ *  Return: 0 or a fault. */
+int usb_ready(struct usb *u) _must_check_;
 /** usb_free() - cards lose their power (by a message each whose answer says so, else by a reset of
- *  their device), interfaces are released. */
+ *  their device), interfaces are released; waits USB_END_USEC at most. What the kernel has not given
+ *  back by then stays its thread's until the program ends. */
 struct usb *usb_free(struct usb *u);
-/** usb_claim() - open @d, claim all its smart card interfaces, begin to listen.
+/** usb_claim() - open @d, claim all its smart card interfaces, begin to listen. After usb_ready().
  *  Return: 0, a fault, or an usb_outcome_claim; then nothing of it is held. */
 int usb_claim(struct usb *u, struct usb_device *d) _must_check_;
-/** usb_release() - let go of it when the loop turns; its cards lose their power first. */
+/** usb_release() - let go of it as the loop turns; its cards lose their power first. Until that is
+ *  done usb_claim() says USB_LEAVING. */
 void usb_release(struct usb *u, struct usb_device *d);
 /** usb_device() - the i-th, NULL past the end. */
 struct usb_device *usb_device(struct usb *u, size_t i);

@@ -10,8 +10,8 @@ import pytest
 import usb_bench
 from bed import Bed, wait_for
 from terminal import EMPTY, SHARED, T0, T1, Terminal
-from usb_bench import (CANCELLED, CARD_IN, CARD_OUT, DETACH, DONE, GONE, LIED, LISTED, MUTE, READER_IN,
-                       READER_OUT, RESET, TAG_ATR, TAG_PROTOCOL, TAG_READER, TAG_STATE, Link, names)
+from usb_bench import (CANCELLED, CARD_IN, CARD_OUT, DETACH, DONE, GONE, LIED, LISTED, MUTE, NO_READER,
+                       READER_IN, READER_OUT, RESET, TAG_ATR, TAG_PROTOCOL, TAG_READER, TAG_STATE, Link, names)
 
 CHALLENGE = bytes.fromhex("0084000008")  # the Vitale 2's
 SELECT = bytes.fromhex("00A4000C023F00")
@@ -216,6 +216,85 @@ def test_an_endless_liar_is_let_go_of_by_name(served):
     assert left == {s.name(0), s.name(1)}
     wait_for(lambda: "reader-broken: 1c34:afd0 at 1-1: reader-lied" in s.words())
     assert s.transmits(other)
+
+
+# -- a kernel that does not come back ----------------------------------------------------------------------
+
+def held(s, device):
+    """Whether a request to the device hangs in the kernel, by the order "hold"."""
+    return f"{device}=1" in s.bed.orders("held").split()
+
+
+@pytest.mark.parametrize("what", ["clear", "reset"])
+def test_a_recovery_that_hangs_keeps_no_other_reader_waiting(served, what):
+    """Its request is not answered before the other reader's card was: nothing but the order ends it."""
+    s = served("tpdu,tpdu", cards=("cps4-gp", "vitale-family", "cps4-gp", "vitale-family"))
+    s.watcher, _ = s.watch()
+    faulty, other = s.attached(1), s.attached(2)
+    s.bed.orders(f"hold 0 {what}")
+    s.bed.orders("fault 1 stall-in 0")
+    assert faulty.transmit(CHALLENGE)[0] == LIED
+    wait_for(lambda: held(s, 0))
+    assert s.transmits(other) and s.transmits(s.attached(3))
+    assert held(s, 0)
+    s.bed.orders("hold 0 off")
+    assert again(s, faulty, 1) and s.transmits(s.attached(0))
+    assert s.met(1)
+
+
+@pytest.mark.minutes
+def test_a_reader_whose_recovery_hangs_is_let_go_of_by_name_and_comes_back(served):
+    s = served("tpdu,tpdu", cards=("cps4-gp", "vitale-family", "cps4-gp", "vitale-family"))
+    w, _ = s.watch()
+    faulty, other = s.attached(1), s.attached(2)
+    s.bed.orders("hold 0 clear")
+    s.bed.orders("fault 1 stall-in 0")
+    assert faulty.transmit(CHALLENGE)[0] == LIED
+    assert {next_card(w, READER_OUT)[1] for _ in range(2)} == {s.name(0), s.name(1)}
+    wait_for(lambda: "reader-broken: 1c34:afd0 at 1-1: reader-mute" in s.words())
+    assert held(s, 0) and s.transmits(other)
+    s.bed.orders("hold 0 off")
+    assert {next_card(w, READER_IN)[1] for _ in range(2)} == {s.name(0), s.name(1)}
+    assert s.transmits(s.attached(1)) and s.transmits(other)
+
+
+@pytest.mark.parametrize("end", ["unplug", "stop"])
+def test_a_reader_that_leaves_while_its_recovery_hangs_is_gone(served, end):
+    s = served("tpdu,tpdu", cards=("cps4-gp", "vitale-family", "cps4-gp", "vitale-family"))
+    w, _ = s.watch()
+    faulty, other = s.attached(1), s.attached(2)
+    s.bed.orders("hold 0 clear")
+    s.bed.orders("fault 1 stall-in 0")
+    assert faulty.transmit(CHALLENGE)[0] == LIED
+    wait_for(lambda: held(s, 0))
+    if end == "stop":
+        assert s.bed.end("vitaled-usb") == 0  # it does not wait for ever
+        assert held(s, 0)
+        return
+    s.bed.orders("unplug 0")
+    assert {next_card(w, READER_OUT)[1] for _ in range(2)} == {s.name(0), s.name(1)}
+    assert s.transmits(other)
+    s.bed.orders("plug 0")
+    assert {next_card(w, READER_IN)[1] for _ in range(2)} == {s.name(0), s.name(1)}
+    assert s.transmits(s.attached(1)) and s.transmits(other)
+
+
+def test_of_two_readers_in_one_device_the_one_that_lies_is_let_go_of(served):
+    """The other goes on; its card has lost its power by the reset that took the liar's card's."""
+    s = served("kap-link", cards=("cps4-gp", "vitale-family"))
+    w, _ = s.watch()
+    faulty, other = s.attached(0), s.attached(1)
+    s.bed.orders("fault 0 old 40")
+    assert faulty.transmit(CHALLENGE)[0] == LIED
+    assert next_card(w, READER_OUT) == (READER_OUT, s.name(0))
+    wait_for(lambda: "reader-broken: 2947:0101 at 1-1, interface 0: reader-lied" in s.words())
+    assert other.transmit(SELECT)[0] == GONE
+    assert again(s, other, 1)
+    assert s.link().attach(s.name(0))[0] == NO_READER
+    s.users.remove(other)
+    other.socket.close()  # now nobody uses it: it is taken anew, and whole
+    assert next_card(w, READER_IN) == (READER_IN, s.name(0))
+    assert s.transmits(s.attached(0)) and s.transmits(s.attached(1))
 
 
 # -- stalls of the other endpoints, plugs ------------------------------------------------------------------

@@ -120,7 +120,7 @@ USB = {
     "in_place_of_vitaled_usb_root_s_number_would_give_no_right": EXPECTED[NUMBERS],
     # LimitMEMLOCK, LimitNOFILE, LimitNPROC, TasksMax
     "in_place_of_vitaled_usb_the_limits_hold": {
-        "forks of 80": (14, 15), "limit MEMLOCK": 1 << 20, "limit NOFILE": 512, "limit NPROC": 16,
+        "forks of 80": (46, 47), "limit MEMLOCK": 1 << 20, "limit NOFILE": 512, "limit NPROC": 48,
         "open files": ("EPERM", "EINVAL"),
     },
 }

@@ -103,6 +103,11 @@ struct bench_device {
 	uint64_t control_urbs;	 /* a halt that is cleared is one */
 	unsigned refused;	 /* commands: CMD_SLOT_BUSY */
 	unsigned cut;		 /* bytes of bulk-in until it is unplugged; 0: it stays */
+	/* by order: requests that the kernel does not come back from */
+	gulong hold;		   /* 0, USBDEVFS_CLEAR_HALT or USBDEVFS_RESET */
+	UMockdevIoctlClient *held; /* who waits in one, or NULL */
+	struct bench_node *held_at;
+	unsigned held_number; /* the endpoint */
 };
 
 struct bench {

@@ -7,7 +7,8 @@
  * reap, empty when there is, so that poll() and epoll() for POLLOUT tell what they tell of usbfs. A plain
  * file would be ready always (and none of epoll's): every waiting program would spin.
  *
- * Calls come in umockdev's thread, progress from either; all is under the bench's lock.
+ * Calls come in umockdev's thread, progress from either; all is under the bench's lock. One that is held
+ * back by order keeps its program waiting, and whoever else calls for the same node, as the kernel does.
  */
 #include "tests/usb/hook.h"
 
@@ -325,6 +326,8 @@ static int clear_halt(struct bench_device *d, uint8_t endpoint)
 	if (!p)
 		return -ENOENT;
 	d->control_urbs++;
+	if (d->hold == USBDEVFS_RESET)
+		return -EPIPE; /* so that a reset is asked for */
 	p->halted = false;
 	return 0;
 }
@@ -416,20 +419,59 @@ static void forget(struct bench_device *d, const UMockdevIoctlClient *client)
 	}
 }
 
+/* -- requests that do not end ------------------------------------------------------------------------ */
+
+/* Return: whether the call has to wait for an order. */
+static bool holds(struct bench_node *n, UMockdevIoctlClient *client)
+{
+	struct bench_device *d = n->device;
+	gulong request = umockdev_ioctl_client_get_request(client);
+
+	if (!d || d->held || request != d->hold)
+		return false;
+	d->held = g_object_ref(client);
+	d->held_at = n;
+	if (request == USBDEVFS_CLEAR_HALT)
+		d->held_number = number_in(umockdev_ioctl_client_get_arg(client));
+	return true;
+}
+
+void node_hold(struct bench_device *d, bool clear)
+{
+	d->hold = clear ? USBDEVFS_CLEAR_HALT : USBDEVFS_RESET;
+}
+
+void node_let_go(struct bench_device *d)
+{
+	struct bench_node *n = d->held_at;
+	int r = -ENODEV;
+
+	if (d->held && n->device)
+		r = d->hold == USBDEVFS_RESET ? reset(n)
+					      : clear_halt(d, (uint8_t)d->held_number);
+	if (d->held)
+		umockdev_ioctl_client_complete(d->held, r < 0 ? -1 : 0, r < 0 ? -r : 0);
+	g_clear_object(&d->held);
+	d->hold = 0;
+}
+
 /* -- the node ---------------------------------------------------------------------------------------- */
 
 static gboolean on_ioctl(
 	_unused_ UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer node)
 {
 	struct bench_node *n = node;
+	bool waits;
 	int r;
 
 	g_mutex_lock(&n->bench->lock);
-	r = call(n, client);
+	waits = holds(n, client);
+	r = waits ? 0 : call(n, client);
 	if (r == -EFAULT)
 		forget(n->device, client);
 	g_mutex_unlock(&n->bench->lock);
-	umockdev_ioctl_client_complete(client, r < 0 ? -1 : 0, r < 0 ? -r : 0);
+	if (!waits)
+		umockdev_ioctl_client_complete(client, r < 0 ? -1 : 0, r < 0 ? -r : 0);
 	return TRUE;
 }
 
@@ -482,6 +524,9 @@ struct bench_node *node_new(struct bench_device *d, const char *path)
 /* The record stays: a client may still have it open. */
 void node_end(struct bench_node *n)
 {
+	struct bench_device *d = n->device;
+
 	n->device = NULL;
+	node_let_go(d); /* of a port where nothing is the kernel has its answer */
 	node_progress(n);
 }

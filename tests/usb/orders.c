@@ -12,6 +12,9 @@
  *   stall SLOT out|in|interrupt                 the endpoint is halted, now
  *   unplug DEVICE, plug DEVICE                  whatever the simulator says
  *   serial DEVICE TEXT|-                        from its next plug on
+ *   hold DEVICE clear|reset|off                 the next clearing of a halt, or reset, does not end until "off",
+ *                                               or an unplug; reset: halts are not cleared until then
+ *   held                                        DEVICE=0|1: somebody waits in one
  *   count, count-reset                          FACE out URBS BYTES in URBS BYTES interrupt URBS BYTES, control URBS
  *   faults                                      what has not happened yet, of all slots: SLOT=FAULT/BLOCKS/HALTED,
  *                                               "0=none/0/-": all has; BLOCKS: orders for the card's blocks
@@ -120,6 +123,17 @@ static bool of_slot(struct bench *b, char **words, int n, GString *to)
 	return true;
 }
 
+static bool order_hold(struct bench_device *d, const char *what)
+{
+	if (strcmp(what, "off") == 0)
+		node_let_go(d);
+	else if (strcmp(what, "clear") == 0 || strcmp(what, "reset") == 0)
+		node_hold(d, strcmp(what, "clear") == 0);
+	else
+		return false;
+	return true;
+}
+
 static bool of_device(struct bench *b, char **words, int n)
 {
 	unsigned index = number_of(words, n, 1, G_MAXUINT);
@@ -136,6 +150,8 @@ static bool of_device(struct bench *b, char **words, int n)
 	} else if (strcmp(words[0], "serial") == 0 && n > 2) {
 		g_strlcpy(d->serial, strcmp(words[2], "-") == 0 ? "" : words[2],
 			sizeof(d->serial));
+	} else if (strcmp(words[0], "hold") == 0 && n > 2) {
+		return order_hold(d, words[2]);
 	} else {
 		return false;
 	}
@@ -223,6 +239,12 @@ static void put_refused(const struct bench *b, GString *to)
 		g_string_append_printf(to, " %u=%u", i, b->devices[i].refused);
 }
 
+static void put_held(const struct bench *b, GString *to)
+{
+	for (unsigned i = 0; i < b->n_devices; i++)
+		g_string_append_printf(to, " %u=%d", i, b->devices[i].held != NULL);
+}
+
 static bool of_bench(struct bench *b, const char *word, GString *to)
 {
 	g_autofree char *root = umockdev_testbed_get_root_dir(b->testbed);
@@ -235,6 +257,8 @@ static bool of_bench(struct bench *b, const char *word, GString *to)
 		put_protocols(b, to);
 	else if (strcmp(word, "refused") == 0)
 		put_refused(b, to);
+	else if (strcmp(word, "held") == 0)
+		put_held(b, to);
 	else if (strcmp(word, "count") == 0)
 		put_counts(b, to);
 	else if (strcmp(word, "count-reset") == 0)

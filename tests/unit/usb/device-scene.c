@@ -21,6 +21,8 @@ unsigned cames, lefts, presences, ends;
 enum slot_end end;
 size_t brought; /* bytes of its answer */
 const char *why;
+size_t broke;
+unsigned breaks;
 bool claims; /* what comes is claimed at once */
 uint64_t rush, slept;
 
@@ -84,10 +86,12 @@ static void on_presence(void *user, struct usb_device *d, size_t reader, struct 
 	slot = s;
 }
 
-static void on_broken(void *user, struct usb_device *d, const char *reason)
+static void on_broken(void *user, struct usb_device *d, size_t reader, const char *reason)
 {
 	(void)user;
 	(void)d;
+	broke = reader;
+	breaks++;
 	why = reason;
 }
 
@@ -97,17 +101,49 @@ const struct usb_ops ops = {.came = on_came,
 	.presence = on_presence,
 	.broken = on_broken};
 
+/* Whether a thread will end something, and the loop will be told. */
+static bool works(void)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < USB_DEVICES_MAX && usb; i++) {
+		const struct usb_place *one = usb->devices[i];
+
+		any = any || (one && one->d.handle && one->d.handle->work != USB_WORK_NONE &&
+				     !one->there->stuck);
+	}
+	return any;
+}
+
 void turn(void)
 {
-	for (int i = 0; i < TURNS && sd_event_run(ev, 0) > 0; i++) {
+	do {
+		for (int i = 0; i < TURNS && sd_event_run(ev, 0) > 0; i++) {
+		}
+	} while (works() && sd_event_run(ev, UINT64_MAX) > 0);
+}
+
+void pass(uint64_t usec)
+{
+	passed += usec;
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		struct usb_handle *h = usb->devices[i] ? usb->devices[i]->d.handle : NULL;
+
+		for (size_t k = 0; h && k < h->n_pipes; k++) {
+			if (h->closing <= USB_CLOSING_OFF) {
+				interface_due(h->pipes[k].machine, clock_monotonic());
+			}
+		}
 	}
+	usb_settle(usb);
+	turn();
 }
 
 int setup(void **state)
 {
 	(void)state;
 	lib_reset();
-	cames = lefts = presences = ends = 0;
+	cames = lefts = presences = ends = breaks = 0;
 	why = NULL;
 	claims = false;
 	rush = slept = passed = 0;
@@ -128,6 +164,7 @@ int teardown(void **state)
 void start(void)
 {
 	assert_int_equal(usb_new(ev, &ops, NULL, &usb), 0);
+	assert_int_equal(usb_ready(usb), 0);
 	turn();
 }
 
@@ -141,10 +178,10 @@ void start_claimed(void)
 	assert_int_equal(fake_lib.devices[0].sent.data[0], MESSAGE_GET_SLOT_STATUS);
 }
 
-void reply_of(unsigned n, uint8_t type, uint8_t status, struct view data)
+void reply_by(unsigned i, unsigned n, uint8_t type, uint8_t status, struct view data)
 {
 	_cleanup_(buf_done) struct buf bytes = BUF_NULL(MESSAGE_MAX);
-	const struct buf *sent = &fake_lib.devices[0].sent;
+	const struct buf *sent = &fake_lib.devices[i].sent;
 
 	buf_put_u8(&bytes, type);
 	buf_put_u8(&bytes, (uint8_t)data.len);
@@ -155,8 +192,13 @@ void reply_of(unsigned n, uint8_t type, uint8_t status, struct view data)
 	buf_put_u16(&bytes, 0);
 	buf_put_view(&bytes, data);
 	assert_true(lib_end(
-		0, (uint8_t)(LIB_IN + 0x10 * n), LIBUSB_TRANSFER_COMPLETED, buf_view(&bytes)));
+		i, (uint8_t)(LIB_IN + 0x10 * n), LIBUSB_TRANSFER_COMPLETED, buf_view(&bytes)));
 	turn();
+}
+
+void reply_of(unsigned n, uint8_t type, uint8_t status, struct view data)
+{
+	reply_by(0, n, type, status, data);
 }
 
 void reply(uint8_t type, uint8_t status, struct view data)
@@ -164,38 +206,49 @@ void reply(uint8_t type, uint8_t status, struct view data)
 	reply_of(0, type, status, data);
 }
 
-void start_powered(void)
+void power(unsigned i, unsigned n)
 {
 	static const uint8_t atr[] = {0x3B, 0x00};
 
-	start_claimed();
-	reply(MESSAGE_SLOT_STATUS, 1, VIEW_NULL);
-	assert_int_equal(presences, 1);
-	assert_int_equal(slot->presence, SLOT_IN);
-	assert_int_equal(interface_job(device->interfaces[0], 0, SLOT_JOB_POWER, VIEW_NULL,
-				 clock_monotonic()),
+	assert_int_equal(interface_job(usb_device(usb, i)->interfaces[n], 0, SLOT_JOB_POWER,
+				 VIEW_NULL, clock_monotonic()),
 		0);
 	turn();
-	assert_int_equal(fake_lib.devices[0].sent.data[0], MESSAGE_POWER_ON);
-	reply(MESSAGE_DATA_BLOCK, 0, VIEW(atr));
-	for (int i = 0; i < 4 && ends == 0; i++) { /* what it wants to know besides */
+	assert_int_equal(fake_lib.devices[i].sent.data[0], MESSAGE_POWER_ON);
+	reply_by(i, n, MESSAGE_DATA_BLOCK, 0, VIEW(atr));
+	for (int k = 0; k < 4 && ends == 0; k++) { /* what it wants to know besides */
 		static const uint8_t t0[] = {0x11, 0x00, 0x00, 0x0A, 0x00};
 
-		reply(MESSAGE_PARAMETERS, 0, VIEW(t0));
+		reply_by(i, n, MESSAGE_PARAMETERS, 0, VIEW(t0));
 	}
 	assert_int_equal(ends, 1);
 	assert_int_equal(end, SLOT_DONE);
 	ends = 0;
 }
 
-void transmit(size_t len)
+void start_powered(void)
+{
+	start_claimed();
+	reply(MESSAGE_SLOT_STATUS, 1, VIEW_NULL);
+	assert_int_equal(presences, 1);
+	assert_int_equal(slot->presence, SLOT_IN);
+	power(0, 0);
+}
+
+void transmit_to(unsigned i, unsigned n, size_t len)
 {
 	static const uint8_t command[] = {0x00, 0xA4, 0x04, 0x00, 49, 1, 2, 3};
+	struct usb_device *d = usb_device(usb, i);
 	uint8_t bytes[64] = {0};
 
 	bytes_copy(bytes, sizeof(bytes), command, sizeof(command));
-	assert_int_equal(interface_job(device->interfaces[0], 0, SLOT_JOB_TRANSMIT,
+	assert_int_equal(interface_job(d->interfaces[n], 0, SLOT_JOB_TRANSMIT,
 				 view_of(bytes, len), clock_monotonic()),
 		0);
 	turn();
+}
+
+void transmit(size_t len)
+{
+	transmit_to(0, 0, len);
 }

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -31,6 +32,8 @@ struct fake_lib fake_lib;
 static struct libusb_context context;
 static struct libusb_device_handle handles[LIB_DEVICES];
 static int node = -1;
+static pthread_mutex_t stuck_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t stuck_news = PTHREAD_COND_INITIALIZER;
 
 static void wake(void)
 {
@@ -94,6 +97,43 @@ static struct flight *flight_of(unsigned i, uint8_t endpoint)
 bool lib_runs(unsigned i, uint8_t endpoint)
 {
 	return flight_of(i, endpoint) != NULL;
+}
+
+void lib_wait_stuck(unsigned i)
+{
+	(void)pthread_mutex_lock(&stuck_lock);
+	while (fake_lib.devices[i].waits == 0) {
+		(void)pthread_cond_wait(&stuck_news, &stuck_lock);
+	}
+	(void)pthread_mutex_unlock(&stuck_lock);
+}
+
+void lib_free_stuck(unsigned i)
+{
+	(void)pthread_mutex_lock(&stuck_lock);
+	fake_lib.devices[i].stuck = false;
+	(void)pthread_cond_broadcast(&stuck_news);
+	(void)pthread_mutex_unlock(&stuck_lock);
+}
+
+/* What the kernel does under the device's lock, in a thread. */
+static void wait_in_kernel(struct libusb_device *d)
+{
+	assert(d->running == 0 || d->deaf);
+	(void)pthread_mutex_lock(&stuck_lock);
+	d->waits++;
+	(void)pthread_cond_broadcast(&stuck_news);
+	while (d->stuck) {
+		(void)pthread_cond_wait(&stuck_news, &stuck_lock);
+	}
+	d->waits--;
+	(void)pthread_mutex_unlock(&stuck_lock);
+}
+
+/* Whoever asks for anything of the device meanwhile would wait for it. */
+static void must_not_wait(const struct libusb_device *d)
+{
+	assert(d->waits == 0);
 }
 
 bool lib_end(
@@ -286,10 +326,12 @@ int libusb_open(libusb_device *d, libusb_device_handle **ret)
 void libusb_close(libusb_device_handle *h)
 {
 	assert(!context.handling && h->device->open == 1 && h->device->claimed == 0);
+	must_not_wait(h->device);
 	for (size_t k = 0; k < LIB_TRANSFERS; k++) {
 		if (flights[k].transfer && flights[k].transfer->dev_handle == h) {
 			assert(h->device->deaf); /* else it would have ended */
 			flights[k].transfer = NULL;
+			h->device->running--;
 		}
 	}
 	if (node >= 0) {
@@ -313,21 +355,22 @@ int libusb_claim_interface(libusb_device_handle *h, int number)
 int libusb_release_interface(libusb_device_handle *h, int number)
 {
 	assert(number >= 0 && h->device->claimed > 0);
+	must_not_wait(h->device);
 	h->device->claimed--;
 	return 0;
 }
 
 int libusb_clear_halt(libusb_device_handle *h, unsigned char endpoint)
 {
-	assert(!context.handling &&
-		!lib_runs((unsigned)(h->device - fake_lib.devices), endpoint));
+	assert(endpoint != 0);
+	wait_in_kernel(h->device);
 	h->device->n_clears++;
 	return h->device->there ? h->device->clears : LIBUSB_ERROR_NO_DEVICE;
 }
 
 int libusb_reset_device(libusb_device_handle *h)
 {
-	assert(!context.handling);
+	wait_in_kernel(h->device);
 	h->device->n_resets++;
 	return h->device->there ? h->device->resets : LIBUSB_ERROR_NO_DEVICE;
 }
@@ -344,30 +387,6 @@ int libusb_control_transfer(libusb_device_handle *h, uint8_t type, uint8_t reque
 	}
 	bytes_copy(data, len, rates, sizeof(rates));
 	return sizeof(rates);
-}
-
-int libusb_bulk_transfer(libusb_device_handle *h, unsigned char endpoint, unsigned char *data,
-	int len, int *ret_len, unsigned int ms)
-{
-	assert(!context.handling && ms > 0);
-	assert(!lib_runs((unsigned)(h->device - fake_lib.devices), endpoint));
-	*ret_len = 0;
-	if (!(endpoint & 0x80)) {
-		buf_reset(&h->device->sent);
-		buf_put(&h->device->sent, data, (size_t)len);
-		*ret_len = len;
-		h->device->n_syncs++;
-	} else if (h->device->off == UINT8_MAX) {
-		return LIBUSB_ERROR_TIMEOUT;
-	} else {
-		const uint8_t *sent = h->device->sent.data;
-		const uint8_t answer[] = {MESSAGE_SLOT_STATUS, 0, 0, 0, 0, sent[5], sent[6],
-			h->device->off, 0, 0};
-
-		bytes_copy(data, (size_t)len, answer, sizeof(answer));
-		*ret_len = sizeof(answer);
-	}
-	return h->device->syncs;
 }
 
 /* -- transfers ----------------------------------------------------------------------------- */
@@ -402,6 +421,21 @@ static void take_message(struct libusb_device *d, struct libusb_transfer *t, str
 	d->n_sent++;
 	buf_reset(&d->sent);
 	buf_put(&d->sent, t->buffer, (size_t)t->length);
+	d->offed = d->out == LIBUSB_TRANSFER_COMPLETED && t->buffer[0] == MESSAGE_POWER_OFF &&
+		   d->off != UINT8_MAX;
+}
+
+/* A card that loses its power, by its reader's word or not. */
+static void give_off(struct libusb_device *d, struct libusb_transfer *t, struct flight *f)
+{
+	const uint8_t answer[] = {MESSAGE_SLOT_STATUS, 0, 0, 0, 0, d->sent.data[5],
+		d->sent.data[6], d->off, 0, 0};
+
+	d->offed = false;
+	f->over = true;
+	f->status = LIBUSB_TRANSFER_COMPLETED;
+	bytes_copy(t->buffer, (size_t)t->length, answer, sizeof(answer));
+	t->actual_length = sizeof(answer);
 }
 
 int libusb_submit_transfer(struct libusb_transfer *t)
@@ -409,6 +443,7 @@ int libusb_submit_transfer(struct libusb_transfer *t)
 	struct libusb_device *d = t->dev_handle->device;
 	size_t k = 0;
 
+	must_not_wait(d);
 	while (flights[k].transfer) {
 		assert(flights[k].transfer != t);
 		k++;
@@ -418,12 +453,15 @@ int libusb_submit_transfer(struct libusb_transfer *t)
 		return d->there ? d->submits : LIBUSB_ERROR_NO_DEVICE;
 	}
 	flights[k] = (struct flight){.transfer = t};
+	d->running++;
 	if (t->type == LIBUSB_TRANSFER_TYPE_CONTROL) {
 		assert(t->timeout > 0 && t->buffer[0] == 0x21 && t->buffer[1] == 1);
 		d->n_aborts++;
 		flights[k].over = true;
 	} else if (!(t->endpoint & 0x80)) {
 		take_message(d, t, &flights[k]);
+	} else if (d->offed && t->type == LIBUSB_TRANSFER_TYPE_BULK) {
+		give_off(d, t, &flights[k]);
 	}
 	wake();
 	return 0;
@@ -431,12 +469,19 @@ int libusb_submit_transfer(struct libusb_transfer *t)
 
 int libusb_cancel_transfer(struct libusb_transfer *t)
 {
+	must_not_wait(t->dev_handle->device);
 	for (size_t k = 0; k < LIB_TRANSFERS; k++) {
 		if (flights[k].transfer == t && !t->dev_handle->device->deaf &&
 			!flights[k].over) {
 			flights[k].over = true;
 			flights[k].status = LIBUSB_TRANSFER_CANCELLED;
 			t->actual_length = 0;
+			if (t->endpoint == t->dev_handle->device->partly) {
+				t->actual_length = sizeof(t->dev_handle->device->part);
+				bytes_copy(t->buffer, (size_t)t->length,
+					t->dev_handle->device->part,
+					sizeof(t->dev_handle->device->part));
+			}
 			wake();
 			return 0;
 		}
@@ -450,7 +495,9 @@ static void finish(void)
 		struct libusb_transfer *t = flights[k].transfer;
 
 		if (t && flights[k].over) {
+			must_not_wait(t->dev_handle->device);
 			flights[k].transfer = NULL;
+			t->dev_handle->device->running--;
 			t->status = flights[k].status;
 			t->callback(t);
 		}

@@ -4,9 +4,11 @@
  * libusb without a bus: devices that a test plugs, whose transfers it ends. Linked instead of
  * libusb and of usb-sysfs.c. A device has readers of one slot, whose bulk-out messages end at
  * once and are kept; bulk-in and interrupt transfers end when the test gives them bytes, or a
- * status.
+ * status. What the real one can only wait for is called by threads: what they and the test both see is
+ * atomic, and nothing else may be asked of a device meanwhile, nor be under way.
  */
 #include <libusb.h>
+#include <stdatomic.h>
 
 #include "drivers/usb/usb.h"
 
@@ -17,8 +19,8 @@
 #define LIB_INTERRUPT 0x83U
 
 struct libusb_device {
-	bool there;  /* on the bus */
-	bool listed; /* known to libusb */
+	atomic_bool there; /* on the bus */
+	bool listed;	   /* known to libusb */
 	unsigned refs;
 	uint8_t bus, address, port;
 	size_t readers;
@@ -29,12 +31,19 @@ struct libusb_device {
 	int opens; /* of libusb_open(), and so on: 0 or an error */
 	int claims[DESCRIPTOR_INTERFACES_MAX];
 	int clears, resets, submits, syncs;
-	uint8_t off; /* bStatus of the answer to a synchronous message; FF: none comes */
+	uint8_t off; /* bStatus of the answer to a power off that nobody replies to; FF: none comes */
+	bool offed; /* ... it is due */
+	atomic_bool
+		stuck; /* the kernel does not come back, until the test says so: lib_free_stuck() */
+	atomic_uint waits;		 /* threads that are in such a call */
+	atomic_uint running;		 /* transfers */
 	enum libusb_transfer_status out; /* how the next bulk-out transfers end */
 	bool deaf;			 /* cancelled transfers do not end */
-	unsigned open, claimed;		 /* how many are now */
-	unsigned n_clears, n_resets, n_sent, n_empty, n_aborts, n_syncs;
-	struct buf sent; /* the last message, by transfer or by the synchronous call */
+	uint8_t partly,
+		part[10]; /* one at that endpoint has brought so much when it is cancelled */
+	unsigned open, claimed; /* how many are now */
+	unsigned n_clears, n_resets, n_sent, n_empty, n_aborts;
+	struct buf sent; /* the last message */
 };
 
 struct libusb_device_handle {
@@ -59,3 +68,6 @@ void lib_unplug(unsigned i); /* what runs ends with NO_DEVICE, then the message 
 bool lib_end(
 	unsigned i, uint8_t endpoint, enum libusb_transfer_status status, struct view bytes);
 bool lib_runs(unsigned i, uint8_t endpoint);
+/** lib_wait_stuck() - until a thread is in a call that does not come back. */
+void lib_wait_stuck(unsigned i);
+void lib_free_stuck(unsigned i);

@@ -19,8 +19,8 @@ void fake_reset(void)
 	assert(!fake_usb.made);
 	buf_done(&fake_usb.command);
 	for (size_t i = 0; i < FAKE_DEVICES; i++) {
-		for (size_t k = 0; k < DESCRIPTOR_SLOTS_MAX; k++) {
-			buf_done(&fake_usb.devices[i].machines[0].slots[k].answer);
+		for (unsigned k = 0; k < DESCRIPTOR_INTERFACES_MAX * FAKE_NEXT; k++) {
+			buf_done(&fake_slot((unsigned)i, k)->answer);
 		}
 	}
 	wipe(&fake_usb, sizeof(fake_usb));
@@ -41,9 +41,19 @@ void fake_reader(unsigned i, uint16_t vendor, uint16_t product, uint8_t slots, b
 	f->d.readers[0].pin = CCID_PIN_VERIFY | CCID_PIN_MODIFY;
 }
 
+void fake_interfaces(unsigned i, size_t n)
+{
+	struct usb_device *d = &fake_usb.devices[i].d;
+
+	for (d->n_readers = 1; d->n_readers < n; d->n_readers++) {
+		d->readers[d->n_readers] = d->readers[0];
+		d->readers[d->n_readers].number = (uint8_t)d->n_readers;
+	}
+}
+
 struct slot *fake_slot(unsigned i, unsigned slot)
 {
-	return &fake_usb.devices[i].machines[0].slots[slot];
+	return &fake_usb.devices[i].machines[slot / FAKE_NEXT].slots[slot % FAKE_NEXT];
 }
 
 static void tell(struct fake_device *f)
@@ -60,22 +70,34 @@ void fake_plug(unsigned i)
 	tell(&fake_usb.devices[i]);
 }
 
-static void end_all(unsigned i)
+static void end_one(unsigned i, size_t reader)
 {
-	for (unsigned k = 0; k < DESCRIPTOR_SLOTS_MAX; k++) {
-		fake_usb.devices[i].machines[0].broken = true;
-		fake_end(i, k, SLOT_UNPLUGGED);
+	fake_usb.devices[i].machines[reader].broken = true;
+	for (unsigned k = 0; k < FAKE_NEXT; k++) {
+		fake_end(i, (unsigned)reader * FAKE_NEXT + k, SLOT_UNPLUGGED);
 	}
+}
+
+void fake_break_one(unsigned i, size_t reader, const char *why)
+{
+	struct fake_device *f = &fake_usb.devices[i];
+	bool all = true;
+
+	if (!f->claimed || f->machines[reader].broken) {
+		return;
+	}
+	end_one(i, reader);
+	for (size_t k = 0; k < f->d.n_readers; k++) {
+		all = all && f->machines[k].broken;
+	}
+	f->claimed = !all;
+	fake_usb.ops->broken(fake_usb.user, &f->d, reader, why);
 }
 
 void fake_break(unsigned i, const char *why)
 {
-	struct fake_device *f = &fake_usb.devices[i];
-
-	if (f->claimed) {
-		end_all(i);
-		f->claimed = false;
-		fake_usb.ops->broken(fake_usb.user, &f->d, why);
+	for (size_t k = 0; k < fake_usb.devices[i].d.n_readers; k++) {
+		fake_break_one(i, k, why);
 	}
 }
 
@@ -96,14 +118,14 @@ void fake_card(unsigned i, unsigned slot, bool in)
 	struct fake_device *f = &fake_usb.devices[i];
 	struct slot *s = fake_slot(i, slot);
 
-	if (!f->claimed) {
+	if (!f->claimed || f->machines[slot / FAKE_NEXT].broken) {
 		return;
 	}
 	s->events += in && s->presence == SLOT_IN ? 2 : 1;
 	s->presence = in ? SLOT_IN : SLOT_OUT;
 	s->powers += s->active ? 1 : 0;
 	s->active = false;
-	fake_usb.ops->presence(fake_usb.user, &f->d, 0, s);
+	fake_usb.ops->presence(fake_usb.user, &f->d, slot / FAKE_NEXT, s);
 }
 
 void fake_answer(unsigned i, unsigned slot, struct view bytes)
@@ -136,7 +158,7 @@ void fake_end(unsigned i, unsigned slot, enum slot_end end)
 	if ((job == SLOT_JOB_POWER || job == SLOT_JOB_RESET) && end == SLOT_DONE) {
 		s->active = true;
 	}
-	fake_usb.ops->ended(fake_usb.user, &f->d, 0, s, job, end);
+	fake_usb.ops->ended(fake_usb.user, &f->d, slot / FAKE_NEXT, s, job, end);
 }
 
 /* -- usb.h --------------------------------------------------------------------------------- */
@@ -177,13 +199,21 @@ struct usb *usb_free(struct usb *u)
 		assert(fake_usb.made);
 		for (unsigned i = 0; i < FAKE_DEVICES; i++) {
 			assert(!fake_usb.devices[i].d.user);
-			end_all(i);
+			for (size_t k = 0; k < fake_usb.devices[i].d.n_readers; k++) {
+				end_one(i, k);
+			}
 			fake_usb.devices[i].claimed = fake_usb.devices[i].told = false;
 		}
 		u->first = sd_event_source_disable_unref(u->first);
 		fake_usb.made = false;
 	}
 	return NULL;
+}
+
+int usb_ready(struct usb *u)
+{
+	assert(u == &the_usb && fake_usb.made);
+	return 0;
 }
 
 int usb_claim(struct usb *u, struct usb_device *d)
@@ -197,16 +227,18 @@ int usb_claim(struct usb *u, struct usb_device *d)
 		return f->answer;
 	}
 	f->claimed = true;
-	f->machines[0].reader = d->readers[0];
-	f->machines[0].broken = false;
-	d->interfaces[0] = &f->machines[0];
-	for (uint8_t i = 0; i < DESCRIPTOR_SLOTS_MAX; i++) {
-		struct slot *s = &f->machines[0].slots[i];
+	for (size_t k = 0; k < d->n_readers; k++) {
+		f->machines[k].reader = d->readers[k];
+		f->machines[k].broken = false;
+		d->interfaces[k] = &f->machines[k];
+	}
+	for (unsigned k = 0; k < d->n_readers * FAKE_NEXT; k++) {
+		struct slot *s = fake_slot((unsigned)(f - fake_usb.devices), k);
 
 		buf_done(&s->answer);
 		wipe(s, sizeof(*s));
-		s->reader = &f->machines[0].reader;
-		s->number = i;
+		s->reader = &f->machines[k / FAKE_NEXT].reader;
+		s->number = (uint8_t)(k % FAKE_NEXT);
 		s->answer = BUF_NULL(SLOT_ANSWER_MAX);
 	}
 	return 0;

@@ -8,6 +8,8 @@
 #include "drivers/usb/usb.h"
 
 #define FAKE_DEVICES 4U
+#define FAKE_NEXT                                                                              \
+	DESCRIPTOR_SLOTS_MAX /* added to a slot: that of the device's next interface */
 
 struct fake_device {
 	struct usb_device d;
@@ -33,9 +35,11 @@ extern struct fake_usb fake_usb;
 void fake_reset(void);
 /** fake_reader() - device @i is one reader of @slots; @interrupt: it tells of cards by itself. */
 void fake_reader(unsigned i, uint16_t vendor, uint16_t product, uint8_t slots, bool interrupt);
+void fake_interfaces(unsigned i, size_t n); /* of @slots each; before it is plugged */
 void fake_plug(unsigned i); /* told at once when serve is there, else by its loop */
 void fake_unplug(unsigned i);
-void fake_break(unsigned i, const char *why);
+void fake_break(unsigned i, const char *why); /* all of it */
+void fake_break_one(unsigned i, size_t reader, const char *why);
 struct slot *fake_slot(unsigned i, unsigned slot);
 void fake_card(unsigned i, unsigned slot, bool in); /* came, left; in twice: swapped unseen */
 void fake_end(unsigned i, unsigned slot, enum slot_end end); /* the job that runs */

@@ -19,6 +19,7 @@
 
 #define NAME_0	   "Doctolib SR [usb 1-1] 00 00"
 #define NAME_1	   "Doctolib SR [usb 1-1] 00 01"
+#define NAME_NEXT  "Doctolib SR [usb 1-1] 01 00" /* of the device's next interface */
 #define ATR_LEN	   2U
 #define CASE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 

@@ -74,11 +74,12 @@ static void a_card_that_does_not_lose_its_power_is_reset_with_its_device(void **
 		if (i < ARRAY_LEN(answers)) {
 			fake_lib.devices[0].off = answers[i];
 		} else {
-			fake_lib.devices[0].syncs = LIBUSB_ERROR_TIMEOUT; /* the way out */
+			fake_lib.devices[0].out = LIBUSB_TRANSFER_TIMED_OUT; /* the way out */
 		}
 		usb_release(usb, device);
 		turn();
-		assert_int_equal(fake_lib.devices[0].n_syncs, 1);
+		assert_int_equal(fake_lib.devices[0].sent.data[0], MESSAGE_POWER_OFF);
+		pass(USB_CLOSE_USEC);
 		assert_int_equal(fake_lib.devices[0].n_resets, 1);
 		assert_int_equal(fake_lib.devices[0].open, 0);
 		(void)teardown(state);
@@ -124,9 +125,10 @@ static void transfers_that_never_end_do_not_keep_us(void **state)
 	start_powered();
 	transmit(5);
 	fake_lib.devices[0].deaf = true;
-	rush = 100000;
 	usb_release(usb, device);
 	turn();
+	assert_int_equal(fake_lib.devices[0].open, 1);
+	pass(USB_QUIET_USEC);
 	assert_int_equal(fake_lib.devices[0].open, 0);
 }
 
@@ -149,6 +151,7 @@ static void a_node_that_epoll_refuses_is_looked_at_always(void **state)
 	claims = true;
 	lib_plug(0);
 	assert_int_equal(usb_new(ev, &ops, NULL, &usb), 0);
+	assert_int_equal(usb_ready(usb), 0);
 	turn();
 	assert_true(fake_lib.devices[0].n_sent > 0);
 	reply(MESSAGE_SLOT_STATUS, 2, VIEW_NULL);

@@ -263,7 +263,7 @@ static void auto_takes_at_once_where_there_is_no_pcscd(void **state)
 
 static void what_cannot_be_taken_is_tried_again_but_for_what_is_no_reader(void **state)
 {
-	static const int answers[] = {USB_HELD, USB_DENIED, USB_VANISHED, -ENOMEM};
+	static const int answers[] = {USB_HELD, USB_DENIED, USB_VANISHED, USB_LEAVING, -ENOMEM};
 	int fd;
 
 	(void)state;
@@ -359,6 +359,104 @@ static void a_broken_reader_is_told_and_tried_later(void **state)
 	close(fd);
 }
 
+/* One device of two readers, a card in each, known; the first one's has a user. */
+static int start_two(int *ret_user)
+{
+	int fd;
+
+	fake_reader(0, 0x1C34, 0xAFD0, 1, true);
+	fake_interfaces(0, 2);
+	start((uid_t)-1, false);
+	fd = join_watch();
+	ask_watch(fd, "*=usb", WATCH_SERVICE_ABSENT);
+	(void)answer(fd, USB_OP_WATCH, USB_DONE);
+	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
+	(void)event(fd, WATCH_OP_READER_IN, NAME_NEXT);
+	card(fd);
+	fake_card(0, FAKE_NEXT, true);
+	fake_answer(0, FAKE_NEXT, VIEW(atr));
+	(void)event(fd, WATCH_OP_CARD_IN, NAME_NEXT);
+	(void)event(fd, WATCH_OP_LISTED, NULL);
+	*ret_user = attach();
+	return fd;
+}
+
+static void of_two_readers_in_a_device_one_breaks_alone(void **state)
+{
+	int fd, user, waits, again;
+
+	(void)state;
+	fd = start_two(&user);
+	waits = join();
+	ask_attach(waits, NAME_NEXT);
+	fake_break_one(0, 1, "reader-lied");
+	(void)answer(waits, USB_OP_ATTACH, USB_GONE);
+	(void)event(fd, WATCH_OP_CARD_OUT, NAME_NEXT);
+	(void)event(fd, WATCH_OP_READER_OUT, NAME_NEXT);
+	ask_attach(waits, NAME_NEXT);
+	(void)answer(waits, USB_OP_ATTACH, USB_NO_READER);
+	ask_transmit(user); /* the other goes on */
+	fake_answer(0, 0, VIEW(atr));
+	(void)answer(user, USB_OP_TRANSMIT, USB_DONE);
+	again = join_watch(); /* and is all that a new watch hears of */
+	ask_watch(again, "*=usb", WATCH_SERVICE_ABSENT);
+	(void)answer(again, USB_OP_WATCH, USB_DONE);
+	(void)event(again, WATCH_OP_READER_IN, NAME_0);
+	(void)event(again, WATCH_OP_CARD_IN, NAME_0);
+	(void)event(again, WATCH_OP_LISTED, NULL);
+	assert_true(silent(fd));
+	assert_int_equal(fake_usb.devices[0].releases, 0);
+	fake_break_one(0, 0, "reader-mute"); /* now it is the whole device */
+	(void)event(fd, WATCH_OP_CARD_OUT, NAME_0);
+	(void)event(fd, WATCH_OP_READER_OUT, NAME_0);
+	assert_true(silent(fd));
+	close(again);
+	close(waits);
+	close(user);
+	close(fd);
+}
+
+static void a_device_of_which_one_reader_broke_is_left_to_who_uses_the_other(void **state)
+{
+	int fd, user;
+
+	(void)state;
+	fd = start_two(&user);
+	behind = SERVE_BROKEN_USEC;
+	fake_break_one(0, 1, "reader-lied");
+	behind = 0;
+	turn(); /* it would be tried now */
+	assert_int_equal(fake_usb.devices[0].releases, 0);
+	ask_transmit(user);
+	fake_answer(0, 0, VIEW(atr));
+	(void)answer(user, USB_OP_TRANSMIT, USB_DONE);
+	close(user);
+	close(fd);
+}
+
+static void one_that_nobody_uses_is_taken_anew(void **state)
+{
+	int fd, user;
+
+	(void)state;
+	fd = start_two(&user);
+	close(user);
+	turn();
+	fake_end(0, 0, SLOT_DONE); /* its card is off */
+	behind = SERVE_BROKEN_USEC;
+	fake_break_one(0, 1, "reader-lied");
+	(void)event(fd, WATCH_OP_CARD_OUT, NAME_NEXT);
+	(void)event(fd, WATCH_OP_READER_OUT, NAME_NEXT);
+	turn();
+	(void)event(fd, WATCH_OP_CARD_OUT, NAME_0);
+	(void)event(fd, WATCH_OP_READER_OUT, NAME_0);
+	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
+	(void)event(fd, WATCH_OP_READER_IN, NAME_NEXT);
+	assert_int_equal(fake_usb.devices[0].releases, 1);
+	assert_int_equal(fake_usb.devices[0].claims, 2);
+	close(fd);
+}
+
 /* -- the end ------------------------------------------------------------------------------- */
 
 static void readers_are_let_go_of_when_nobody_is_there(void **state)
@@ -431,6 +529,9 @@ int main(void)
 		CASE(two_readers_alike_are_two),
 		CASE(a_reader_comes_and_leaves),
 		CASE(a_broken_reader_is_told_and_tried_later),
+		CASE(of_two_readers_in_a_device_one_breaks_alone),
+		CASE(a_device_of_which_one_reader_broke_is_left_to_who_uses_the_other),
+		CASE(one_that_nobody_uses_is_taken_anew),
 		CASE(readers_are_let_go_of_when_nobody_is_there),
 		CASE(one_that_stays_does_not_end),
 		CASE(it_ends_with_everything_under_way),
