@@ -35,6 +35,7 @@ static void heading(struct report *r, const char *group)
 		{"readers", N_("Readers and cards")},
 		{"installation", N_("Installation and rights")},
 		{"anchors", N_("Issuers of cards that are trusted")},
+		{"feeders", N_("Feeders of reimbursements that are trusted")},
 		{"store", N_("Data and disk")},
 		{"clock", N_("Clock")},
 	};
@@ -190,6 +191,8 @@ static void look(struct doctor *d, struct ctl *ctl)
 	doctor_files(d);
 	doctor_group(d, "anchors");
 	doctor_trust(d);
+	doctor_group(d, "feeders");
+	doctor_feeders(d);
 	doctor_group(d, "store");
 	doctor_store(d);
 	doctor_group(d, "clock");

@@ -6,13 +6,18 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "client/doctor.h"
 
 #define PROCESSES_MAX 32768U
 #define MAPS_MAX      DOCTOR_FILE_MAX
+#define REAL_MAX      8192U		    /* bytes of a path without links */
+#define MANAGER	      "/run/systemd/notify" /* systemd's socket for what its services tell it */
 
 static bool is_number(const char *name)
 {
@@ -103,37 +108,134 @@ int doctor_programs(const struct doctor *d, json_t **ret, unsigned int *ret_hidd
 	return 0;
 }
 
-/* Whether @line of /proc/net/unix (proc(5)) is of a socket that listens (flag __SO_ACCEPTCON) at @path:
- * "0000000000000000: 00000002 00000000 00010000 0005 01 31337 /run/vitaled-usb/socket". */
-static bool listens(struct view line, struct view path)
-{
-	static const char flag[] = " 00010000 ";
-	struct view before = view_sub(line, 0, line.len - view_last(line, path.len).len);
+/* -- who listens --------------------------------------------------------------------------------- */
 
-	return view_equal(view_last(line, path.len), path) &&
-	       view_equal(view_last(before, 1), VIEW_TEXT(" ")) &&
-	       memmem(before.data, before.len, flag, sizeof(flag) - 1) != NULL;
+/* Whether a socket is bound at @path: a connection of a kind that it is not for is refused by the kernel
+ * (unix(7), EPROTOTYPE) before anybody hears of it. Names, links and network namespaces do not matter.
+ * Return: 0, ABSENT (certainly none), DENIED (this user cannot tell). */
+static int bound(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd, e;
+
+	if (strlen(path) >= sizeof(a.sun_path)) {
+		return DOCTOR_DENIED;
+	}
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		return DOCTOR_DENIED;
+	}
+	e = connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 ? EPROTOTYPE : errno;
+	(void)close(fd);
+	if (e == EPROTOTYPE) {
+		return 0;
+	}
+	return e == ENOENT || e == ENOTDIR || e == ECONNREFUSED ? DOCTOR_ABSENT : DOCTOR_DENIED;
+}
+
+/* One line of /proc/net/unix (proc(5)):
+ * "0000000000000000: 00000002 00000000 00010000 0005 01 31337 /run/vitaled-usb/socket". */
+struct entry {
+	bool listens; /* flag __SO_ACCEPTCON */
+	char path[DOCTOR_PATH_MAX];
+};
+
+static struct view take_field(struct view *line)
+{
+	struct view field;
+	size_t n = 0;
+
+	while (line->len > 0 && *line->data == ' ') {
+		*line = view_sub(*line, 1, line->len);
+	}
+	while (n < line->len && line->data[n] != ' ') {
+		n++;
+	}
+	field = view_sub(*line, 0, n);
+	*line = view_sub(*line, n, line->len);
+	return field;
+}
+
+/* Return: whether it is of a socket with a path from the root on. */
+static bool take_entry(struct view line, struct entry *ret)
+{
+	for (unsigned int i = 0; i < 7; i++) {
+		struct view field = take_field(&line);
+
+		if (i == 3) {
+			ret->listens = view_equal(field, VIEW_TEXT("00010000"));
+		}
+	}
+	return view_copy_str(view_sub(line, 1, line.len), ret->path, sizeof(ret->path)) == 0 &&
+	       ret->path[0] == '/';
+}
+
+/* @path, which is absolute, with its folder as it is without links. Return: whether that can be told. */
+static bool resolve(const struct doctor *d, const char *path, struct buf *ret)
+{
+	char whole[DOCTOR_PATH_MAX];
+	char *name, *folder;
+
+	if (!doctor_path(d, path, whole)) {
+		return false;
+	}
+	name = strrchr(whole, '/');
+	*name = '\0';
+	folder = realpath(whole[0] ? whole : "/", NULL);
+	buf_printf(ret, "%s/%s", folder ? folder : "", name + 1);
+	free(folder);
+	return folder != NULL && !ret->failed;
+}
+
+/* Whether @e may be the socket at @path, whose folder is as of @real. */
+static bool may_be(
+	const struct doctor *d, const struct entry *e, const char *path, struct view real)
+{
+	_cleanup_(buf_done) struct buf other = BUF_NULL(REAL_MAX);
+
+	return e->listens && strcmp(strrchr(e->path, '/'), strrchr(path, '/')) == 0 &&
+	       (!resolve(d, e->path, &other) || view_equal(buf_view(&other), real));
+}
+
+/* Whether the kernel's list is certain to hold the system's sockets, and none that listens at @path. It is
+ * of this network namespace alone: that of systemd, where the list has systemd's own. */
+static bool unlisted(const struct doctor *d, struct view text, const char *path)
+{
+	_cleanup_(buf_done) struct buf real = BUF_NULL(REAL_MAX);
+	bool of_system = false;
+	struct entry e;
+
+	if (path[0] != '/' || !resolve(d, path, &real)) {
+		return false;
+	}
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.data, '\n', text.len);
+		size_t n = end ? (size_t)(end - text.data) : text.len;
+
+		if (take_entry(view_sub(text, 0, n), &e)) {
+			of_system = of_system || strcmp(e.path, MANAGER) == 0;
+			if (may_be(d, &e, path, buf_view(&real))) {
+				return false;
+			}
+		}
+		text = view_sub(text, n + 1, text.len);
+	}
+	return of_system;
 }
 
 bool doctor_silent(const struct doctor *d, const char *path)
 {
 	_cleanup_(buf_done) struct buf all = BUF_NULL(DOCTOR_FILE_MAX);
-	struct view text;
+	char whole[DOCTOR_PATH_MAX];
+	int r;
 
-	if (doctor_read(d, "/proc/net/unix", DOCTOR_FILE_MAX, &all) != 0) {
-		return false;
+	if (!doctor_path(d, path, whole) ||
+		doctor_read(d, "/proc/net/unix", DOCTOR_FILE_MAX, &all) != 0) {
+		return false; /* files alone, of a computer that does not run */
 	}
-	text = buf_view(&all);
-	while (text.len > 0) {
-		const uint8_t *end = memchr(text.data, '\n', text.len);
-		size_t n = end ? (size_t)(end - text.data) : text.len;
-
-		if (listens(view_sub(text, 0, n), view_str(path))) {
-			return false;
-		}
-		text = view_sub(text, n + 1, text.len);
-	}
-	return true;
+	r = bound(whole);
+	return r == DOCTOR_DENIED ? unlisted(d, buf_view(&all), path) : r == DOCTOR_ABSENT;
 }
 
 /* "scdaemon (12), opensc-tool (99)" */

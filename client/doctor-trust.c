@@ -39,7 +39,7 @@ static void judge(struct look *l, bool begun, time_t until)
 		"until", (json_int_t)end);
 
 	l->anchors++;
-	doctor_seen(l->d, "anchor", json_incref(facts));
+	doctor_seen(l->d, l->feeders ? "feeder-anchor" : "anchor", json_incref(facts));
 	if (!l->d->runs && !valid) {
 		doctor_found(l->d,
 			l->feeders ? VITALED_FINDING_FEEDER_ANCHOR_EXPIRED
@@ -182,6 +182,11 @@ void doctor_trust(struct doctor *d)
 	if (!look_folders(&l) && l.anchors == 0 && !d->runs) {
 		doctor_found(d, VITALED_FINDING_ANCHORS, d->anchors, NULL);
 	}
-	l.feeders = true;
+}
+
+void doctor_feeders(struct doctor *d)
+{
+	struct look l = {.d = d, .now = clock_wall(), .feeders = true};
+
 	(void)look_folders(&l);
 }

@@ -2,7 +2,7 @@
 /*
  * Readers that are plugged in (client/plugged.h): who is to drive each by the configuration, pcscd or
  * vitaled-usb, whether that one is there, and whether it has the reader: what pcscd's drivers claim, what
- * pcscd lists, what the service has. Names of vitaled-usb's readers hold the port,
+ * pcscd lists, what the service has, whether a program has it at all. Names of vitaled-usb's readers hold the port,
  * "... [usb 1-2.3] 00 00" (drivers/usb/names.h). Where the configuration may not be read, or is not good,
  * a reader is not judged by it: either may have it.
  */
@@ -109,6 +109,8 @@ struct look {
 	struct doctor *d;
 	const char *socket; /* of vitaled-usb, where nobody listens at it; or NULL */
 	bool installed;	    /* vitaled-usb */
+	bool taken;	    /* the one that is looked at: vitaled-usb's, and pcscd has it */
+	json_t *meant; /* of each meant_key(): readers that pcscd is to have, or is found to have */
 	json_t *counts; /* of each driver's name: devices so far that pcscd should list under it */
 };
 
@@ -121,16 +123,42 @@ static json_t *name_of(const struct plugged *p)
 	return json_string(p->libccid ? p->libccid : p->model);
 }
 
-/* How many of pcscd's readers begin with the name that the driver gives this id. Where the service told
- * the readers, those of vitaled-usb are among them. */
+/* What follows @driver's name in a name that pcscd gives, which ends in the reader's number and the slot's:
+ * "KAPELSE KAP-LINK [interface] (serial number) 00 00"; NULL: of another driver's name, or not the first
+ * slot. Where the service told the readers, those of vitaled-usb are among them. */
+static const char *tail_of(const char *name, const char *driver)
+{
+	size_t n = strlen(name), m = strlen(driver);
+
+	if (strncmp(name, driver, m) != 0 || name[m] != ' ' || strstr(name, " [usb ")) {
+		return NULL;
+	}
+	return n > 3 && name[n - 3] == ' ' && strcmp(name + n - 2, "00") != 0 ? NULL : name + m;
+}
+
+/* How many of pcscd's readers have the name that the driver gives this id. */
 static size_t listed(const struct doctor *d, const char *driver)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < json_array_size(d->readers); i++) {
-		const char *name = json_string_value(json_array_get(d->readers, i));
+		n += tail_of(json_string_value(json_array_get(d->readers, i)), driver) != NULL;
+	}
+	return n;
+}
 
-		n += strncmp(name, driver, strlen(driver)) == 0 && !strstr(name, " [usb ");
+/* And how many of them with @serial, or with none when that is empty. */
+static size_t listed_with(const struct doctor *d, const char *driver, const char *serial)
+{
+	char mark[PLUGGED_TEXT + 4];
+	size_t n = 0;
+
+	(void)snprintf(mark, sizeof(mark), " (%s) ", serial);
+	for (size_t i = 0; i < json_array_size(d->readers); i++) {
+		const char *tail =
+			tail_of(json_string_value(json_array_get(d->readers, i)), driver);
+
+		n += tail && (serial[0] ? strstr(tail, mark) != NULL : !strchr(tail, '('));
 	}
 	return n;
 }
@@ -141,12 +169,18 @@ static bool refused(const struct plugged *p)
 	return p->described && p->refused != 0;
 }
 
+/* Whether the configuration lets pcscd not have it. */
+static bool for_usb_alone(const struct plugged *p)
+{
+	return p->claims == CLAIMS_USB && !refused(p);
+}
+
 /* Whether pcscd lists this one too, besides those of its name before. */
 static bool pcscd_lists(struct look *l, const struct plugged *p)
 {
 	json_int_t before;
 
-	if (!p->libccid || (p->claims == CLAIMS_USB && !refused(p))) {
+	if (!p->libccid || for_usb_alone(p)) {
 		return false;
 	}
 	before = json_integer_value(json_object_get(l->counts, p->libccid));
@@ -162,6 +196,60 @@ static bool served(const struct doctor *d, const struct plugged *p)
 
 	for (size_t i = 0; n < (int)sizeof(mark) && i < json_array_size(d->served); i++) {
 		if (strstr(json_string_value(json_array_get(d->served, i)), mark)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Names of pcscd have the serial number or they have not: readers are counted under both. */
+static void meant_key(const struct plugged *p, bool with_serial, char ret[DOCTOR_PATH_MAX])
+{
+	(void)snprintf(
+		ret, DOCTOR_PATH_MAX, "%s (%s", p->libccid, with_serial ? p->serial : "");
+}
+
+static json_int_t meant(const struct look *l, const char *key)
+{
+	return json_integer_value(json_object_get(l->meant, key));
+}
+
+static void add_meant(struct look *l, const char *key, const struct plugged *p)
+{
+	json_int_t n = p->n_readers > 0 ? (json_int_t)p->n_readers : 1;
+
+	(void)json_object_set_new(l->meant, key, json_integer(meant(l, key) + n));
+}
+
+/* Counts what pcscd is to have: its names stand for these before they stand for another. */
+static void count_meant(void *user, const struct plugged *p)
+{
+	struct look *l = user;
+	char key[DOCTOR_PATH_MAX];
+
+	if (!p->libccid || for_usb_alone(p) || p->blocked || served(l->d, p)) {
+		return;
+	}
+	for (int i = 0; i <= (p->serial[0] != '\0'); i++) {
+		meant_key(p, i == 1, key);
+		add_meant(l, key, p);
+	}
+}
+
+/* Whether pcscd has one that the configuration gives to vitaled-usb: a program has it, and pcscd lists more
+ * readers of its name than it is to have. */
+static bool pcscd_took(struct look *l, const struct plugged *p)
+{
+	char key[DOCTOR_PATH_MAX];
+
+	if (!p->libccid || !for_usb_alone(p) || strcmp(p->driver, "usbfs") != 0) {
+		return false;
+	}
+	for (int i = 0; i <= (p->serial[0] != '\0'); i++) {
+		meant_key(p, i == 1, key);
+		if ((json_int_t)listed_with(l->d, p->libccid, i == 1 ? p->serial : "") >
+			meant(l, key)) {
+			add_meant(l, key, p); /* these names stand for it */
 			return true;
 		}
 	}
@@ -199,10 +287,11 @@ static void judge_open(const struct look *l, const struct plugged *p, const char
 {
 	if (p->node[0] && !p->has_service_group) {
 		doctor_found(l->d, VITALED_FINDING_USER_MISSING, "vitaled-usb", NULL);
+	} else if (!p->told && !p->known && !driver) {
+		return; /* where the configuration is hidden it may be nobody's */
 	} else if (p->denied) {
 		found(l, p, VITALED_FINDING_READER_DENIED, "vitaled-usb");
-	} else if (l->d->runs &&
-		   (p->told || p->known || driver)) { /* else it may be nobody's */
+	} else if (l->d->runs) {
 		found(l, p, VITALED_FINDING_READER_UNSEEN, driver ? driver : "vitaled-usb");
 	}
 }
@@ -218,6 +307,8 @@ static void judge_ours(const struct look *l, const struct plugged *p)
 		found(l, p, VITALED_FINDING_READER_UNCLAIMED, NULL);
 	} else if (l->socket) {
 		found(l, p, VITALED_FINDING_READER_USB_SILENT, "vitaled-usb");
+	} else if (l->taken) {
+		found(l, p, VITALED_FINDING_READER_HELD, p->libccid);
 	} else {
 		judge_open(l, p, NULL);
 	}
@@ -271,30 +362,49 @@ static void judge(void *user, const struct plugged *p)
 	bool theirs = !ours && !p->blocked && pcscd_lists(l, p);
 	char usb[10];
 
+	l->taken = !ours && !p->blocked && pcscd_took(l, p);
 	plist_key(p->vendor, p->product, usb);
 	doctor_seen(l->d, "usb-reader",
 		json_pack("{s:O, s:s, s:s, s:s*, s:s*}", "name", name, "usb", usb, "port",
 			p->port, "configured", p->told ? claims_word(p->claims) : NULL,
 			"driver",
-			ours	 ? "vitaled-usb"
-			: theirs ? "pcscd"
-				 : NULL));
+			ours		     ? "vitaled-usb"
+			: theirs || l->taken ? "pcscd"
+					     : NULL));
 	if (!ours && !theirs) {
 		judge_missing(l, p);
 	}
 }
 
+/* What is found on the way is told when the readers are judged. */
+static void ignore(void *user, const char *group, const char *name, const char *detail,
+	const json_t *facts)
+{
+	(void)user;
+	(void)group;
+	(void)name;
+	(void)detail;
+	(void)facts;
+}
+
 void doctor_usb(struct doctor *d)
 {
 	struct doctor_rules rules;
-	struct look l = {.d = d, .installed = doctor_has_usb(d), .counts = json_object()};
+	struct doctor quiet = *d;
+	struct look l = {.d = d,
+		.installed = doctor_has_usb(d),
+		.meant = json_object(),
+		.counts = json_object()};
 
+	quiet.found = ignore;
 	doctor_rules(d, &rules);
 	l.socket = rules.socket[0] && doctor_silent(d, rules.socket) ? rules.socket : NULL;
-	if (l.counts && plugged_each(d, &rules, judge, &l) >= 0 &&
+	if (l.meant && l.counts && plugged_each(&quiet, &rules, count_meant, &l) >= 0 &&
+		plugged_each(d, &rules, judge, &l) >= 0 &&
 		doctor_there(d, DOCTOR_DEVICES) != 0) {
 		doctor_seen(d, "usb-devices", json_pack("{s:s}", "state", N_("not there")));
 	}
+	json_decref(l.meant);
 	json_decref(l.counts);
 	doctor_rules_done(&rules);
 }

@@ -68,14 +68,15 @@ int doctor_child(void (*work)(int fd, void *arg), void *arg, struct buf *out,
 	int *ret_status) _must_check_;
 
 /* The parts, in the order in which they are told. */
-void doctor_bus(struct doctor *d);    /* findings of the service; sets runs */
-void doctor_units(struct doctor *d);  /* of systemd, over the bus */
-void doctor_rights(struct doctor *d); /* what polkit would answer to this user here */
-void doctor_pcsc(struct doctor *d);   /* pcscd, its readers, who holds a card */
-void doctor_usb(struct doctor *d);    /* readers plugged in, seen by pcscd and not */
-void doctor_files(struct doctor *d);  /* what the packages install; the configuration */
-void doctor_trust(struct doctor *d);  /* anchors and their dates */
-void doctor_store(struct doctor *d);  /* state folder, keys, disk */
+void doctor_bus(struct doctor *d);     /* findings of the service; sets runs */
+void doctor_units(struct doctor *d);   /* of systemd, over the bus */
+void doctor_rights(struct doctor *d);  /* what polkit would answer to this user here */
+void doctor_pcsc(struct doctor *d);    /* pcscd, its readers, who holds a card */
+void doctor_usb(struct doctor *d);     /* readers plugged in, seen by pcscd and not */
+void doctor_files(struct doctor *d);   /* what the packages install; the configuration */
+void doctor_trust(struct doctor *d);   /* anchors of cards and their dates */
+void doctor_feeders(struct doctor *d); /* those of feeders */
+void doctor_store(struct doctor *d);   /* state folder, keys, disk */
 void doctor_clock(struct doctor *d);
 
 /** struct doctor_rules - whose the readers over USB are, by the configuration. */
@@ -91,8 +92,8 @@ struct doctor_rules {
 /** doctor_rules() - by the service's own parser; doctor_rules_done() what it gave. */
 void doctor_rules(const struct doctor *d, struct doctor_rules *ret);
 void doctor_rules_done(struct doctor_rules *r);
-/** doctor_silent() - whether it is certain that nobody listens at the Unix socket @path (/proc/net/unix:
- *  it is not connected to, which would start its service). */
+/** doctor_silent() - whether it is certain that nobody listens at the Unix socket @path. No connection is
+ *  made, which would start its service. Where this user may not reach it, by /proc/net/unix. */
 bool doctor_silent(const struct doctor *d, const char *path);
 /** doctor_claimed() - {"0b00:0090": friendly name} of what the drivers of pcscd claim. New. */
 json_t *doctor_claimed(struct doctor *d);

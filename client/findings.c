@@ -190,6 +190,15 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 		   "names, so the service cannot have this USB device from it."),
 		N_("systemctl enable --now vitaled-usb.socket; if that runs, correct "
 		   "usb-socket under [paths] in vitaled.conf.")),
+	ROW(READER_HELD, CTL_CARDS,
+		N_("A reader is plugged in that is for vitaled-usb, and pcscd has taken it."),
+		N_("The configuration gives this USB device to vitaled-usb ([usb ...], "
+		   "driver = usb); pcscd holds it under the named driver's name, and the "
+		   "kernel gives a reader to one program only."),
+		N_("systemctl stop pcscd.socket pcscd.service; vitaled-usb has the reader "
+		   "within a minute, then start pcscd.socket again if other readers need it. "
+		   "Or write driver = auto for it into vitaled.conf, then: systemctl reload "
+		   "vitaled.")),
 	ROW(READER_TO_PCSCD, CTL_CARDS,
 		N_("A reader is plugged in that the configuration gives to a service that "
 		   "cannot use it."),

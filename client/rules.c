@@ -54,6 +54,14 @@ static const struct {
 		{CTL_REFUSED, N_("The patient has not agreed to this."),
 			N_("There is no consent of this session and no running authorisation."),
 			N_("Open the dossier again and let the patient be asked.")}},
+	{"not-told-without-card",
+		{CTL_REFUSED,
+			N_("The patient was not told that this also opens without their card."),
+			N_("There is an authorisation, or a consent to feed of today, whose "
+			   "text "
+			   "did not tell of openings without the card."),
+			N_("Open the dossier with the patient's card; to do without it later, "
+			   "let them be asked again.")}},
 	{"proof", {CTL_REFUSED, N_("The cards have not proved enough for this."),
 			  N_("Session.Proof is below what is required, or the patient's card "
 			     "is not "

@@ -92,7 +92,10 @@
 #define LIMIT_CRL_FILES	      64U /* revocation lists; IGC-Sante has eight issuers of persons */
 #define LIMIT_CRL_BYTES	      (32U * 1024U * 1024U) /* one list; the public ones are below 10 MB */
 #define LIMIT_CRL_ENTRIES     1000000U /* revoked serial numbers of a side, 20 bytes each */
-#define LIMIT_CACHED_CARDS    64U      /* professionals whose public files are kept */
+/* One list, whatever its process does meanwhile (invented): 32 MB take 1 s, a busy desk PC twenty times that.
+ * A reading of all files ends within LIMIT_CRL_FILES times as long. */
+#define LIMIT_CRL_READ	      (30ULL * 1000000ULL)
+#define LIMIT_CACHED_CARDS    64U	      /* professionals whose public files are kept */
 #define LIMIT_OUTGOING	      (1024U * 1024U) /* bytes queued to the bus before signals are dropped */
 #define LIMIT_JSON_FD	      (1024U * 1024U) /* bytes of a memfd from a client */
 #define LIMIT_BENEFICIARIES   19U	      /* largest published card set */
@@ -122,3 +125,5 @@
 /* Hashing and parsing 64 MiB takes 3 s; a busy desk PC may take twenty times that. */
 #define LIMIT_FEED_READ	      (60ULL * 1000000ULL)
 #define LIMIT_FEED_STEP	      (10ULL * 1000000ULL)
+/* An import that waits until the revocation lists have been read (invented): those of a site take seconds. */
+#define LIMIT_FEED_LISTS      (120ULL * 1000000ULL)

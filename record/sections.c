@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define WITHOUT_CARD VIEW_TEXT("without-card")
+
 /* The first @n bytes of @rest, which moves on. */
 static struct view take(struct view *rest, size_t n)
 {
@@ -85,24 +87,43 @@ bool sections_divided(struct view file)
 
 /* -- the markers --------------------------------------------------------------------------------- */
 
-static bool is_known(struct view word, const char *const *known)
+static bool is_act(struct view word, const char *const *known)
 {
 	for (; *known; known++) {
 		if (view_equal(word, view_str(*known))) {
 			return true;
 		}
 	}
-	return view_equal(word, VIEW_TEXT("all"));
+	return false;
 }
 
-static bool all_known(struct view words, const char *const *known)
+static bool has_word(struct view words, struct view wanted)
 {
 	while (words.len > 0) {
-		if (!is_known(take_until(&words, ' '), known)) {
-			return false;
+		if (view_equal(take_until(&words, ' '), wanted)) {
+			return true;
 		}
 	}
-	return true;
+	return false;
+}
+
+/* What tells of openings without the card says of which acts: of some, and not of all. */
+static bool all_known(struct view words, const char *const *known)
+{
+	bool tells = has_word(words, WITHOUT_CARD);
+	bool acts = false;
+
+	while (words.len > 0) {
+		struct view word = take_until(&words, ' ');
+		bool act = is_act(word, known);
+		bool other = view_equal(word, tells ? WITHOUT_CARD : VIEW_TEXT("all"));
+
+		if (!act && !other) {
+			return false;
+		}
+		acts = acts || act;
+	}
+	return acts || !tells;
 }
 
 /* @line without what an editor leaves around it: byte order mark, blanks, CR LF. */
@@ -151,28 +172,41 @@ int sections_check(struct view file, const char *const *known)
 	return 0;
 }
 
-bool sections_name(struct view file, const char *act)
+/* Whether a marker of @file has @one and @other. */
+static bool has_marker(struct view file, struct view one, struct view other)
 {
-	const char *const known[] = {act, NULL};
-
 	if (!sections_divided(file)) {
 		return false;
 	}
 	while (file.len > 0) {
 		struct view words;
 
-		if (!marker(next_line(&file), &words)) {
-			continue;
-		}
-		while (words.len > 0) {
-			struct view word = take_until(&words, ' ');
-
-			if (!view_equal(word, VIEW_TEXT("all")) && is_known(word, known)) {
-				return true;
-			}
+		if (marker(next_line(&file), &words) && has_word(words, one) &&
+			has_word(words, other)) {
+			return true;
 		}
 	}
 	return false;
+}
+
+/* What stands in markers besides acts. */
+static bool is_reserved(struct view word)
+{
+	return view_equal(word, VIEW_TEXT("all")) || view_equal(word, WITHOUT_CARD);
+}
+
+bool sections_name(struct view file, const char *act)
+{
+	struct view word = view_str(act);
+
+	return !is_reserved(word) && has_marker(file, word, word);
+}
+
+bool sections_tell(struct view file, const char *act)
+{
+	struct view word = view_str(act);
+
+	return !is_reserved(word) && has_marker(file, word, WITHOUT_CARD);
 }
 
 /* -- the text ------------------------------------------------------------------------------------ */

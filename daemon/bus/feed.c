@@ -2,11 +2,12 @@
 /*
  * Manager.ImportReimbursements(). What comes is looked at by vitaled-feed alone: here only that it is
  * not a pipe or a device that could be read for ever, nor writable through what was handed in. The
- * anchors of feeders are read at each call: who renews one need not restart the service; new ones have
- * the folder of revocation lists read for theirs, and the import waits for that. An import
- * goes on when its caller leaves; the record tells what came of it.
+ * anchors of feeders are read once at each call: who renews one need not restart the service; the import
+ * has the folder of revocation lists read with new ones, and waits for that. It goes on when its caller
+ * leaves; the record tells what came of it.
  */
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "daemon/bus/errors.h"
@@ -29,20 +30,22 @@ static bool is_steady(int fd)
 	return (flags & O_ACCMODE) == O_RDONLY || (seals >= 0 && (seals & wanted) == wanted);
 }
 
-/* Return: 0 with a sealed memfd, a fault, or FEEDERS_BAD. */
-static int open_anchors(struct bus *b, int *ret_fd)
+/* Return: whether @anchors have been read; else @call has ended, and the journal names the file, once. */
+static bool read_anchors(struct call *call, struct buf *anchors)
 {
-	_cleanup_(buf_done) struct buf anchors = BUF_NULL(LIMIT_FEED_ANCHORS);
-	const char *folder = b->rooms.config->anchors;
+	const char *folder = call->b->rooms.config->anchors;
 	char bad[256];
-	int r = feeders_read(folder, b->rooms.trust, &anchors, bad);
+	int r = feeders_read(folder, call->b->rooms.trust, anchors, bad);
 
-	if (r != 0)
-		log_msg(LOG_ERR, "trust-anchors", "%s/feeder/%s", folder, bad);
-	if (r != 0)
-		return trace(r);
-	crls_feeders(b->rooms.crls, buf_view(&anchors));
-	return trace(json_memfd_text(buf_view(&anchors), "vitaled-anchors", ret_fd));
+	if (r == 0)
+		return true;
+	log_msg(LOG_ERR, "trust-anchors", "%s/feeder/%s%s%s", folder, bad, r < 0 ? ": " : "",
+		r < 0 ? strerror(-r) : "");
+	if (r < 0)
+		call_fail(call, VITALED_REASON_FAILED, NULL);
+	else
+		call_fail(call, VITALED_REASON_FEED_INVALID, "anchors");
+	return false;
 }
 
 void feed_forget(struct call *call)
@@ -71,6 +74,7 @@ void manager_on_import(struct call *call)
 		.caller = call->peer->name,
 		.trust = b->rooms.trust,
 		.crls = b->rooms.crls};
+	_cleanup_(buf_done) struct buf believed = BUF_NULL(LIMIT_FEED_ANCHORS);
 	_cleanup_fd_ int anchors = -1;
 	enum vitaled_reason reason;
 	DBusMessageIter it;
@@ -82,17 +86,17 @@ void manager_on_import(struct call *call)
 		call_fail(call, VITALED_REASON_INVALID_ARGUMENT, "feed");
 		return;
 	}
-	r = open_anchors(b, &anchors);
-	if (r != 0) {
-		if (r < 0)
-			call_fault(call, r);
-		else
-			call_fail(call, VITALED_REASON_FEED_INVALID, "anchors");
+	if (!read_anchors(call, &believed))
+		return;
+	r = json_memfd_text(buf_view(&believed), "vitaled-anchors", &anchors);
+	if (r < 0) {
+		call_fault(call, r);
 		return;
 	}
 	call->forget = feed_forget;
 	request.feed = call->fds[0];
 	request.anchors = anchors;
+	request.believed = buf_view(&believed);
 	reason = dossiers_import(b->rooms.dossiers, &request, on_done, call);
 	if (reason == VITALED_REASON_NONE)
 		return;

@@ -126,6 +126,13 @@ bool consent_is_running(const struct session *s)
 	return c && c->form == CONSENT_FORM_RUNNING;
 }
 
+unsigned int consent_told(const struct session *s)
+{
+	const struct consent *c = session_consent(s);
+
+	return c && c->shown.of ? c->shown.of->tells & session_intents(s) : 0;
+}
+
 /* -- the record ---------------------------------------------------------------------------------- */
 
 /* Who answered, as in the statement; NULL when memory is out. */
@@ -149,6 +156,20 @@ static json_t *hex_json(const uint8_t hash[CRYPTO_SHA256])
 	return buf_check(&hex) < 0 ? NULL : json_stringn((const char *)hex.data, hex.len);
 }
 
+/* Of which acts the patient was told that they also open without their card. */
+static int put_told(json_t *details, unsigned int intents)
+{
+	_cleanup_json_ json_t *acts = json_array();
+
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+		if ((intents & 1U << i) &&
+			json_array_append_new(acts, json_string(session_intent_word(i))) < 0) {
+			return fault(-ENOMEM);
+		}
+	}
+	return trace(json_set(details, "without-card", json_incref(acts)));
+}
+
 /* Who answered and how. */
 static int put_answer(json_t *details, const struct consent *c)
 {
@@ -159,6 +180,9 @@ static int put_answer(json_t *details, const struct consent *c)
 	}
 	if (r == 0 && c->quality.len > 0) { /* a name is in the statement alone */
 		r = json_set(details, "helper", json_string((const char *)c->quality.data));
+	}
+	if (r == 0 && consent_told(c->session) != 0) {
+		r = put_told(details, consent_told(c->session));
 	}
 	if (r == 0 && c->asked && buf_check(&c->agent_name) == 0) {
 		r = json_set(details, "agent", agent_of(c));

@@ -102,3 +102,6 @@ int consent_receipt_page(struct consents *cs, struct session *s, struct buf *ret
 bool consent_given(const struct session *s);
 /** consent_is_running() - whether it was not asked: it holds as long as that authorisation does. */
 bool consent_is_running(const struct session *s);
+/** consent_told() - of which acts of this session (bits of enum session_intent) the text that the patient
+ *  was shown told that they also open without their card; 0: none, or nobody was shown a text. */
+unsigned int consent_told(const struct session *s);

@@ -6,7 +6,8 @@
  * The rules are asked in this order, the first that refuses names the refusal:
  *   who:       forbidden-sector (the mode identity asks no more), role-forbidden, role-forbidden or mode
  *              (the cell of open), regulation, rate; here open ends
- *   session:   mode (identity), not-holder, blocked, opposed, no-consent, proof, code, intent
+ *   session:   mode (identity), not-holder, blocked, opposed, no-consent, not-told-without-card, proof, code,
+ *              intent
  *   act:       role-forbidden or mode (the cell of the action), patients-own, read-only, not-author,
  *              not-self, masked, invisible, document-type, no-end
  */
@@ -284,6 +285,16 @@ static bool has_earlier(const struct rights_facts *f, enum consent needed)
 	return f->authorised || (needed == CONSENT_SAME_DAY && f->absent && f->fed_today);
 }
 
+/* Does what there is from earlier open without the patient's card, and the patient was never told so? */
+static bool is_beyond_told(const struct rights_facts *f, enum consent needed)
+{
+	if (!f->absent || needed == CONSENT_NONE || !has_earlier(f, needed)) {
+		return false;
+	}
+	return !(f->authorised && f->authorised_told) &&
+	       !(needed == CONSENT_SAME_DAY && f->fed_today && f->fed_told);
+}
+
 static bool is_agreed(const struct rights_facts *f, enum consent needed)
 {
 	return needed == CONSENT_NONE || f->consented || has_earlier(f, needed);
@@ -306,10 +317,20 @@ static bool is_proved(const struct rights_facts *f, enum consent needed)
 	       (f->mode != SESSION_MODE_PATIENT || f->proof >= PROOF_ACTIVE);
 }
 
+/* Did the patient agree to it, and to its being done without their card? */
+static const char *deny_consent(const struct rights_facts *f, enum consent needed)
+{
+	if (!is_agreed(f, needed)) {
+		return "no-consent";
+	}
+	return is_beyond_told(f, needed) ? "not-told-without-card" : NULL;
+}
+
 /* Does this session open the dossier at all, and for that? */
 static const char *deny_session(const struct rights_facts *f, const struct action *a)
 {
 	bool patient = f->mode == SESSION_MODE_PATIENT;
+	const char *rule;
 
 	if (f->mode == SESSION_MODE_IDENTITY) {
 		return "mode";
@@ -323,8 +344,9 @@ static const char *deny_session(const struct rights_facts *f, const struct actio
 	if (f->opposed && session_mode_emergency(f->mode)) {
 		return "opposed";
 	}
-	if (!is_agreed(f, a->consent)) {
-		return "no-consent";
+	rule = deny_consent(f, a->consent);
+	if (rule) {
+		return rule;
 	}
 	if (!is_proved(f, a->consent)) {
 		return "proof";

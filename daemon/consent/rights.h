@@ -102,7 +102,9 @@ struct rights_facts {
 	bool consented; /* in this session; emergencies, mode patient: the statement is signed */
 	unsigned int intents; /* consented */
 	bool authorised;      /* a running authorisation */
+	bool authorised_told; /* ... and whose text told of openings without the patient's card */
 	bool fed_today; /* this professional had a consented session with the patient today */
+	bool fed_told;	/* ... and whose text told of the rest of the day without the card */
 	bool blocked;	/* the patient blocked this professional */
 	bool treating_doctor;
 	bool opposed;	     /* the patient opposed this emergency mode */

@@ -78,6 +78,20 @@ static unsigned int covered(struct view file)
 	return bits;
 }
 
+/* Of which acts it tells the patient that they also open without their card: what does not say so has
+ * not told it. */
+static unsigned int told(struct view file)
+{
+	unsigned int bits = 0;
+
+	for (unsigned int i = 0; i < SESSION_INTENTS; i++) {
+		if (sections_tell(file, session_intent_word(i))) {
+			bits |= 1U << i;
+		}
+	}
+	return bits;
+}
+
 static bool well_marked(struct view file)
 {
 	const char *known[SESSION_INTENTS + 1] = {NULL};
@@ -109,6 +123,7 @@ static int load_one(int folder, const char *name, struct wording *w)
 	}
 	json_decref(check);
 	w->covers = covered(bytes);
+	w->tells = told(bytes);
 	w->text = buf_take_str(&text);
 	return w->text ? 0 : fault(-ENOMEM);
 }

@@ -13,6 +13,7 @@ struct wording {
 	char id[24];	     /* "consent-1" */
 	char language[8];    /* "fr" */
 	unsigned int covers; /* bits of enum session_intent: what it speaks of */
+	unsigned int tells;  /* ... of which it says that they also open without the card */
 	char *text;	     /* the file, UTF-8, owned */
 };
 

@@ -131,6 +131,11 @@ static int make_act(struct call *c, const char *act, json_t *who, bool dated)
 		r = json_set(c->act, "until",
 			json_integer((json_int_t)(clock_wall() + LIMIT_AUTHORISED)));
 	}
+	if (r == 0 && dated) {
+		r = json_set(c->act, "without-card",
+			json_boolean(
+				(consent_told(c->d->session) & SESSION_INTENT_AUTHORISE) != 0));
+	}
 	if (r == 0 && c->self) {
 		r = name_self(c);
 	}

@@ -139,8 +139,9 @@ static void add_people_facts(const struct dossier *d, struct rights_facts *f)
 	const struct session_patient *patient = session_patient(d->session);
 	int64_t now = (int64_t)clock_wall();
 
-	f->authorised = people_authorised(d);
+	f->authorised = people_authorised(d, &f->authorised_told);
 	f->fed_today = d->fed_since <= now && now < d->fed_until;
+	f->fed_told = d->fed_told;
 	f->blocked = d->blocked;
 	f->treating_doctor = d->treating;
 	f->opposed = d->opposed;

@@ -5,6 +5,7 @@
 #include "daemon/dossier/import.h"
 
 #define IMPORT_REVOKED "revoked" /* detail of FEED_INVALID */
+#define IMPORT_LISTS   "lists"	 /* of TIMEOUT and FAILED: the lists could not be asked */
 
 enum import_turn {	 /* what comes next */
 	IMPORT_NEXT = 0, /* the next person */
@@ -24,10 +25,13 @@ struct import {
 	enum nature nature;
 	char feed[65]; /* SHA-256 of it, hex; "": not known yet */
 	const struct trust *trust;
-	const struct crls *crls;
+	struct crls *crls;
+	bool holding;			  /* crls_hold(), until the end */
 	struct buf chain;		  /* of who signed, for revocation_feeder() */
 	bool unread;			  /* lists are still being read */
+	sd_event_source *late;		  /* ... for too long; or NULL */
 	enum trust_revocation revocation; /* as it was asked last */
+	enum vitaled_reason verdict;	  /* import_judge(); unless it is NONE it ends all */
 	json_t *facts;	 /* of the feed, for the dossiers' processes: author, made */
 	uint32_t lines;	 /* in all */
 	uint32_t added;	 /* that were new */
@@ -51,11 +55,11 @@ json_t *import_details(const struct import *im, uint32_t lines, int64_t added);
  *  Return: 0 or AUDIT_UNAVAILABLE. */
 int import_record(const struct import *im, struct dossier *d, const char *outcome,
 	json_t *details) _must_check_;
-/** import_judge() - what the lists say of who signed. Return: NONE, FEED_INVALID: revoked, CHILD_FAILED: what
- *  vitaled-feed handed over is no chain, or FAILED. */
+/** import_judge() - what the lists say of who signed. Return, and in @im: NONE, FEED_INVALID: revoked,
+ *  CHILD_FAILED: what vitaled-feed handed over is no chain, or FAILED: the lists could not be asked. */
 enum vitaled_reason import_judge(struct import *im);
-/** import_person_end() - the person at hand is done: NONE with @added lines, NO_DOSSIER, or why not;
- *  FEED_INVALID, of import_judge(), ends all. */
+/** import_person_end() - the person at hand is done: NONE with @added lines, NO_DOSSIER, or why not; when
+ *  import_judge() said so, all is. */
 void import_person_end(struct import *im, enum vitaled_reason reason, uint32_t added);
 /** import_later() - go on from the loop. */
 void import_later(struct import *im, enum import_turn then);

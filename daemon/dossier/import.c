@@ -31,6 +31,10 @@ struct import *import_free(struct import *im)
 	if (im) {
 		import_let_go(im);
 		sd_event_source_disable_unref(im->turn);
+		sd_event_source_disable_unref(im->late);
+		if (im->holding) {
+			crls_release(im->crls);
+		}
 		child_free(im->reader);
 		json_decref(im->facts);
 		buf_done(&im->chain);
@@ -110,6 +114,19 @@ static void finish(struct import *im, enum vitaled_reason reason, const char *de
 	}
 }
 
+/* After import_judge() has said that no further line goes into a dossier. */
+static void finish_judged(struct import *im)
+{
+	const char *detail = NULL;
+
+	if (im->verdict == VITALED_REASON_FEED_INVALID) {
+		detail = IMPORT_REVOKED;
+	} else if (im->verdict == VITALED_REASON_FAILED) {
+		detail = IMPORT_LISTS;
+	}
+	finish(im, im->verdict, detail);
+}
+
 static int on_turn(sd_event_source *source, void *user)
 {
 	struct import *im = user;
@@ -147,8 +164,8 @@ void import_person_end(struct import *im, enum vitaled_reason reason, uint32_t a
 		finish(im, reason, NULL);
 		return;
 	}
-	if (reason == VITALED_REASON_FEED_INVALID) {
-		finish(im, reason, IMPORT_REVOKED);
+	if (im->verdict != VITALED_REASON_NONE) {
+		finish_judged(im);
 		return;
 	}
 	im->added += added;
@@ -319,16 +336,19 @@ static void on_read(void *user, struct link_frame *answer)
 
 /* -- who signed --------------------------------------------------------------------------------- */
 
+/* Its answer must not be guessed: without one the import ends. */
 enum vitaled_reason import_judge(struct import *im)
 {
 	int r = revocation_feeder(
 		im->trust, buf_view(&im->chain), clock_wall(), &im->revocation);
 
+	im->verdict = VITALED_REASON_NONE;
 	if (r != 0) { /* > 0: what vitaled-feed has handed over is no chain */
-		return r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED;
+		im->verdict = r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED;
+	} else if (im->revocation == TRUST_REVOCATION_REVOKED) {
+		im->verdict = VITALED_REASON_FEED_INVALID;
 	}
-	return im->revocation == TRUST_REVOCATION_REVOKED ? VITALED_REASON_FEED_INVALID
-							  : VITALED_REASON_NONE;
+	return im->verdict;
 }
 
 static json_t *beginning(const struct import *im)
@@ -341,19 +361,40 @@ static json_t *beginning(const struct import *im)
 	return json_incref(j);
 }
 
+static int on_late(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct import *im = user;
+
+	(void)source;
+	(void)usec;
+	finish(im, VITALED_REASON_TIMEOUT, IMPORT_LISTS);
+	return 0;
+}
+
+/* One wait, however many readings follow each other. */
+static void await_lists(struct import *im)
+{
+	if (!im->late && sd_event_add_time_relative(im->all->ev, &im->late, CLOCK_MONOTONIC,
+				 LIMIT_FEED_LISTS, 0, on_late, im) < 0) {
+		finish(im, VITALED_REASON_FAILED, IMPORT_LISTS);
+	}
+}
+
 /* Before the first person: a list that lies there and has not been read yet is waited for. */
 static void judge(struct import *im)
 {
-	enum vitaled_reason reason;
-
 	im->unread = crls_reading(im->crls);
 	if (im->unread) {
+		await_lists(im);
 		return;
 	}
-	reason = import_judge(im);
-	if (reason != VITALED_REASON_NONE) {
-		finish(im, reason,
-			reason == VITALED_REASON_FEED_INVALID ? IMPORT_REVOKED : NULL);
+	im->late = sd_event_source_disable_unref(im->late);
+	if (!crls_held(im->crls)) {
+		finish(im, VITALED_REASON_FAILED, IMPORT_LISTS);
+		return;
+	}
+	if (import_judge(im) != VITALED_REASON_NONE) {
+		finish_judged(im);
 		return;
 	}
 	if (import_record(im, NULL, "started", beginning(im)) != 0) {
@@ -380,11 +421,12 @@ static void on_ended(void *user, const char *why)
 
 /* -- the beginning ------------------------------------------------------------------------------ */
 
-static int begin(struct import *im, int feed, int anchors)
+/* Return: 0, a fault or CHILD_GONE. */
+static int begin(struct import *im, const struct import_request *request)
 {
 	static const struct child_ops ops = {.ended = on_ended};
 	_cleanup_(buf_done) struct buf body = BUF_NULL(64);
-	int fds[2] = {feed, anchors};
+	int fds[2] = {request->feed, request->anchors};
 	char *const env[] = {NULL};
 	char program[320];
 	int r;
@@ -397,8 +439,12 @@ static int begin(struct import *im, int feed, int anchors)
 	if (r < 0) {
 		return fault(r);
 	}
+	r = crls_hold(im->crls, request->believed);
+	im->holding = r == 0;
 	tlv_put_u64(&body, FEED_TAG_NOW, clock_wall());
-	r = buf_check(&body);
+	if (r == 0) {
+		r = buf_check(&body);
+	}
 	if (r == 0) {
 		r = child_start(im->all->ev, program, env, &ops, im, &im->reader);
 	}
@@ -428,7 +474,7 @@ enum vitaled_reason dossiers_import(struct dossiers *ds, const struct import_req
 	im->done = done;
 	im->user = user;
 	if (view_copy_str(view_str(request->caller), im->caller, sizeof(im->caller)) != 0 ||
-		begin(im, request->feed, request->anchors) != 0) {
+		begin(im, request) != 0) {
 		import_free(im);
 		return VITALED_REASON_CHILD_FAILED;
 	}

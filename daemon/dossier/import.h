@@ -6,7 +6,9 @@
  * open, else through one of its own, without a session. One feed at a time.
  *
  * Who signed is asked of the revocation lists before the first dossier, once those that are there have
- * been read, and again before each.
+ * been read (LIMIT_FEED_LISTS), and again before each; without an answer the import ends. From its beginning
+ * to its end the anchors of feeders are those that vitaled-feed is given (crls_hold()): the lists are read
+ * and asked with what the feed was verified against, not with what has come to lie there since.
  */
 #include "daemon/dossier/dossier.h"
 #include "daemon/session/crl.h"
@@ -15,7 +17,7 @@ struct import;
 
 struct import_result {
 	enum vitaled_reason reason; /* NONE: all that could be done is done */
-	const char *detail; /* FEED_INVALID: what is wrong; borrowed during the call; or NULL */
+	const char *detail; /* what is wrong, or of what; borrowed during the call; or NULL */
 	uint32_t added;	    /* lines that are new in a dossier */
 };
 
@@ -23,12 +25,13 @@ struct import_result {
 typedef void (*import_done_fn)(void *user, const struct import_result *result);
 
 struct import_request {
-	int feed;	    /* a regular file, open for reading, or a sealed memfd; borrowed */
-	int anchors;	    /* sealed memfd of feeders_read(); borrowed */
-	uid_t uid;	    /* who asked, for the record */
-	const char *caller; /* copied */
+	int feed;    /* a regular file, open for reading, or a sealed memfd; borrowed */
+	int anchors; /* sealed memfd of feeders_read(); borrowed */
+	struct view believed;	   /* the same as bytes; copied */
+	uid_t uid;		   /* who asked, for the record */
+	const char *caller;	   /* copied */
 	const struct trust *trust; /* with the lists; both outlive the import */
-	const struct crls *crls;
+	struct crls *crls;
 };
 
 /**

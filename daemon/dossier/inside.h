@@ -71,6 +71,7 @@ struct dossier {
 	struct code_asking *asking; /* while it is asked for, or NULL (codes.c) */
 	int64_t fed_since; /* their last consent, and the end of that day; us, wall clock */
 	int64_t fed_until;
+	bool fed_told; /* ... and whether the patient was told of that day without their card */
 	struct dossier_told told[DOSSIER_TOLD_COUNT]; /* count 0: none is being told */
 	enum vitaled_reason why;  /* what calls that wait are told when it is locked */
 	enum vitaled_reason over; /* the session ends when the running call has been told */
@@ -92,8 +93,9 @@ void calls_end(struct dossier *d);
 
 /** people_take() - PEOPLE of an answer. Return: 0 or a fault (-EBADMSG: no people record). */
 int people_take(struct dossier *d, struct view body) _must_check_;
-/** people_authorised() - whether an authorisation of this professional is in force now. */
-bool people_authorised(const struct dossier *d);
+/** people_authorised() - whether an authorisation of this professional is in force now. @ret_told:
+ *  whether the patient was told that it also opens without their card. */
+bool people_authorised(const struct dossier *d, bool *ret_told);
 /** people_listed() - what ListProfessionals tells, now: a new reference. Return: 0 or -ENOMEM. */
 int people_listed(const struct dossier *d, json_t **ret) _must_check_;
 /** people_changed() - @d's record was changed. Sessions that have the same dossier open know it now;

@@ -116,19 +116,22 @@ static bool in_force(const json_t *row, int64_t now)
 	       json_get_int(row, "until", now + 1, INT64_MAX, &until) == 0;
 }
 
-bool people_authorised(const struct dossier *d)
+bool people_authorised(const struct dossier *d, bool *ret_told)
 {
 	int64_t now = (int64_t)clock_wall();
+	bool any = false;
 	json_t *row;
 	size_t i;
 
+	*ret_told = false;
 	json_array_foreach(d->mine, i, row)
 	{
 		if (in_force(row, now)) {
-			return true;
+			any = true;
+			*ret_told = *ret_told || json_get_bool(row, "without-card");
 		}
 	}
-	return false;
+	return any;
 }
 
 /* -- listing ------------------------------------------------------------------------------------ */

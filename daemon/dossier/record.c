@@ -267,6 +267,7 @@ int record_check(struct dossier *d, struct view previous, const char **ret_why)
 struct consent {
 	const char *professional;
 	int64_t time; /* 0: none that counts */
+	bool told;    /* of what it opens without the card */
 };
 
 static bool text_is(const json_t *object, const char *name, const char *text)
@@ -276,11 +277,10 @@ static bool text_is(const json_t *object, const char *name, const char *text)
 	return said && strcmp(said, text) == 0;
 }
 
-/* Whether the patient was asked, and for that: an authorisation that is used is no consent anew. */
-static bool consents_to_feed(const json_t *entry)
+/* Whether the list @list of @details has the act feed. */
+static bool has_feed(const json_t *details, const char *list)
 {
-	const json_t *details = json_object_get(entry, "details");
-	const json_t *acts = json_object_get(details, "acts");
+	const json_t *acts = json_object_get(details, list);
 	bool feeds = false;
 
 	for (size_t i = 0; i < json_array_size(acts); i++) {
@@ -288,7 +288,15 @@ static bool consents_to_feed(const json_t *entry)
 
 		feeds = feeds || (act && strcmp(act, "feed") == 0);
 	}
-	return feeds && !text_is(details, "form", "running");
+	return feeds;
+}
+
+/* Whether the patient was asked, and for that: an authorisation that is used is no consent anew. */
+static bool consents_to_feed(const json_t *entry)
+{
+	const json_t *details = json_object_get(entry, "details");
+
+	return has_feed(details, "acts") && !text_is(details, "form", "running");
 }
 
 /* Revoked, or blocked; that a block was lifted brings nothing back. */
@@ -316,6 +324,7 @@ static int consent_row(void *user, uint64_t index, const json_t *entry)
 		!text_is(entry, "professional", c->professional) || !consents_to_feed(entry)) {
 		return 0;
 	}
+	c->told = has_feed(json_object_get(entry, "details"), "without-card");
 	return json_get_int(entry, "time", 1, INT64_MAX, &c->time) == 0 ? AUDIT_ENOUGH
 									: fault(-EBADMSG);
 }
@@ -358,6 +367,7 @@ int record_fed(struct dossier *d)
 	}
 	d->fed_since = c.time;
 	d->fed_until = c.time > 0 ? end_of_day(c.time) : 0;
+	d->fed_told = c.told;
 	return 0;
 }
 

@@ -19,8 +19,8 @@
 #include "base/clock.h"
 #include "base/link-crl.h"
 #include "base/tlv.h"
+#include "daemon/session/crl-feeders.h"
 #include "daemon/session/crl-folder.h"
-#include "daemon/trust/feeders.h"
 #include "daemon/trust/revocation.h"
 
 /* Files that belong together are copied together: wait for the last of them. */
@@ -48,13 +48,15 @@ struct crls {
 	bool due;
 	bool news;
 	struct crl_folder *folder; /* as it was listed last */
-	struct buf feeders;	   /* anchors of feeders, as they were then */
+	struct crl_feeders feeders;
+	bool looked; /* the last reading could begin */
 	/* while reading: */
 	bool reading;
 	DIR *dir;
 	int authorities; /* memfd */
 	struct child *child;
 	struct crl_file *at;	 /* on its way through the child */
+	uint64_t until;		 /* ... which ends then; monotonic */
 	struct revocation *list; /* of @at */
 };
 
@@ -132,6 +134,24 @@ static bool take_head(struct view body, struct revocation_head *ret)
 
 static void on_more(void *user, struct link_frame *answer);
 
+/* Numbers come piece by piece, each in its time: so many pieces that all of it takes too long. */
+static void ask_more(struct crls *c)
+{
+	uint64_t now = clock_monotonic();
+	uint64_t left = c->until > now ? c->until - now : 0;
+
+	if (left == 0) {
+		c->child = child_free(c->child);
+		conclude(c, "late");
+		next(c);
+		return;
+	}
+	if (child_request(c->child, CRL_OP_MORE, VIEW_NULL, NULL, 0,
+		    left < MORE_DEADLINE ? left : MORE_DEADLINE, on_more, c) != 0) {
+		child_broken(c);
+	}
+}
+
 /* Ask for the next numbers, or put the complete list. */
 static void advance(struct crls *c)
 {
@@ -149,10 +169,7 @@ static void advance(struct crls *c)
 		next(c);
 		return;
 	}
-	r = child_request(c->child, CRL_OP_MORE, VIEW_NULL, NULL, 0, MORE_DEADLINE, on_more, c);
-	if (r != 0) {
-		child_broken(c);
-	}
+	ask_more(c);
 }
 
 static void on_more(void *user, struct link_frame *answer)
@@ -222,6 +239,7 @@ static const char *ask(struct crls *c)
 	if (reason) {
 		return reason;
 	}
+	c->until = clock_monotonic() + LIMIT_CRL_READ;
 	if (!c->child) {
 		r = child_start(c->ev, c->program, env, &ops, c, &c->child);
 	}
@@ -325,24 +343,6 @@ static int make_authorities(struct crls *c)
 	return 0;
 }
 
-/* Feeders' anchors that are none leave those from before: no feed is taken meanwhile, and the import
- * says why. Return: whether there are others now than before. */
-static bool take_feeders(struct crls *c)
-{
-	struct buf now = BUF_NULL(LIMIT_FEED_ANCHORS);
-	char bad[256];
-
-	if (feeders_read(c->config->anchors, c->trust, &now, bad) != 0 ||
-		view_equal(buf_view(&now), buf_view(&c->feeders)) ||
-		feeders_trust(c->trust, buf_view(&now)) < 0) {
-		buf_done(&now);
-		return false;
-	}
-	buf_done(&c->feeders);
-	c->feeders = now;
-	return true;
-}
-
 static int on_change(sd_event_source *source, const struct inotify_event *e, void *user);
 
 /* Return: 0 or a fault. */
@@ -364,7 +364,7 @@ static int list(struct crls *c)
 		c->news = c->news || !c->folder->reason;
 		now->reason = "unreadable";
 	}
-	others = take_feeders(c);
+	others = crl_feeders_take(&c->feeders, c->config, c->trust);
 	if (others) {
 		crl_folder_retry(now);
 	}
@@ -385,7 +385,8 @@ static void read_all(struct crls *c)
 {
 	c->reading = true;
 	c->due = false;
-	if (list(c) < 0) {
+	c->looked = list(c) == 0;
+	if (!c->looked) {
 		c->news = c->news || !c->folder->reason;
 		c->folder->reason = "fault";
 		finish(c);
@@ -452,7 +453,7 @@ struct crls *crls_free(struct crls *c)
 		(void)sd_event_source_disable_unref(c->settle);
 		(void)sd_event_source_disable_unref(c->again);
 		free(c->folder);
-		buf_done(&c->feeders);
+		crl_feeders_done(&c->feeders);
 	}
 	free(c);
 	return NULL;
@@ -486,7 +487,7 @@ int crls_new(sd_event *ev, const struct config *config, struct trust *t,
 		.ops = *ops,
 		.user = user,
 		.news = true,
-		.feeders = BUF_NULL(LIMIT_FEED_ANCHORS),
+		.feeders = CRL_FEEDERS_NULL,
 		.authorities = -1};
 	(void)snprintf(c->program, sizeof(c->program), "%s/vitaled-crl", config->children);
 	c->folder = calloc(1, sizeof(*c->folder));
@@ -504,6 +505,42 @@ int crls_new(sd_event *ev, const struct config *config, struct trust *t,
 	*ret = c;
 	c = NULL;
 	return 0;
+}
+
+bool crls_reading(const struct crls *c)
+{
+	return c->reading || c->due;
+}
+
+/* -- anchors of feeders --------------------------------------------------------------------------- */
+
+void crls_feeders(struct crls *c, struct view anchors)
+{
+	if (crl_feeders_news(&c->feeders, anchors)) {
+		make_due(c, 0);
+	}
+}
+
+int crls_hold(struct crls *c, struct view anchors)
+{
+	int r = crl_feeders_hold(&c->feeders, anchors);
+
+	if (r == 0 && !crls_held(c)) {
+		make_due(c, 0);
+	}
+	return trace(r);
+}
+
+bool crls_held(const struct crls *c)
+{
+	return c->looked && crl_feeders_held(&c->feeders);
+}
+
+void crls_release(struct crls *c)
+{
+	if (crl_feeders_release(&c->feeders)) {
+		make_due(c, 0);
+	}
 }
 
 /* -- findings ------------------------------------------------------------------------------------ */
@@ -534,18 +571,6 @@ static void tell_authority(void *user, const struct revocation_state *s)
 		f.name = expired ? "feeder-crl-expired" : "feeder-crl-missing";
 	}
 	to->found(to->user, &f);
-}
-
-bool crls_reading(const struct crls *c)
-{
-	return c->reading || c->due;
-}
-
-void crls_feeders(struct crls *c, struct view anchors)
-{
-	if (!view_equal(anchors, buf_view(&c->feeders))) {
-		make_due(c, 0);
-	}
 }
 
 void crls_state(const struct crls *c, uint64_t now, crl_found_fn found, void *user)

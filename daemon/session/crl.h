@@ -5,6 +5,10 @@
  * read by vitaled-crl, at the start and when the folder changes, and put into struct trust
  * (daemon/trust/revocation.h). Lists are handed in by the administrator; nothing is fetched. Without
  * a list, or without the folder, the state of a certificate is unknown.
+ *
+ * Each reading looks at the anchors of feeders as well, for whose lists are believed: those that lie there
+ * then. While an import is under way they are those that its feed was verified against, whatever comes to
+ * lie there or goes: with these the lists are read and the signer is asked about, until the import ends.
  */
 #include "daemon/config.h"
 #include "daemon/session/child.h"
@@ -30,8 +34,16 @@ struct crls *crls_free(struct crls *c); /* takes NULL */
 bool crls_reading(const struct crls *c);
 
 /** crls_feeders() - the anchors of feeders (feeders_read()) are these now. When they are not those of
- *  the last reading, another one is due: their lists may lie there. */
+ *  the last reading, another one is due: their lists may lie there. During an import it is after that. */
 void crls_feeders(struct crls *c, struct view anchors);
+
+/** crls_hold() - an import begins, of a feed that is verified against @anchors (copied): they are those of
+ *  feeders until crls_release(), and another reading is due unless the last one was made with them.
+ *  Return: 0 or a fault, and nothing is held. */
+int crls_hold(struct crls *c, struct view anchors) _must_check_;
+/** crls_held() - when no reading is under way or due: whether the last one was made, and with them. */
+bool crls_held(const struct crls *c);
+void crls_release(struct crls *c);
 
 /* One finding for Diagnose. Texts are UTF-8, borrowed during the call; NULL: does not apply. */
 struct crl_finding {

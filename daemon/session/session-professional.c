@@ -18,15 +18,20 @@
 
 /* -- who is it ----------------------------------------------------------------------------------- */
 
-/* Either of them revoked: the card is opposed. What the lists say of the signature's is shown. */
+/* Either of them revoked: the card is opposed. What the lists say of the signature's is shown. When they
+ * cannot be asked, the session fails. */
 static enum vitaled_reason check_revocation(
 	struct session *s, struct view sig, struct view aut, uint64_t now)
 {
-	const struct trust *trust = s->all->trust;
+	enum trust_revocation of_sig;
+	enum trust_revocation of_aut;
 
-	s->professional.revocation = trust_revocation(trust, sig, now);
-	return s->professional.revocation == TRUST_REVOCATION_REVOKED ||
-			       trust_revocation(trust, aut, now) == TRUST_REVOCATION_REVOKED
+	if (trust_revocation(s->all->trust, sig, now, &of_sig) < 0 ||
+		trust_revocation(s->all->trust, aut, now, &of_aut) < 0) {
+		return VITALED_REASON_FAILED;
+	}
+	s->professional.revocation = of_sig;
+	return of_sig == TRUST_REVOCATION_REVOKED || of_aut == TRUST_REVOCATION_REVOKED
 		       ? VITALED_REASON_CARD_OPPOSED
 		       : VITALED_REASON_NONE;
 }

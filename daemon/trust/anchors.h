@@ -40,6 +40,17 @@ struct trust {
 	size_t n_lists;
 };
 
+typedef STACK_OF(X509) trust_chain_of; /* each was issued by the next */
+
+static inline void trust_chain_put(trust_chain_of **chain)
+{
+	sk_X509_pop_free(*chain, X509_free);
+}
+
+/** feeders_chain() - who signed a feed, and who is above, as revocation_feeder() is told them; then anchors
+ *  of feeders above those. @ret: owned by the caller. Return: 0, a fault or TRUST_MALFORMED. */
+int feeders_chain(const struct trust *t, struct view der, trust_chain_of **ret) _must_check_;
+
 /** trust_tell() - name and end of @cert, of @a->nature, to @each. */
 void trust_tell(const X509 *cert, struct trust_anchor *a, trust_anchor_fn each, void *user);
 /** trust_parse() - exactly one certificate. Return: 0, a fault or TRUST_MALFORMED. */

@@ -21,6 +21,13 @@
 #include "base/tlv.h"
 #include "daemon/trust/anchors.h"
 
+#define CHAIN_MAX                                                                              \
+	16 /* certificates from a feeder up: nine of the feed, and anchors above them */
+
+enum issued_outcome {
+	ISSUED = 1,
+};
+
 struct gathering {
 	const struct trust *cards;
 	struct buf *out;
@@ -38,6 +45,13 @@ static void dir_put(DIR **d)
 {
 	if (*d)
 		(void)closedir(*d);
+}
+
+/* A certificate was parsed: OpenSSL gives one although memory ran out over its names, which then compare
+ * as another's, and says so in its queue alone. Return: 0 or a fault. */
+static int parsed_whole(void)
+{
+	return trace(crypto_refused(0));
 }
 
 /* An anchor has no password; OpenSSL would ask the terminal for one. */
@@ -89,8 +103,9 @@ static bool are_related(X509 *card, X509 *feeder)
 	       has_issued(card, feeder) || has_issued(feeder, card);
 }
 
-/* Whether @cert is an anchor of cards, of whatever nature, by way of one or above one. */
-static bool of_cards(const struct trust *t, X509 *cert)
+/* Whether @cert is an anchor of cards, of whatever nature, by way of one or above one.
+ * Return: 0, a fault or BAD. */
+static int of_cards(const struct trust *t, X509 *cert)
 {
 	bool found = false;
 
@@ -104,8 +119,7 @@ static bool of_cards(const struct trust *t, X509 *cert)
 			found = other && are_related(other, cert);
 		}
 	}
-	ERR_clear_error();
-	return found;
+	return trace(crypto_refused(found ? FEEDERS_BAD : 0));
 }
 
 /* Whether one that was gathered already has @der, under another nature. */
@@ -131,7 +145,7 @@ static bool is_anchor(X509 *cert)
 {
 	bool own = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
 	int ca = X509_check_ca(cert);
-	bool ok = (ca == 0 || ca == 1) &&
+	bool ok = (ca == 0 || ca == 1) && X509_get0_pubkey(cert) &&
 		  (X509_get_extension_flags(cert) & EXFLAG_INVALID) == 0 &&
 		  (!own || X509_self_signed(cert, 1) == 1);
 
@@ -147,8 +161,11 @@ static int add(struct gathering *g, X509 *cert)
 	size_t mark;
 	int n;
 
-	if (g->n == TRUST_ANCHOR_MAX || !is_anchor(cert) || of_cards(g->cards, cert))
+	if (g->n == TRUST_ANCHOR_MAX || !is_anchor(cert))
 		return FEEDERS_BAD;
+	n = of_cards(g->cards, cert);
+	if (n != 0)
+		return trace(n);
 	n = i2d_X509(cert, &text);
 	if (n < 0)
 		return crypto_fault();
@@ -187,7 +204,9 @@ static int add_file(struct gathering *g, int dirfd, const char *name)
 
 		if (!cert)
 			break;
-		r = add(g, cert);
+		r = parsed_whole();
+		if (r == 0)
+			r = add(g, cert);
 		if (r != 0)
 			return trace(r);
 	}
@@ -264,6 +283,7 @@ static int take_anchor(struct view anchor, enum nature *ret_nature, X509 **ret)
 	const unsigned char *at;
 	struct tlv der;
 	uint8_t nature;
+	int r;
 
 	if (tlv_find_u8(anchor, FEED_TAG_NATURE, &nature) != 0 || nature >= NATURE_COUNT ||
 		tlv_find(anchor, FEED_TAG_CERTIFICATE, &der) != 0)
@@ -272,11 +292,16 @@ static int take_anchor(struct view anchor, enum nature *ret_nature, X509 **ret)
 	*ret = d2i_X509(NULL, &at, (long)der.value.len);
 	*ret_nature = (enum nature)nature;
 	/* it was none that is invalid: memory ran out, and it must not pass for no authority */
-	if (*ret && X509_get_extension_flags(*ret) & EXFLAG_INVALID) {
+	if (*ret && (X509_get_extension_flags(*ret) & EXFLAG_INVALID) == 0 &&
+		X509_get0_pubkey(*ret))
+		r = parsed_whole();
+	else
+		r = crypto_fault();
+	if (r < 0) {
 		X509_free(*ret);
 		*ret = NULL;
 	}
-	return *ret ? 0 : crypto_fault();
+	return trace(r);
 }
 
 int feeders_each(struct view anchors, trust_anchor_fn each, void *user)
@@ -340,5 +365,162 @@ int feeders_trust(struct trust *t, struct view anchors)
 	for (size_t i = 0; i < n; i++)
 		t->feeders[i] = all[i];
 	t->n_feeders = n;
+	return 0;
+}
+
+/* -- who signed ---------------------------------------------------------------------------------- */
+
+/* @cert: stolen in any case. */
+static int push(trust_chain_of *chain, X509 *cert)
+{
+	if (sk_X509_push(chain, cert) > 0)
+		return 0;
+	X509_free(cert);
+	return crypto_fault();
+}
+
+/* Return: 0, a fault or TRUST_MALFORMED. */
+static int parse_chain(struct view der, trust_chain_of *chain)
+{
+	const unsigned char *at = der.data, *end = at + der.len;
+	int r = der.len > 0 ? 0 : TRUST_MALFORMED;
+
+	while (at < end && r == 0) {
+		X509 *cert = d2i_X509(NULL, &at, (long)(end - at));
+
+		if (!cert || sk_X509_num(chain) == CHAIN_MAX) {
+			X509_free(cert);
+			return trace(crypto_refused(TRUST_MALFORMED));
+		}
+		r = push(chain, cert);
+		if (r == 0)
+			r = parsed_whole();
+	}
+	return trace(r);
+}
+
+/* Whether the key of @issuer is of another kind than what signed @cert: by numbers alone. OpenSSL compares
+ * names, and has them differ when memory runs out. */
+static bool is_of_other_kind(X509 *cert, X509 *issuer)
+{
+	int of_key = EVP_PKEY_get_base_id(X509_get0_pubkey(issuer));
+	int wanted = NID_undef;
+
+	if (OBJ_find_sigid_algs(X509_get_signature_nid(cert), NULL, &wanted) != 1)
+		return false;
+	return wanted != of_key && !(wanted == NID_rsassaPss && of_key == EVP_PKEY_RSA);
+}
+
+/* After EVP_DigestVerify() gave 0: whether that is all that it has to say. */
+static bool is_refusal(void)
+{
+	unsigned long e;
+	bool yes = true;
+
+	while (yes && (e = ERR_get_error()) != 0) {
+		int lib = ERR_GET_LIB(e), reason = ERR_GET_REASON(e);
+
+		yes = (lib == ERR_LIB_RSA && reason != ERR_R_MALLOC_FAILURE) ||
+		      (lib == ERR_LIB_PROV && reason == ERR_R_RSA_LIB);
+	}
+	return yes;
+}
+
+/* Once more what X509_verify() has done, which gives 0 for a signature that is false, and as well when it could
+ * not begin. Return: 0, a fault or ISSUED. */
+static int verify_again(X509 *cert, EVP_PKEY *key)
+{
+	_cleanup_(crypto_md_ctx_put) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int digest = NID_undef, kind, n, r = -1;
+	const ASN1_BIT_STRING *signature;
+	unsigned char *signs = NULL;
+
+	X509_get0_signature(&signature, NULL, cert);
+	n = i2d_re_X509_tbs(cert, &signs);
+	ERR_clear_error();
+	if (ctx && n > 0 &&
+		OBJ_find_sigid_algs(X509_get_signature_nid(cert), &digest, &kind) == 1 &&
+		digest != NID_undef &&
+		EVP_DigestVerifyInit_ex(ctx, NULL, OBJ_nid2sn(digest), NULL, NULL, key, NULL) ==
+			1)
+		r = EVP_DigestVerify(ctx, ASN1_STRING_get0_data(signature),
+			(size_t)ASN1_STRING_length(signature), signs, (size_t)n);
+	OPENSSL_free(signs);
+	if (r == 1)
+		return trace(crypto_refused(ISSUED));
+	return r == 0 && is_refusal() ? 0 : crypto_fault();
+}
+
+/* Whether @issuer issued @cert. Return: 0, a fault or ISSUED. */
+static int is_issued(X509 *cert, X509 *issuer)
+{
+	int r = X509_check_issued(issuer, cert);
+
+	switch (r) {
+	case X509_V_OK:
+		break;
+	case X509_V_ERR_SUBJECT_ISSUER_MISMATCH:
+	case X509_V_ERR_AKID_SKID_MISMATCH:
+	case X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH:
+	case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+		return 0;
+	default: /* OpenSSL's list is open; all else: it could not be looked at */
+		return r == X509_V_ERR_SIGNATURE_ALGORITHM_MISMATCH &&
+				       is_of_other_kind(cert, issuer)
+			       ? 0
+			       : crypto_fault();
+	}
+	r = X509_verify(cert, X509_get0_pubkey(issuer));
+	if (r < 0)
+		return crypto_fault();
+	ERR_clear_error();
+	return r == 1 ? ISSUED : trace(verify_again(cert, X509_get0_pubkey(issuer)));
+}
+
+/* The authority of feeders that issued @cert, borrowed; NULL: none, or itself. Return: 0 or a fault. */
+static int issuer_of(const struct trust *t, X509 *cert, X509 **ret)
+{
+	int own = X509_self_signed(cert, 0);
+	int r = 0;
+
+	*ret = NULL;
+	if (own < 0)
+		return crypto_fault();
+	for (size_t i = 0; i < t->n_feeders && own == 0 && r == 0; i++) {
+		r = is_issued(cert, t->feeders[i].cert);
+		if (r == ISSUED)
+			*ret = t->feeders[i].cert;
+	}
+	return r < 0 ? trace(r) : 0;
+}
+
+/* An anchor may be no root, or the signer: whoever of the anchors is above it is asked as well. */
+static int climb(const struct trust *t, trust_chain_of *chain)
+{
+	X509 *up;
+	int r = 0;
+
+	while (r == 0 && sk_X509_num(chain) < CHAIN_MAX) {
+		r = issuer_of(t, sk_X509_value(chain, sk_X509_num(chain) - 1), &up);
+		if (r < 0 || !up)
+			break;
+		if (X509_up_ref(up) != 1)
+			return crypto_fault();
+		r = push(chain, up);
+	}
+	return trace(r);
+}
+
+int feeders_chain(const struct trust *t, struct view der, trust_chain_of **ret)
+{
+	_cleanup_(trust_chain_put) trust_chain_of *chain = sk_X509_new_null();
+	int r = chain ? parse_chain(der, chain) : crypto_fault();
+
+	if (r == 0)
+		r = climb(t, chain);
+	if (r != 0)
+		return trace(r);
+	*ret = chain;
+	chain = NULL;
 	return 0;
 }

@@ -13,5 +13,5 @@ enum issuer_outcome {
 /** issuer_id() - SHA-256 of the DER of the authority's name followed by that of its
  *  SubjectPublicKeyInfo: name and key, whatever certificate carries them. Return: 0 or a fault. */
 int issuer_id(X509 *authority, uint8_t ret[ISSUER_ID]) _must_check_;
-/** issuer_serial() - the number, big endian, zeros before it. Return: 0, a fault or NO_SERIAL. */
+/** issuer_serial() - the number, big endian, zeros before it. Return: 0 or NO_SERIAL. */
 int issuer_serial(const ASN1_INTEGER *n, uint8_t ret[ISSUER_SERIAL]) _must_check_;

@@ -7,6 +7,9 @@
  *
  * Cards and feeders are two sides: a list is of the side whose anchor signed it and is asked for no
  * certificate of the other, although no key may be on both (feeders.h).
+ *
+ * "Unknown" is an answer, of lists that were asked. Whatever keeps us from asking them is a fault: OpenSSL
+ * often says no more than "no", so whoever was verified before and is not now counts as one too.
  */
 #include "daemon/trust/revocation.h"
 
@@ -20,9 +23,6 @@
 #include "daemon/trust/anchors.h"
 
 #define AUTHORITIES_MAX (4U * 1024U * 1024U) /* bytes of all anchors; each comes from 64 kB */
-
-#define CHAIN_MAX                                                                              \
-	16 /* certificates from a feeder up: nine of the feed, and anchors above them */
 
 enum side {
 	SIDE_CARDS = 0,
@@ -39,13 +39,6 @@ struct revocation {
 	uint8_t (*serials)[ISSUER_SERIAL]; /* ascending */
 	uint32_t n;
 };
-
-typedef STACK_OF(X509) x509_stack;
-
-static void chain_put(x509_stack **chain)
-{
-	sk_X509_pop_free(*chain, X509_free);
-}
 
 static void points_put(CRL_DIST_POINTS **points)
 {
@@ -294,147 +287,120 @@ static bool names_uri(const DIST_POINT *point, const char *uri)
 	return false;
 }
 
-/* Whether a list for @point is complete for @cert. */
-static bool covers(X509 *cert, const char *point)
+/* Whether a list for @point is complete for @cert. Return: 0, a fault or IS_IT. */
+static int covers(X509 *cert, const char *point)
 {
 	_cleanup_(points_put) CRL_DIST_POINTS *points = NULL;
+	int critical = -1;
 
 	if (!*point)
-		return true;
-	points = X509_get_ext_d2i(cert, NID_crl_distribution_points, NULL, NULL);
+		return IS_IT;
+	points = X509_get_ext_d2i(cert, NID_crl_distribution_points, &critical, NULL);
+	if (!points && critical != -1)
+		return crypto_fault();
 	for (int i = 0; points && i < sk_DIST_POINT_num(points); i++) {
 		const DIST_POINT *p = sk_DIST_POINT_value(points, i);
 
 		if (!p->reasons && names_uri(p, point))
-			return true;
+			return IS_IT;
 	}
-	ERR_clear_error();
-	return false;
+	return 0;
 }
 
-/* What the lists of @issuer say of @cert. */
-static enum trust_revocation look_up(
-	const struct trust *t, enum side side, X509 *cert, X509 *issuer, uint64_t now)
+/* What the lists of authority @id say of @cert, whose number is @serial. Return: 0 or a fault. */
+static int look_up_serial(const struct trust *t, enum side side, X509 *cert,
+	const uint8_t id[ISSUER_ID], const uint8_t serial[ISSUER_SERIAL], uint64_t now,
+	enum trust_revocation *ret)
 {
 	enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
-	uint8_t id[ISSUER_ID], serial[ISSUER_SERIAL];
+	int r;
 
-	if (issuer_id(issuer, id) != 0 ||
-		issuer_serial(X509_get0_serialNumber(cert), serial) != 0)
-		return TRUST_REVOCATION_UNKNOWN;
 	for (size_t i = 0; i < t->n_lists; i++) {
 		const struct revocation *l = t->lists[i];
 
 		if (l->side != side || memcmp(l->head.issuer, id, ISSUER_ID) != 0)
 			continue;
-		if (has_serial(l, serial))
-			return TRUST_REVOCATION_REVOKED;
-		if (is_current(&l->head, now) && covers(cert, l->head.point))
+		if (has_serial(l, serial)) {
+			*ret = TRUST_REVOCATION_REVOKED;
+			return 0;
+		}
+		r = is_current(&l->head, now) ? covers(cert, l->head.point) : 0;
+		if (r < 0)
+			return trace(r);
+		if (r == IS_IT)
 			answer = TRUST_REVOCATION_GOOD;
 	}
-	return answer;
+	*ret = answer;
+	return 0;
 }
 
-/* @chain: each was issued by the next. */
-static enum trust_revocation look_up_chain(
-	const struct trust *t, enum side side, const x509_stack *chain, uint64_t now)
+/* What the lists of @issuer say of @cert. Return: 0 or a fault. */
+static int look_up(const struct trust *t, enum side side, X509 *cert, X509 *issuer,
+	uint64_t now, enum trust_revocation *ret)
+{
+	uint8_t id[ISSUER_ID], serial[ISSUER_SERIAL];
+	int r = issuer_id(issuer, id);
+
+	if (r < 0)
+		return trace(r);
+	if (issuer_serial(X509_get0_serialNumber(cert), serial) != 0) {
+		*ret = TRUST_REVOCATION_UNKNOWN; /* no list can have it */
+		return 0;
+	}
+	return trace(look_up_serial(t, side, cert, id, serial, now, ret));
+}
+
+/* @chain: each was issued by the next. Return: 0 or a fault. */
+static int look_up_chain(const struct trust *t, enum side side, const trust_chain_of *chain,
+	uint64_t now, enum trust_revocation *ret)
 {
 	enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
 
 	for (int i = 0; i + 1 < sk_X509_num(chain); i++) {
-		enum trust_revocation one = look_up(
-			t, side, sk_X509_value(chain, i), sk_X509_value(chain, i + 1), now);
+		enum trust_revocation one;
+		int r = look_up(t, side, sk_X509_value(chain, i), sk_X509_value(chain, i + 1),
+			now, &one);
 
-		if (one == TRUST_REVOCATION_REVOKED)
-			return one;
-		if (i == 0)
+		if (r < 0)
+			return trace(r);
+		if (i == 0 || one == TRUST_REVOCATION_REVOKED)
 			answer = one;
+		if (one == TRUST_REVOCATION_REVOKED)
+			break;
 	}
-	return answer;
+	*ret = answer;
+	return 0;
 }
 
-enum trust_revocation trust_revocation(const struct trust *t, struct view der, uint64_t now)
+int trust_revocation(
+	const struct trust *t, struct view der, uint64_t now, enum trust_revocation *ret)
 {
 	_cleanup_(crypto_x509_put) X509 *cert = NULL;
-	_cleanup_(chain_put) x509_stack *chain = NULL;
+	_cleanup_(trust_chain_put) trust_chain_of *chain = NULL;
 	enum nature nature;
+	int r;
 
-	if (t->n_lists == 0 || trust_parse(der, &cert) != 0 ||
-		trust_chain(t, cert, &nature, &chain) != 0)
-		return TRUST_REVOCATION_UNKNOWN;
-	return look_up_chain(t, SIDE_CARDS, chain, now);
-}
-
-/* @cert: stolen in any case. */
-static int push(x509_stack *chain, X509 *cert)
-{
-	if (sk_X509_push(chain, cert) > 0)
+	if (t->n_lists == 0) {
+		*ret = TRUST_REVOCATION_UNKNOWN;
 		return 0;
-	X509_free(cert);
-	return crypto_fault();
-}
-
-/* Return: 0, a fault or TRUST_MALFORMED. */
-static int parse_chain(struct view der, x509_stack *chain)
-{
-	const unsigned char *at = der.data, *end = at + der.len;
-	int r = der.len > 0 ? 0 : TRUST_MALFORMED;
-
-	while (at < end && r == 0) {
-		X509 *cert = d2i_X509(NULL, &at, (long)(end - at));
-
-		if (!cert || sk_X509_num(chain) == CHAIN_MAX) {
-			X509_free(cert);
-			return trace(crypto_refused(TRUST_MALFORMED));
-		}
-		r = push(chain, cert);
 	}
-	return trace(r);
-}
-
-/* The authority of feeders that issued @cert, borrowed; NULL: none, or itself. */
-static X509 *issuer_of(const struct trust *t, X509 *cert)
-{
-	X509 *found = NULL;
-
-	for (size_t i = 0; i < t->n_feeders && !found && X509_self_signed(cert, 0) != 1; i++) {
-		X509 *one = t->feeders[i].cert;
-
-		if (X509_check_issued(one, cert) == X509_V_OK &&
-			X509_verify(cert, X509_get0_pubkey(one)) == 1)
-			found = one;
-	}
-	ERR_clear_error();
-	return found;
-}
-
-/* An anchor may be no root, or the signer: whoever of the anchors is above it is asked as well. */
-static int climb(const struct trust *t, x509_stack *chain)
-{
-	X509 *up;
-	int r = 0;
-
-	while (r == 0 && sk_X509_num(chain) < CHAIN_MAX &&
-		(up = issuer_of(t, sk_X509_value(chain, sk_X509_num(chain) - 1)))) {
-		if (X509_up_ref(up) != 1)
-			return crypto_fault();
-		r = push(chain, up);
-	}
-	return trace(r);
+	r = trust_parse(der, &cert);
+	if (r == 0)
+		r = trust_chain(t, cert, &nature, &chain);
+	if (r > 0)
+		return fault(-EBADMSG);
+	return r < 0 ? trace(r) : trace(look_up_chain(t, SIDE_CARDS, chain, now, ret));
 }
 
 int revocation_feeder(
 	const struct trust *t, struct view der, uint64_t now, enum trust_revocation *ret)
 {
-	_cleanup_(chain_put) x509_stack *chain = sk_X509_new_null();
-	int r = chain ? parse_chain(der, chain) : crypto_fault();
+	_cleanup_(trust_chain_put) trust_chain_of *chain = NULL;
+	int r = feeders_chain(t, der, &chain);
 
 	if (r == 0)
-		r = climb(t, chain);
-	if (r != 0)
-		return trace(r);
-	*ret = look_up_chain(t, SIDE_FEEDERS, chain, now);
-	return 0;
+		r = look_up_chain(t, SIDE_FEEDERS, chain, now, ret);
+	return trace(r);
 }
 
 /* -- what is there ------------------------------------------------------------------------------ */

@@ -54,10 +54,10 @@ struct revocation *revocation_free(struct revocation *l); /* takes NULL */
 /**
  * revocation_feeder() - what the lists say of who signed a feed, as trust_revocation() of a card
  * @chain: DER, one after the other: the signer's, then who issued it, as far as vitaled-feed verified
- *         it; anchors of feeders above the last are asked as well
+ *         it; anchors of feeders (feeders_trust()) above the last are asked as well
  *
  * Of a signer whose own certificate is the anchor and whose authority is none, UNKNOWN.
- * Return: 0, a fault or TRUST_MALFORMED.
+ * Return: 0, a fault (it could not be looked up: no answer, and @ret is untouched) or TRUST_MALFORMED.
  */
 int revocation_feeder(const struct trust *t, struct view chain, uint64_t now,
 	enum trust_revocation *ret) _must_check_;

@@ -85,9 +85,11 @@ enum trust_revocation {
 
 const char *trust_revocation_word(enum trust_revocation r); /* unknown, good, revoked */
 
-/** trust_revocation() - what the lists handed in (revocation.h) say of certificate @der.
- *  A list past its nextUpdate still tells REVOKED, but never GOOD. */
-enum trust_revocation trust_revocation(const struct trust *t, struct view der, uint64_t now);
+/** trust_revocation() - what the lists handed in (revocation.h) say of certificate @der, which
+ *  trust_x509() has verified before. A list past its nextUpdate still tells REVOKED, but never GOOD.
+ *  Return: 0 or a fault (it could not be looked up, or does not verify now: no answer). */
+int trust_revocation(const struct trust *t, struct view der, uint64_t now,
+	enum trust_revocation *ret) _must_check_;
 
 /** trust_cvc() - parse and verify a card's role certificate against the roots.
  *  @ret_nature: of the root. Return: 0, a fault, MALFORMED, STRANGER, EXPIRED, FALSE. */

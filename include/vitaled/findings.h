@@ -54,6 +54,7 @@
 	X(READER_DENIED, "reader-denied")	/* usb, reader: its node, for vitaled-usb */   \
 	X(READER_USB_MISSING, "reader-usb-missing") /* usb, reader */                          \
 	X(READER_USB_SILENT, "reader-usb-silent")   /* usb, reader, socket */                  \
+	X(READER_HELD, "reader-held")		    /* usb, reader, driver: pcscd has it */    \
 	X(READER_TO_PCSCD, "reader-to-pcscd")	    /* usb, reader */                          \
 	X(READER_REFUSED, "reader-refused")	    /* usb, reader, reason */                  \
 	X(READER_OLD_MODE, "reader-old-mode")	    /* usb, reader */                          \

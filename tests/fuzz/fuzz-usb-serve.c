@@ -2,7 +2,7 @@
 /*
  * The private socket of vitaled-usb with hostile peers, over real connections; readers are
  * those of fake-usb.h. Head: bit 0: two readers, bit 1: they tell of cards by themselves, bit
- * 2: the service stays. A step (records.h):
+ * 2: the service stays, bit 4: the second is two in one device. A step (records.h):
  *
  *   0 connect the peer @arg (0x80: 65 others, and off again)      5 the job of a slot ends as @bytes[0] says
  *   1 @bytes from the peer @arg                                   6 ... with @bytes
@@ -302,7 +302,11 @@ static void plug(unsigned device, uint8_t what, struct view bytes)
 		fake_unplug(device);
 		break;
 	case 2:
-		fake_break(device, "reader-lied");
+		if (what & 8) {
+			fake_break_one(device, f->d.n_readers - 1, "reader-mute");
+		} else {
+			fake_break(device, "reader-lied");
+		}
 		break;
 	case 3:
 		f->answer = claims[bytes.len ? bytes.data[0] % ARRAY_LEN(claims) : 0];
@@ -336,6 +340,8 @@ static void step(const struct record *one)
 {
 	struct peer_seen *p = &peers[one->arg % PEERS];
 	unsigned slot = one->arg & 1, device = one->arg >> 1 & 1;
+
+	slot *= fake_usb.devices[device].d.n_readers > 1 ? FAKE_NEXT : 1;
 
 	switch (one->kind % 10) {
 	case 0:
@@ -433,6 +439,7 @@ void target_run(struct view in)
 	fake_reset();
 	fake_reader(0, 0x1C34, 0xAFD0, 2, head & 2);
 	fake_reader(1, 0x2947, 0x0101, 2, head & 2);
+	fake_interfaces(1, head & 16 ? 2 : 1);
 	fake_plug(0);
 	if (head & 1) {
 		fake_plug(1);

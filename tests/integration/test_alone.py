@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A consultation without the Vitale (option without-card): what an authorisation in force opens, what a
 consent of the same day lets a professional add, and nothing else."""
+import os
+import shutil
 import time
 
 import pytest
 
 from actor import BusError
-from bed import wait_for
+from bed import ROOT, wait_for
 from conftest import audit_is_whole, cards
 from test_consultation import metadata
 from test_dossier import GP, add, asked, do, ids, lock, opened, refused, statement, who
@@ -28,6 +30,17 @@ def take_out(bed, app):
 def rules(bed, app):
     """The rules by which sessions were refused so far."""
     return [e["rule"] for e in audit_is_whole(bed, app) if e["event"] == "denied"]
+
+
+def use_wordings(bed, folder):
+    """Start the broker again with the wordings of @folder, which nobody else has; the dossiers stay."""
+    bed.end("vitaled")
+    with open(bed.path("vitaled.conf"), encoding="utf-8") as f:
+        lines = [line for line in f.read().splitlines() if not line.startswith("wordings =")]
+    lines.insert(lines.index("[paths]") + 1, f"wordings = {folder}")
+    with open(bed.path("vitaled.conf"), "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+    bed.start_broker()
 
 
 NOON, MIDNIGHT = 43200, 86400
@@ -137,3 +150,43 @@ def test_after_a_consent_one_may_add_on_the_same_day_and_read_nothing(bed, peopl
     take_out(bed, app)
     assert app.ended(without(app, "feed")) == ("refused", "not-permitted")
     assert rules(bed, app)[-1] == "blocked"
+
+
+def test_what_the_patient_was_not_told_opens_with_the_vitale_alone(make_bed, people):
+    bed = make_bed()
+    untold = bed.path("untold")
+    os.mkdir(untold)
+    for language in ("fr", "en"):  # a text of acts that says nothing of openings without the card
+        shutil.copy(os.path.join(ROOT, f"daemon/consent/wordings/consent-2.{language}.txt"), untold)
+    os.chmod(untold, 0o755)
+    use_wordings(bed, untold)
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    session = opened(app, "consult", "feed", "create", "authorise")
+    do(app, session, "Create", {"a{sv}": {}})
+    document = add(app, session, "a note")
+    do(app, session, "Authorise", who(GP))
+    assert do(app, session, "ListProfessionals")["authorised"][0]["without-card"] is False
+    lock(app, session)
+    before = asked(agent)
+    session = opened(app, "consult")  # with it, as ever
+    assert ids(app, session) == [document] and asked(agent) == before
+    assert statement(app, session)["form"] == "running"
+    lock(app, session)
+    take_out(bed, app)
+    for intents in (["consult"], ["feed"], ["consult", "feed"]):
+        assert app.ended(without(app, *intents)) == ("refused", "not-permitted")
+    assert rules(bed, app) == ["not-told-without-card"] * 3
+
+    use_wordings(bed, bed.path("data/wordings"))  # newer texts alone tell nobody of what was agreed before
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    assert app.ended(without(app, "consult")) == ("refused", "not-permitted")
+    bed.sim("insert 1 vitale-family")
+    wait_for(lambda: sorted(cards(app).values()) == ["cps", "vitale"])
+    session = opened(app, "authorise")
+    do(app, session, "Authorise", who(GP))
+    assert do(app, session, "ListProfessionals")["authorised"][0]["without-card"] is True
+    lock(app, session)
+    take_out(bed, app)
+    session = without(app, "consult")
+    app.until(session, "unlocked")
+    assert ids(app, session) == [document]

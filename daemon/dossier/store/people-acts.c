@@ -60,6 +60,9 @@ static int authorise(json_t *people, const json_t *act, bool *ret_changed)
 	if (r == 0) {
 		r = json_set(row, "until", json_integer(until));
 	}
+	if (r == 0) {
+		r = json_set(row, TOLD, json_boolean(json_get_bool(act, TOLD)));
+	}
 	if (r < 0) {
 		json_decref(row);
 		return trace(r);

@@ -13,6 +13,7 @@
 #define CODES	    "codes"
 #define PERSONAL    "personal"
 #define ACTIVATION  "activation"
+#define TOLD	    "without-card"
 #define SCRYPT	    "scrypt"
 
 #define PEOPLE_ACTIVATION 6U

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "daemon/dossier/store/people-inside.h"
 
-#define FORMAT 3
+#define FORMAT 4
 
 /* what an activation code is told by, besides its scrypt */
 const char *const people_activation[PEOPLE_ACTIVATION] = {
@@ -45,10 +45,7 @@ static int put_later(json_t *people)
 	json_t *codes = json_object();
 	int r;
 
-	r = json_set(people, "format", json_integer(FORMAT));
-	if (r == 0) {
-		r = json_set(people, MASKED, json_false());
-	}
+	r = json_set(people, MASKED, json_false());
 	if (r == 0) {
 		r = json_set(people, CLOSED, json_null());
 	}
@@ -72,6 +69,9 @@ int people_new(json_t *author, json_t **ret)
 	int r;
 
 	r = put_later(j);
+	if (r == 0) {
+		r = json_set(j, "format", json_integer(FORMAT));
+	}
 	if (r == 0) {
 		r = json_set(j, "created", json_integer((json_int_t)clock_wall()));
 	}
@@ -179,6 +179,20 @@ static int raise_format(json_t *people)
 	return trace(r);
 }
 
+/* What format 4 brought: of no authorisation from before was the patient told so. */
+static int put_untold(json_t *people)
+{
+	json_t *row;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(json_object_get(people, AUTHORISED), i, row)
+	{
+		r = r == 0 && json_is_object(row) ? json_set(row, TOLD, json_false()) : r;
+	}
+	return r == 0 ? trace(json_set(people, "format", json_integer(FORMAT))) : trace(r);
+}
+
 static bool rows_valid(const json_t *people, const char *list, const char *name)
 {
 	const json_t *rows = json_object_get(people, list);
@@ -230,22 +244,40 @@ static bool later_valid(const json_t *people)
 	       codes_are_valid(json_object_get(people, CODES));
 }
 
+static bool all_say_what_was_told(const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (!json_is_boolean(json_object_get(row, TOLD))) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool people_valid(const json_t *people)
 {
 	const json_t *doctor = json_object_get(people, DOCTOR);
 
-	return rows_valid(people, AUTHORISED, "id") && rows_valid(people, BLOCKED, "id") &&
-	       rows_valid(people, OPPOSITIONS, "mode") &&
+	return rows_valid(people, AUTHORISED, "id") &&
+	       all_say_what_was_told(json_object_get(people, AUTHORISED)) &&
+	       rows_valid(people, BLOCKED, "id") && rows_valid(people, OPPOSITIONS, "mode") &&
 	       (json_is_null(doctor) || json_get_str(doctor, "id")) && later_valid(people);
 }
 
-/* As format 3, in place. Return: 0, a fault or DOSSIER_DAMAGED. */
+/* As format 4, in place. Return: 0, a fault or DOSSIER_DAMAGED. */
 static int raise_to_ours(json_t *people, int64_t format)
 {
 	int r = format == 1 ? raise_format(people) : 0;
 
-	if (r == 0 && format < FORMAT) {
+	if (r == 0 && format < 3) {
 		r = put_later(people);
+	}
+	if (r == 0 && format < FORMAT) {
+		r = put_untold(people);
 	}
 	return trace(r);
 }

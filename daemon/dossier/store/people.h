@@ -2,10 +2,11 @@
 #pragma once
 /*
  * The people record: who may open the dossier later, who may not, the treating doctor, oppositions,
- * the patient's codes, whether it is closed. Format 3:
+ * the patient's codes, whether it is closed. Format 4:
  *
- *   {"format": 3, "created": us, "created-by": author,
- *    "authorised": [{"id", "name"?, "since": us, "until": us, "by": author}],
+ *   {"format": 4, "created": us, "created-by": author,
+ *    "authorised": [{"id", "name"?, "since": us, "until": us, "by": author,
+ *                    "without-card": bool}],
  *    "blocked": [{"id", "name"?, "since": us, "by": author}],
  *    "treating-doctor": {"id", "name"?, "since": us, "by": author} or null,
  *    "oppositions": [{"mode", "since": us, "by": author}],
@@ -16,7 +17,8 @@
  *                             "scrypt": codes.h} or null}}
  *
  * Format 1 had bare ids and modes in its lists, and the treating doctor's id; format 2 nothing from
- * masked-allowed on.
+ * masked-allowed on; up to format 3 nothing said whether the patient was told that an authorisation also
+ * opens without their card (without-card): they were not.
  */
 #include "base/json.h"
 #include "base/link-ops.h"
@@ -29,7 +31,7 @@
 
 /** people_new() - with nobody in it, created now by @author (shared). */
 int people_new(json_t *author, json_t **ret) _must_check_;
-/** people_parse() - a record of any format up to ours, as format 3.
+/** people_parse() - a record of any format up to ours, as format 4.
  *  Return: 0, a fault, DOSSIER_DAMAGED or DOSSIER_NEWER. */
 int people_parse(struct view text, json_t **ret) _must_check_;
 /** people_apply() - carry out @act (people_act of doc/store.md) on @people; @ret_changed: whether it

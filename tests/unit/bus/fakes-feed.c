@@ -36,6 +36,7 @@ enum vitaled_reason dossiers_import(struct dossiers *ds, const struct import_req
 {
 	(void)ds;
 	fakes_feed.uid = request->uid;
+	fakes_feed.believed = view_equal(request->believed, VIEW_TEXT("anchors"));
 	(void)snprintf(fakes_feed.caller, sizeof(fakes_feed.caller), "%s", request->caller);
 	if (fakes_feed.begin != VITALED_REASON_NONE)
 		return fakes_feed.begin;

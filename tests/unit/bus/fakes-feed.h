@@ -8,6 +8,7 @@ struct fakes_feed {
 	int anchors;		   /* what feeders_read() gives */
 	struct trust_anchor end;   /* what feeders_each() tells; no subject: nothing */
 	bool told;		   /* crls_feeders() was called */
+	bool believed;		   /* dossiers_import() was given what feeders_read() gave */
 	enum vitaled_reason begin; /* what dossiers_import() gives */
 	uid_t uid;
 	char caller[64];

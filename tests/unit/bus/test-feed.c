@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ static void the_lines_that_are_new_are_told_and_polkit_was_asked(void **state)
 	(void)state;
 	assert_string_equal(bed.last_action, "org.vitaled1.feed.import");
 	assert_string_equal(fakes_feed.caller, c->name);
-	assert_true(fakes_feed.told); /* whose lists lie there is asked anew */
+	assert_true(fakes_feed.believed);
 	fakes_imported(VITALED_REASON_NONE, NULL, 7);
 	m = client_wait(pending);
 	assert_true(
@@ -107,16 +108,46 @@ static void what_can_be_written_or_never_ends_is_no_feed(void **state)
 	close(sealed);
 }
 
-static void anchors_that_are_none_let_no_feed_in(void **state)
+/* What the log says while @m is answered; the caller frees it. */
+static char *logged(struct client *c, DBusMessage *m, const char *error)
 {
+	int log = memfd_create("log", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+	char *text = calloc(1, 4096);
+
+	assert_non_null(text);
+	assert_true(log >= 0 && before >= 0 && dup2(log, STDERR_FILENO) >= 0);
+	assert_string_equal(error_of(client_call(c, m)), error);
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	assert_true(pread(log, text, 4095, 0) >= 0);
+	close(before);
+	close(log);
+	return text;
+}
+
+static void anchors_that_are_none_let_no_feed_in_and_are_named_once(void **state)
+{
+	static const struct {
+		int r;
+		const char *error, *line;
+	} rows[] = {
+		{FEEDERS_BAD, "FeedInvalid", "/feeder/real/bad.pem\n"},
+		{-EACCES, "Failed", "/feeder/real/bad.pem: Permission denied\n"},
+	};
 	struct client *c = client_new(OWN);
 	_cleanup_fd_ int fd = a_file();
 
 	(void)state;
-	fakes_feed.anchors = FEEDERS_BAD;
-	assert_string_equal(error_of(client_call(c, import_of(fd))), "FeedInvalid");
-	fakes_feed.anchors = -EACCES;
-	assert_string_equal(error_of(client_call(c, import_of(fd))), "Failed");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *text, *found;
+
+		fakes_feed.anchors = rows[i].r;
+		text = logged(c, import_of(fd), rows[i].error);
+		found = strstr(text, rows[i].line);
+		assert_non_null(found);
+		assert_ptr_equal(strchr(text, '\n') + 1, found + strlen(rows[i].line));
+		assert_string_equal(found + strlen(rows[i].line), "");
+		free(text);
+	}
 	assert_null(fakes_feed.user);
 }
 
@@ -153,7 +184,7 @@ int main(void)
 		T(the_lines_that_are_new_are_told_and_polkit_was_asked),
 		T(what_is_wrong_is_told_with_its_detail),
 		T(what_can_be_written_or_never_ends_is_no_feed),
-		T(anchors_that_are_none_let_no_feed_in),
+		T(anchors_that_are_none_let_no_feed_in_and_are_named_once),
 		T(whoever_polkit_refuses_begins_none),
 		T(a_caller_that_left_is_forgotten_and_the_import_is_not),
 	};

@@ -8,10 +8,14 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/plugged.h"
@@ -373,37 +377,144 @@ static void versions_are_told_of_what_is_there(void **state)
 	json_decref(told);
 }
 
-static void who_listens_is_read_and_never_asked(void **state)
-{
-	static const char header[] =
-		"Num       RefCount Protocol Flags    Type St Inode Path\n";
+/* -- who listens --------------------------------------------------------------------------------- */
 
-	static const struct {
-		const char *line;
-		bool silent;
-	} lines[] = {
-		{"", true},
-		{"00: 00000002 00000000 00010000 0005 01 31337 /s\n", false},
-		{"00: 00000002 00000000 00010000 0005 01 31337 /s", false},
-		{"00: 00000003 00000000 00000000 0005 03 31337 /s\n", true},
-		{"00: 00000002 00000000 00010000 0005 01 31337 /ss\n", true},
-		{"00: 00000002 00000000 00010000 0005 01 31337 /x/s\n", true},
-		{"00: 00000002 00000000 00010000 0005 01 31337\n", true},
-		{"/s\n\n s\n /s\n", true},
-		{"00: 00000003 00000000 00000000 0005 03 1 /s\n"
-		 "00: 00000002 00000000 00010000 0005 01 2 /s\n",
-			false},
-	};
+#define LISTENS(path) "00: 00000002 00000000 00010000 0005 01 31337 " path "\n"
+#define BOUND(path)   "00: 00000002 00000000 00000000 0002 01 31338 " path "\n"
+#define SYSTEM	      BOUND("/run/systemd/notify")
+
+static void put_list(const char *lines)
+{
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text),
+		"Num       RefCount Protocol Flags    Type St Inode Path\n%s", lines);
+	put_text("proc/net/unix", text);
+}
+
+/* A socket at @name, with somebody behind it when it is of a kind that listens. */
+static int bind_at(const char *name, int kind)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(view_copy_str(view_str(at(name)), a.sun_path, sizeof(a.sun_path)), 0);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+	if (kind != SOCK_DGRAM) {
+		assert_int_equal(listen(fd, 4), 0);
+	}
+	return fd;
+}
+
+static void who_listens_is_known_by_the_socket_and_hears_nothing(void **state)
+{
+	static const int kinds[] = {SOCK_SEQPACKET, SOCK_STREAM, SOCK_DGRAM};
 
 	(void)state;
-	assert_false(doctor_silent(&doctor, "/s")); /* nobody can tell */
-	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-		char text[512];
+	assert_int_equal(mkdir(at("run"), 0755), 0);
+	assert_int_equal(mkdir(at("var"), 0755), 0);
+	assert_int_equal(symlink("../run", at("var/run")), 0);
+	assert_false(doctor_silent(&doctor, "/run/s")); /* a computer that does not run */
+	put_list(SYSTEM LISTENS("/run/s"));		/* whatever names it has */
+	assert_true(doctor_silent(&doctor, "/run/s"));
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		int fd = bind_at("run/s", kinds[i]);
+		char byte;
 
-		(void)snprintf(text, sizeof(text), "%s%s", header, lines[i].line);
-		put_text("proc/net/unix", text);
-		assert_int_equal(doctor_silent(&doctor, "/s"), lines[i].silent);
+		put_list(SYSTEM);
+		assert_false(doctor_silent(&doctor, "/run/s"));
+		assert_false(doctor_silent(&doctor, "/var/run/s"));
+		assert_true(doctor_silent(&doctor, "/run/ss"));
+		assert_true(doctor_silent(&doctor, "/run/s/s"));
+		assert_int_equal(kinds[i] == SOCK_DGRAM ? (int)recv(fd, &byte, 1, 0)
+							: accept(fd, NULL, NULL),
+			-1);
+		assert_int_equal(errno, EAGAIN);
+		(void)close(fd);
+		put_list(SYSTEM LISTENS("/run/s"));
+		assert_true(doctor_silent(&doctor, "/run/s")); /* the file that is left */
+		assert_int_equal(unlink(at("run/s")), 0);
 	}
+	put_text("run/file", "x");
+	assert_true(doctor_silent(&doctor, "/run/file"));
+}
+
+static void a_path_that_no_socket_can_have_is_not_called_silent(void **state)
+{
+	char path[2 * DOCTOR_PATH_MAX] = "/";
+
+	(void)state;
+	put_list(SYSTEM);
+	memset(path + 1, 'x', 108); /* as one of sockaddr_un, and the folder that cannot be */
+	assert_true(doctor_silent(&doctor, path));
+	path[1 + 50] = '/';
+	assert_false(doctor_silent(&doctor, path));
+	memset(path, 'x', 108);
+	assert_false(doctor_silent(&doctor, path));
+	memset(path, '/', sizeof(path) - 1);
+	assert_false(doctor_silent(&doctor, path));
+}
+
+/* What a user may tell who may not reach the socket /run/hidden/s, whose folder is root's and of mode 0700. */
+static const struct {
+	const char *path;
+	const char *lines;
+	bool silent;
+} lists[] = {
+	{"/run/hidden/s", SYSTEM, true},
+	{"/run/hidden/s", SYSTEM LISTENS("/run/hidden/s"), false},
+	{"/run/hidden/s", LISTENS("/run/hidden/s") SYSTEM, false},
+	{"/run/hidden/s", SYSTEM BOUND("/run/hidden/s"), true},
+	{"/run/hidden/s", SYSTEM LISTENS("/run/hidden/ss"), true},
+	{"/run/hidden/s", SYSTEM LISTENS("/run/s"), true},
+	{"/run/hidden/s", SYSTEM LISTENS("/x/run/hidden/s"),
+		false}, /* a folder that nobody finds */
+	{"/run/hidden/s", SYSTEM LISTENS("@/run/hidden/s"), true},
+	{"/run/hidden/s", SYSTEM LISTENS("run/hidden/s"), true},
+	{"/run/hidden/s", SYSTEM "/run/hidden/s\n\n s\n 0 0 0 00010000\n", true},
+	/* the folder by another name */
+	{"/var/run/hidden/s", SYSTEM LISTENS("/run/hidden/s"), false},
+	{"/run/hidden/s", SYSTEM LISTENS("/var/run/hidden/s"), false},
+	{"/run/hidden/s", SYSTEM "00: 0 0 00010000 0005 01 1 /var/run/hidden/s", false},
+	{"/var/run/hidden/s", SYSTEM LISTENS("/var/hidden/s"), false},
+	{"/run/hidden/s", SYSTEM LISTENS("/run/other/s"), true},
+	/* not of this system, or of another network namespace */
+	{"/run/hidden/s", "", false},
+	{"/run/hidden/s", LISTENS("/run/other/s"), false},
+	{"/run/hidden/s", BOUND("/run/systemd/notify2"), false},
+	{"/run/hidden/s", "/run/systemd/notify\n", false},
+};
+
+static void what_may_not_be_reached_is_looked_for_in_the_list_of_the_system(void **state)
+{
+	int status, fd;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(mkdir(at("run"), 0755), 0);
+	assert_int_equal(mkdir(at("run/other"), 0755), 0);
+	assert_int_equal(mkdir(at("run/hidden"), 0700), 0);
+	assert_int_equal(mkdir(at("var"), 0755), 0);
+	assert_int_equal(symlink("../run", at("var/run")), 0);
+	assert_int_equal(chmod(root, 0755), 0);
+	fd = bind_at("run/hidden/s", SOCK_SEQPACKET);
+	assert_int_equal(chmod(at("run/hidden"), 0), 0);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		put_list(lists[i].lines);
+		pid = fork(); /* a test may run as root, who may reach everything */
+		if (pid == 0) {
+			bool dropped = getuid() != 0 || setresuid(65534, 65534, 65534) == 0;
+
+			_exit(!dropped ? 9 : doctor_silent(&doctor, lists[i].path) ? 1 : 0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != (int)lists[i].silent) {
+			fail_msg("list %zu: %d", i, status);
+		}
+	}
+	assert_int_equal(chmod(at("run/hidden"), 0700), 0);
+	(void)close(fd);
 }
 
 int main(void)
@@ -420,7 +531,9 @@ int main(void)
 		T(the_node_is_found_by_its_numbers),
 		T(the_driver_in_the_kernel_is_told_by_its_name_alone),
 		T(versions_are_told_of_what_is_there),
-		T(who_listens_is_read_and_never_asked),
+		T(who_listens_is_known_by_the_socket_and_hears_nothing),
+		T(a_path_that_no_socket_can_have_is_not_called_silent),
+		T(what_may_not_be_reached_is_looked_for_in_the_list_of_the_system),
 	};
 #undef T
 

@@ -21,7 +21,7 @@ ROOT, FAKE = os.path.abspath(sys.argv.pop(4)), os.path.abspath(sys.argv.pop(3))
 VITALED, VITALECTL = os.path.abspath(sys.argv.pop(2)), os.path.abspath(sys.argv.pop(1))
 BUS = """<busconfig><type>system</type><listen>unix:dir={dir}</listen><auth>EXTERNAL</auth>
 {services}<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
-<allow own="*"/></policy></busconfig>"""
+<allow own="*"/><allow user="*"/></policy></busconfig>"""
 SECONDS = 120
 PLIST = """<?xml version="1.0"?><plist><dict><key>ifdVendorID</key><array>{0}</array>
 <key>ifdProductID</key><array>{1}</array><key>ifdFriendlyName</key><array>{2}</array></dict></plist>"""
@@ -327,8 +327,20 @@ class Doctor(unittest.TestCase):
     def configure(self, text):
         self.tree.put("etc/vitaled/vitaled.conf", text)
 
+    def usb_socket(self, path, left=False):
+        """A socket at @path in the tree; @left: only its file, behind which nobody is."""
+        os.makedirs(os.path.dirname(self.tree.path(path)), exist_ok=True)
+        one = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        one.bind(self.tree.path(path))
+        one.listen(4)
+        one.setblocking(False)
+        if left:
+            one.close()
+        self.addCleanup(one.close)
+        return one
+
     def sockets(self, *lines):
-        """What listens and what does not, as the kernel tells it."""
+        """What listens and what does not, as the kernel tells who may not look at the sockets themselves."""
         self.tree.put("proc/net/unix", UNIX + "".join(
             f"0000000000000000: 00000002 00000000 {flags} 0005 01 {7 + i} {path}\n" for i, (flags, path) in enumerate(lines)))
 
@@ -356,24 +368,32 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.found(), [("reader-unclaimed", "Some reader")])  # pcscd has the other one
 
     def test_a_vitaled_usb_at_whose_socket_nobody_listens(self):
-        path, listening, other = "/run/vitaled-usb/socket", "00010000", "00000000"
+        path = "run/vitaled-usb/socket"
         self.usb_program()
         self.tree.usb("1-1", "2947", "0102")  # nobody else's
         self.tree.usb("1-2", "2947", "0101")  # pcscd's by the configuration below
         self.configure("[usb 2947:0101]\ndriver = pcsc\n")
         self.env["FAKE_PCSC"] = "12=KAPELSE KAP-LINK 00 00"
         silent = [("reader-usb-silent", "Kapelse KAP-Care")]
-        for lines, wanted in (((), silent), (((other, path),), silent), (((listening, "/x" + path),), silent),
-                              (((listening, path + "-watch"),), silent), (((listening, path),), []),
-                              (((other, path), (listening, "@/x"), (listening, path)), [])):
-            self.sockets(*lines)
-            self.assertEqual(self.found(), wanted, lines)
+        self.sockets(("00010000", "/" + path))  # what the list says does not count where the socket can be asked
+        self.assertEqual(self.found(), silent)
+        self.usb_socket(path, left=True)
+        self.assertEqual(self.found(), silent)
+        os.unlink(self.tree.path(path))
+        served = self.usb_socket(path)
+        self.sockets()
+        self.assertEqual(self.found(), [])
+        os.makedirs(self.tree.path("var"), exist_ok=True)
+        os.symlink("../run", self.tree.path("var/run"))
+        self.configure("[usb 2947:0101]\ndriver = pcsc\n[paths]\nusb-socket = /var/run/vitaled-usb/socket\n")
+        self.assertEqual(self.found(), [])  # the same one by another name
+        self.assertRaises(BlockingIOError, served.accept)  # which nobody connected to
         self.configure("[paths]\nusb-socket = /srv/usb ; elsewhere\n")
         self.assertEqual(self.found(), silent)
         self.assertEqual([f["socket"] for f in self.facts("reader-usb-silent")], ["/srv/usb"])
-        self.sockets((listening, "/srv/usb"))
+        self.usb_socket("srv/usb")
         self.assertEqual(self.found(), [])
-        self.sockets()
+        served.close()
         self.configure("[usb *]\ndriver = usb\n")
         self.assertEqual(self.found(), [("reader-usb-silent", "Kapelse KAP-Care"),
                                         ("reader-usb-silent", "Kapelse KAP-LINK")])
@@ -390,7 +410,7 @@ class Doctor(unittest.TestCase):
         self.node("1-1", 7, "g:5432:rw")
         self.sockets()
         self.assertEqual(self.found(), unseen)
-        self.sockets(("00010000", "/run/vitaled-usb/socket"))
+        self.usb_socket("run/vitaled-usb/socket")
         self.assertEqual(self.found(), [])
         self.tree.put("sys/bus/usb/devices/1-1/descriptors", SAYS[:50])
         self.assertEqual(self.found(), unseen)  # vitaled-usb could not use it
@@ -461,6 +481,63 @@ class Doctor(unittest.TestCase):
         user = self.hide(self.tree.path("etc/vitaled/vitaled.conf"))
         self.assertEqual([one for one in self.found(user=user) if one[0].startswith("reader-")], [])
         self.assertEqual([r.get("configured") for r in self.seen("usb-reader")], [None, None])
+
+    def test_while_the_service_runs_a_configuration_that_this_user_may_not_read_judges_no_reader(self):
+        self.start_bus()
+        self.stand_in("fake_service.py", "findings=")
+        self.usb_program()
+        self.configure("[usb *]\ndriver = usb\n")
+        self.tree.usb("1-1", "2947", "0101", descriptors=SAYS)  # pcscd has it, against the configuration
+        self.tree.usb("1-2", "2947", "0102", descriptors=SAYS)  # nobody but vitaled-usb could have it
+        self.tree.usb("1-3", "1c34", "afd0", descriptors=SAYS)  # either could
+        self.tree.usb("1-4", "abcd", "0001", product="Some reader", descriptors=SAYS)  # perhaps nobody's
+        self.node("1-4", 9)  # which vitaled-usb may not open
+        self.held("1-1")
+        self.env["FAKE_PCSC"] = "12=KAPELSE KAP-LINK 00 00"
+        os.chmod(self.env["PCSCLITE_CSOCK_NAME"], 0o666)
+        self.assertEqual(self.found(), [("reader-held", "Kapelse KAP-LINK"), ("reader-unseen", "Kapelse KAP-Care"),
+                                        ("reader-unseen", "Doctolib SR"), ("reader-denied", "Some reader")])
+        user = self.hide(self.tree.path("etc/vitaled/vitaled.conf"))
+        self.assertEqual([one for one in self.found(user=user) if one[0].startswith("reader-")],
+                         [("reader-unseen", "Kapelse KAP-Care"), ("reader-unseen", "Doctolib SR")])
+        self.assertEqual([(f.get("configured"), f["driver"]) for f in self.facts("reader-unseen")],
+                         [(None, "vitaled-usb"), (None, "Doctolib SR")])
+        self.assertEqual([(r.get("configured"), r.get("driver")) for r in self.seen("usb-reader")],
+                         [(None, "pcscd"), (None, None), (None, None), (None, None)])
+        self.assertEqual(self.seen("configuration")[0]["state"], "may not be read by this user")
+
+    def held(self, port):
+        """A program has the reader at @port."""
+        os.symlink("../../../bus/usb/drivers/usbfs", self.tree.path(f"sys/bus/usb/devices/{port}:1.0/driver"))
+
+    def test_a_reader_that_pcscd_took_before_vitaled_usb(self):
+        held, unseen = [("reader-held", "Kapelse KAP-LINK")], [("reader-unseen", "Kapelse KAP-LINK")]
+        self.start_bus()
+        self.stand_in("fake_service.py", "findings=")
+        self.usb_program()
+        self.configure("[usb 2947:0101 K2]\ndriver = usb\n")
+        self.tree.usb("1-2", "2947", "0101", descriptors=SAYS, serial="K2")
+        self.env["FAKE_PCSC"] = "12=KAPELSE KAP-LINK (K2) 00 00"
+        self.assertEqual(self.found(), unseen)  # no program has it
+        self.held("1-2")
+        self.assertEqual(self.found(), held)
+        self.assertEqual([(f["configured"], f["driver"]) for f in self.facts("reader-held")], [("usb", "KAPELSE KAP-LINK")])
+        self.assertEqual(self.seen("usb-reader")[0]["driver"], "pcscd")
+        self.assertIn("pcscd has taken it", self.run_doctor(words=True))
+        self.tree.usb("1-3", "2947", "0101", descriptors=SAYS, serial="K3")  # pcscd's
+        for listed, wanted in (("12=KAPELSE KAP-LINK (K3) 00 00", unseen),  # another has the one at 1-2
+                               ("12=KAPELSE KAP-LINK 00 00;12=KAPELSE KAP-LINK 00 01", unseen),  # two slots of one
+                               ("12=KAPELSE KAP-LINK2 00 00", unseen + unseen),  # and 1-3 is not seen
+                               ("12=KAPELSE KAP-LINK 00 00;12=KAPELSE KAP-LINK 01 00", held),
+                               ("12=KAPELSE KAP-LINK (K2) 00 00;12=KAPELSE KAP-LINK (K3) 01 00", held)):
+            self.env["FAKE_PCSC"] = listed
+            self.assertEqual(self.found(), wanted, listed)
+        for driver in ("auto", "pcsc"):
+            self.configure(f"[usb *]\ndriver = {driver}\n")
+            self.assertEqual(self.found(), [])
+        self.env["LC_ALL"] = "fr_FR.UTF-8"
+        self.configure("[usb 2947:0101 K2]\ndriver = usb\n")
+        self.assertIn("et pcscd l'a pris", self.run_doctor(words=True))
 
     def test_units_of_vitaled_usb_are_looked_at_where_it_is_installed(self):
         units = ("vitaled.service=loaded,active,success", "polkit.service=loaded,inactive,success",
@@ -738,6 +815,16 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.found("--anchors", "/nowhere"), [("anchors", "/nowhere")])
         out = self.run_doctor("--anchors", "/" + "x" * 300)
         self.assertEqual((self.code, "findings" in out[-1]), (2, False))
+
+    def test_anchors_of_feeders_have_their_own_heading(self):
+        self.tree.put("etc/vitaled/anchors/feeder/simulated/f.pem", self.tree.certificate())
+        self.assertEqual(self.found(), [])
+        self.assertEqual([(e["seen"], e["group"]) for e in self.out if "anchor" in e.get("seen", "")],
+                         [("anchor", "anchors"), ("feeder-anchor", "feeders")])
+        for language, words in (("C.UTF-8", "Feeders of reimbursements that are trusted\n  certificate of a feeder"),
+                                ("fr_FR.UTF-8", "Expéditeurs de remboursements reconnus\n  certificat d'un expéditeur")):
+            self.env["LC_ALL"] = language
+            self.assertIn(words, self.run_doctor(words=True))
 
     def test_arguments_that_are_not_known_are_refused(self):
         for arguments in (["doctor", "--nothing"], ["doctor", "word"], ["doctor", "--root"]):

@@ -173,6 +173,61 @@ static void each_act_is_asked_in_words_of_its_own_and_stated(void **state)
 	}
 }
 
+/* The record's entry of the consent, by the receipt: a new reference. */
+static json_t *entry_of(struct session *s)
+{
+	struct buf entry = BUF_NULL(65536);
+	struct receipt r;
+	json_t *j = NULL;
+
+	receipt_of(s, &r);
+	assert_int_equal(
+		base64_decode(&entry, view_str(str(at(r.whole, "audit"), "entry"))), 0);
+	assert_int_equal(json_parse(buf_view(&entry), &j), 0);
+	buf_done(&entry);
+	receipt_done(&r);
+	return j;
+}
+
+static void what_was_told_of_openings_without_the_card_is_known_and_recorded(void **state)
+{
+	static const struct {
+		unsigned int intents;
+		unsigned int told;
+		const char *acts[2];
+	} rows[] = {
+		{SESSION_INTENT_CONSULT, 0, {NULL}},
+		{SESSION_INTENT_CONSULT | SESSION_INTENT_FEED, SESSION_INTENT_FEED, {"feed"}},
+		{SESSION_INTENT_AUTHORISE, SESSION_INTENT_AUTHORISE, {"authorise"}},
+		{SESSION_INTENT_FEED | SESSION_INTENT_AUTHORISE,
+			SESSION_INTENT_FEED | SESSION_INTENT_AUTHORISE, {"feed", "authorise"}},
+	};
+	struct session *s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *entry;
+		const json_t *acts;
+
+		s = unlock_for(rows[i].intents);
+		assert_int_equal(consent_told(s), rows[i].told);
+		entry = entry_of(s);
+		acts = json_object_get(at(entry, "details"), "without-card");
+		assert_int_equal(json_array_size(acts), __builtin_popcount(rows[i].told));
+		for (size_t k = 0; k < json_array_size(acts); k++) {
+			assert_string_equal(
+				json_string_value(json_array_get(acts, k)), rows[i].acts[k]);
+		}
+		json_decref(entry);
+		session_release(s);
+	}
+	world.agreed = true; /* nobody was asked: nobody was told */
+	s = unlock_for(SESSION_INTENT_FEED);
+	assert_int_equal(consent_told(s), 0);
+	session_release(s);
+	world.agreed = false;
+}
+
 static void there_is_a_text_for_each_act_and_none_for_others(void **state)
 {
 	(void)state;
@@ -445,20 +500,16 @@ static void the_record_holds_the_hash_of_the_statement(void **state)
 	struct session *s = unlock();
 	struct buf hex = BUF_NULL(128);
 	uint8_t hash[CRYPTO_SHA256];
-	struct buf entry = BUF_NULL(65536);
 	struct receipt r;
 	struct view bytes;
 	const json_t *details;
-	json_t *j = NULL;
+	json_t *j = entry_of(s);
 
 	(void)state;
 	receipt_of(s, &r);
 	bytes = buf_view(&r.statement);
 	assert_int_equal(crypto_sha256(&bytes, 1, hash), 0);
 	hex_encode(&hex, VIEW(hash));
-	assert_int_equal(
-		base64_decode(&entry, view_str(str(at(r.whole, "audit"), "entry"))), 0);
-	assert_int_equal(json_parse(buf_view(&entry), &j), 0);
 	assert_string_equal(str(j, "event"), "consent");
 	details = at(j, "details");
 	assert_true(view_equal(buf_view(&hex), view_str(str(details, "statement-sha256"))));
@@ -467,7 +518,6 @@ static void the_record_holds_the_hash_of_the_statement(void **state)
 	assert_int_equal(json_array_size(at(details, "acts")), 3);
 	json_decref(j);
 	buf_done(&hex);
-	buf_done(&entry);
 	receipt_done(&r);
 }
 
@@ -530,6 +580,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_agent_is_given_what_to_ask),
 		T(each_act_is_asked_in_words_of_its_own_and_stated),
+		T(what_was_told_of_openings_without_the_card_is_known_and_recorded),
 		T(there_is_a_text_for_each_act_and_none_for_others),
 		T(what_no_text_tells_of_is_not_asked),
 		T(the_statement_says_all_that_the_design_lists_and_no_name_of_the_patient),

@@ -198,6 +198,45 @@ static void a_shipped_text_says_what_is_open_without_the_card_and_how_to_stop_it
 	assert_false(says("en", SESSION_INTENT_CONSULT, "without your"));
 }
 
+static const struct wording *named(
+	const struct wordings *w, const char *id, const char *language)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (strcmp(w->all[i].id, id) == 0 &&
+			strcmp(w->all[i].language, language) == 0) {
+			return &w->all[i];
+		}
+	}
+	return NULL;
+}
+
+static void a_text_tells_of_openings_without_the_card_where_its_file_says_so(void **state)
+{
+	static const char *const languages[] = {"fr", "en"};
+	struct wordings w;
+
+	(void)state;
+	assert_int_equal(wordings_load(TEST_WORDINGS, &w), 0);
+	for (size_t i = 0; i < ARRAY_LEN(languages); i++) {
+		assert_int_equal(named(&w, "consent-1", languages[i])->tells, 0);
+		assert_int_equal(named(&w, "consent-2", languages[i])->tells, 0);
+		assert_int_equal(named(&w, "consent-3", languages[i])->tells,
+			SESSION_INTENT_FEED | SESSION_INTENT_AUTHORISE);
+	}
+	wordings_done(&w);
+	/* no number of a file says so */
+	put_text("consent-9.fr.txt", "[feed]\nx\n[authorise]\nwithout-card\n");
+	put_text("consent-1.fr.txt", "[feed]\nx\n[authorise without-card]\ny\n");
+	assert_int_equal(wordings_load(folder, &w), 0);
+	assert_int_equal(named(&w, "consent-9", "fr")->tells, 0);
+	assert_int_equal(named(&w, "consent-1", "fr")->tells, SESSION_INTENT_AUTHORISE);
+	wordings_done(&w);
+	put_text("consent-9.fr.txt", "[all without-card]\nx\n");
+	assert_int_equal(wordings_load(folder, &w), -EBADMSG);
+	drop("consent-1.fr.txt");
+	drop("consent-9.fr.txt");
+}
+
 static void what_is_shown_has_its_own_hash_and_an_old_text_that_of_its_file(void **state)
 {
 	struct wording_shown one = WORDING_SHOWN_NULL;
@@ -374,6 +413,8 @@ int main(void)
 			a_shipped_text_tells_of_the_acts_that_are_asked_and_of_no_other),
 		cmocka_unit_test(
 			a_shipped_text_says_what_is_open_without_the_card_and_how_to_stop_it),
+		cmocka_unit_test(
+			a_text_tells_of_openings_without_the_card_where_its_file_says_so),
 		cmocka_unit_test(
 			what_is_shown_has_its_own_hash_and_an_old_text_that_of_its_file),
 		cmocka_unit_test(without_memory_nothing_is_shown),

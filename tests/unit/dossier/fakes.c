@@ -143,6 +143,11 @@ bool consent_is_running(const struct session *s)
 	return s->running;
 }
 
+unsigned int consent_told(const struct session *s)
+{
+	return s->without_card;
+}
+
 void session_end(struct session *s, enum vitaled_reason r)
 {
 	if (s->ended) {
@@ -461,9 +466,35 @@ size_t fake_audit_count(const char *event, const char *outcome)
 	return n;
 }
 
-/* Lists are read before any import here; who signed is asked in tests/unit/trust. */
+/* -- revocation lists: who signed is asked in tests/unit/trust ------------------------------------ */
+
+struct fake_crls fake_crls;
+
 bool crls_reading(const struct crls *c)
 {
 	(void)c;
-	return false;
+	return fake_crls.reading;
+}
+
+int crls_hold(struct crls *c, struct view anchors)
+{
+	(void)c;
+	if (fake_crls.refuse) {
+		return -ENOMEM;
+	}
+	fake_crls.holds++;
+	fake_crls.anchors = view_equal(anchors, VIEW_TEXT("anchors"));
+	return 0;
+}
+
+bool crls_held(const struct crls *c)
+{
+	(void)c;
+	return !fake_crls.failed;
+}
+
+void crls_release(struct crls *c)
+{
+	(void)c;
+	fake_crls.holds--;
 }

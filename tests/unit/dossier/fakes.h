@@ -14,7 +14,8 @@ struct session {
 	enum session_mode mode;
 	enum proof proof;
 	bool consented;
-	bool running; /* by an authorisation of earlier */
+	bool running;		   /* by an authorisation of earlier */
+	unsigned int without_card; /* consent_told() */
 	bool no_professional;
 	struct session_professional professional;
 	struct session_patient patient;
@@ -63,6 +64,17 @@ struct fake_people {
 extern struct fake_people fake_people;
 extern const struct dossier_ops fake_dossier_ops;
 void fake_people_reset(void);
+
+/* Lists have been read before any import, unless a test says otherwise. */
+struct fake_crls {
+	bool reading;
+	bool failed;  /* crls_held() is not */
+	bool refuse;  /* crls_hold() faults */
+	int holds;    /* that have not been released */
+	bool anchors; /* the last one was of VIEW_TEXT("anchors") */
+};
+
+extern struct fake_crls fake_crls;
 
 struct fake_audit {
 	json_t *entries;     /* array, oldest first */

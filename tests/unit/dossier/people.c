@@ -89,11 +89,12 @@ const char *told_text(const char *event, const char *name)
 	return json_string_value(told(event, name));
 }
 
-/* People with one authorisation of @id. */
+/* People with one authorisation of @id, told of all that it opens. */
 void authorised_text(char *ret, size_t size, const char *id, int64_t since, int64_t until)
 {
 	(void)snprintf(ret, size,
-		"{\"authorised\":[{\"by\":{},\"id\":\"%s\",\"since\":%lld,\"until\":%lld}]}",
+		"{\"authorised\":[{\"by\":{},\"id\":\"%s\",\"since\":%lld,\"until\":%lld,"
+		"\"without-card\":true}]}",
 		id, (long long)since, (long long)until);
 }
 

@@ -40,7 +40,7 @@ struct reply act_hide_masked(struct bed *b); /* ... no longer */
 /** told() - what the newest entry @event tells in its details under @name. */
 const json_t *told(const char *event, const char *name);
 const char *told_text(const char *event, const char *name);
-/** authorised_text() - people with one authorisation, of @id. */
+/** authorised_text() - people with one authorisation, of @id, also without the patient's card. */
 void authorised_text(char *ret, size_t size, const char *id, int64_t since, int64_t until);
 /** expect_act() - a session in which one act succeeds, after which the people are @after. */
 void expect_act(struct bed *b, const struct script *s, unsigned int intents, const char *before,

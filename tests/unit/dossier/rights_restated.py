@@ -178,6 +178,15 @@ class Rules:
             return False
         return f.authorised or (f.action in FEEDING and f.absent and f.fed_today)
 
+    def not_told(self, f):
+        """Without the card only what the patient was told is open without it."""
+        if not f.absent or f.action in NO_CONSENT or not self.earlier(f):
+            return False
+        ways = [f.authorised and f.authorised_told]
+        if f.action in FEEDING:
+            ways.append(f.fed_today and f.fed_told)
+        return not any(ways)
+
     def unproved(self, f):
         if f.required == LOCKED:
             return True
@@ -253,6 +262,7 @@ class Rules:
         yield "blocked", f.blocked and not patient and who != "feed"
         yield "opposed", f.opposed and f.mode in EMERGENCY
         yield "no-consent", not (f.consented or f.action in NO_CONSENT or self.earlier(f))
+        yield "not-told-without-card", self.not_told(f)
         yield "proof", self.unproved(f)
         yield "code", not f.code and (patient or f.action in WITH_CODE)
         wanted = INTENT_OF.get(f.action)
@@ -281,8 +291,8 @@ class Rules:
 # -- fact sets -----------------------------------------------------------------------------------------------
 
 FIELDS = ("action mode card_type profession speciality sector regulation indirect feeder emergencies emergencies_max "
-          "absent holder representative age code proof required consented intents authorised fed_today blocked "
-          "treating_doctor opposed masked_allowed author author_kind flags type self has_until").split()
+          "absent holder representative age code proof required consented intents authorised authorised_told fed_today fed_told "
+          "blocked treating_doctor opposed masked_allowed author author_kind flags type self has_until").split()
 Facts = collections.namedtuple("Facts", FIELDS)
 MODES = {"normal": 44, "bris_de_glace": 13, "centre_15": 13, "administration": 13, "patient": 14, "identity": 3}
 # times as often as others: they reach what nothing else does
@@ -321,7 +331,7 @@ def random_facts(rng, rules):
         proof=pick(rng, {MUTUAL: 80, ACTIVE: 10, READ: 5, NONE: 5}),
         required=pick(rng, {MUTUAL: 60, ACTIVE: 20, READ: 10, NONE: 8, LOCKED: 2}),
         consented=chance(.9), intents=255 if chance(.8) else rng.randrange(256), authorised=chance(.3),
-        fed_today=chance(.4), blocked=chance(.03), treating_doctor=chance(.4), opposed=chance(.1),
+        authorised_told=chance(.6), fed_today=chance(.4), fed_told=chance(.6), blocked=chance(.03), treating_doctor=chance(.4), opposed=chance(.1),
         masked_allowed=chance(.5), author=chance(.45),
         author_kind=pick(rng, {0: 60, 1: 70 if mode == "patient" else 12, 2: 5, 3: 5, 4: 15}),
         flags=0 if chance(.5) else rng.randrange(8),
@@ -369,8 +379,8 @@ def compare(args, folder, rng):
 
 def expected():
     """Every answer that there is."""
-    refused = ("forbidden-sector role-forbidden mode regulation rate not-holder blocked opposed no-consent proof code "
-               "intent patients-own read-only not-author not-self masked invisible document-type no-end").split()
+    refused = ("forbidden-sector role-forbidden mode regulation rate not-holder blocked opposed no-consent "
+               "not-told-without-card proof code intent patients-own read-only not-author not-self masked invisible document-type no-end").split()
     return {"deny " + rule for rule in refused} | {"allow " + n for n in [*NAMES.values(), "author", "identity"]}
 
 

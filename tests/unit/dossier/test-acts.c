@@ -163,7 +163,7 @@ static void an_authorisation_is_told_with_its_end_and_the_name_on_the_card(void 
 		"{\"id\":\"" SELF "\",\"name\":\"Someone\",\"until\":%lld}", (long long)until);
 	(void)snprintf(act, sizeof(act),
 		"{\"act\":\"authorise\",\"id\":\"" SELF
-		"\",\"name\":\"Anne DUVAL\",\"until\":%lld}",
+		"\",\"name\":\"Anne DUVAL\",\"until\":%lld,\"without-card\":false}",
 		(long long)until);
 	assert_int_equal(with(b, dossier_authorise, who).reason, VITALED_REASON_NONE);
 	assert_act(b, before, act);
@@ -173,17 +173,39 @@ static void an_authorisation_is_told_with_its_end_and_the_name_on_the_card(void 
 	assert_false(b->s.ended);
 }
 
+static void what_the_patient_was_told_goes_with_the_authorisation(void **state)
+{
+	static const unsigned int told_of[] = {0, SESSION_INTENT_FEED, SESSION_INTENT_AUTHORISE,
+		SESSION_INTENT_FEED | SESSION_INTENT_AUTHORISE};
+	struct bed *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(told_of); i++) {
+		_cleanup_json_ json_t *act = NULL;
+
+		expect_act(b, &known, SESSION_INTENT_AUTHORISE, "{}", "{}");
+		b->s.without_card = told_of[i];
+		assert_int_equal(with(b, dossier_authorise, "{\"id\":\"" SELF "\"}").reason,
+			VITALED_REASON_NONE);
+		act = script_heard(b, DOSSIER_OP_PEOPLE);
+		assert_int_equal(json_is_true(json_object_get(act, "without-card")), i >= 2);
+		script_moved(&known);
+	}
+}
+
 static void what_is_given_counts_in_the_same_turn(void **state)
 {
 	struct bed *b = *state;
+	bool alone;
 	char people[512];
 
 	authorised_text(people, sizeof(people), SELF, 1, now() + 3600LL * 1000000LL);
 	expect_act(b, &known, ALL, "{}", people);
-	assert_false(people_authorised(session_dossier(&b->s)));
+	assert_false(people_authorised(session_dossier(&b->s), &alone));
+	assert_false(alone);
 	assert_int_equal(with(b, dossier_authorise, "{\"id\":\"" SELF "\"}").reason,
 		VITALED_REASON_NONE);
-	assert_true(people_authorised(session_dossier(&b->s)));
+	assert_true(people_authorised(session_dossier(&b->s), &alone));
+	assert_true(alone);
 }
 
 static void revoking_ends_the_session_of_who_is_named(void **state)
@@ -471,6 +493,7 @@ int main(void)
 		T(an_end_is_ten_years_away_at_most),
 		T(an_authorisation_ends_in_a_year_when_nothing_is_said),
 		T(an_authorisation_is_told_with_its_end_and_the_name_on_the_card),
+		T(what_the_patient_was_told_goes_with_the_authorisation),
 		T(what_is_given_counts_in_the_same_turn),
 		T(revoking_ends_the_session_of_who_is_named),
 		T(what_waits_behind_a_revocation_is_not_begun),

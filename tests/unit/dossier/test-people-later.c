@@ -172,7 +172,7 @@ static void format_2_has_nothing_of_format_3(void **state)
 				  "\"oppositions\":[],\"treating-doctor\":null}"),
 			&people),
 		0);
-	assert_int_equal(number(people, "format"), 3);
+	assert_int_equal(number(people, "format"), 4);
 	assert_int_equal(size_of(people, "blocked"), 1);
 	assert_true(json_is_false(json_object_get(people, "masked-allowed")));
 	assert_true(json_is_null(json_object_get(people, "closed")));
@@ -180,7 +180,7 @@ static void format_2_has_nothing_of_format_3(void **state)
 	assert_true(json_is_null(codes_of(people, "activation")));
 }
 
-/* The member @name of a whole record of format 3 becomes @json, in "codes" when @code. */
+/* The member @name of a whole record of format 4 becomes @json, in "codes" when @code. */
 static int with_member(bool code, const char *name, const char *json)
 {
 	_cleanup_json_ json_t *people = nobody();

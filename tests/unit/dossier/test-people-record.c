@@ -24,7 +24,7 @@ static void new_record_has_nobody_and_reads_back(void **state)
 
 	(void)state;
 	assert_int_equal(json_object_size(people), 10);
-	assert_int_equal(number(people, "format"), 3);
+	assert_int_equal(number(people, "format"), 4);
 	assert_true(json_is_false(json_object_get(people, "masked-allowed")));
 	assert_true(json_is_null(json_object_get(people, "closed")));
 	assert_int_equal(json_object_size(json_object_get(people, "codes")), 2);
@@ -44,11 +44,77 @@ static void authorisation_lasts_a_year_or_as_said_and_is_renewed(void **state)
 	assert_int_equal(number(row(people, "authorised", 0), "until"), 1000 + YEAR);
 	assert_string_equal(json_get_str(row(people, "authorised", 0), "name"), "N");
 	assert_non_null(json_object_get(row(people, "authorised", 0), "by"));
-	assert_int_equal(json_object_size(row(people, "authorised", 0)), 5);
+	assert_true(
+		json_is_false(json_object_get(row(people, "authorised", 0), "without-card")));
+	assert_int_equal(json_object_size(row(people, "authorised", 0)), 6);
 	assert_true(act_at(people, 2000, "\"act\":\"authorise\",\"id\":\"9\",\"until\":5000"));
 	assert_int_equal(size_of(people, "authorised"), 1);
 	assert_int_equal(number(row(people, "authorised", 0), "since"), 2000);
 	assert_int_equal(number(row(people, "authorised", 0), "until"), 5000);
+}
+
+static void authorisation_keeps_what_was_told_the_last_time(void **state)
+{
+	_cleanup_(buf_done) struct buf text = BUF_NULL(4096);
+	_cleanup_json_ json_t *people = nobody();
+	_cleanup_json_ json_t *again = NULL;
+
+	(void)state;
+	(void)act_at(people, 1000, "\"act\":\"authorise\",\"id\":\"9\",\"without-card\":true");
+	assert_true(
+		json_is_true(json_object_get(row(people, "authorised", 0), "without-card")));
+	assert_int_equal(json_canonical(people, &text), 0);
+	assert_int_equal(people_parse(buf_view(&text), &again), 0);
+	assert_true(json_equal(people, again));
+	(void)act_at(people, 2000, "\"act\":\"authorise\",\"id\":\"9\"");
+	assert_true(
+		json_is_false(json_object_get(row(people, "authorised", 0), "without-card")));
+}
+
+/* Format 3 with one authorisation, whose row ends with @more; or another format. */
+static int with_row(int format, const char *more, json_t **ret)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		"{\"authorised\":[{" BY
+		",\"id\":\"9\",\"since\":1,\"until\":2%s}],\"blocked\":[],"
+		"\"closed\":null,\"codes\":{\"activation\":null,\"personal\":null},"
+		"\"created\":1,\"created-by\":{},\"format\":%d,\"masked-allowed\":false,"
+		"\"oppositions\":[],\"treating-doctor\":null}",
+		more, format);
+	return people_parse(view_str(text), ret);
+}
+
+static void of_no_authorisation_up_to_format_3_was_the_patient_told(void **state)
+{
+	static const char *const rows[] = {"", ",\"without-card\":true"};
+
+	(void)state;
+	for (int format = 2; format <= 3; format++) {
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			_cleanup_json_ json_t *people = NULL;
+			const json_t *said;
+
+			assert_int_equal(with_row(format, rows[i], &people), 0);
+			assert_int_equal(number(people, "format"), 4);
+			said = json_object_get(row(people, "authorised", 0), "without-card");
+			assert_true(json_is_false(said));
+		}
+	}
+}
+
+static void format_4_says_of_each_authorisation_what_was_told(void **state)
+{
+	_cleanup_json_ json_t *people = NULL;
+	json_t *none;
+
+	(void)state;
+	assert_int_equal(with_row(4, ",\"without-card\":true", &people), 0);
+	assert_true(
+		json_is_true(json_object_get(row(people, "authorised", 0), "without-card")));
+	assert_int_equal(with_row(4, "", &none), DOSSIER_DAMAGED);
+	assert_int_equal(with_row(4, ",\"without-card\":1", &none), DOSSIER_DAMAGED);
 }
 
 static void revoked_authorisation_is_listed_as_ended_for_a_year(void **state)
@@ -209,8 +275,10 @@ static void format_1_is_raised(void **state)
 				  "\"treating-doctor\":\"4\"}"),
 			&people),
 		0);
-	assert_int_equal(number(people, "format"), 3);
+	assert_int_equal(number(people, "format"), 4);
 	assert_int_equal(size_of(people, "authorised"), 2);
+	assert_true(
+		json_is_false(json_object_get(row(people, "authorised", 1), "without-card")));
 	assert_string_equal(json_get_str(row(people, "authorised", 1), "id"), "2");
 	assert_int_equal(number(row(people, "authorised", 1), "until"), 7 + YEAR);
 	assert_null(json_object_get(row(people, "blocked", 0), "until"));
@@ -240,7 +308,11 @@ static void records_that_are_none_are_told_apart(void **state)
 		{"{}", DOSSIER_DAMAGED},
 		{"{\"format\":0}", DOSSIER_DAMAGED},
 		{"{\"format\":3}", DOSSIER_DAMAGED},
-		{"{\"format\":4}", DOSSIER_NEWER},
+		{"{\"format\":4}", DOSSIER_DAMAGED},
+		{"{\"format\":5}", DOSSIER_NEWER},
+		{"{\"authorised\":[5],\"blocked\":[],\"oppositions\":[],\"format\":2,"
+		 "\"treating-doctor\":null}",
+			DOSSIER_DAMAGED},
 		{"{\"format\":1,\"blocked\":[5]}", DOSSIER_DAMAGED},
 		{"{\"format\":1,\"treating-doctor\":5}", DOSSIER_DAMAGED},
 		{"{\"format\":2}", DOSSIER_DAMAGED},
@@ -377,6 +449,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_record_has_nobody_and_reads_back),
 		cmocka_unit_test(authorisation_lasts_a_year_or_as_said_and_is_renewed),
+		cmocka_unit_test(authorisation_keeps_what_was_told_the_last_time),
+		cmocka_unit_test(of_no_authorisation_up_to_format_3_was_the_patient_told),
+		cmocka_unit_test(format_4_says_of_each_authorisation_what_was_told),
 		cmocka_unit_test(revoked_authorisation_is_listed_as_ended_for_a_year),
 		cmocka_unit_test(what_has_not_ended_is_never_forgotten),
 		cmocka_unit_test(blocks_and_oppositions_are_made_once_and_taken_back),

@@ -104,12 +104,13 @@ static void the_treating_doctor_is_who_is_named(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct dossier *d;
+		bool alone;
 
 		script_unlocked(b, &known, rows[i].people);
 		script_unlock(b, ALL);
 		d = session_dossier(&b->s);
 		assert_int_equal(d->treating, rows[i].treating);
-		assert_false(d->blocked || d->opposed || people_authorised(d));
+		assert_false(d->blocked || d->opposed || people_authorised(d, &alone));
 	}
 }
 
@@ -160,18 +161,21 @@ static void an_authorisation_counts_from_since_until_until(void **state)
 	};
 	struct bed *b = *state;
 	char people[512];
+	bool alone;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		authorised_text(people, sizeof(people), rows[i].id,
 			now() + rows[i].since * hour, now() + rows[i].until * hour);
 		script_unlocked(b, &known, people);
 		script_unlock(b, ALL);
-		assert_int_equal(people_authorised(session_dossier(&b->s)), rows[i].counts);
+		assert_int_equal(
+			people_authorised(session_dossier(&b->s), &alone), rows[i].counts);
+		assert_int_equal(alone, rows[i].counts);
 	}
 	/* what has no dates never ends, so it never began */
 	script_unlocked(b, &known, "{\"authorised\":[\"" SELF "\",{\"id\":\"" SELF "\"}]}");
 	script_unlock(b, ALL);
-	assert_false(people_authorised(session_dossier(&b->s)));
+	assert_false(people_authorised(session_dossier(&b->s), &alone));
 }
 
 static struct reply summary(struct bed *b)
@@ -228,10 +232,10 @@ static void entered(
 
 	fake_session(&s);
 	json_array_append_new(fake_audit.entries,
-		json_pack("{s:s,s:s,s:s,s:s,s:I,s:{s:s,s:[s,s]}}", "event", event, "outcome",
-			outcome, "professional", professional, "pseudonym", s.patient.pseudonym,
-			"time", (json_int_t)(now() - ago), "details", "id", professional,
-			"acts", "consult", "feed"));
+		json_pack("{s:s,s:s,s:s,s:s,s:I,s:{s:s,s:[s,s],s:[s]}}", "event", event,
+			"outcome", outcome, "professional", professional, "pseudonym",
+			s.patient.pseudonym, "time", (json_int_t)(now() - ago), "details", "id",
+			professional, "acts", "consult", "feed", "without-card", "feed"));
 }
 
 /* the details of the newest entry */
@@ -321,6 +325,41 @@ static void without_the_card_all_that_is_intended_must_be_agreed_already(void **
 	authorised_text(people, sizeof(people), SELF, 1, now() - 1);
 	assert_int_equal(
 		open_alone(b, people, SESSION_INTENT_CONSULT), VITALED_REASON_NOT_PERMITTED);
+}
+
+static void what_the_patient_was_not_told_does_not_open_without_their_card(void **state)
+{
+	const unsigned int consult = SESSION_INTENT_CONSULT;
+	struct bed *b = *state;
+	char people[512];
+
+	/* as every row from before it was kept what was told */
+	(void)snprintf(people, sizeof(people),
+		"{\"authorised\":[{\"by\":{},\"id\":\"" SELF
+		"\",\"since\":1,\"until\":%lld,\"without-card\":false}]}",
+		(long long)(now() + 3600LL * 1000000LL));
+	assert_int_equal(open_alone(b, people, consult), VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(
+		json_get_str(fake_audit_last("denied"), "rule"), "not-told-without-card");
+	bed_lock(b);
+	script_unlocked(b, &known, people);
+	script_unlock(b, consult); /* with their card */
+	assert_true(dossier_agreed(&b->s));
+	entered("consent", "ok", SELF, 0);
+	assert_int_equal(feed_alone(b), VITALED_REASON_NONE);
+	assert_int_equal(open_alone(b, people, SESSION_INTENT_FEED), VITALED_REASON_NONE);
+	/* the newest consent says; an entry from before has no such member */
+	entered("consent", "ok", SELF, 0);
+	json_object_del(entered_details(), "without-card");
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	assert_string_equal(
+		json_get_str(fake_audit_last("denied"), "rule"), "not-told-without-card");
+	entered("consent", "ok", SELF, 0);
+	json_array_set_new(json_object_get(entered_details(), "without-card"), 0,
+		json_string("authorise"));
+	assert_int_equal(feed_alone(b), VITALED_REASON_NOT_PERMITTED);
+	authorised_text(people, sizeof(people), SELF, 1, now() + 3600LL * 1000000LL);
+	assert_int_equal(open_alone(b, people, SESSION_INTENT_FEED), VITALED_REASON_NONE);
 }
 
 static void a_consent_counts_however_much_was_told_since(void **state)
@@ -500,6 +539,7 @@ int main(void)
 		T(what_is_in_force_opens_without_consent),
 		T(who_had_a_consent_feeds_until_midnight),
 		T(without_the_card_all_that_is_intended_must_be_agreed_already),
+		T(what_the_patient_was_not_told_does_not_open_without_their_card),
 		T(a_consent_counts_however_much_was_told_since),
 		T(a_consent_that_was_revoked_feeds_nothing),
 		T(a_consent_before_a_block_feeds_nothing_though_it_was_lifted),

@@ -121,6 +121,7 @@ static void without_the_card_only_what_was_agreed_before_opens(void **state)
 	f.proof = PROOF_NONE;
 	assert_string_equal(decide(&f), "deny proof");
 	f.authorised = true;
+	f.authorised_told = true;
 	assert_string_equal(decide(&f), "allow doctor");
 	f.consented = false;
 	assert_string_equal(decide(&f), "allow doctor");
@@ -149,6 +150,7 @@ static void the_day_of_a_consultation_lets_feed_and_never_read(void **state)
 		f.proof = PROOF_NONE;
 		f.consented = false;
 		f.fed_today = true;
+		f.fed_told = true;
 		f.author = true;
 		assert_string_equal(decide(&f),
 			i == RIGHTS_ACTION_OPEN || i == feeding[0] || i == feeding[1]
@@ -168,6 +170,44 @@ static void the_day_of_a_consultation_lets_feed_and_never_read(void **state)
 			assert_string_equal(decide(&f), "deny no-consent");
 		}
 	}
+}
+
+static void what_the_patient_was_not_told_opens_with_their_card_alone(void **state)
+{
+	struct rights_facts f = facts(RIGHTS_ACTION_READ);
+
+	(void)state;
+	f.consented = false;
+	f.authorised = true;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.absent = true;
+	f.proof = PROOF_NONE;
+	assert_string_equal(decide(&f), "deny not-told-without-card");
+	f.consented = true;
+	assert_string_equal(decide(&f), "deny not-told-without-card");
+	f.consented = false;
+	/* the day of feeding is another matter than an authorisation */
+	f.fed_today = true;
+	f.fed_told = true;
+	assert_string_equal(decide(&f), "deny not-told-without-card");
+	f.action = RIGHTS_ACTION_ADD;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.authorised_told = true;
+	f.fed_told = false;
+	assert_string_equal(decide(&f), "allow doctor");
+	f.authorised = false; /* what it told is gone with it */
+	assert_string_equal(decide(&f), "deny not-told-without-card");
+	f.authorised = true;
+	f.authorised_told = false;
+	f.fed_today = false;
+	f.fed_told = true;
+	assert_string_equal(decide(&f), "deny not-told-without-card");
+	/* what needs no consent goes on, what needs one of its own is not there */
+	f.action = RIGHTS_ACTION_TREATING_DOCTOR_LEAVE;
+	f.treating_doctor = true;
+	assert_string_equal(decide(&f), "allow treating-doctor");
+	f.action = RIGHTS_ACTION_AUTHORISE;
+	assert_string_equal(decide(&f), "deny no-consent");
 }
 
 static void allowed_names_the_role(void **state)
@@ -426,6 +466,7 @@ int main(void)
 		T(what_is_locked_nothing_opens),
 		T(without_the_card_only_what_was_agreed_before_opens),
 		T(the_day_of_a_consultation_lets_feed_and_never_read),
+		T(what_the_patient_was_not_told_opens_with_their_card_alone),
 		T(a_professional_speaks_for_themselves_only),
 		T(a_mode_that_is_none_opens_nothing),
 		T(forbidden_sectors_are_refused_before_all_else),

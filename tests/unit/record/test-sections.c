@@ -145,6 +145,38 @@ static void a_file_speaks_of_the_acts_that_its_markers_name(void **state)
 	assert_false(sections_name(VIEW_NULL, "feed"));
 }
 
+static void a_marker_may_tell_of_openings_without_the_card_of_acts(void **state)
+{
+	static const char *const bad[] = {"[without-card]", "[all without-card]",
+		"[all feed without-card]", "[without-card all]", "[close without-card]",
+		"[feed close without-card]", "x\n[feed without-card]\ny"};
+	struct view file =
+		view_str("[all]\na\n[feed without-card]\nb\n[consult]\nc\n[without-card "
+			 "treating-doctor]\n");
+	struct buf out = BUF_NULL(64);
+	json_t *acts = acts_of("feed");
+
+	(void)state;
+	assert_int_equal(sections_check(file, known), 0);
+	assert_true(sections_tell(file, "feed"));
+	assert_true(sections_tell(file, "treating-doctor"));
+	assert_true(sections_name(file, "feed"));
+	assert_false(sections_tell(file, "consult"));
+	assert_false(sections_tell(file, "all"));
+	assert_false(sections_tell(file, "without-card"));
+	assert_false(sections_name(file, "without-card")); /* is no act either */
+	assert_false(sections_tell(view_str("[feed]\nwithout-card\n[all]\n"), "feed"));
+	assert_false(sections_tell(view_str("without-card\n[feed without-card]\n"), "feed"));
+	/* the text is the same with it and without */
+	assert_int_equal(sections_compose(file, acts, &out), 0);
+	assert_true(view_equal(buf_view(&out), view_str("a\nb\n")));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(sections_check(view_str(bad[i]), known), SECTIONS_MALFORMED);
+	}
+	buf_done(&out);
+	json_decref(acts);
+}
+
 static void a_text_that_does_not_fit_shows_in_the_buffer(void **state)
 {
 	struct buf out = BUF_NULL(4);
@@ -166,6 +198,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_only_looks_like_a_marker_is_refused),
 		cmocka_unit_test(markers_name_acts_that_there_are),
 		cmocka_unit_test(a_file_speaks_of_the_acts_that_its_markers_name),
+		cmocka_unit_test(a_marker_may_tell_of_openings_without_the_card_of_acts),
 		cmocka_unit_test(a_text_that_does_not_fit_shows_in_the_buffer),
 	};
 

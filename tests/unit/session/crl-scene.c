@@ -14,6 +14,7 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <errno.h>
 #include <openssl/bn.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,29 @@ int __wrap_sd_event_source_set_time_relative(sd_event_source *s, uint64_t usec)
 	else if (usec > LONGEST && usec < 60 * USEC_PER_SEC)
 		usec /= 10;
 	return __real_sd_event_source_set_time_relative(s, usec);
+}
+
+uint64_t __real_clock_monotonic(void);
+uint64_t __wrap_clock_monotonic(void);
+
+/* Those who measure how long something takes: from look to look, not by how fast this machine is. */
+uint64_t __wrap_clock_monotonic(void)
+{
+	scene.passed += scene.pace;
+	return __real_clock_monotonic() + scene.passed;
+}
+
+int __real_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags);
+
+int __wrap_memfd_create(const char *name, unsigned int flags)
+{
+	if (scene.no_memfd > 0) {
+		scene.no_memfd--;
+		errno = EMFILE;
+		return -1;
+	}
+	return __real_memfd_create(name, flags);
 }
 
 /* -- the scene ---------------------------------------------------------------------------------- */
@@ -113,6 +137,8 @@ int scene_set(void **state)
 	scene.readings = 0;
 	scene.config.anchors[0] = '\0';
 	scene.hourly = 0;
+	scene.pace = 0;
+	scene.no_memfd = 0;
 	return 0;
 }
 
@@ -137,22 +163,22 @@ int scene_block_sigchld(void)
 /* Until no reading is under way or due. */
 void scene_settle(void)
 {
-	uint64_t deadline = clock_monotonic() + 60 * USEC_PER_SEC;
+	uint64_t deadline = __real_clock_monotonic() + 60 * USEC_PER_SEC;
 
 	do {
 		assert_true(sd_event_run(scene.ev, 20 * USEC_PER_MS) >= 0);
-		assert_true(clock_monotonic() < deadline);
+		assert_true(__real_clock_monotonic() < deadline);
 	} while (crls_reading(scene.crls));
 }
 
 /* Until @changes readings had news. */
 void scene_await(unsigned int changes)
 {
-	uint64_t deadline = clock_monotonic() + 60 * USEC_PER_SEC;
+	uint64_t deadline = __real_clock_monotonic() + 60 * USEC_PER_SEC;
 
 	while (scene.changes < changes || crls_reading(scene.crls)) {
 		assert_true(sd_event_run(scene.ev, 100 * USEC_PER_MS) >= 0);
-		assert_true(clock_monotonic() < deadline);
+		assert_true(__real_clock_monotonic() < deadline);
 	}
 	assert_int_equal(scene.changes, changes);
 }
@@ -194,9 +220,17 @@ void scene_put_list(const char *name, const struct forged_list *f)
 	buf_done(&der);
 }
 
+enum trust_revocation scene_ask_of(struct view der)
+{
+	enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
+
+	assert_int_equal(trust_revocation(pki.trust, der, clock_wall(), &answer), 0);
+	return answer;
+}
+
 enum trust_revocation scene_ask(void)
 {
-	return trust_revocation(pki.trust, buf_view(&scene.der), clock_wall());
+	return scene_ask_of(buf_view(&scene.der));
 }
 
 void scene_note(void *user, const struct crl_finding *f)

@@ -19,6 +19,9 @@ struct scene {
 	char serial[64];
 	unsigned int readings; /* that are over */
 	uint64_t hourly;       /* instead of the hour between two looks */
+	uint64_t pace; /* the monotonic clock goes on by so much whenever it is looked at */
+	uint64_t passed;
+	unsigned int no_memfd; /* so many are refused */
 };
 
 extern struct scene scene;
@@ -45,6 +48,7 @@ struct forged_list scene_list_of(const char *number, const char *const *serials)
 void scene_put_list(const char *name, const struct forged_list *f);
 /** scene_ask() - what the lists say of the card. */
 enum trust_revocation scene_ask(void);
+enum trust_revocation scene_ask_of(struct view der);
 void scene_note(void *user, const struct crl_finding *f); /* a line to struct buf *user */
 void scene_finds_at(uint64_t now, const char *text);
 void scene_finds(const char *text);

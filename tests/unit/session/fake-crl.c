@@ -40,7 +40,7 @@ static void put_head(struct buf *body, uint32_t count)
 		tlv_put(body, CRL_TAG_NUMBER, VIEW_TEXT("short"));
 	if (is("point"))
 		tlv_put(body, CRL_TAG_POINT, view_of("\0", 1));
-	tlv_put_u32(body, CRL_TAG_COUNT, is("many") ? 1000001 : count);
+	tlv_put_u32(body, CRL_TAG_COUNT, is("many") ? 1000001 : is("drip") ? 1000000 : count);
 	buf_done(&id);
 }
 
@@ -69,6 +69,7 @@ static void on_more(const struct link_frame *q)
 {
 	static const uint8_t ascending[2][20] = {{1}, {2}};
 	static const uint8_t descending[2][20] = {{2}, {1}};
+	static uint8_t drop[20];
 	struct buf body = BUF_NULL(4096);
 
 	if (is("die"))
@@ -77,6 +78,11 @@ static void on_more(const struct link_frame *q)
 		tlv_put(&body, CRL_TAG_SERIALS, VIEW(ascending));
 	if (is("descend"))
 		tlv_put(&body, CRL_TAG_SERIALS, VIEW(descending));
+	if (is("drip")) { /* one at a time, and never in haste */
+		if (++drop[19] == 0 && ++drop[18] == 0)
+			drop[17]++;
+		tlv_put(&body, CRL_TAG_SERIALS, VIEW(drop));
+	}
 	if (is("none"))
 		tlv_put(&body, CRL_TAG_SERIALS, VIEW_NULL);
 	answer(q, is("refuse") ? CRL_FAULT : 0, &body);

@@ -82,6 +82,18 @@ static void a_list_counts_before_the_rest_is_read(void **state)
 				 "crl-rejected c.crl late\n");
 }
 
+static void a_list_that_comes_drop_by_drop_is_late_and_the_next_is_read(void **state)
+{
+	(void)state;
+	scene_put_order("a.crl", "drip");
+	scene_put_order("b.crl", "ascend");
+	scene.pace = USEC_PER_SEC;
+	scene_start(TEST_FALSE);
+	scene_await(1);
+	scene_finds(NO_TEST_LIST "crl-expired simulated VITALED SIMULATED PERSONS\n"
+				 "crl-rejected a.crl late\n");
+}
+
 static void changes_during_a_reading_are_read_after_it(void **state)
 {
 	(void)state;
@@ -162,6 +174,7 @@ int main(void)
 		SCENE(a_child_that_fails_costs_its_file_and_no_other),
 		SCENE(a_reading_may_be_given_up_at_any_moment),
 		SCENE(a_list_counts_before_the_rest_is_read),
+		SCENE(a_list_that_comes_drop_by_drop_is_late_and_the_next_is_read),
 		SCENE(changes_during_a_reading_are_read_after_it),
 		SCENE(without_the_program_every_file_is_named),
 		SCENE(memory_that_runs_out_is_said_or_made_good),

@@ -4,7 +4,6 @@
  * kind, findings.
  */
 #include "daemon/limits.h"
-#include "daemon/trust/feeders.h"
 #include "tests/unit/record/failing.h"
 #include "tests/unit/session/crl-scene.h"
 
@@ -232,80 +231,6 @@ static void every_file_that_is_no_list_of_ours_is_named(void **state)
 		"crl-rejected p-locked.pem malformed\n"); /* nobody is asked for its password */
 }
 
-/* As the import does it. */
-static void tell_feeders(void)
-{
-	struct buf anchors = BUF_NULL(LIMIT_FEED_ANCHORS);
-	char bad[256];
-
-	assert_int_equal(feeders_read(scene.config.anchors, pki.trust, &anchors, bad), 0);
-	crls_feeders(scene.crls, buf_view(&anchors));
-	buf_done(&anchors);
-}
-
-static void a_feeders_list_is_taken_once_its_authority_is_there(void **state)
-{
-	EVP_PKEY *key = forge_ec();
-	struct forged_x509 authority = pki_authority("FEEDERS", key);
-	X509 *ca = forge_x509(&authority);
-	struct forged_list f = scene_list_of("7", NULL);
-	char path[600];
-
-	(void)state;
-	assert_true(snprintf(scene.config.anchors, sizeof(scene.config.anchors), "%s/anchors",
-			    scene.base) > 0);
-	f.issuer = ca;
-	f.key = key;
-	scene_put_list("feeders.crl", &f);
-	scene_start(TEST_REAL);
-	scene_settle();
-	scene_finds(NO_LIST "crl-rejected feeders.crl stranger\n");
-	assert_int_equal(
-		forge_shell("mkdir -p \"$D\"/anchors/feeder/simulated", scene.base), 0);
-	assert_true(snprintf(path, sizeof(path), "%s/feeder/simulated/ca.pem",
-			    scene.config.anchors) > 0);
-	forge_pem(ca, path);
-	tell_feeders();
-	assert_true(crls_reading(scene.crls));
-	scene_settle();
-	assert_int_equal(scene.readings, 2);
-	scene_finds(NO_LIST);
-	scene_finds_at((uint64_t)(f.until + 1) * USEC_PER_SEC,
-		NO_LIST "feeder-crl-expired simulated FEEDERS\n");
-	tell_feeders(); /* the same */
-	assert_false(crls_reading(scene.crls));
-	forge_file(path, VIEW_TEXT("none"));
-	crls_feeders(scene.crls, VIEW_NULL);
-	scene_settle(); /* what is no anchor changes nothing */
-	scene_finds(NO_LIST);
-	assert_int_equal(unlink(path), 0);
-	tell_feeders();
-	scene_settle();
-	scene_finds(NO_LIST); /* nobody to ask for */
-	X509_free(ca);
-	EVP_PKEY_free(key);
-}
-
-static void an_authority_of_feeders_without_a_list_is_said(void **state)
-{
-	struct forged_x509 authority = pki_authority("FEEDERS", pki.card_key);
-	X509 *ca = forge_x509(&authority);
-	char path[600];
-
-	(void)state;
-	assert_true(snprintf(scene.config.anchors, sizeof(scene.config.anchors), "%s/anchors",
-			    scene.base) > 0);
-	assert_int_equal(
-		forge_shell("mkdir -p \"$D\"/anchors/feeder/simulated", scene.base), 0);
-	assert_true(snprintf(path, sizeof(path), "%s/feeder/simulated/ca.pem",
-			    scene.config.anchors) > 0);
-	forge_pem(ca, path);
-	scene_start(TEST_REAL);
-	scene_settle();
-	scene_finds(NO_LIST "feeder-crl-missing simulated FEEDERS\n");
-	X509_free(ca);
-}
-
 static void an_early_list_is_taken_when_its_time_has_come(void **state)
 {
 	struct forged_list f = scene_list_of("7", NULL);
@@ -382,7 +307,7 @@ static void lists_of_the_openssl_command_are_read(void **state)
 		buf_reset(&der);
 		buf_put(&der, piece, fread(piece, 1, sizeof(piece), file));
 		assert_int_equal(fclose(file), 0);
-		assert_int_equal(trust_revocation(pki.trust, buf_view(&der), clock_wall()),
+		assert_int_equal(scene_ask_of(buf_view(&der)),
 			i ? TRUST_REVOCATION_GOOD : TRUST_REVOCATION_REVOKED);
 	}
 	buf_done(&der);
@@ -402,8 +327,6 @@ int main(void)
 		SCENE(more_files_than_the_limit_are_said),
 		SCENE(a_folder_full_of_other_things_is_said),
 		SCENE(every_file_that_is_no_list_of_ours_is_named),
-		SCENE(a_feeders_list_is_taken_once_its_authority_is_there),
-		SCENE(an_authority_of_feeders_without_a_list_is_said),
 		SCENE(an_early_list_is_taken_when_its_time_has_come),
 		SCENE(a_list_of_many_pieces_arrives_whole),
 		SCENE(lists_of_the_openssl_command_are_read),

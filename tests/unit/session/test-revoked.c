@@ -155,6 +155,41 @@ static void sessions_without_a_professional_are_not_judged(void **state)
 	assert_int_equal(world_recorded(AUDIT_EVENT_SESSION_ENDED, "card-opposed"), 1);
 }
 
+/* -- nobody could look ------------------------------------------------------------------------------ */
+
+static void a_card_that_no_list_can_be_asked_about_begins_nothing(void **state)
+{
+	const struct buf *const certificates[] = {&cps->card->sig, &cps->card->aut};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(certificates); i++) {
+		world_unasked = buf_view(certificates[i]);
+		world_end(world_session(SESSION_MODE_NORMAL), ST(FAILED), R(FAILED));
+	}
+	assert_int_equal(world.asked[ASK_PIN], 0);
+	assert_int_equal(world_recorded(AUDIT_EVENT_SESSION_ENDED, "failed"), 2);
+	world_unasked = VIEW_NULL;
+	(void)reach(ST(UNLOCKED));
+}
+
+static void an_unlocked_session_locks_when_no_list_can_be_asked(void **state)
+{
+	const struct buf *const certificates[] = {&cps->card->sig, &cps->card->aut};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(certificates); i++) {
+		struct session *s = reach(ST(UNLOCKED));
+
+		world.locked = 0;
+		world_unasked = buf_view(certificates[i]);
+		sessions_lists_changed(world.all);
+		assert_int_equal(session_state(s), ST(LOCKED));
+		assert_int_equal(session_reason(s), R(FAILED));
+		assert_int_equal(world.locked, 1);
+		world_unasked = VIEW_NULL;
+	}
+}
+
 /* -- suspended ------------------------------------------------------------------------------------- */
 
 static void freed(void *user)
@@ -211,6 +246,8 @@ int main(void)
 		T(lists_about_others_leave_it_and_tell_what_they_know),
 		T(a_session_on_its_way_fails_wherever_it_stands),
 		T(sessions_without_a_professional_are_not_judged),
+		T(a_card_that_no_list_can_be_asked_about_begins_nothing),
+		T(an_unlocked_session_locks_when_no_list_can_be_asked),
 		T(a_suspended_session_locks_although_its_card_is_lent),
 		T(a_session_that_came_back_is_still_judged_by_both_certificates),
 	};

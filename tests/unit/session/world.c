@@ -33,6 +33,7 @@ unsigned int world_audit_fails;
 
 enum trust_revocation world_revocation;
 struct view world_revoked;
+struct view world_unasked;
 
 static char pki_folder[32];
 
@@ -50,15 +51,19 @@ int __wrap_audit_append(struct audit *a, const struct audit_entry *e, uint64_t *
 	return __real_audit_append(a, e, ret_index);
 }
 
-enum trust_revocation __wrap_trust_revocation(
-	const struct trust *t, struct view der, uint64_t now);
+int __wrap_trust_revocation(
+	const struct trust *t, struct view der, uint64_t now, enum trust_revocation *ret);
 
-enum trust_revocation __wrap_trust_revocation(
-	const struct trust *t, struct view der, uint64_t now)
+int __wrap_trust_revocation(
+	const struct trust *t, struct view der, uint64_t now, enum trust_revocation *ret)
 {
 	assert_non_null(t);
 	assert_true(der.len > 100 && now > 0);
-	return view_equal(der, world_revoked) ? TRUST_REVOCATION_REVOKED : world_revocation;
+	if (view_equal(der, world_unasked)) {
+		return -ENOMEM;
+	}
+	*ret = view_equal(der, world_revoked) ? TRUST_REVOCATION_REVOKED : world_revocation;
+	return 0;
 }
 
 /* -- people and upper rooms ---------------------------------------------------------------------- */
@@ -500,6 +505,7 @@ int world_setup(void **state)
 	world_slept = 0;
 	world_audit_fails = 0;
 	world_revocation = TRUST_REVOCATION_UNKNOWN;
+	world_unasked = VIEW_NULL;
 	world_revoked = VIEW_NULL;
 	text(world.folder, sizeof(world.folder), "/tmp/world-XXXXXX");
 	assert_non_null(mkdtemp(world.folder));

@@ -79,6 +79,7 @@ extern unsigned int
 
 extern enum trust_revocation world_revocation; /* what the lists say of every certificate */
 extern struct view world_revoked;	       /* ... but of this one: revoked */
+extern struct view world_unasked;	       /* ... and of this one: they cannot be asked */
 
 int world_group_setup(void **state); /* keys: slow, once a program */
 int world_group_teardown(void **state);

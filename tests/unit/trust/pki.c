@@ -187,3 +187,23 @@ int pki_judge(const struct forged_x509 *f)
 
 	return pki_judge_at(f, NOW, true, &p);
 }
+
+X509 *pki_keyless(X509 *cert)
+{
+	static const uint8_t bits[] = {0x03, 0x42, 0x00, 0x04};
+	struct buf der = BUF_NULL(8192);
+	const unsigned char *at;
+	size_t i = 0;
+	X509 *made;
+
+	forge_der(cert, &der);
+	while (!view_equal(view_sub(buf_view(&der), i, sizeof(bits)), VIEW(bits)))
+		i++;
+	der.data[i + sizeof(bits) + 63] ^= 1;
+	at = der.data;
+	made = d2i_X509(NULL, &at, (long)der.len);
+	assert_non_null(made);
+	assert_null(X509_get0_pubkey(made));
+	buf_done(&der);
+	return made;
+}

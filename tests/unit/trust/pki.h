@@ -33,3 +33,5 @@ struct forged_cvc pki_card_cvc(void);
 /** pki_judge_at() - what trust_x509() says of @f at @now. */
 int pki_judge_at(const struct forged_x509 *f, time_t now, bool signing, struct trust_person *p);
 int pki_judge(const struct forged_x509 *f); /* now, for signing */
+/** pki_keyless() - @cert as memory that ran out leaves it: its P-256 key, no point of the curve, is not decoded. */
+X509 *pki_keyless(X509 *cert);

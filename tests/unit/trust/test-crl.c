@@ -377,11 +377,13 @@ static void a_huge_list_is_sorted(void **state)
 
 static void memory_that_runs_out_is_a_fault_and_never_a_list(void **state)
 {
-	struct buf der = BUF_NULL(65536), pem = BUF_NULL(65536);
+	struct buf der = BUF_NULL(65536), pem = BUF_NULL(65536), two = BUF_NULL(65536);
 	struct forged_list f = good();
 	bool met = true;
 
 	(void)state;
+	forge_der(pki.root, &two); /* one that is passed over, one that signed */
+	forge_der(pki.ca, &two);
 	f.point = "fullname:URI:http://x/a.crl";
 	forge_list_der(&f, &der);
 	forge_list_pem(&f, &pem);
@@ -391,12 +393,12 @@ static void memory_that_runs_out_is_a_fault_and_never_a_list(void **state)
 		int r;
 
 		failing_arm(n, false);
-		r = crl_read(buf_view(&der), buf_view(&authorities), &c);
+		r = crl_read(buf_view(&der), buf_view(&two), &c);
 		met = failing_off();
 		assert_true(r == 0 || met);
 		crl_done(&c);
 		failing_arm(n, false);
-		r = crl_read(buf_view(&pem), buf_view(&authorities), &c);
+		r = crl_read(buf_view(&pem), buf_view(&two), &c);
 		met_too = failing_off();
 		assert_true(r == 0 || met_too);
 		met = met || met_too;
@@ -404,6 +406,7 @@ static void memory_that_runs_out_is_a_fault_and_never_a_list(void **state)
 	}
 	buf_done(&der);
 	buf_done(&pem);
+	buf_done(&two);
 }
 
 int main(void)

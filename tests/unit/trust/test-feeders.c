@@ -181,6 +181,29 @@ static void an_anchor_of_cards_is_known_by_its_key_and_by_what_it_issued(void **
 	trust_free(cards);
 }
 
+/* It could be related to anybody's. */
+static void an_anchor_without_a_key_is_none(void **state)
+{
+	_cleanup_(crypto_pkey_put) EVP_PKEY *key = forge_ec(), *above = forge_ec();
+	struct forged_x509 f = pki_authority("ABOVE", above);
+	_cleanup_(crypto_x509_put) X509 *root = forge_x509(&f), *ca = NULL, *keyless = NULL;
+	char bad[256];
+	size_t n;
+
+	(void)state;
+	f = pki_authority("FEEDERS", key);
+	f.issuer = root;
+	f.issuer_key = above;
+	ca = forge_x509(&f);
+	keyless = pki_keyless(ca);
+	put(ca, "simulated/a.pem");
+	assert_int_equal(gather(&n, bad), 0);
+	assert_int_equal(n, 1);
+	put(keyless, "simulated/b.pem");
+	assert_int_equal(gather(&n, bad), FEEDERS_BAD);
+	assert_string_equal(bad, "simulated/b.pem");
+}
+
 /* Which is then that one alone: test-feed.c. */
 static void a_signers_own_certificate_may_be_an_anchor(void **state)
 {
@@ -207,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		F(anchors_are_read_by_nature_and_others_are_named),
 		F(an_anchor_of_cards_is_known_by_its_key_and_by_what_it_issued),
+		F(an_anchor_without_a_key_is_none),
 		F(a_signers_own_certificate_may_be_an_anchor),
 	};
 

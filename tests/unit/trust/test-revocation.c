@@ -77,9 +77,17 @@ static int anew(void **state)
 	return trust_new(pki.folder, &pki.trust, NULL);
 }
 
+static enum trust_revocation ask_of(struct view der, uint64_t now)
+{
+	enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
+
+	assert_int_equal(trust_revocation(pki.trust, der, now, &answer), 0);
+	return answer;
+}
+
 static enum trust_revocation ask_at(uint64_t now)
 {
-	return trust_revocation(pki.trust, buf_view(&card_der), now);
+	return ask_of(buf_view(&card_der), now);
 }
 
 static enum trust_revocation ask(void)
@@ -121,10 +129,28 @@ static void a_current_list_tells_good_and_revoked(void **state)
 	f.number = "301";
 	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_REVOKED);
-	assert_int_equal(trust_revocation(pki.trust, buf_view(&other_der), NOW_US),
-		TRUST_REVOCATION_GOOD);
-	assert_int_equal(trust_revocation(pki.trust, VIEW_TEXT("none"), NOW_US),
-		TRUST_REVOCATION_UNKNOWN);
+	assert_int_equal(ask_of(buf_view(&other_der), NOW_US), TRUST_REVOCATION_GOOD);
+}
+
+/* trust_x509() has taken it before: that it is none now is no answer of any list. */
+static void what_does_not_verify_gets_no_answer(void **state)
+{
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, NULL);
+	enum trust_revocation answer = TRUST_REVOCATION_REVOKED;
+	struct forged_x509 doctor = pki_doctor();
+	struct buf der = BUF_NULL(8192);
+	X509 *strange;
+
+	(void)state;
+	doctor.issuer_key = pki.stranger_key;
+	strange = forge_x509(&doctor);
+	forge_der(strange, &der);
+	assert_int_equal(handed_in(&f, NOW_US), 0);
+	assert_true(trust_revocation(pki.trust, VIEW_TEXT("none"), NOW_US, &answer) < 0);
+	assert_true(trust_revocation(pki.trust, buf_view(&der), NOW_US, &answer) < 0);
+	assert_int_equal(answer, TRUST_REVOCATION_REVOKED); /* untouched */
+	buf_done(&der);
+	X509_free(strange);
 }
 
 static void a_list_past_its_time_tells_revoked_but_never_good(void **state)
@@ -204,14 +230,12 @@ static void a_list_for_a_point_is_for_the_cards_that_name_it(void **state)
 	f.point = "critical,fullname:URI:http://x/a.crl";
 	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN);
-	assert_int_equal(trust_revocation(pki.trust, buf_view(&other_der), NOW_US),
-		TRUST_REVOCATION_GOOD);
+	assert_int_equal(ask_of(buf_view(&other_der), NOW_US), TRUST_REVOCATION_GOOD);
 	f.point = "critical,fullname:URI:http://x/b.crl";
 	f.serials = with; /* beside the other, and revoked is revoked */
 	assert_int_equal(handed_in(&f, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_REVOKED);
-	assert_int_equal(trust_revocation(pki.trust, buf_view(&other_der), NOW_US),
-		TRUST_REVOCATION_GOOD);
+	assert_int_equal(ask_of(buf_view(&other_der), NOW_US), TRUST_REVOCATION_GOOD);
 }
 
 static void a_card_whose_number_cannot_be_on_a_list_is_unknown(void **state)
@@ -226,8 +250,7 @@ static void a_card_whose_number_cannot_be_on_a_list_is_unknown(void **state)
 	assert_true(X509_sign(odd, pki.ca_key, EVP_sha256()) > 0);
 	forge_der(odd, &der);
 	assert_int_equal(handed_in(&f, NOW_US), 0);
-	assert_int_equal(
-		trust_revocation(pki.trust, buf_view(&der), NOW_US), TRUST_REVOCATION_UNKNOWN);
+	assert_int_equal(ask_of(buf_view(&der), NOW_US), TRUST_REVOCATION_UNKNOWN);
 	buf_done(&der);
 	X509_free(odd);
 }
@@ -386,6 +409,54 @@ static void an_authority_without_a_common_name_is_told_by_all_of_its_name(void *
 	X509_free(authority);
 }
 
+static enum trust_revocation lie_beside(enum trust_revocation truth)
+{
+	return truth == TRUST_REVOCATION_GOOD ? TRUST_REVOCATION_UNKNOWN
+					      : TRUST_REVOCATION_GOOD;
+}
+
+/* Whatever allocation fails, alone or with all after it: the truth or a fault, and nothing else. */
+static void tells_the_truth_or_nothing(struct view der, enum trust_revocation truth)
+{
+	enum trust_revocation lie = lie_beside(truth);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		bool met = true;
+
+		for (unsigned int n = 0; met; n++) {
+			enum trust_revocation answer = lie;
+			int r;
+
+			failing_arm(n, i == 1);
+			r = trust_revocation(pki.trust, der, NOW_US, &answer);
+			met = failing_off();
+			if (r == 0)
+				assert_int_equal(answer, truth);
+			else
+				assert_true(r < 0 && met && answer == lie);
+		}
+	}
+	assert_int_equal(ask_of(der, NOW_US), truth);
+}
+
+static void memory_that_runs_out_changes_no_answer(void **state)
+{
+	const char *const with[] = {card_serial, NULL}, *const above[] = {ca_serial, NULL};
+	struct forged_list f = handed_list(pki.ca, pki.ca_key, with);
+
+	assert_int_equal(handed_in(&f, NOW_US), 0);
+	tells_the_truth_or_nothing(buf_view(&card_der), TRUST_REVOCATION_REVOKED);
+	assert_int_equal(anew(state), 0);
+	f = handed_list(pki.ca, pki.ca_key, NULL);
+	f.point = "critical,fullname:URI:http://x/a.crl";
+	assert_int_equal(handed_in(&f, NOW_US), 0);
+	tells_the_truth_or_nothing(buf_view(&other_der), TRUST_REVOCATION_GOOD);
+	tells_the_truth_or_nothing(buf_view(&card_der), TRUST_REVOCATION_UNKNOWN);
+	f = handed_list(pki.root, pki.root_key, above); /* and its own list finds it good */
+	assert_int_equal(handed_in(&f, NOW_US), 0);
+	tells_the_truth_or_nothing(buf_view(&other_der), TRUST_REVOCATION_REVOKED);
+}
+
 static void memory_that_runs_out_never_tells_good(void **state)
 {
 	const char *const with[] = {card_serial, NULL};
@@ -400,11 +471,13 @@ static void memory_that_runs_out_never_tells_good(void **state)
 		struct buf out = BUF_NULL(65536);
 		struct revocation *l = NULL;
 		struct seen seen = {{0}};
+		enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
 		int r;
 
 		failing_arm(n, false);
-		assert_true(ask() != TRUST_REVOCATION_GOOD);
+		r = trust_revocation(pki.trust, buf_view(&card_der), NOW_US, &answer);
 		met = failing_off();
+		assert_true(r < 0 || (r == 0 && answer == TRUST_REVOCATION_REVOKED));
 		failing_arm(n, false);
 		r = revocation_begin(pki.trust, &h, NOW_US, &l);
 		met = failing_off() || met;
@@ -443,7 +516,9 @@ int main(void)
 			authorities_that_issue_cards_are_told_with_their_lists, anew),
 		cmocka_unit_test_setup(
 			an_authority_without_a_common_name_is_told_by_all_of_its_name, anew),
+		cmocka_unit_test_setup(what_does_not_verify_gets_no_answer, anew),
 		cmocka_unit_test_setup(memory_that_runs_out_never_tells_good, anew),
+		cmocka_unit_test_setup(memory_that_runs_out_changes_no_answer, anew),
 	};
 
 	failing_setup();
