@@ -161,7 +161,9 @@ static int on_keep(sd_event_source *source, uint64_t usec, void *user)
 
 static bool apart(uint64_t now, uint64_t before)
 {
-	return (now > before ? now - before : before - now) > APART;
+	uint64_t ahead = now - before, behind = before - now; /* one of them wraps */
+
+	return (ahead < behind ? ahead : behind) > APART;
 }
 
 static void look(struct upkeep *u)

@@ -44,6 +44,7 @@ struct session {
 	char *application_name;
 	char *application_version;
 	uint64_t lifetime; /* microseconds */
+	uint64_t slept;	   /* session_slept() when it began */
 	bool wait;
 	char audit_id[64];
 

@@ -76,7 +76,11 @@ static int session_make(struct sessions *all, const char *owner, uid_t uid,
 	if (!s) {
 		return fault(-ENOMEM);
 	}
-	*s = (struct session){.all = all, .id = all->next_id + 1, .uid = uid, .pin = -1};
+	*s = (struct session){.all = all,
+		.id = all->next_id + 1,
+		.uid = uid,
+		.pin = -1,
+		.slept = session_slept()};
 	s->patient_side.serial = BUF_NULL(SERIAL_MAX);
 	s->patient_side.certificate = BUF_NULL(CVC_MAX);
 	s->professional_side.serial = BUF_NULL(SERIAL_MAX);

@@ -16,6 +16,7 @@
 #include "daemon/session/steps.h"
 
 /* after everything that a card may be waiting for */
+#define SLEPT		  (2ULL * USEC_PER_SEC) /* the clocks are read one after the other */
 #define PROGRESS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 20)
 
 /* -- telling ------------------------------------------------------------------------------------- */
@@ -512,6 +513,29 @@ static void record_end(struct session *s)
 	}
 }
 
+uint64_t session_slept(void)
+{
+	uint64_t up = clock_monotonic(); /* first: it is never ahead then */
+
+	return clock_boottime() - up;
+}
+
+/* Cards, readers and their service had no power: what they say of it may come before the clock's word. */
+static bool is_of_sleep(const struct session *s, enum vitaled_reason r)
+{
+	static const enum vitaled_reason without_power[] = {VITALED_REASON_CARD_BROKEN,
+		VITALED_REASON_PATIENT_CARD_REMOVED, VITALED_REASON_PROFESSIONAL_CARD_REMOVED,
+		VITALED_REASON_CARD_REPLACED, VITALED_REASON_NO_READER,
+		VITALED_REASON_READER_FAILED, VITALED_REASON_NO_READER_SERVICE};
+
+	bool without = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(without_power); i++) {
+		without = without || r == without_power[i];
+	}
+	return without && session_slept() > s->slept + SLEPT;
+}
+
 void session_end(struct session *s, enum vitaled_reason r)
 {
 	struct sessions *all = s->all;
@@ -521,6 +545,7 @@ void session_end(struct session *s, enum vitaled_reason r)
 	if (session_over(s)) {
 		return;
 	}
+	r = is_of_sleep(s, r) ? VITALED_REASON_SLEEP : r;
 	s->ended = state_of_end(from, r);
 	s->reason = r;
 	s->step = SESSION_STEP_ENDED;

@@ -32,6 +32,7 @@ bool session_suspended(const struct session *s);
 void session_join(struct session *s);
 struct state_where session_where(const struct session *s);
 int session_turn_add(struct session *s) _must_check_;
+uint64_t session_slept(void); /* microseconds that the machine has slept since it was started */
 void session_remove(struct session *s);	 /* from the list; the object goes when nothing runs */
 void session_destroy(struct session *s); /* one that was never in the list */
 

@@ -220,7 +220,9 @@ static void claim(unsigned device, bool release)
 	if (release) {
 		usb_release(usb, there[device]);
 	} else {
-		(void)usb_claim(usb, there[device]);
+		int r = usb_claim(usb, there[device]);
+
+		assert(r != 0 || there[device]->handle);
 	}
 }
 

@@ -145,6 +145,44 @@ static void a_card_put_in_the_others_place_is_named(void **state)
 	world_end(s, ST(LOCKED), R(CARD_REPLACED));
 }
 
+static void what_is_said_of_cards_before_anybody_says_that_the_machine_slept_is_the_sleep(
+	void **state)
+{
+	struct session *s = unlock();
+
+	(void)state;
+	world_slept = USEC_PER_SEC; /* the clocks are not read at the same moment */
+	play_out(vitale);
+	world_end(s, ST(LOCKED), R(PATIENT_CARD_REMOVED));
+	play_in(vitale);
+	s = unlock();
+	world_slept += 10 * USEC_PER_SEC;
+	play_event(WATCH_OP_READER_OUT, READER_A, 0);
+	world_end(s, ST(LOCKED), R(SLEEP));
+	play_event(WATCH_OP_READER_IN, READER_A, 0);
+	play_in(vitale);
+	session_release(s);
+	many();
+	s = stand(3);
+	world_slept += 10 * USEC_PER_SEC;
+	play_in(cps);
+	world_end(s, ST(LOCKED), R(SLEEP));
+	session_release(s);
+	s = stand(ARRAY_LEN(stops) - 1); /* it began after the sleep */
+	play_out(cps);
+	world_end(s, ST(LOCKED), R(PROFESSIONAL_CARD_REMOVED));
+}
+
+static void no_sleep_hides_why_else_a_session_ended(void **state)
+{
+	struct session *s = unlock();
+
+	(void)state;
+	world_slept = 10 * USEC_PER_SEC;
+	session_end(s, R(AUDIT_UNAVAILABLE));
+	world_end(s, ST(LOCKED), R(AUDIT_UNAVAILABLE));
+}
+
 static void readers_service_and_watch_that_leave_are_told_apart(void **state)
 {
 	struct session *s = unlock();
@@ -519,6 +557,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(either_card_leaving_at_any_step_ends_the_session_at_once),
 		T(a_card_put_in_the_others_place_is_named),
+		T(what_is_said_of_cards_before_anybody_says_that_the_machine_slept_is_the_sleep),
+		T(no_sleep_hides_why_else_a_session_ended),
 		T(readers_service_and_watch_that_leave_are_told_apart),
 		T(an_owner_that_leaves_at_any_step_takes_the_session_along_at_once),
 		T(people_who_do_not_answer_in_time_end_it),

@@ -324,6 +324,23 @@ static void off_takes_the_power(void **state)
 	bench_ends(&b, SLOT_UNPOWERED, NULL);
 }
 
+static void an_off_that_failed_leaves_a_card_that_is_in_with_power_and_none_where_none_is(
+	void **state)
+{
+	(void)state;
+	for (int in = 0; in < 2; in++) {
+		begin(CCID_LEVEL_TPDU, BENCH_T0);
+		bench_start(&b, SLOT_JOB_OFF, "");
+		bench_sends(&b, MESSAGE_POWER_OFF, "000000", "");
+		bench_says(&b, MESSAGE_SLOT_STATUS,
+			BENCH_FAILED | (in ? BENCH_IDLE : BENCH_ABSENT), 0xFB /* HW_ERROR */, 0,
+			"");
+		bench_ends(&b, SLOT_DONE, NULL);
+		assert_false(b.slot.active);
+		assert_int_equal(b.slot.hot, in);
+	}
+}
+
 static void an_answer_about_a_card_that_was_changed_meanwhile_is_worth_nothing(void **state)
 {
 	(void)state;
@@ -413,6 +430,7 @@ int main(void)
 		TEST(a_status_asks_and_a_card_without_power_is_told),
 		TEST(a_status_of_a_busy_reader_is_a_status_all_the_same),
 		TEST(off_takes_the_power),
+		TEST(an_off_that_failed_leaves_a_card_that_is_in_with_power_and_none_where_none_is),
 		TEST(an_answer_about_a_card_that_was_changed_meanwhile_is_worth_nothing),
 		TEST(one_coming_is_counted_once_whoever_tells_it_first),
 		TEST(a_swap_long_after_the_bulk_pipe_told_of_a_card_counts),
