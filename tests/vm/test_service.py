@@ -312,7 +312,8 @@ def disk(guest, reader):
     state = "/var/lib/vitaled"
     mount = f"mount -o loop,errors=remount-ro /root/disk {state}"
     guest.says("systemctl stop vitaled.service && truncate -s 128M /root/disk && mke2fs -q -t ext4 /root/disk && "
-               f"cp -a {state} /root/state && {mount} && rmdir {state}/lost+found && cp -a /root/state/. {state}")
+               f"cp -a {state} /root/state && {mount} && rmdir {state}/lost+found && cp -a /root/state/. {state} && "
+               f"sync -f {state}")  # what the service has not written itself would be lost
     yield Disk(guest, state, mount)
     guest.says(f"systemctl stop vitaled.service; umount {state}; rm -r /root/state /root/disk")
 
