@@ -306,6 +306,45 @@ def test_pcscd_and_vitaled_usb_serve_each_its_reader_and_the_configuration_says_
     guest.until("vitalectl --json status", lambda text: "Gemalto" not in text)
 
 
+def test_the_sandbox_of_vitaled_usb_is_in_force(guest, reader):
+    pid = guest.says(f"systemctl show -P MainPID {UNIT}")
+    found = dict(line.split(":\t", 1) for line in guest.says(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+    assert found["Seccomp"] == "2" and found["NoNewPrivs"] == "1" and int(found["Seccomp_filters"]) > 1
+    assert all(int(found[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+    namespaces = guest.says(f"cd /proc; readlink {pid}/ns/mnt 1/ns/mnt {pid}/ns/ipc 1/ns/ipc").split()
+    assert namespaces[0] != namespaces[1] and namespaces[2] != namespaces[3]
+    costs = dict(line.split("=") for line in guest.says(f"systemctl show -p MemoryCurrent -p TasksCurrent {UNIT}").split())
+    assert int(costs["MemoryCurrent"]) < 16 << 20 and int(costs["TasksCurrent"]) <= 34  # a thread for each place of a reader
+    assert guest.says(f"journalctl -b -o cat -p warning -u {UNIT} -u vitaled") == ""
+
+
+# as root, so that the nodes' own rights are no reason: what is left is the unit's list of devices (ProtectClock= adds the clock)
+DEVICES = """[Service]
+Type=oneshot
+User=root
+Group=root
+ExecPaths=+/usr/bin
+ExecStart=
+ExecStart=/usr/bin/bash -c 'for n in /dev/vda /dev/kmsg /dev/mem /dev/vport1p1 /dev/hwrng %s /dev/null; do (: < $$n) 2> /dev/null; \
+echo "$$n $$?"; done'
+StandardOutput=truncate:/tmp/devices
+"""
+
+
+def test_no_device_but_those_of_usb_can_be_opened_under_the_unit(guest, reader):
+    node = reader.node()
+    guest.says(f"systemctl stop vitaled.service {SOCKET} {UNIT}")
+    guest.put(f"/run/systemd/system/{UNIT}.d/devices.conf", (DEVICES % node).encode())
+    try:
+        guest.says(f"systemctl daemon-reload && systemctl start {UNIT} || ! journalctl -b -o cat -u {UNIT} | tail -20")
+        opened = dict(line.split() for line in guest.says("cat /tmp/devices").splitlines())
+    finally:
+        guest.says(f"rm -r /run/systemd/system/{UNIT}.d && systemctl daemon-reload && systemctl start {SOCKET}")
+    assert opened.pop(node) == "0" and opened.pop("/dev/null") == "0"
+    assert guest.says("test -e /dev/vda -a -e /dev/kmsg && echo there") == "there"  # what is refused is there
+    assert len(opened) == 5 and "0" not in opened.values(), opened
+
+
 @pytest.fixture
 def disk(guest, reader):
     """The state on a disk of its own, which the kernel makes read-only at its first error; its folder in sysfs."""
@@ -366,42 +405,3 @@ def test_a_disk_that_the_kernel_makes_read_only_opens_nothing_is_named_and_loses
     told, lines = opened(guest, "list")
     assert ("unlocked", "") in told and len(answers(lines, "list")[0]) == number, lines[-3:]
     assert len(entries(guest)) > known and guest.says("vitalectl audit verify")
-
-
-def test_the_sandbox_of_vitaled_usb_is_in_force(guest, reader):
-    pid = guest.says(f"systemctl show -P MainPID {UNIT}")
-    found = dict(line.split(":\t", 1) for line in guest.says(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
-    assert found["Seccomp"] == "2" and found["NoNewPrivs"] == "1" and int(found["Seccomp_filters"]) > 1
-    assert all(int(found[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
-    namespaces = guest.says(f"cd /proc; readlink {pid}/ns/mnt 1/ns/mnt {pid}/ns/ipc 1/ns/ipc").split()
-    assert namespaces[0] != namespaces[1] and namespaces[2] != namespaces[3]
-    costs = dict(line.split("=") for line in guest.says(f"systemctl show -p MemoryCurrent -p TasksCurrent {UNIT}").split())
-    assert int(costs["MemoryCurrent"]) < 16 << 20 and int(costs["TasksCurrent"]) <= 34  # a thread for each place of a reader
-    assert guest.says(f"journalctl -b -o cat -p warning -u {UNIT} -u vitaled") == ""
-
-
-# as root, so that the nodes' own rights are no reason: what is left is the unit's list of devices (ProtectClock= adds the clock)
-DEVICES = """[Service]
-Type=oneshot
-User=root
-Group=root
-ExecPaths=+/usr/bin
-ExecStart=
-ExecStart=/usr/bin/bash -c 'for n in /dev/vda /dev/kmsg /dev/mem /dev/vport1p1 /dev/hwrng %s /dev/null; do (: < $$n) 2> /dev/null; \
-echo "$$n $$?"; done'
-StandardOutput=truncate:/tmp/devices
-"""
-
-
-def test_no_device_but_those_of_usb_can_be_opened_under_the_unit(guest, reader):
-    node = reader.node()
-    guest.says(f"systemctl stop vitaled.service {SOCKET} {UNIT}")
-    guest.put(f"/run/systemd/system/{UNIT}.d/devices.conf", (DEVICES % node).encode())
-    try:
-        guest.says(f"systemctl daemon-reload && systemctl start {UNIT} || ! journalctl -b -o cat -u {UNIT} | tail -20")
-        opened = dict(line.split() for line in guest.says("cat /tmp/devices").splitlines())
-    finally:
-        guest.says(f"rm -r /run/systemd/system/{UNIT}.d && systemctl daemon-reload && systemctl start {SOCKET}")
-    assert opened.pop(node) == "0" and opened.pop("/dev/null") == "0"
-    assert guest.says("test -e /dev/vda -a -e /dev/kmsg && echo there") == "there"  # what is refused is there
-    assert len(opened) == 5 and "0" not in opened.values(), opened
