@@ -329,6 +329,7 @@ static void an_off_that_failed_leaves_a_card_that_is_in_with_power_and_none_wher
 {
 	(void)state;
 	for (int in = 0; in < 2; in++) {
+		bench_done(&b);
 		begin(CCID_LEVEL_TPDU, BENCH_T0);
 		bench_start(&b, SLOT_JOB_OFF, "");
 		bench_sends(&b, MESSAGE_POWER_OFF, "000000", "");
