@@ -30,9 +30,11 @@
 #include "drivers/usb/list.h"
 #include "drivers/usb/serve.h"
 
-#define PEER	   "vitaled"		     /* the broker's user */
-#define FILES_MAX  512U			     /* 64 connections, 32 readers */
-#define MEMORY_MAX (512UL * 1024UL * 1024UL) /* address space; 16 MB are mapped at work */
+#define PEER	  "vitaled" /* the broker's user */
+#define FILES_MAX 512U	    /* 64 connections, 32 readers */
+#define MEMORY_MAX                                                                             \
+	(512UL * 1024UL *                                                                      \
+		1024UL) /* address space; 16 MB are mapped at work, and 8 MB of stacks */
 #define LOCKED_MAX (64UL * 1024UL)
 #define WRITTEN_MAX                                                                            \
 	(1024UL * 1024UL) /* bytes: what it tells the journal, where that is a file */

@@ -229,6 +229,8 @@ static bool fails(step_fn step, json_t *kept, enum faults_kind kind, unsigned in
 	assert_true(r == 0 || (!d.code.data && !d.sealed && !d.same));
 	if (r == 0) {
 		assert_true(!d.code.data || d.code.len >= CODES_LEAST);
+		assert_true(step != read_digits ||
+			    view_equal(view_of(d.code.data, d.code.len), VIEW_TEXT("1234")));
 		assert_true(!d.sealed || codes_valid(d.sealed));
 		assert_int_equal(d.same, step == check);
 	}
