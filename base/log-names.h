@@ -36,6 +36,7 @@
 	X("crl-expired", "55918a10d96f4e48996d06e81585d655")                                   \
 	X("crl-rejected", "41e5d7e7be4245108ffc592f4dfe8b4a")                                  \
 	X("crl-failed", "898e9f8d037e499c8a44005f117960d8")                                    \
+	X("revocation-unknown", "13994a81f593423cbb44c5f0ba40a278")                            \
 	X("cards-watch", "19c7cfa7a6db4a62a9e126114ba31783")                                   \
 	X("dossier-keys", "f220e3f74bd64859baf46b46a3832195")                                  \
 	X("sessions", "fc1317bf20c648288a01e0bbd2144450")                                      \

@@ -269,22 +269,11 @@ static void tell(void *user, const struct plugged *p)
 	}
 }
 
-/* What the doctor finds on the way is the doctor's to tell. */
-static void ignore_found(void *user, const char *group, const char *name, const char *detail,
-	const json_t *facts)
-{
-	(void)user;
-	(void)group;
-	(void)name;
-	(void)detail;
-	(void)facts;
-}
-
 static enum ctl_exit look_usb(struct ctl *ctl, const char *root, bool serials)
 {
 	struct report report = {.ctl = ctl, .serials = serials, .text = BUF_NULL(TEXT_MAX)};
 	struct doctor d = {
-		.root = root, .found = ignore_found, .user = &report, .group = "readers"};
+		.root = root, .found = doctor_ignore, .user = &report, .group = "readers"};
 	_cleanup_json_ json_t *versions = plugged_versions(&d);
 	int n;
 

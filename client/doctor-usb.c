@@ -376,17 +376,6 @@ static void judge(void *user, const struct plugged *p)
 	}
 }
 
-/* What is found on the way is told when the readers are judged. */
-static void ignore(void *user, const char *group, const char *name, const char *detail,
-	const json_t *facts)
-{
-	(void)user;
-	(void)group;
-	(void)name;
-	(void)detail;
-	(void)facts;
-}
-
 void doctor_usb(struct doctor *d)
 {
 	struct doctor_rules rules;
@@ -396,7 +385,7 @@ void doctor_usb(struct doctor *d)
 		.meant = json_object(),
 		.counts = json_object()};
 
-	quiet.found = ignore;
+	quiet.found = doctor_ignore;
 	doctor_rules(d, &rules);
 	l.socket = rules.socket[0] && doctor_silent(d, rules.socket) ? rules.socket : NULL;
 	if (l.meant && l.counts && plugged_each(&quiet, &rules, count_meant, &l) >= 0 &&

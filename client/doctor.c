@@ -46,6 +46,16 @@ void doctor_seen(struct doctor *d, const char *what, json_t *facts)
 	}
 }
 
+void doctor_ignore(void *user, const char *group, const char *name, const char *detail,
+	const json_t *facts)
+{
+	(void)user;
+	(void)group;
+	(void)name;
+	(void)detail;
+	(void)facts;
+}
+
 bool doctor_path(const struct doctor *d, const char *path, char ret[DOCTOR_PATH_MAX])
 {
 	int n = snprintf(ret, DOCTOR_PATH_MAX, "%s%s", d->root, path);

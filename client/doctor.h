@@ -47,6 +47,10 @@ void doctor_found_named(
 	struct doctor *d, const char *name, const char *detail, const json_t *facts);
 void doctor_seen(struct doctor *d, const char *what, json_t *facts);
 
+/** doctor_ignore() - struct doctor.found of whoever has something else told, or by another. */
+void doctor_ignore(void *user, const char *group, const char *name, const char *detail,
+	const json_t *facts);
+
 /** doctor_path() - root and @path. Return: false when it is too long. */
 bool doctor_path(const struct doctor *d, const char *path, char ret[DOCTOR_PATH_MAX]);
 /** doctor_there() - Return: 0 when there is something at root and @path, ABSENT or DENIED. */

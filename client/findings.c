@@ -193,8 +193,8 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 	ROW(READER_HELD, CTL_CARDS,
 		N_("A reader is plugged in that is for vitaled-usb, and pcscd has taken it."),
 		N_("The configuration gives this USB device to vitaled-usb ([usb ...], "
-		   "driver = usb); pcscd holds it under the named driver's name, and the "
-		   "kernel gives a reader to one program only."),
+		   "driver = usb); pcscd holds it under the name that its driver gives it, "
+		   "and the kernel gives a reader to one program only."),
 		N_("systemctl stop pcscd.socket pcscd.service; vitaled-usb has the reader "
 		   "within a minute, then start pcscd.socket again if other readers need it. "
 		   "Or write driver = auto for it into vitaled.conf, then: systemctl reload "

@@ -24,8 +24,8 @@ enum sections_outcome {
 /** sections_divided() - whether @file has sections at all. */
 bool sections_divided(struct view file);
 /** sections_check() - every marker of @file, and that it names "all" and words of @known only
- *  (NULL-terminated), or words of @known and "without-card"; a file that does not begin with a marker has none further down, not behind a byte
- *  order mark, blanks or CR LF either. Return: 0 or SECTIONS_MALFORMED. */
+ *  (NULL-terminated), or words of @known and "without-card"; a file that does not begin with a marker has
+ *  none further down, not behind a byte order mark, blanks or CR LF either. Return: 0 or SECTIONS_MALFORMED. */
 int sections_check(struct view file, const char *const *known) _must_check_;
 /** sections_name() - whether a section of @file is for @act by its name. */
 bool sections_name(struct view file, const char *act);

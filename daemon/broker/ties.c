@@ -184,6 +184,13 @@ static void lock(void *user, struct session *s)
 	consent_forget(b->consents, s);
 }
 
+/* Of sessions and of imports: they end at once, so that it is said once. */
+static void on_failed(void *user, int r)
+{
+	(void)user;
+	(void)log_fault(r, "revocation-unknown");
+}
+
 const struct session_ops broker_session_ops = {
 	.added = on_added,
 	.changed = on_changed,
@@ -205,6 +212,7 @@ const struct session_ops broker_session_ops = {
 	.take_card = take_card,
 	.busy = busy,
 	.lock = lock,
+	.failed = on_failed,
 };
 
 static void lease_added(void *user, struct lease *l)
@@ -312,6 +320,7 @@ const struct dossier_ops broker_dossier_ops = {
 	.ask_code = ask_dossier_code,
 	.show_code = show_code,
 	.inform = inform,
+	.failed = on_failed,
 };
 
 static void told(void *user, const char *pseudonym, const char *what, uint64_t when)

@@ -99,6 +99,11 @@ static DBusHandlerResult on_call(DBusConnection *c _unused_, DBusMessage *m, voi
 
 /* -- life -- */
 
+static void on_drained(void *user)
+{
+	changes_resume(user);
+}
+
 static int connect_bus(struct bus *b)
 {
 	DBusError e = DBUS_ERROR_INIT;
@@ -114,6 +119,8 @@ static int connect_bus(struct bus *b)
 	if (!dbus_connection_add_filter(b->c, on_message, b, NULL) ||
 		!dbus_connection_register_fallback(b->c, BUS_ROOT, &table, b))
 		return fault(-ENOMEM);
+	b->loop.drained = on_drained;
+	b->loop.user = b;
 	return trace(loop_attach(&b->loop, b->ev, b->c));
 }
 

@@ -196,8 +196,10 @@ static void tell_dossier(struct bus *b, struct object *o)
 
 void changes_tell(struct bus *b, struct object *o)
 {
-	if (bus_congested(b))
-		return; /* stays dirty */
+	if (bus_congested(b)) {
+		b->held = true; /* stays dirty */
+		return;
+	}
 	o->dirty = false;
 	if (!o->announced) {
 		announce(b, o);
@@ -232,6 +234,7 @@ static int on_flush(sd_event_source *src _unused_, void *user)
 {
 	struct bus *b = user;
 
+	b->held = false;
 	for (struct object *o = b->objects; o; o = o->next)
 		if (o->dirty)
 			changes_tell(b, o);
@@ -266,9 +269,6 @@ void changes_root(struct bus *b)
 
 void changes_resume(struct bus *b)
 {
-	for (const struct object *o = b->objects; o; o = o->next)
-		if (o->dirty) {
-			(void)sd_event_source_set_enabled(b->flush, SD_EVENT_ONESHOT);
-			return;
-		}
+	if (b->held)
+		(void)sd_event_source_set_enabled(b->flush, SD_EVENT_ONESHOT);
 }

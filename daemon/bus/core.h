@@ -38,6 +38,7 @@ struct bus {
 
 	struct object *objects; /* objects.c */
 	sd_event_source *flush; /* tells what changed, once a turn */
+	bool held;		/* not all: LIMIT_OUTGOING was reached */
 
 	struct exceed *exceeds; /* exceed.c */
 

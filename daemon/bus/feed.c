@@ -39,12 +39,17 @@ static bool read_anchors(struct call *call, struct buf *anchors)
 
 	if (r == 0)
 		return true;
-	log_msg(LOG_ERR, "trust-anchors", "%s/feeder/%s%s%s", folder, bad, r < 0 ? ": " : "",
-		r < 0 ? strerror(-r) : "");
-	if (r < 0)
+	if (r < 0) {
+		char places[512];
+
+		fault_describe(places, sizeof(places));
+		log_msg(LOG_ERR, "trust-anchors", "%s/feeder/%s: %s at %s", folder, bad,
+			strerror(-r), places);
 		call_fail(call, VITALED_REASON_FAILED, NULL);
-	else
+	} else {
+		log_msg(LOG_ERR, "trust-anchors", "%s/feeder/%s", folder, bad);
 		call_fail(call, VITALED_REASON_FEED_INVALID, "anchors");
+	}
 	return false;
 }
 

@@ -172,12 +172,16 @@ static void watch_remove(DBusWatch *w, void *user _unused_)
 	fd_unref(f);
 }
 
-static void watch_toggled(DBusWatch *w, void *user _unused_)
+static void watch_toggled(DBusWatch *w, void *user)
 {
 	struct loop_fd *f = dbus_watch_get_data(w);
+	const struct loop *l = user;
 
 	if (f)
 		(void)fd_apply(f);
+	if (l->drained && dbus_watch_get_flags(w) & DBUS_WATCH_WRITABLE &&
+		!dbus_watch_get_enabled(w))
+		l->drained(l->user);
 }
 
 static uint64_t timer_usec(DBusTimeout *t)

@@ -9,7 +9,10 @@
 
 struct loop_fd;
 
-struct loop { /* embedded; zeroed before loop_attach() */
+struct loop { /* embedded; zeroed before loop_attach(), but for the next two */
+	/* all that was sent is written; or NULL. Called inside libdbus: it may not be called */
+	void (*drained)(void *user);
+	void *user;
 	sd_event *ev;
 	DBusConnection *c;
 	sd_event_source *defer; /* what a turn left over: cards and timers get their share */

@@ -59,7 +59,7 @@ void changes_mark(struct bus *b, enum object_kind kind, uint32_t id);
 void changes_root(struct bus *b);
 void changes_tell(struct bus *b, struct object *o); /* now */
 void changes_removed(struct bus *b, struct object *o);
-void changes_resume(struct bus *b); /* after congestion */
+void changes_resume(struct bus *b); /* after congestion: a message came, or all is written */
 
 /* -- props.c -- */
 #define PROPS_PUBLIC ((uid_t)-1) /* a viewer that is no card's own user */

@@ -51,9 +51,9 @@ struct dossier_ops {
 	/* @fd: sealed memfd with the digits, borrowed. Return: whether it went to that agent */
 	bool (*show_code)(void *user, struct session *s, const struct dossier_agent *agent,
 		int fd, uint64_t until);
-	/* tell the patient's display, or the professional's agent. dossier_informed() when it has answered;
-	 * never when there is none */
+	/* tell the patient's display, or the professional's agent: dossier_informed() once one has answered */
 	void (*inform)(void *user, struct session *s, const struct dossier_told *told);
+	void (*failed)(void *user, int r); /* the lists cannot be asked: log it */
 };
 
 enum dossiers_outcome { /* the key is not the one that was used here before */

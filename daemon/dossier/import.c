@@ -343,6 +343,9 @@ enum vitaled_reason import_judge(struct import *im)
 		im->trust, buf_view(&im->chain), clock_wall(), &im->revocation);
 
 	im->verdict = VITALED_REASON_NONE;
+	if (r < 0) {
+		im->all->ops->failed(im->all->user, r);
+	}
 	if (r != 0) { /* > 0: what vitaled-feed has handed over is no chain */
 		im->verdict = r < 0 ? VITALED_REASON_FAILED : VITALED_REASON_CHILD_FAILED;
 	} else if (im->revocation == TRUST_REVOCATION_REVOKED) {
@@ -371,12 +374,21 @@ static int on_late(sd_event_source *source, uint64_t usec, void *user)
 	return 0;
 }
 
+static void no_lists(struct import *im, int r)
+{
+	im->all->ops->failed(im->all->user, r);
+	finish(im, VITALED_REASON_FAILED, IMPORT_LISTS);
+}
+
 /* One wait, however many readings follow each other. */
 static void await_lists(struct import *im)
 {
-	if (!im->late && sd_event_add_time_relative(im->all->ev, &im->late, CLOCK_MONOTONIC,
-				 LIMIT_FEED_LISTS, 0, on_late, im) < 0) {
-		finish(im, VITALED_REASON_FAILED, IMPORT_LISTS);
+	int r = im->late ? 0
+			 : sd_event_add_time_relative(im->all->ev, &im->late, CLOCK_MONOTONIC,
+				   LIMIT_FEED_LISTS, 0, on_late, im);
+
+	if (r < 0) {
+		no_lists(im, fault(r));
 	}
 }
 
@@ -390,7 +402,7 @@ static void judge(struct import *im)
 	}
 	im->late = sd_event_source_disable_unref(im->late);
 	if (!crls_held(im->crls)) {
-		finish(im, VITALED_REASON_FAILED, IMPORT_LISTS);
+		no_lists(im, fault(-EIO)); /* they could not be read with these anchors */
 		return;
 	}
 	if (import_judge(im) != VITALED_REASON_NONE) {

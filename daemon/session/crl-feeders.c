@@ -13,16 +13,19 @@ void crl_feeders_done(struct crl_feeders *f)
 	buf_done(&f->held);
 }
 
-/* Those of the import, or those that lie there. Return: 0, a fault or an enum feeders_outcome. */
+/* Those of the import, or those that lie there: whether these are others is seen all the same.
+ * Return: 0, a fault or an enum feeders_outcome. */
 static int look(struct crl_feeders *f, const struct config *config, const struct trust *t,
 	struct buf *out)
 {
 	char bad[256];
+	int r = feeders_read(config->anchors, t, out, bad);
 
 	if (!f->holding) {
-		return trace(feeders_read(config->anchors, t, out, bad));
+		return trace(r);
 	}
-	f->missed = true;
+	f->missed = r != 0 || !view_equal(buf_view(out), buf_view(&f->held));
+	buf_reset(out);
 	buf_put_view(out, buf_view(&f->held));
 	return trace(buf_check(out));
 }

@@ -10,7 +10,7 @@ struct crl_feeders {
 	struct buf taken; /* of the last reading; struct trust believes them */
 	struct buf held;  /* of an import, which none others replace meanwhile */
 	bool holding;
-	bool missed; /* others may lie there since */
+	bool missed; /* others lie there, when they were last looked at */
 };
 
 #define CRL_FEEDERS_NULL                                                                       \
@@ -25,7 +25,8 @@ bool crl_feeders_take(struct crl_feeders *f, const struct config *config, struct
 int crl_feeders_hold(struct crl_feeders *f, struct view anchors) _must_check_;
 /** crl_feeders_held() - whether those that are held have been taken. */
 bool crl_feeders_held(const struct crl_feeders *f);
-/** crl_feeders_release() - Return: whether others may lie there than those that were held. */
+/** crl_feeders_release() - Return: whether others than those that were held lay there when they
+ *  were last looked at. */
 bool crl_feeders_release(struct crl_feeders *f);
 /** crl_feeders_news() - @anchors lie there now. Return: whether they are to be taken. */
 bool crl_feeders_news(struct crl_feeders *f, struct view anchors);

@@ -26,8 +26,13 @@ static enum vitaled_reason check_revocation(
 	enum trust_revocation of_sig;
 	enum trust_revocation of_aut;
 
-	if (trust_revocation(s->all->trust, sig, now, &of_sig) < 0 ||
-		trust_revocation(s->all->trust, aut, now, &of_aut) < 0) {
+	int r = trust_revocation(s->all->trust, sig, now, &of_sig);
+
+	if (r >= 0) {
+		r = trust_revocation(s->all->trust, aut, now, &of_aut);
+	}
+	if (r < 0) {
+		s->all->ops.failed(s->all->user, r);
 		return VITALED_REASON_FAILED;
 	}
 	s->professional.revocation = of_sig;

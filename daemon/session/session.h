@@ -26,8 +26,7 @@ struct session_ops {
 	enum vitaled_reason (*admit)(void *user, struct session *s, const char **ret_rule);
 	/* the glass was broken too often (rule rate): ends with session_exceeded() */
 	void (*ask_exceed)(void *user, struct session *s);
-	/* pseudonym of an own number (dossier/keys): 13 characters without key digits; of each
-	 * nature of cards another */
+	/* pseudonym of an own number (dossier/keys): 13 characters, no key digits; each nature another */
 	int (*pseudonym)(void *user, const char *number, enum nature nature, char ret_hex[65]);
 	/* the dossier's process (dossier): ends with session_prepared() */
 	void (*prepare)(void *user, struct session *s);
@@ -47,6 +46,7 @@ struct session_ops {
 	bool (*busy)(void *user, const struct session *s);
 	/* everything above forgets this session now: kill the dossier's process, wipe the statement */
 	void (*lock)(void *user, struct session *s);
+	void (*failed)(void *user, int r); /* the lists cannot be asked: log it */
 };
 
 int sessions_new(sd_event *ev, const struct config *config, struct cards *cards,

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/proverr.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 
 #define CHAIN_MAX                                                                              \
 	16 /* certificates from a feeder up: nine of the feed, and anchors above them */
+
+#define NAMES_UNKNOWN (-2) /* X509_NAME_cmp(): memory ran out */
 
 enum issued_outcome {
 	ISSUED = 1,
@@ -86,40 +89,124 @@ static int read_file(int dirfd, const char *name, struct buf *out)
 	return n == (ssize_t)st.st_size ? 0 : FEEDERS_BAD;
 }
 
-/* Whether the key of @issuer has signed @cert, whatever else may be wrong with either. */
-static bool has_issued(X509 *issuer, X509 *cert)
+/* Whether the key of @issuer is of another kind than what signed @cert: by numbers alone. OpenSSL compares
+ * names, and has them differ when memory runs out. */
+static bool is_of_other_kind(const X509 *cert, const X509 *issuer)
 {
-	return X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(cert)) == 0 &&
-	       X509_verify(cert, X509_get0_pubkey(issuer)) == 1;
+	int of_key = EVP_PKEY_get_base_id(X509_get0_pubkey(issuer));
+	int wanted = NID_undef;
+
+	if (OBJ_find_sigid_algs(X509_get_signature_nid(cert), NULL, &wanted) != 1)
+		return false;
+	return wanted != of_key && !(wanted == NID_rsassaPss && of_key == EVP_PKEY_RSA);
 }
 
-/* One key; or one leads to the other, so that what either side issues would be good for both. */
-static bool are_related(X509 *card, X509 *feeder)
+/* A certificate names the algorithm of its signature twice. */
+static bool is_of_two_algorithms(const X509 *cert)
+{
+	const X509_ALGOR *outside;
+
+	X509_get0_signature(NULL, &outside, cert);
+	return X509_ALGOR_cmp(outside, X509_get0_tbs_sigalg(cert)) != 0;
+}
+
+/* Whether @e of X509_verify() says that the signature is not by this key, or that its parameters are none
+ * that the key goes with: found out with every pair of kinds, on OpenSSL 3.0. */
+static bool tells_refusal(unsigned long e)
+{
+	int reason = ERR_GET_REASON(e);
+
+	switch (ERR_GET_LIB(e)) {
+	case ERR_LIB_ASN1: /* the last word of each; and parameters of RSASSA-PSS */
+		return reason != ERR_R_MALLOC_FAILURE && reason != ASN1_R_WRONG_PUBLIC_KEY_TYPE;
+	case ERR_LIB_RSA:
+		return reason != ERR_R_MALLOC_FAILURE;
+	case ERR_LIB_EC: /* numbers too large for the key's curve */
+		return reason == EC_R_BAD_SIGNATURE;
+	case ERR_LIB_PROV: /* what a key of RSASSA-PSS asks for */
+		return reason == ERR_R_RSA_LIB || reason == PROV_R_DIGEST_NOT_ALLOWED ||
+		       reason == PROV_R_PSS_SALTLEN_TOO_SMALL;
+	default:
+		return false;
+	}
+}
+
+/* Return: 0, a fault or ISSUED. */
+static int verify(X509 *cert, EVP_PKEY *key)
+{
+	bool refused = false, other = false;
+	unsigned long e;
+
+	ERR_clear_error();
+	if (X509_verify(cert, key) == 1)
+		return trace(crypto_refused(ISSUED));
+	while ((e = ERR_peek_error()) != 0 && !other) {
+		refused = tells_refusal(e);
+		other = !refused;
+		if (refused)
+			(void)ERR_get_error();
+	}
+	return refused ? 0 : crypto_fault();
+}
+
+/* Whether the key of @issuer has signed @cert, whatever else may be wrong with either. A refusal is asked for
+ * twice: OpenSSL gives 0 for some of what it had no memory for. Return: 0, a fault or ISSUED. */
+static int has_signed(X509 *issuer, X509 *cert)
+{
+	EVP_PKEY *key = X509_get0_pubkey(issuer);
+	int r;
+
+	if (!key)
+		return crypto_fault();
+	if (is_of_other_kind(cert, issuer) || is_of_two_algorithms(cert))
+		return 0;
+	r = verify(cert, key);
+	return r == 0 ? trace(verify(cert, key)) : trace(r);
+}
+
+/* By name and key. Return: 0, a fault or ISSUED. */
+static int has_issued(X509 *issuer, X509 *cert)
+{
+	int differ = X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(cert));
+
+	if (differ == NAMES_UNKNOWN)
+		return crypto_fault();
+	return differ == 0 ? trace(has_signed(issuer, cert)) : 0;
+}
+
+/* One key; or one leads to the other, so that what either side issues would be good for both.
+ * Return: 0, a fault or ISSUED. */
+static int are_related(X509 *card, X509 *feeder)
 {
 	const EVP_PKEY *of_card = X509_get0_pubkey(card);
 	const EVP_PKEY *of_feeder = X509_get0_pubkey(feeder);
+	bool same = of_card && of_feeder && EVP_PKEY_eq(of_card, of_feeder) == 1;
+	int r = crypto_refused(same ? ISSUED : 0);
 
-	return (of_card && of_feeder && EVP_PKEY_eq(of_card, of_feeder) == 1) ||
-	       has_issued(card, feeder) || has_issued(feeder, card);
+	if (r == 0)
+		r = has_issued(card, feeder);
+	if (r == 0)
+		r = has_issued(feeder, card);
+	return trace(r);
 }
 
 /* Whether @cert is an anchor of cards, of whatever nature, by way of one or above one.
  * Return: 0, a fault or BAD. */
 static int of_cards(const struct trust *t, X509 *cert)
 {
-	bool found = false;
+	int r = 0;
 
 	for (size_t n = 0; n < NATURE_COUNT; n++) {
 		const STACK_OF(X509_OBJECT) *all =
 			t->of[n].store ? X509_STORE_get0_objects(t->of[n].store) : NULL;
 
-		for (int i = 0; i < sk_X509_OBJECT_num(all) && !found; i++) {
+		for (int i = 0; i < sk_X509_OBJECT_num(all) && r == 0; i++) {
 			X509 *other = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
 
-			found = other && are_related(other, cert);
+			r = other ? are_related(other, cert) : 0;
 		}
 	}
-	return trace(crypto_refused(found ? FEEDERS_BAD : 0));
+	return r == ISSUED ? FEEDERS_BAD : trace(r);
 }
 
 /* Whether one that was gathered already has @der, under another nature. */
@@ -399,58 +486,6 @@ static int parse_chain(struct view der, trust_chain_of *chain)
 	return trace(r);
 }
 
-/* Whether the key of @issuer is of another kind than what signed @cert: by numbers alone. OpenSSL compares
- * names, and has them differ when memory runs out. */
-static bool is_of_other_kind(X509 *cert, X509 *issuer)
-{
-	int of_key = EVP_PKEY_get_base_id(X509_get0_pubkey(issuer));
-	int wanted = NID_undef;
-
-	if (OBJ_find_sigid_algs(X509_get_signature_nid(cert), NULL, &wanted) != 1)
-		return false;
-	return wanted != of_key && !(wanted == NID_rsassaPss && of_key == EVP_PKEY_RSA);
-}
-
-/* After EVP_DigestVerify() gave 0: whether that is all that it has to say. */
-static bool is_refusal(void)
-{
-	unsigned long e;
-	bool yes = true;
-
-	while (yes && (e = ERR_get_error()) != 0) {
-		int lib = ERR_GET_LIB(e), reason = ERR_GET_REASON(e);
-
-		yes = (lib == ERR_LIB_RSA && reason != ERR_R_MALLOC_FAILURE) ||
-		      (lib == ERR_LIB_PROV && reason == ERR_R_RSA_LIB);
-	}
-	return yes;
-}
-
-/* Once more what X509_verify() has done, which gives 0 for a signature that is false, and as well when it could
- * not begin. Return: 0, a fault or ISSUED. */
-static int verify_again(X509 *cert, EVP_PKEY *key)
-{
-	_cleanup_(crypto_md_ctx_put) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	int digest = NID_undef, kind, n, r = -1;
-	const ASN1_BIT_STRING *signature;
-	unsigned char *signs = NULL;
-
-	X509_get0_signature(&signature, NULL, cert);
-	n = i2d_re_X509_tbs(cert, &signs);
-	ERR_clear_error();
-	if (ctx && n > 0 &&
-		OBJ_find_sigid_algs(X509_get_signature_nid(cert), &digest, &kind) == 1 &&
-		digest != NID_undef &&
-		EVP_DigestVerifyInit_ex(ctx, NULL, OBJ_nid2sn(digest), NULL, NULL, key, NULL) ==
-			1)
-		r = EVP_DigestVerify(ctx, ASN1_STRING_get0_data(signature),
-			(size_t)ASN1_STRING_length(signature), signs, (size_t)n);
-	OPENSSL_free(signs);
-	if (r == 1)
-		return trace(crypto_refused(ISSUED));
-	return r == 0 && is_refusal() ? 0 : crypto_fault();
-}
-
 /* Whether @issuer issued @cert. Return: 0, a fault or ISSUED. */
 static int is_issued(X509 *cert, X509 *issuer)
 {
@@ -458,11 +493,12 @@ static int is_issued(X509 *cert, X509 *issuer)
 
 	switch (r) {
 	case X509_V_OK:
-		break;
+		return trace(has_signed(issuer, cert));
 	case X509_V_ERR_SUBJECT_ISSUER_MISMATCH:
 	case X509_V_ERR_AKID_SKID_MISMATCH:
 	case X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH:
 	case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+	case X509_V_ERR_UNSUPPORTED_SIGNATURE_ALGORITHM: /* what nobody can verify, nobody issued */
 		return 0;
 	default: /* OpenSSL's list is open; all else: it could not be looked at */
 		return r == X509_V_ERR_SIGNATURE_ALGORITHM_MISMATCH &&
@@ -470,11 +506,6 @@ static int is_issued(X509 *cert, X509 *issuer)
 			       ? 0
 			       : crypto_fault();
 	}
-	r = X509_verify(cert, X509_get0_pubkey(issuer));
-	if (r < 0)
-		return crypto_fault();
-	ERR_clear_error();
-	return r == 1 ? ISSUED : trace(verify_again(cert, X509_get0_pubkey(issuer)));
 }
 
 /* The authority of feeders that issued @cert, borrowed; NULL: none, or itself. Return: 0 or a fault. */

@@ -423,6 +423,26 @@ int descriptor_device(struct view bytes, uint8_t value, struct descriptor_device
 	return 0;
 }
 
+bool descriptor_of_reader(struct view bytes)
+{
+	struct ccid_interface readers[DESCRIPTOR_INTERFACES_MAX];
+	struct view rest = view_sub(bytes, LENGTH_DEVICE, bytes.len);
+	struct descriptor_device d;
+	size_t n;
+	int r = descriptor_device(bytes, 0, &d);
+
+	while (r == 0 && rest.len > 0) {
+		uint8_t value;
+
+		r = next_configuration(&rest, &value, &d.configuration);
+		if (r == 0 && descriptor_parse(d.configuration, readers, &n) !=
+				      DESCRIPTOR_NO_READER) {
+			return true;
+		}
+	}
+	return r != 0 && r != DESCRIPTOR_NO_READER;
+}
+
 const char *descriptor_reason(enum descriptor_outcome o)
 {
 	switch (o) {

@@ -122,5 +122,11 @@ struct descriptor_device {
  */
 int descriptor_device(
 	struct view bytes, uint8_t value, struct descriptor_device *ret) _must_check_;
+/**
+ * descriptor_of_reader() - whether any configuration has, or is too broken to say that it has not, an
+ * interface of the smart card class
+ * @bytes: as descriptor_device(); a beginning of it will do
+ */
+bool descriptor_of_reader(struct view bytes);
 /** descriptor_reason() - the stable name of an outcome ("descriptor-cut"), for logs and reports. */
 const char *descriptor_reason(enum descriptor_outcome o);

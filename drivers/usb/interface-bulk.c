@@ -85,7 +85,9 @@ static void deliver(struct interface *i, struct view bytes, uint64_t now)
 		interface_abort_slot(i, m.slot, SLOT_LIED, now);
 	} else {
 		p->strays = p->stalls = p->mutes = 0;
-		p->lanes[m.slot].look = false; /* it tells that too */
+		if (m.command != MESSAGE_COMMAND_TIME) {
+			p->lanes[m.slot].look = false; /* it tells that too */
+		}
 		slot_take(s, &m, now);
 	}
 }
@@ -123,6 +125,16 @@ static void put_together(struct interface *i, struct view bytes, uint64_t now)
 	buf_reset(&p->in);
 }
 
+/* Nothing, where nothing is to be ended by it: behind a message of whole packets that is usual,
+ * a part of one ends so once. */
+static bool is_stray_packet(struct interface_pipe *p, struct view bytes)
+{
+	bool empty = p->empty || p->in.len == 0;
+
+	p->empty = bytes.len == 0;
+	return empty && p->empty;
+}
+
 void interface_received(
 	struct interface *i, enum interface_transfer end, struct view bytes, uint64_t now)
 {
@@ -134,8 +146,8 @@ void interface_received(
 	p->receiving = false;
 	switch (end) {
 	case INTERFACE_OK:
-		if (bytes.len == 0 && p->in.len == 0) {
-			interface_stray(i); /* one behind a message of whole packets is usual */
+		if (is_stray_packet(p, bytes)) {
+			interface_stray(i);
 			break;
 		}
 		put_together(i, bytes, now);

@@ -15,9 +15,11 @@ struct interface_lane {
 	bool cancelled;	    /* ... and only ends */
 	struct buf command; /* of next; wiped when it starts */
 	struct slot_pin pin;
-	uint64_t asked; /* when */
-	bool look;	/* its status is of interest */
-	uint64_t idle;	/* when the card loses its power; 0: not */
+	uint64_t asked;	  /* when */
+	bool look;	  /* its status is of interest */
+	uint64_t look_at; /* ... and asked for then; 0: now */
+	unsigned unseen;  /* looks in a row that did not tell whether a card is there */
+	uint64_t idle;	  /* when the card loses its power; 0: not */
 	/* an abort that runs: the slot's job waits for it */
 	bool aborting, abort_ready; /* ready: its message waits for the pipe */
 	uint8_t abort_seq;
@@ -37,6 +39,7 @@ struct interface_pipe {
 	uint64_t send_until;
 	struct buf out; /* wiped as soon as it is given on */
 	struct buf in;	/* a message that is not whole yet */
+	bool empty;	/* its last packet was */
 	bool recovering;
 	enum interface_recover how;
 	uint64_t recover_until;

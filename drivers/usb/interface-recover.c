@@ -135,6 +135,7 @@ static void was_reset(struct interface *i, uint64_t now)
 		/* the interrupt tells of all cards again (§6.3.1) */
 		s->ahead = now + SLOT_AHEAD_USEC;
 		i->pipe->lanes[n].look = true;
+		i->pipe->lanes[n].look_at = 0;
 		if (s->job == SLOT_JOB_TRANSMIT || s->job == SLOT_JOB_SECURE ||
 			(s->job != SLOT_JOB_NONE && slot_begun(s))) {
 			slot_spoil(s, SLOT_UNPOWERED);
@@ -258,6 +259,11 @@ void interface_give_up(struct interface *i, const char *why, enum slot_end end)
 		}
 	}
 	i->ops->broken(i->user, why);
+}
+
+void interface_lost(struct interface *i)
+{
+	interface_give_up(i, "reader-mute", SLOT_MUTE);
 }
 
 void interface_gone(struct interface *i)

@@ -125,19 +125,21 @@ static void start(struct interface *i, unsigned slot, uint64_t now)
 {
 	struct interface_lane *l = &i->pipe->lanes[slot];
 	struct slot *s = &i->slots[slot];
+	bool off = l->idle && now >= l->idle;
 
 	if (s->job != SLOT_JOB_NONE) {
 		return;
 	}
+	if (off) {
+		l->idle = 0;
+	}
 	if (l->next != SLOT_JOB_NONE) {
 		start_next(i, slot);
-	} else if (l->idle && now >= l->idle) {
-		l->idle = 0;
-		if (s->active || s->hot) {
-			start_own(i, slot, SLOT_JOB_OFF, now);
-		}
-	} else if (l->look) {
+	} else if (off && (s->active || s->hot)) {
+		start_own(i, slot, SLOT_JOB_OFF, now);
+	} else if (l->look && now >= l->look_at) {
 		l->look = false;
+		l->look_at = now + INTERFACE_POLL_USEC; /* if it fails */
 		start_own(i, slot, SLOT_JOB_STATUS, now);
 	}
 }
@@ -228,7 +230,7 @@ static uint64_t lane_time(const struct interface *i, unsigned slot, uint64_t now
 	const struct slot *s = &i->slots[slot];
 
 	if (s->job == SLOT_JOB_NONE) {
-		return i->pipe->recovering ? 0 : l->idle;
+		return i->pipe->recovering ? 0 : sooner(l->idle, l->look ? l->look_at : 0);
 	}
 	if (slot_over(s)) {
 		return now;
@@ -281,6 +283,22 @@ static void feed(struct interface *i, uint64_t now)
 	receive(i);
 }
 
+/* A look of ours is over. A reader that was still busy, with what nobody waits for any more, or
+ * silent for once may have a card all the same, or none any more, of which no interrupt will tell. */
+static void looked(struct interface *i, unsigned slot, enum slot_end end)
+{
+	struct interface_lane *l = &i->pipe->lanes[slot];
+	bool told = end == SLOT_DONE || end == SLOT_EMPTY || end == SLOT_UNPOWERED;
+
+	if (told && i->slots[slot].presence != SLOT_UNKNOWN) {
+		l->unseen = 0;
+		l->look_at = 0;
+	} else if (l->unseen < INTERFACE_UNSEEN_MAX) {
+		l->unseen++;
+		l->look = true;
+	}
+}
+
 bool interface_tell(struct interface *i)
 {
 	bool told = false;
@@ -301,6 +319,8 @@ bool interface_tell(struct interface *i)
 			told = true;
 			if (!l->own) {
 				i->ops->ended(i->user, s, job, end);
+			} else if (job == SLOT_JOB_STATUS) {
+				looked(i, n, end);
 			}
 		}
 	}
@@ -442,6 +462,7 @@ void interface_look(struct interface *i, uint64_t now)
 {
 	for (unsigned n = 0; n < i->reader.slots; n++) {
 		i->pipe->lanes[n].look = i->slots[n].job == SLOT_JOB_NONE;
+		i->pipe->lanes[n].look_at = 0;
 	}
 	asked(i, now);
 }

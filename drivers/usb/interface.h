@@ -9,13 +9,14 @@
  * At most `busy` commands are with the reader at a time, one a slot, each with its slot's own
  * sequence number. A bulk-in transfer is asked for only while an answer is awaited; packets are
  * put together until the length that the header tells, zero-length packets are passed over. An
- * answer of another slot or sequence number is dropped and counted: INTERFACE_STRAYS_MAX of
- * them, and the reader is broken.
+ * answer of another slot or sequence number is dropped and counted, and so is an empty packet
+ * that ends nothing: INTERFACE_STRAYS_MAX of them, and the reader is broken.
  *
  * Recovery, each step once, then the next: abort the slot; clear the halt of both pipes; reset
  * the device; give the reader up. A stall of the way out ends the sender's job, one of the way in
  * all that were on their way, a reset these too; jobs that the reader has not seen yet go on (after
- * a reset: those that need no power). An answer that is one begins the count of steps anew.
+ * a reset: those that need no power). An answer that is one begins the count of steps anew. Where
+ * a question of ours for a card fails, it is asked again every INTERFACE_POLL_USEC, for a while.
  */
 #include "drivers/usb/slot.h"
 
@@ -23,6 +24,7 @@
 #define INTERFACE_STALLS_MAX 3U	 /* clear-halts in a row */
 #define INTERFACE_POLL_USEC                                                                    \
 	400000U /* a reader without interrupt pipe is asked so often, while watched */
+#define INTERFACE_UNSEEN_MAX   16U	 /* looks for a card after the first; *invented* */
 #define INTERFACE_SEND_USEC    5000000U	 /* a bulk-out transfer that is not taken */
 #define INTERFACE_IDLE_USEC    5000000U	 /* a card that nobody uses loses its power */
 #define INTERFACE_RECOVER_USEC 10000000U /* a recovery that does not end */
@@ -121,6 +123,9 @@ void interface_recovered(struct interface *i, bool well, uint64_t now);
  *  (it has ended). Jobs that count on a card, or that the reader had, end with SLOT_UNPOWERED. */
 void interface_was_reset(struct interface *i, uint64_t now);
 void interface_due(struct interface *i, uint64_t now);
+/** interface_lost() - a reset that somebody asked for has failed: every job ends with SLOT_MUTE, then
+ *  broken("reader-mute"). */
+void interface_lost(struct interface *i);
 /** interface_gone() - unplugged: every job ends with SLOT_UNPLUGGED, then
  *  broken("reader-gone"). */
 void interface_gone(struct interface *i);

@@ -117,7 +117,10 @@ static int list(bool serials)
 		r = r < 0 ? fault(r) : list_print(u, serials, stdout);
 	}
 	(void)usb_free(u);
-	return r < 0 || fflush(stdout) != 0 ? log_fault(r, "usb-start") : 0;
+	if (r == 0 && fflush(stdout) != 0) {
+		r = fault(-EIO);
+	}
+	return r < 0 ? log_fault(r, "usb-start") : 0;
 }
 
 /* -- the service --------------------------------------------------------------------------- */

@@ -2,9 +2,8 @@
 #pragma once
 /*
  * Inside serve*.c. serve.c: connections and their requests; serve-reader.c: devices, who may
- * have them, what watches are told; serve-seat.c: slots and what runs in them; serve-frame.c:
- * what is said.
- *
+ * have them; serve-seat.c: slots and what runs in them; serve-watch.c: what watches are told;
+ * serve-frame.c: how it is said.
  * serve owns peers and readers; a reader owns its seats (one a slot) while it is taken. A peer
  * that ended is freed when the loop turns. A seat has one owner, or none; peers that wait for
  * it point to it.
@@ -64,29 +63,31 @@ struct seat {
 	char name[NAMES_MAX];
 	struct peer *owner;
 	enum seat_work work;
-	uint64_t user; /* id of the peer that had the card last, 0: nobody since it has power */
+	uint64_t user; /* id of the peer that had the card last; 0: nobody since it has power */
 	bool off;      /* power must go before anything else */
 	bool stopped;  /* what runs was aborted by its owner */
 	unsigned learns;       /* how often the card has bounced while its ATR was read */
 	uint32_t came, powers; /* events and losses of power when that began */
-	bool told;	       /* CARD_IN: */
-	bool mute;	       /* ... without an answer */
-	uint32_t events;       /* ... with this */
+	bool told, mute;       /* CARD_IN; without an answer; with these: */
+	uint32_t events;
 };
 
 struct served {
 	struct serve *serve;
 	struct usb_device *device;
 	enum claims_mode mode;
-	bool taken;
-	bool tried;		      /* since the rules say that it may be ours */
+	bool taken, failed; /* ... and some of it has broken */
+	bool tried;	    /* since the rules say that it may be ours */
+	bool waits;	    /* it is taken as soon as it is closed */
+	bool lied;	    /* the log has said that it answered nonsense, since it was taken */
+	uint64_t since;	    /* it is taken */
 	uint64_t retry, broken, held; /* the next pauses */
-	uint64_t since;		      /* it is taken */
-	bool lied;		      /* ... and the log has said that it answered nonsense */
-	const char *why;	      /* it is not taken: what the log said last */
 	sd_event_source *timer;	      /* the next attempt */
-	struct seat *seats;	      /* while taken */
-	size_t n_seats;		      /* those that broke included */
+	const char *why; /* it is not taken: what the log said last; of each interface: */
+	const char *broke[DESCRIPTOR_INTERFACES_MAX];
+	unsigned breaks[DESCRIPTOR_INTERFACES_MAX]; /* in a row, none after SERVE_GOOD_USEC */
+	struct seat *seats;			    /* while taken */
+	size_t n_seats;				    /* those that broke included */
 };
 
 struct serve {
@@ -104,8 +105,7 @@ struct serve {
 	uint8_t pcscd; /* enum watch_service */
 	struct buf storage;
 	uint64_t silent_until; /* of the journal */
-	bool idles;	       /* nobody has been connected for SERVE_HOLD_USEC */
-	bool leaving;
+	bool leaving, idles;   /* nobody has been connected for SERVE_HOLD_USEC */
 };
 
 /* serve-frame.c */
@@ -125,14 +125,18 @@ int reader_rules(struct serve *s, struct view rules, uint8_t pcscd) _must_check_
 void reader_look(struct serve *s, uint8_t pcscd);
 void reader_release_all(struct serve *s);
 void reader_free_all(struct serve *s);
+
+/* serve-watch.c */
+void reader_tell(struct seat *seat, uint8_t op); /* to all watches, as: */
+void reader_card(struct seat *seat, bool in, uint32_t events);
 void reader_tell_all(struct peer *watch);
-void reader_listed(struct serve *s, bool whatever);	       /* LISTED to whom it is due */
-void reader_card(struct seat *seat, bool in, uint32_t events); /* to all watches */
+void reader_listed(struct serve *s, bool whatever); /* LISTED to whom it is due */
 
 /* serve-seat.c */
 void seat_turn(struct seat *seat); /* whatever is to be done next */
 void seat_leave(struct peer *p);   /* the peer is gone, or gives it back */
 void seat_gone(struct seat *seat); /* the reader is */
+bool seat_used(const struct seat *seat);
 void seat_presence(struct seat *seat);
 void seat_ended(struct seat *seat, enum slot_end end);
 /* requests; each is answered, now or later */

@@ -4,7 +4,10 @@
  * whose rule is `auto` is tried when pcscd has had SERVE_GRACE_USEC to take it, when a pcscd that
  * stopped has not come back within SERVE_STOPPED_USEC, at once where there is none, and anew
  * when it comes or goes; what another program holds, or forbids, or what broke, is tried ever more
- * rarely. The journal is told when that changes, not at each attempt.
+ * rarely. Of a device's interfaces that broke alone the others are let go of to try it, when nobody
+ * has, waits for, or is reading a card in them, and SERVE_ANEW_MAX times in a row at most: after that,
+ * until it is plugged in anew, the rules are others or all of it broke, they are left alone. The
+ * journal is told when something changes, not at each attempt.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,119 +33,47 @@ static void name_of(const struct served *t, size_t reader, unsigned slot, char r
 	names_of(&n, reader, slot, ret);
 }
 
-/* Whether the journal has not been told so yet. */
+/* Whether the journal has not been told so yet: of the device, ... */
 static bool news(struct served *t, const char *why)
 {
 	bool same = t->why && strcmp(t->why, why) == 0;
 
 	t->why = why;
+	for (size_t i = 0; i < DESCRIPTOR_INTERFACES_MAX; i++) {
+		t->broke[i] = NULL;
+	}
 	return !same;
 }
 
-/* -- watches ------------------------------------------------------------------------------- */
-
-static struct peer *watch_at(const struct serve *s, size_t i)
+/* ... of one of its interfaces. */
+static bool news_of(struct served *t, size_t reader, const char *why)
 {
-	struct peer *p = s->peers[i];
+	const char *last = t->broke[reader];
 
-	return p && !p->ended && p->role == PEER_WATCH ? p : NULL;
-}
-
-static void tell_reader(struct seat *seat, uint8_t op)
-{
-	struct serve *s = seat->reader->serve;
-
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
-		if (watch_at(s, i)) {
-			frame_reader(s->peers[i], op, seat);
-		}
-	}
-}
-
-void reader_card(struct seat *seat, bool in, uint32_t events)
-{
-	struct serve *s = seat->reader->serve;
-
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
-		if (watch_at(s, i)) {
-			frame_card(s->peers[i], in ? WATCH_OP_CARD_IN : WATCH_OP_CARD_OUT, seat,
-				events);
-		}
-	}
-}
-
-void reader_tell_all(struct peer *watch)
-{
-	struct serve *s = watch->serve;
-
-	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
-		struct served *t = s->readers[i];
-
-		for (size_t k = 0; t && k < t->n_seats; k++) {
-			struct seat *seat = &t->seats[k];
-
-			if (!seat->machine) {
-				continue;
-			}
-			frame_reader(watch, WATCH_OP_READER_IN, seat);
-			if (seat->told) {
-				frame_card(watch, WATCH_OP_CARD_IN, seat, seat->events);
-			}
-		}
-	}
-}
-
-/* Whether it is known of every reader whose it is, and of every slot what is in it. */
-static bool all_known(const struct serve *s)
-{
-	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
-		const struct served *t = s->readers[i];
-
-		if (t && t->mode != CLAIMS_PCSC && !t->taken && !t->tried) {
-			return false;
-		}
-		for (size_t k = 0; t && k < t->n_seats; k++) {
-			const struct seat *seat = &t->seats[k];
-
-			if (seat->machine &&
-				(seat->slot->presence == SLOT_UNKNOWN ||
-					(seat->slot->presence == SLOT_IN && !seat->told))) {
-				return false;
-			}
-		}
-	}
-	return true;
-}
-
-void reader_listed(struct serve *s, bool whatever)
-{
-	_cleanup_(buf_done) struct buf nothing = BUF_NULL(0);
-	bool known = whatever || all_known(s);
-
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
-		struct peer *p = watch_at(s, i);
-
-		if (p && known && !p->listed) {
-			p->listed = true;
-			(void)sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
-			frame_event(p, WATCH_OP_LISTED, &nothing);
-		}
-	}
+	t->broke[reader] = why;
+	t->why = NULL;
+	return !last || strcmp(last, why) != 0;
 }
 
 /* -- taking and letting go ----------------------------------------------------------------- */
 
 static void try_in(struct served *t, uint64_t usec)
 {
+	t->waits = false;
 	(void)sd_event_source_set_time(t->timer, clock_monotonic() + usec);
 	(void)sd_event_source_set_enabled(t->timer, SD_EVENT_ONESHOT);
+}
+
+static uint64_t twice(uint64_t pause, uint64_t last)
+{
+	return pause * 2 < last ? pause * 2 : last;
 }
 
 /* @pause from now, and then twice as long. */
 static void try_later(struct served *t, uint64_t *pause, uint64_t last)
 {
 	try_in(t, *pause);
-	*pause = *pause * 2 < last ? *pause * 2 : last;
+	*pause = twice(*pause, last);
 }
 
 static void drop_seat(struct seat *seat)
@@ -151,7 +82,7 @@ static void drop_seat(struct seat *seat)
 	if (seat->told) {
 		reader_card(seat, false, seat->events + 1);
 	}
-	tell_reader(seat, WATCH_OP_READER_OUT);
+	reader_tell(seat, WATCH_OP_READER_OUT);
 	seat->owner = NULL;
 	seat->machine = NULL;
 	seat->slot = NULL;
@@ -221,6 +152,10 @@ static void taken(struct served *t)
 		try_later(t, &t->retry, SERVE_RETRY_LAST_USEC);
 		return;
 	}
+	if (t->failed) {
+		t->broken = twice(t->broken, SERVE_BROKEN_LAST_USEC);
+	}
+	t->failed = false;
 	t->taken = true;
 	t->lied = false;
 	t->since = clock_monotonic();
@@ -232,7 +167,7 @@ static void taken(struct served *t)
 		interface_watch(d->interfaces[i], true, clock_monotonic());
 	}
 	for (size_t i = 0; i < t->n_seats; i++) {
-		tell_reader(&t->seats[i], WATCH_OP_READER_IN);
+		reader_tell(&t->seats[i], WATCH_OP_READER_IN);
 	}
 }
 
@@ -280,8 +215,10 @@ static void not_taken(struct served *t, int r)
 	case USB_VANISHED:
 		say_left(t);
 		break;
-	case USB_LEAVING:
-		break;
+	case USB_LEAVING: /* that says nothing of it */
+		try_in(t, SERVE_RETRY_USEC);
+		t->waits = true;
+		return;
 	default:
 		(void)log_fault(r, "reader-failed");
 	}
@@ -312,22 +249,6 @@ static bool fits(struct served *t)
 	return false;
 }
 
-/* Where some of its interfaces broke all of it is taken anew, unless somebody has a card in it. */
-static void try_anew(struct served *t)
-{
-	bool used = false;
-
-	for (size_t i = 0; i < t->n_seats; i++) {
-		used = used || t->seats[i].owner;
-	}
-	if (used) {
-		try_later(t, &t->broken, SERVE_BROKEN_LAST_USEC);
-	} else {
-		release(t);
-		try_in(t, SERVE_RETRY_USEC);
-	}
-}
-
 static void try_to_take(struct served *t)
 {
 	int r;
@@ -339,6 +260,7 @@ static void try_to_take(struct served *t)
 	t->tried = true;
 	if (fits(t)) {
 		r = usb_claim(t->serve->usb, t->device);
+		t->tried = r != USB_LEAVING;
 		if (r == 0) {
 			taken(t);
 		} else {
@@ -346,6 +268,23 @@ static void try_to_take(struct served *t)
 		}
 	}
 	reader_listed(t->serve, false);
+}
+
+/* Some of its interfaces broke: all of it is taken anew, when nobody uses the others. A card that has
+ * just come counts, too: it would vanish while it is read. */
+static void try_anew(struct served *t)
+{
+	bool used = false;
+
+	for (size_t i = 0; i < t->n_seats; i++) {
+		used = used || seat_used(&t->seats[i]);
+	}
+	if (used) {
+		try_in(t, SERVE_BROKEN_USEC);
+	} else {
+		release(t);
+		try_to_take(t);
+	}
 }
 
 static int on_try(sd_event_source *e, uint64_t when, void *user)
@@ -392,13 +331,28 @@ static void judge(struct served *t)
 	}
 }
 
+/* Other rules: what broke again and again is given another chance. */
+static void begin_anew(struct served *t)
+{
+	for (size_t i = 0; i < DESCRIPTOR_INTERFACES_MAX; i++) {
+		t->breaks[i] = 0;
+	}
+	for (size_t i = 0; i < t->n_seats; i++) {
+		if (!t->seats[i].machine) {
+			try_in(t, SERVE_BROKEN_USEC);
+		}
+	}
+}
+
 int reader_rules(struct serve *s, struct view rules, uint8_t pcscd)
 {
 	enum claims_mode mode;
+	bool anew;
 
 	if (claims_mode(rules, 0, 0, NULL, false, &mode) != 0 || rules.len > SERVE_RULES_MAX) {
 		return CLAIMS_BROKEN;
 	}
+	anew = !view_equal(buf_view(&s->rules), rules);
 	buf_reset(&s->rules);
 	buf_put_view(&s->rules, rules);
 	s->ruled = buf_check(&s->rules) == 0;
@@ -409,6 +363,9 @@ int reader_rules(struct serve *s, struct view rules, uint8_t pcscd)
 			s->readers[i]->held = SERVE_HELD_USEC;
 			s->readers[i]->tried = false;
 			judge(s->readers[i]);
+			if (anew) {
+				begin_anew(s->readers[i]);
+			}
 		}
 	}
 	return 0;
@@ -487,6 +444,16 @@ static void on_left(void *user, struct usb_device *d)
 	}
 }
 
+static void on_closed(void *user, struct usb_device *d)
+{
+	struct served *t = d->user;
+
+	(void)user;
+	if (t->waits) {
+		try_to_take(t);
+	}
+}
+
 static struct seat *seat_of(struct usb_device *d, size_t reader, const struct slot *slot)
 {
 	struct served *t = d->user;
@@ -528,7 +495,7 @@ static void say_broken(struct served *t, size_t reader, const char *why)
 
 	if (strcmp(why, "reader-gone") == 0) {
 		say_left(t);
-	} else if (!news(t, why)) {
+	} else if (!news_of(t, reader, why)) {
 		return;
 	} else if (d->n_readers > 1) {
 		log_msg(LOG_WARNING, "reader-broken", "%04x:%04x at %s, interface %u: %s",
@@ -551,8 +518,11 @@ static void on_broken(void *user, struct usb_device *d, size_t reader, const cha
 	}
 	if (t->taken && clock_monotonic() - t->since >= SERVE_GOOD_USEC) {
 		t->broken = SERVE_BROKEN_USEC;
-		t->why = NULL;
+		t->breaks[reader] = 0;
+		t->broke[reader] = NULL;
 	}
+	t->failed = true;
+	t->breaks[reader]++;
 	say_broken(t, reader, why);
 	for (size_t i = 0; i < t->n_seats; i++) {
 		if (t->seats[i].interface == reader && t->seats[i].machine) {
@@ -563,13 +533,16 @@ static void on_broken(void *user, struct usb_device *d, size_t reader, const cha
 	if (all) {
 		drop_seats(t);
 	}
-	try_later(t, &t->broken, SERVE_BROKEN_LAST_USEC);
+	if (all || t->breaks[reader] <= SERVE_ANEW_MAX) {
+		try_in(t, t->broken);
+	}
 	reader_listed(s, false);
 }
 
 const struct usb_ops reader_ops = {
 	.came = on_came,
 	.left = on_left,
+	.closed = on_closed,
 	.ended = on_ended,
 	.presence = on_presence,
 	.broken = on_broken,

@@ -2,9 +2,10 @@
 /*
  * One slot and what runs in it: at most one job at a time, begun by seat_turn() in the order
  * that safety wants: first the power that must go, then what the owner asked for, then the ATR
- * of a card that came. Guarantees: a card that somebody used is reset before somebody else has
- * it; no command reaches another card than the one that was attached, nor one that lost its
- * power since; every request is answered once.
+ * of a card that came. Guarantees: a card that somebody used has lost its power, by the reader's
+ * own word, before somebody else has it, and before anybody has it whose user wanted it reset; no
+ * command reaches another card than the one that was attached, nor one that lost its power since;
+ * every request is answered once.
  */
 #include <errno.h>
 
@@ -15,6 +16,8 @@
 #include "drivers/usb/serve-inside.h"
 
 #define LEARNS_MAX 3U /* *invented* */
+/* seat.user: somebody has left it with power, and whoever comes next is not the one */
+#define SOMEBODY   UINT64_MAX
 
 /* A keypad has a say in SECURE alone; in any other job a reader that speaks of it lies. */
 static enum usb_outcome of_keypad(enum seat_work work, enum usb_outcome o)
@@ -72,6 +75,11 @@ static bool card_in(const struct seat *seat)
 	return seat->slot->presence == SLOT_IN;
 }
 
+static bool has_power(const struct slot *slot)
+{
+	return slot->active || slot->hot;
+}
+
 /* The card in @p's hands is not the one that was, or not as it was. */
 static bool changed(const struct peer *p)
 {
@@ -126,10 +134,7 @@ void seat_turn(struct seat *seat)
 		return;
 	}
 	if (seat->off) { /* until it has begun nobody has the card */
-		if (begin(seat, SEAT_OFF, SLOT_JOB_OFF, VIEW_NULL)) {
-			seat->off = false;
-			seat->user = 0;
-		}
+		seat->off = !begin(seat, SEAT_OFF, SLOT_JOB_OFF, VIEW_NULL);
 		return;
 	}
 	if (!seat->owner) {
@@ -143,6 +148,11 @@ void seat_turn(struct seat *seat)
 		seat->powers = seat->slot->powers;
 		(void)begin(seat, SEAT_LEARN, SLOT_JOB_POWER, VIEW_NULL);
 	}
+}
+
+bool seat_used(const struct seat *seat)
+{
+	return seat->owner || seat->work != SEAT_NOTHING || next_in_line(seat);
 }
 
 /* -- cards that come and leave ------------------------------------------------------------- */
@@ -195,6 +205,7 @@ static void answer_atr(struct peer *p, bool pinpad)
 	_cleanup_(buf_done) struct buf body = BUF_NULL(LINK_MAX_FRAME);
 	const struct slot *slot = p->seat->slot;
 
+	p->seat->user = p->id; /* though the card came while its power did */
 	p->events = slot->events;
 	p->powers = slot->powers;
 	p->at = PEER_ATTACHED;
@@ -241,6 +252,18 @@ static void answer_status(struct peer *p)
 	frame_answer(p, changed(p) ? USB_GONE : USB_DONE, &body);
 }
 
+/* What was to take its power away. A card that came meanwhile (user 0) has been without. */
+static void end_change(struct seat *seat, struct peer *p, enum slot_end end)
+{
+	bool kept = seat->slot->hot && seat->user != 0;
+
+	if (end == SLOT_DONE && !kept) {
+		seat->user = 0; /* its power comes next */
+	} else {
+		end_attach(seat, p, end == SLOT_DONE ? SLOT_BROKEN : end);
+	}
+}
+
 static void end_for_owner(struct seat *seat, enum seat_work work, enum slot_end end)
 {
 	struct peer *p = seat->owner;
@@ -255,12 +278,8 @@ static void end_for_owner(struct seat *seat, enum seat_work work, enum slot_end 
 		seat->owner = NULL;
 		frame_answer(p, USB_DONE, NULL);
 		break;
-	case SEAT_CHANGE: /* its power comes next, unless it never went */
-		if (end == SLOT_DONE) {
-			seat->user = 0;
-		} else {
-			end_attach(seat, p, end);
-		}
+	case SEAT_CHANGE:
+		end_change(seat, p, end);
 		break;
 	case SEAT_ATTACH:
 		end_attach(seat, p, end);
@@ -299,6 +318,9 @@ void seat_ended(struct seat *seat, enum slot_end end)
 	bool power = work == SEAT_LEARN || work == SEAT_ATTACH || work == SEAT_RESET;
 
 	seat->work = SEAT_NOTHING;
+	if (work == SEAT_OFF) {
+		seat->user = seat->slot->hot ? SOMEBODY : 0;
+	}
 	if (seat->owner && seat->owner->asks) {
 		if (outcome_of(seat, work, end) == USB_LIED) {
 			say_lied(seat->reader);
@@ -442,7 +464,7 @@ void seat_detach(struct peer *p, bool reset)
 {
 	struct seat *seat = p->seat;
 
-	if (seat && reset && seat->slot->active && seat->work == SEAT_NOTHING) {
+	if (seat && reset && has_power(seat->slot) && seat->work == SEAT_NOTHING) {
 		seat->off = true;
 		seat_turn(seat);
 		if (seat->work == SEAT_OFF) {

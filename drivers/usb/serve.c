@@ -370,15 +370,19 @@ static int on_connection(sd_event_source *e, int listening, uint32_t revents, vo
 	return 0;
 }
 
-/* First the readers are let go of, then the program ends. */
+/* First the readers are let go of, then, when nothing of them is held, the program ends. */
 static int on_empty(sd_event_source *e, uint64_t when, void *user)
 {
 	struct serve *s = user;
 
 	(void)e;
 	(void)when;
-	if (s->idles) {
+	if (s->idles && (s->stays || usb_idle(s->usb))) {
 		return s->stays ? 0 : sd_event_exit(s->ev, 0);
+	}
+	if (s->idles) { /* else usb_free() would keep it, and whoever connects, waiting */
+		wait_for_somebody(s, SERVE_CLOSE_USEC);
+		return 0;
 	}
 	s->idles = true;
 	reader_release_all(s);

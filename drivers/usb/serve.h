@@ -6,8 +6,8 @@
  * connection at most. A connection that ends takes its card's power away; one that says what is
  * no request, or does not read what it is told, is closed. The rules are those of the newest
  * watch; before the first no reader is touched. When nobody has been connected for
- * SERVE_HOLD_USEC the readers are let go of, and after SERVE_IDLE_USEC the program ends where a
- * socket unit starts it again.
+ * SERVE_HOLD_USEC the readers are let go of, and after SERVE_IDLE_USEC, when all of them are closed,
+ * the program ends where a socket unit starts it again.
  */
 #include <systemd/sd-event.h>
 
@@ -18,6 +18,8 @@
 #define SERVE_RULES_MAX	       16384U /* bytes */
 #define SERVE_HOLD_USEC	       10000000U
 #define SERVE_IDLE_USEC	       30000000U
+/* the end comes so much later, again and again, while a reader is not closed; *invented* */
+#define SERVE_CLOSE_USEC       1000000U
 #define SERVE_GRACE_USEC       1500000U /* auto: pcscd has so long to take a reader that came */
 /* auto: so long pcscd may be stopped, and have its readers back: longer than a restart or an update
  * of it takes, after which it would find them taken for good; *invented* */
@@ -30,6 +32,8 @@
 #define SERVE_BROKEN_LAST_USEC 3600000000U /* ... up to this */
 #define SERVE_GOOD_USEC                                                                        \
 	300000000U /* one that served so long begins anew with the first pause */
+/* of two readers in a device one broke: so often in a row the good one is let go of for it; *invented* */
+#define SERVE_ANEW_MAX	     3U
 #define SERVE_HELD_USEC	     60000000U	 /* auto: one that pcscd has, likewise, ... */
 #define SERVE_HELD_LAST_USEC 3600000000U /* ... up to this */
 #define SERVE_DEVICE_SLOTS   8U		 /* of one device; one with more is not taken */

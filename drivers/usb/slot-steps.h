@@ -30,8 +30,8 @@ struct slot_steps {
 	bool ready; /* a message waits for the pipe: type, three, data */
 	bool over;
 	enum slot_end end;
-	bool begun;    /* the reader has seen a message of the job */
-	bool extended; /* it has asked for more time */
+	bool begun;	     /* the reader has seen a message of the job */
+	unsigned extensions; /* it has asked for more time so often */
 	enum message_type type;
 	uint8_t three[3];
 	struct buf data; /* wiped when it is answered: it may hold a command */

@@ -80,7 +80,9 @@ bool slot_notice(struct slot *s, bool present, bool changed, uint64_t now)
 {
 	bool ahead = now < s->ahead;
 
-	s->ahead = 0;
+	if (changed || present != (s->presence == SLOT_IN)) {
+		s->ahead = 0; /* else it is about another slot */
+	}
 	if (see(s, present)) {
 		return true;
 	}
@@ -212,12 +214,16 @@ bool slot_next(struct slot *s, struct buf *out, uint64_t now)
 	return true;
 }
 
-/* More time (§6.2.6): the multiplier of a waiting time, never beyond the whole. */
+/* More time (§6.2.6): the multiplier of a waiting time, never beyond the whole; too many end
+ * it. */
 static void extend(struct slot *s, uint8_t multiplier, uint64_t now)
 {
 	uint64_t until = now + SLOT_ASK_USEC + s->steps->unit * (multiplier ? multiplier : 1);
 
-	s->steps->extended = true;
+	s->steps->extensions++;
+	if (s->steps->extensions == SLOT_EXTENSIONS_MAX + 1) {
+		s->whole = s->deadline = now;
+	}
 	if (until > s->whole) {
 		until = s->whole;
 	}
@@ -332,7 +338,8 @@ static void begin(struct slot *s, enum slot_job job, uint64_t whole)
 	s->whole = whole;
 	s->deadline = 0;
 	st->step = STEP_NONE;
-	st->over = st->begun = st->extended = st->untouched = false;
+	st->over = st->begun = st->untouched = false;
+	st->extensions = 0;
 	st->unit = USEC_UNIT;
 	st->powers = s->powers;
 	st->three[0] = st->three[1] = st->three[2] = 0;
@@ -429,10 +436,13 @@ enum slot_end slot_late(const struct slot *s)
 	if (s->presence == SLOT_OUT) {
 		return SLOT_EMPTY;
 	}
-	if (s->job == SLOT_JOB_SECURE) {
+	if (s->job == SLOT_JOB_SECURE && s->waits && s->events != s->steps->events) {
+		return SLOT_UNPOWERED; /* it left while the code was typed, and came back */
+	}
+	if (s->job == SLOT_JOB_SECURE && s->steps->extensions <= SLOT_EXTENSIONS_MAX) {
 		return SLOT_LATE;
 	}
-	return s->steps->extended ? SLOT_LIED : SLOT_MUTE;
+	return s->steps->extensions > 0 ? SLOT_LIED : SLOT_MUTE;
 }
 
 enum message_type slot_asked(const struct slot *s)

@@ -16,24 +16,25 @@
  *   OFF, STATUS, RESET
  *
  * Every wait has a deadline: what card and reader may take by their own figures, and a whole
- * that no time extension makes longer. When it is over the slot aborts (ABORT on the control
- * pipe and on the bulk pipe, §6.1.13), and where that does not help either the reader is reset
- * by interface.h.
+ * that no time extension makes longer, and SLOT_EXTENSIONS_MAX of them end. When it is over the
+ * slot aborts (ABORT on the control pipe and on the bulk pipe, §6.1.13), and where that does not
+ * help either the reader is reset by interface.h.
  */
 #include "drivers/usb/message.h"
 #include "drivers/usb/parameters.h"
 #include "drivers/usb/t0.h"
 #include "drivers/usb/t1.h"
 
-#define SLOT_COMMAND_MAX 65544U /* bytes of a command APDU */
-#define SLOT_ANSWER_MAX	 65538U
-#define SLOT_JOB_USEC                                                                          \
-	60000000U /* microseconds: the whole of a job, whatever extension is asked for */
-#define SLOT_KEYS_USEC	120000000U /* ... of a job with a keypad */
+#define SLOT_COMMAND_MAX    65544U /* bytes of a command APDU */
+#define SLOT_ANSWER_MAX	    65538U
+#define SLOT_JOB_USEC	    60000000U /* microseconds: the whole of a job */
+/* time extensions in a job: 25 s of NULL bytes at 9,600 baud, if each is told; *invented* */
+#define SLOT_EXTENSIONS_MAX 20000U
+#define SLOT_KEYS_USEC	    120000000U /* ... of a job with a keypad */
 /* a reader's answer about itself (status, parameters); STATUS and OFF as a whole: twice that */
-#define SLOT_ASK_USEC	2000000U
-#define SLOT_ATR_USEC	10000000U /* a reader's answer with an ATR; a mute card it tells itself */
-#define SLOT_ABORT_USEC 1000000U
+#define SLOT_ASK_USEC	    2000000U
+#define SLOT_ATR_USEC	    10000000U /* a reader's answer with an ATR; a mute card it tells itself */
+#define SLOT_ABORT_USEC	    1000000U
 #define SLOT_AHEAD_USEC                                                                        \
 	1000000U /* an interrupt that comes later is of another card; *invented* */
 #define SLOT_BUSY_USEC                                                                         \

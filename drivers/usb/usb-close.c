@@ -13,7 +13,7 @@
 /* Whether nobody can say any more what the reader does with its cards. */
 static bool is_lost(const struct usb_handle *h)
 {
-	bool lost = usb_paused(h);
+	bool lost = h->phase != USB_RUNS;
 
 	for (size_t i = 0; i < h->n_pipes; i++) {
 		const struct interface *m = h->pipes[i].machine;
@@ -37,6 +37,7 @@ static void ask_off(struct usb_pipe *p)
 		}
 		if (interface_job(p->machine, k, SLOT_JOB_OFF, VIEW_NULL, clock_monotonic()) ==
 			0) {
+			p->offs[k] = true;
 			h->offs++;
 		} else {
 			h->lost = true;
@@ -87,7 +88,7 @@ static void end_quiet(struct usb_handle *h)
 {
 	h->closing = USB_CLOSING_RESET;
 	if (h->lost && !h->gone) {
-		usb_work(h, USB_WORK_RESET, NULL); /* of all its slots */
+		usb_begin_reset(h); /* of all its slots */
 	}
 }
 
@@ -103,11 +104,10 @@ void usb_close(struct usb_handle *h)
 		end_off(h);
 		late = false;
 	}
-	if (h->closing == USB_CLOSING_QUIET && h->work == USB_WORK_NONE &&
-		(usb_quiet(h) || late)) {
+	if (h->closing == USB_CLOSING_QUIET && !usb_works(h) && (usb_quiet(h) || late)) {
 		end_quiet(h);
 	}
-	if (h->closing == USB_CLOSING_RESET && h->work == USB_WORK_NONE) {
+	if (h->closing == USB_CLOSING_RESET && !usb_works(h)) {
 		(void)usb_handle_free(h);
 	}
 }
@@ -133,6 +133,15 @@ static void pipe_free(struct usb_pipe *p)
 	libusb_free_transfer(p->notice.transfer);
 	wipe(p->arriving, p->arriving_room);
 	free(p->arriving);
+	free(p->arrived);
+}
+
+void usb_handle_mute(struct usb_handle *h)
+{
+	for (size_t i = 0; i < h->n_pipes; i++) {
+		h->pipes[i].timer = sd_event_source_disable_unref(h->pipes[i].timer);
+	}
+	h->timer = sd_event_source_disable_unref(h->timer);
 }
 
 struct usb_handle *usb_handle_free(struct usb_handle *h)

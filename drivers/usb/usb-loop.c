@@ -62,15 +62,12 @@ void usb_settle(struct usb *u)
 		if (h && h->leaving) {
 			usb_close(h);
 		}
-		if (u->devices[i] && u->devices[i]->left && !u->devices[i]->d.handle) {
-			usb_place_free(u->devices[i]);
-			u->devices[i] = NULL;
+		if (h && !u->devices[i]->d.handle && u->devices[i]->at == USB_AT_TOLD &&
+			!u->devices[i]->unplugged && !u->ending) {
+			u->ops->closed(u->user, &u->devices[i]->d);
 		}
 	}
-	if (u->plugged && !u->ending) {
-		u->plugged = false;
-		usb_rescan(u);
-	}
+	usb_find(u);
 	u->settling = false;
 }
 
@@ -82,8 +79,11 @@ static int LIBUSB_CALL on_hotplug(
 	struct usb *u = user;
 
 	(void)c;
-	(void)there;
-	(void)e;
+	if (e == LIBUSB_HOTPLUG_EVENT_DEVICE_LEFT) {
+		usb_vanish(u, there);
+	} else {
+		usb_appear(u, there);
+	}
 	u->plugged = true;
 	usb_loop_stir(u);
 	return 0;
@@ -99,15 +99,11 @@ static int on_turn(sd_event_source *s, void *user)
 static int on_awake(sd_event_source *s, uint64_t when, void *user)
 {
 	struct usb *u = user;
-	bool open = false;
 
 	(void)when;
 	usb_settle(u);
-	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
-		open = open || (u->devices[i] && u->devices[i]->d.handle);
-	}
 	(void)sd_event_source_set_time(s, clock_boottime() + AWAKE_USEC);
-	(void)sd_event_source_set_enabled(s, open ? SD_EVENT_ON : SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(s, usb_idle(u) ? SD_EVENT_OFF : SD_EVENT_ON);
 	return 0;
 }
 
@@ -228,6 +224,11 @@ void usb_loop_mute(struct usb *u)
 	u->awake = sd_event_source_disable_unref(u->awake);
 	if (u->on_done) {
 		(void)sd_event_source_set_enabled(u->on_done, SD_EVENT_OFF);
+	}
+	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
+		if (u->devices[i] && u->devices[i]->d.handle) {
+			usb_handle_mute(u->devices[i]->d.handle);
+		}
 	}
 }
 

@@ -12,6 +12,10 @@
 #include "base/clock.h"
 #include "drivers/usb/usb-inside.h"
 
+/* without a stall of the interrupt pipe, and those before are forgotten: notices between them are not,
+ * else a device could keep its worker, and its other readers, busy for ever. *Invented* */
+#define CALM_USEC 10000000U
+
 /* -- transfers ----------------------------------------------------------------------------- */
 
 static enum interface_transfer end_of(enum libusb_transfer_status s)
@@ -46,8 +50,10 @@ static void LIBUSB_CALL on_transfer(struct libusb_transfer *t)
 /* One that cannot even begin has ended by the next turn. */
 static void submit(struct usb_urb *x)
 {
-	int r = libusb_submit_transfer(x->transfer);
+	int r;
 
+	assert(!x->busy);
+	r = libusb_submit_transfer(x->transfer);
 	x->busy = r == 0;
 	x->ended = r != 0;
 	x->dropped = false;
@@ -80,8 +86,8 @@ void usb_pipe_cancel(struct usb_pipe *p)
 
 void usb_pipe_stop(struct usb_pipe *p)
 {
-	p->parked = p->held = false;
-	p->wanted = 0;
+	p->held = false;
+	p->wanted = p->n_aborts = 0;
 	cancel(&p->out, true);
 	cancel(&p->in, true);
 	cancel(&p->notice, false); /* what it has brought is news all the same */
@@ -89,8 +95,7 @@ void usb_pipe_stop(struct usb_pipe *p)
 
 void usb_pipe_park(struct usb_pipe *p)
 {
-	if (p->in.busy && !p->in.dropped) {
-		p->parked = true;
+	if (!p->in.dropped) {
 		cancel(&p->in, false);
 	}
 	if (!p->notice.dropped) {
@@ -115,7 +120,7 @@ void usb_pipe_listen(struct usb_pipe *p)
 		p->stalls > INTERFACE_STALLS_MAX || p->machine->broken) {
 		return;
 	}
-	if (p->handle->leaving || usb_paused(p->handle)) {
+	if (p->handle->leaving || p->handle->phase != USB_RUNS) {
 		return; /* when that is over */
 	}
 	libusb_fill_interrupt_transfer(p->notice.transfer, p->handle->open,
@@ -130,13 +135,59 @@ static void fetch(struct usb_pipe *p, size_t bytes)
 	submit(&p->in);
 }
 
+/* Now, or when the device runs again. */
+static void begin_fetch(struct usb_pipe *p, size_t bytes)
+{
+	if (p->handle->phase == USB_RUNS) {
+		fetch(p, bytes);
+	} else {
+		p->wanted = bytes;
+	}
+}
+
+static void LIBUSB_CALL on_aborted(struct libusb_transfer *t)
+{
+	struct usb_handle *h = t->user_data;
+
+	h->aborts--;
+	usb_loop_stir(h->usb); /* somebody may wait for quiet */
+	free(t->buffer);
+	libusb_free_transfer(t);
+}
+
+/* What this cannot do the slot's deadline does. */
+static void request_abort(struct usb_pipe *p, uint16_t value)
+{
+	struct libusb_transfer *t = libusb_alloc_transfer(0);
+	unsigned char *setup = malloc(LIBUSB_CONTROL_SETUP_SIZE);
+
+	if (t && setup) {
+		libusb_fill_control_setup(setup,
+			LIBUSB_ENDPOINT_OUT | LIBUSB_REQUEST_TYPE_CLASS |
+				LIBUSB_RECIPIENT_INTERFACE,
+			USB_REQUEST_ABORT, value, p->handle->device->readers[p->index].number,
+			0);
+		libusb_fill_control_transfer(
+			t, p->handle->open, setup, on_aborted, p->handle, USB_ASK_MS);
+		if (libusb_submit_transfer(t) == 0) {
+			p->handle->aborts++;
+			return;
+		}
+	}
+	free(setup);
+	libusb_free_transfer(t);
+}
+
 void usb_pipe_resume(struct usb_pipe *p)
 {
 	size_t bytes = p->wanted;
 	bool held = p->held;
 
+	for (size_t i = 0; i < p->n_aborts; i++) {
+		request_abort(p, p->aborts[i]);
+	}
 	p->held = false;
-	p->wanted = 0;
+	p->wanted = p->n_aborts = 0;
 	if (held) {
 		send(p, p->message.len);
 	}
@@ -168,7 +219,7 @@ static void do_send(void *user, struct view message)
 		return;
 	}
 	p->empty_packet = packet > 0 && message.len % packet == 0;
-	p->held = usb_paused(p->handle);
+	p->held = p->handle->phase != USB_RUNS;
 	if (!p->held) {
 		send(p, message.len);
 	}
@@ -184,51 +235,20 @@ static void do_receive(void *user, size_t size)
 	if (p->handle->resetting || usb_loop_slept(p->handle->usb)) {
 		return;
 	}
-	assert(!p->in.busy);
-	whole = whole < p->arriving_room ? whole : p->arriving_room;
-	if (usb_paused(p->handle)) {
-		p->wanted = whole;
-	} else {
-		fetch(p, whole);
-	}
+	begin_fetch(p, whole < p->arriving_room ? whole : p->arriving_room);
 }
 
-static void LIBUSB_CALL on_aborted(struct libusb_transfer *t)
-{
-	struct usb_handle *h = t->user_data;
-
-	h->aborts--;
-	free(t->buffer);
-	libusb_free_transfer(t);
-}
-
+/* A slot aborts once at a time, and a recovery that ends aborts forgets what waits here. */
 static void do_abort(void *user, uint8_t slot, uint8_t seq)
 {
 	struct usb_pipe *p = user;
-	struct libusb_transfer *t;
-	unsigned char *setup;
+	uint16_t value = (uint16_t)(slot | (unsigned)seq << 8);
 
-	if (usb_paused(p->handle)) {
-		return; /* the slot's deadline does it */
+	if (p->handle->phase == USB_RUNS) {
+		request_abort(p, value);
+	} else if (p->n_aborts < DESCRIPTOR_SLOTS_MAX) {
+		p->aborts[p->n_aborts++] = value;
 	}
-	t = libusb_alloc_transfer(0);
-	setup = malloc(LIBUSB_CONTROL_SETUP_SIZE);
-	if (t && setup) {
-		libusb_fill_control_setup(setup,
-			LIBUSB_ENDPOINT_OUT | LIBUSB_REQUEST_TYPE_CLASS |
-				LIBUSB_RECIPIENT_INTERFACE,
-			USB_REQUEST_ABORT, (uint16_t)(slot | (unsigned)seq << 8),
-			p->handle->device->readers[p->index].number, 0);
-		libusb_fill_control_transfer(
-			t, p->handle->open, setup, on_aborted, p->handle, USB_ASK_MS);
-		if (libusb_submit_transfer(t) == 0) {
-			p->handle->aborts++;
-			return;
-		}
-	}
-	/* the slot's deadline does what this could not */
-	free(setup);
-	libusb_free_transfer(t);
 }
 
 static void do_recover(void *user, enum interface_recover how)
@@ -259,8 +279,9 @@ static void do_ended(void *user, struct slot *slot, enum slot_job job, enum slot
 	struct usb_pipe *p = user;
 	struct usb_handle *h = p->handle;
 
-	if (h->closing == USB_CLOSING_OFF && job == SLOT_JOB_OFF && h->offs > 0) {
-		h->offs--; /* our own */
+	if (p->offs[slot->number]) {
+		p->offs[slot->number] = false;
+		h->offs--;
 		h->lost = h->lost || end != SLOT_DONE;
 		usb_loop_stir(h->usb);
 		return;
@@ -341,8 +362,8 @@ static int on_timer(sd_event_source *s, uint64_t when, void *user)
 void usb_pipe_forget(struct usb_pipe *p)
 {
 	p->out.ended = p->in.ended = false;
-	p->empty_packet = p->parked = p->held = false;
-	p->wanted = 0;
+	p->empty_packet = p->held = false;
+	p->wanted = p->n_aborts = 0;
 	buf_reset(&p->message); /* they may have held a PIN */
 	wipe(p->arriving, p->arriving_room);
 }
@@ -373,31 +394,41 @@ static void tell_sent(struct usb_pipe *p)
 
 static void tell_received(struct usb_pipe *p)
 {
+	uint8_t *next = p->arrived;
 	size_t len = (size_t)p->in.transfer->actual_length;
-	bool parked = p->parked && p->in.end == INTERFACE_LATE;
+	bool back = p->in.end ==
+		    INTERFACE_LATE; /* taken back: none of these has a time of its own */
 
-	p->parked = false;
-	if (parked && len == 0) { /* begun anew afterwards */
-		p->wanted = (size_t)p->in.transfer->length;
+	if (back && len == 0) {
+		begin_fetch(p, (size_t)p->in.transfer->length);
 		return;
 	}
-	len = p->in.end == INTERFACE_OK || parked ? len : 0;
-	interface_received(p->machine, p->in.end, view_of(p->arriving, len), clock_monotonic());
+	len = p->in.end == INTERFACE_OK || back ? len : 0;
+	/* the next transfer may begin before this one's bytes are done with */
+	p->arrived = p->arriving;
+	p->arriving = next;
+	interface_received(p->machine, p->in.end, view_of(p->arrived, len), clock_monotonic());
+	wipe(p->arrived, p->arriving_room);
 }
 
 static void tell_noticed(struct usb_pipe *p)
 {
 	size_t len = (size_t)p->notice.transfer->actual_length;
+	uint64_t now = clock_monotonic();
 
-	if (p->notice.end == INTERFACE_OK) {
-		p->stalls = 0;
-		interface_notified(p->machine, view_of(p->noticed, len), clock_monotonic());
-	} else if (p->notice.end != INTERFACE_LATE && ++p->stalls > INTERFACE_STALLS_MAX) {
-		interface_deaf(p->machine, clock_monotonic());
-		return;
-	} else if (p->notice.end != INTERFACE_LATE && !p->handle->leaving) {
-		p->unhalt = true;
-		usb_pause(p->handle);
+	if (p->notice.end == INTERFACE_OK || (p->notice.end == INTERFACE_LATE && len > 0)) {
+		interface_notified(p->machine, view_of(p->noticed, len), now);
+	} else if (p->notice.end != INTERFACE_LATE) {
+		p->stalls = now >= p->calm ? 1 : p->stalls + 1;
+		p->calm = now + CALM_USEC;
+		if (p->stalls > INTERFACE_STALLS_MAX) {
+			interface_deaf(p->machine, now);
+			return;
+		}
+		if (!p->handle->leaving) {
+			p->unhalt = true;
+			usb_pause(p->handle);
+		}
 	}
 	usb_pipe_listen(p);
 }
@@ -419,7 +450,6 @@ void usb_pipe_tell(struct usb_pipe *p)
 	}
 	if (!is_silent(p) && take(&p->in)) {
 		tell_received(p);
-		wipe(p->arriving, p->arriving_room);
 	}
 	if (!is_silent(p) && take(&p->notice)) {
 		tell_noticed(p);

@@ -10,14 +10,9 @@
 #include "base/clock.h"
 #include "drivers/usb/usb-inside.h"
 
-bool usb_paused(const struct usb_handle *h)
+bool usb_works(const struct usb_handle *h)
 {
-	bool paused = h->work != USB_WORK_NONE || h->resetting;
-
-	for (size_t i = 0; i < h->n_pipes; i++) {
-		paused = paused || h->pipes[i].recover || h->pipes[i].unhalt;
-	}
-	return paused;
+	return h->phase == USB_CLEARS || h->phase == USB_RESETS;
 }
 
 bool usb_quiet(const struct usb_handle *h)
@@ -32,6 +27,7 @@ bool usb_quiet(const struct usb_handle *h)
 
 void usb_pause(struct usb_handle *h)
 {
+	h->phase = h->phase == USB_RUNS ? USB_PAUSES : h->phase;
 	for (size_t i = 0; i < h->n_pipes; i++) {
 		usb_pipe_park(&h->pipes[i]);
 	}
@@ -41,6 +37,7 @@ void usb_pause(struct usb_handle *h)
 void usb_reset(struct usb_handle *h)
 {
 	h->resetting = true;
+	h->phase = h->phase == USB_RUNS ? USB_PAUSES : h->phase;
 	for (size_t i = 0; i < h->n_pipes; i++) {
 		usb_pipe_stop(&h->pipes[i]);
 	}
@@ -48,22 +45,28 @@ void usb_reset(struct usb_handle *h)
 }
 
 /* All of the device's readers are of no use any more. */
-void usb_gone(struct usb_handle *h)
+static void give_up(struct usb_handle *h, void (*end)(struct interface *i))
 {
-	h->gone = true;
 	h->leaving = true;
 	for (size_t i = 0; i < h->n_pipes; i++) {
 		if (!h->pipes[i].machine->broken) {
-			interface_gone(h->pipes[i].machine);
+			end(h->pipes[i].machine);
 		}
 	}
 	usb_loop_stir(h->usb);
 }
 
-/* A device that was in the middle of something is reset: its end would be of another time. */
+void usb_gone(struct usb_handle *h)
+{
+	h->gone = true;
+	give_up(h, interface_gone);
+}
+
+/* A device that was in the middle of something is reset: its end would be of another time. Whatever ran
+ * when the kernel suspended it has ended as if it were gone: that says nothing, and is not told. */
 void usb_slept(struct usb_handle *h)
 {
-	bool busy = usb_paused(h);
+	bool busy = h->phase != USB_RUNS;
 
 	for (size_t i = 0; i < h->n_pipes; i++) {
 		const struct usb_pipe *p = &h->pipes[i];
@@ -75,6 +78,10 @@ void usb_slept(struct usb_handle *h)
 		usb_reset(h);
 		return;
 	}
+	for (size_t i = 0; i < h->n_pipes; i++) {
+		usb_pipe_cancel(&h->pipes[i]);
+	}
+	usb_pause(h); /* until these have ended */
 	for (size_t i = 0; i < h->n_pipes && !h->leaving; i++) {
 		interface_was_reset(h->pipes[i].machine, clock_monotonic());
 	}
@@ -91,19 +98,30 @@ static void cleared(struct usb_handle *h, int r)
 	} else if (p && p->recover == INTERFACE_CLEAR_HALT) {
 		p->recover = 0;
 		interface_recovered(p->machine, r == 0, clock_monotonic());
-		interface_look(p->machine, clock_monotonic()); /* a notice may have been lost */
 	} /* where it did not help an interrupt pipe it stalls again */
+	for (size_t i = 0; i < h->n_pipes && !h->leaving; i++) {
+		if (!h->pipes[i].machine->broken) { /* a notice may have been lost */
+			interface_look(h->pipes[i].machine, clock_monotonic());
+		}
+	}
 }
 
+/* One that breaks on the way may ask for a reset of its own: that comes afterwards. */
 static void was_reset(struct usb_handle *h, int r)
 {
 	h->resetting = false;
 	if (r == LIBUSB_ERROR_NOT_FOUND || r == LIBUSB_ERROR_NO_DEVICE) {
-		usb_gone(h); /* it comes again as another */
+		usb_gone(
+			h); /* it comes again as another, or another program took it meanwhile */
+		return;
+	}
+	if (r != 0) { /* libusb has let go of its interfaces, and not taken them again */
+		give_up(h, interface_lost);
 		return;
 	}
 	for (size_t i = 0; i < h->n_pipes; i++) {
 		usb_pipe_forget(&h->pipes[i]);
+		h->pipes[i].notice.ended = false; /* every slot is asked */
 		h->pipes[i].stalls = 0;
 		h->pipes[i].unhalt = false;
 	}
@@ -113,8 +131,8 @@ static void was_reset(struct usb_handle *h, int r)
 
 		p->recover = 0;
 		if (asked) {
-			interface_recovered(p->machine, r == 0, clock_monotonic());
-		} else { /* whatever came of it, and whatever it was at */
+			interface_recovered(p->machine, true, clock_monotonic());
+		} else { /* whatever it was at */
 			interface_was_reset(p->machine, clock_monotonic());
 		}
 	}
@@ -122,13 +140,17 @@ static void was_reset(struct usb_handle *h, int r)
 
 static void fetch(struct usb_handle *h)
 {
-	enum usb_work what = h->work;
+	enum usb_phase at = h->phase;
 	int r;
 
-	if (what == USB_WORK_NONE || !usb_worked(h, &r) || h->leaving) {
+	if (!usb_works(h) || !usb_worked(h->worker, &r)) {
 		return;
 	}
-	if (what == USB_WORK_RESET) {
+	h->phase = USB_PAUSES;
+	if (h->leaving) {
+		return;
+	}
+	if (at == USB_RESETS) {
 		was_reset(h, r);
 	} else if (!h->resetting) {
 		cleared(h, r);
@@ -140,36 +162,56 @@ static void fetch(struct usb_handle *h)
 static void clear(struct usb_pipe *p)
 {
 	const struct ccid_interface *reader = &p->handle->device->readers[p->index];
-	const uint8_t all[] = {reader->bulk_out, reader->bulk_in, reader->interrupt_in};
-	const uint8_t one[] = {reader->interrupt_in, 0, 0};
+	struct usb_job job = {.what = USB_WORK_CLEAR,
+		.open = p->handle->open,
+		.ends = {0, 0, reader->interrupt_in}};
 
 	p->unhalt = false;
 	p->handle->clearing = p->recover ? p : NULL;
 	if (p->recover) {
 		usb_pipe_forget(p);
+		job.ends[0] = reader->bulk_out;
+		job.ends[1] = reader->bulk_in;
 	}
-	usb_work(p->handle, USB_WORK_CLEAR, p->recover ? all : one);
+	p->handle->phase = USB_CLEARS;
+	usb_work(p->handle->worker, &job);
 }
 
-/* Give the worker what is asked for, when all is quiet; else go on. */
+void usb_begin_reset(struct usb_handle *h)
+{
+	const struct usb_job job = {.what = USB_WORK_RESET, .open = h->open};
+
+	h->phase = USB_RESETS;
+	usb_work(h->worker, &job);
+}
+
+static void resume(struct usb_handle *h)
+{
+	h->phase = USB_RUNS;
+	for (size_t i = 0; i < h->n_pipes; i++) {
+		usb_pipe_resume(&h->pipes[i]);
+	}
+}
+
+/* Give the worker what is asked for, when all is quiet; if nothing is, go on. */
 static void proceed(struct usb_handle *h)
 {
-	bool paused = usb_paused(h);
+	bool asked = h->resetting;
 
-	if (!paused) {
-		for (size_t i = 0; i < h->n_pipes; i++) {
-			usb_pipe_resume(&h->pipes[i]);
-		}
-	} else if (h->work != USB_WORK_NONE || !usb_quiet(h)) {
+	if (h->phase != USB_PAUSES || !usb_quiet(h)) {
 		return;
-	} else if (h->resetting) {
-		usb_work(h, USB_WORK_RESET, NULL);
-	} else {
-		for (size_t i = 0; i < h->n_pipes && h->work == USB_WORK_NONE; i++) {
-			if (h->pipes[i].recover || h->pipes[i].unhalt) {
-				clear(&h->pipes[i]);
-			}
+	}
+	if (h->resetting) {
+		usb_begin_reset(h);
+	}
+	for (size_t i = 0; i < h->n_pipes && !asked; i++) {
+		asked = h->pipes[i].recover || h->pipes[i].unhalt;
+		if (asked) {
+			clear(&h->pipes[i]);
 		}
+	}
+	if (!asked) {
+		resume(h);
 	}
 }
 

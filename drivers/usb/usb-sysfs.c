@@ -127,17 +127,33 @@ static enum descriptor_outcome take_descriptors(struct usb_device *d, struct vie
 	return cut ? DESCRIPTOR_LENGTH : (enum descriptor_outcome)r;
 }
 
-int usb_sysfs_read(struct usb_device *d)
+/* Return: 0, a fault, USB_SYSFS_GONE or LONG; at least the device's own is there. */
+static int read_descriptors(const char *port, struct buf *out)
 {
-	_cleanup_(buf_done) struct buf all = BUF_NULL(DESCRIPTORS_MAX);
-	int r;
+	int r = read_file(port, "descriptors", out);
 
-	r = read_file(d->port, "descriptors", &all);
 	if (r != 0 && r != LONG) {
 		return trace(r);
 	}
-	if (all.len < DEVICE_BYTES) {
-		return USB_SYSFS_GONE;
+	return out->len < DEVICE_BYTES ? USB_SYSFS_GONE : r;
+}
+
+bool usb_sysfs_reader(const char *port)
+{
+	_cleanup_(buf_done) struct buf all = BUF_NULL(DESCRIPTORS_MAX);
+	int r = read_descriptors(port, &all);
+
+	/* no memory, or more than is read: whoever looks at it says so */
+	return r < 0 || r == LONG || (r == 0 && descriptor_of_reader(buf_view(&all)));
+}
+
+int usb_sysfs_read(struct usb_device *d)
+{
+	_cleanup_(buf_done) struct buf all = BUF_NULL(DESCRIPTORS_MAX);
+	int r = read_descriptors(d->port, &all);
+
+	if (r < 0 || r == USB_SYSFS_GONE) {
+		return trace(r);
 	}
 	d->refused = take_descriptors(d, buf_view(&all), r == LONG);
 	read_text(d->port, "serial", d->serial, sizeof(d->serial));

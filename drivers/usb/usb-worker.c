@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "drivers/usb/usb-inside.h"
+#include "drivers/usb/usb-sysfs.h"
 
 #define STACK_BYTES (256UL * 1024UL)
 
@@ -23,14 +24,29 @@ static int clear_halts(libusb_device_handle *open, const uint8_t ends[USB_PIPE_E
 	return r;
 }
 
+static int do_job(const struct usb_job *job)
+{
+	switch (job->what) {
+	case USB_WORK_NONE:
+		break;
+	case USB_WORK_CLEAR:
+		return clear_halts(job->open, job->ends);
+	case USB_WORK_RESET:
+		return libusb_reset_device(job->open);
+	case USB_WORK_LOOK:
+		return usb_sysfs_read(job->device);
+	}
+	return 0;
+}
+
 /* One piece of work, without the lock. */
 static void work(struct usb_worker *w)
 {
+	const struct usb_job job = w->job;
 	int r;
 
 	(void)pthread_mutex_unlock(&w->lock);
-	r = w->work == USB_WORK_CLEAR ? clear_halts(w->open, w->ends)
-				      : libusb_reset_device(w->open);
+	r = do_job(&job);
 	(void)pthread_mutex_lock(&w->lock);
 	w->result = r;
 	w->ended = true;
@@ -43,7 +59,7 @@ static void *usb_worker_run(void *user)
 
 	(void)pthread_mutex_lock(&w->lock);
 	while (!w->stop) {
-		if (w->work != USB_WORK_NONE && !w->ended) {
+		if (w->job.what != USB_WORK_NONE && !w->ended) {
 			work(w);
 		} else {
 			(void)pthread_cond_wait(&w->wake, &w->lock);
@@ -53,25 +69,17 @@ static void *usb_worker_run(void *user)
 	return NULL;
 }
 
-void usb_work(struct usb_handle *h, enum usb_work what, const uint8_t ends[USB_PIPE_ENDS])
+void usb_work(struct usb_worker *w, const struct usb_job *job)
 {
-	struct usb_worker *w = h->worker;
-
-	assert(h->work == USB_WORK_NONE && what != USB_WORK_NONE);
-	h->work = what;
 	(void)pthread_mutex_lock(&w->lock);
-	w->work = what;
-	w->open = h->open;
-	for (size_t i = 0; i < USB_PIPE_ENDS; i++) {
-		w->ends[i] = ends ? ends[i] : 0;
-	}
+	assert(w->job.what == USB_WORK_NONE && job->what != USB_WORK_NONE);
+	w->job = *job;
 	(void)pthread_cond_signal(&w->wake);
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
-bool usb_worked(struct usb_handle *h, int *ret)
+bool usb_worked(struct usb_worker *w, int *ret)
 {
-	struct usb_worker *w = h->worker;
 	bool ended;
 
 	(void)pthread_mutex_lock(&w->lock);
@@ -79,8 +87,7 @@ bool usb_worked(struct usb_handle *h, int *ret)
 	*ret = w->result;
 	if (ended) {
 		w->ended = false;
-		w->work = h->work = USB_WORK_NONE;
-		w->open = NULL;
+		w->job = (struct usb_job){.what = USB_WORK_NONE};
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 	return ended;
@@ -146,7 +153,7 @@ void usb_workers_stop(struct usb *u)
 			continue;
 		}
 		(void)pthread_mutex_lock(&w->lock);
-		assert(w->work == USB_WORK_NONE);
+		assert(w->job.what == USB_WORK_NONE);
 		w->stop = true;
 		(void)pthread_cond_signal(&w->wake);
 		(void)pthread_mutex_unlock(&w->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * Devices: found, told of and opened. A device is looked at in sysfs when it comes, and opened by
- * usb_claim() alone; usb-close.c lets go of it. usb-inside.h says who owns what.
+ * Devices are opened, by usb_claim() alone; usb-find.c finds them, usb-close.c lets go of them. The
+ * beginning and the end of all. usb-bus.h and usb-inside.h say who owns what.
  */
 #include "drivers/usb/usb.h"
 
@@ -11,10 +11,8 @@
 
 #include "base/clock.h"
 #include "drivers/usb/usb-inside.h"
-#include "drivers/usb/usb-sysfs.h"
 
 #define PAUSE_USEC 10000 /* at the end, between looks at what threads have done */
-#define PORTS_MAX  7U	 /* USB 2.0 §4.1.1: hubs in a row */
 
 /* -- opening ------------------------------------------------------------------------------- */
 
@@ -66,10 +64,12 @@ static int pipe_open(struct usb_handle *h, size_t i)
 		packet + (reader->message < DESCRIPTOR_MESSAGE_MIN ? DESCRIPTOR_MESSAGE_MIN
 								   : reader->message);
 	p->arriving = calloc(1, p->arriving_room);
+	p->arrived = calloc(1, p->arriving_room);
 	p->out = (struct usb_urb){.transfer = libusb_alloc_transfer(0), .pipe = p};
 	p->in = (struct usb_urb){.transfer = libusb_alloc_transfer(0), .pipe = p};
 	p->notice = (struct usb_urb){.transfer = libusb_alloc_transfer(0), .pipe = p};
-	if (!p->arriving || !p->out.transfer || !p->in.transfer || !p->notice.transfer) {
+	if (!p->arriving || !p->arrived || !p->out.transfer || !p->in.transfer ||
+		!p->notice.transfer) {
 		return fault(-ENOMEM);
 	}
 	r = libusb_claim_interface(h->open, reader->number);
@@ -168,119 +168,14 @@ void usb_release(struct usb *u, struct usb_device *d)
 	}
 }
 
-/* -- devices ------------------------------------------------------------------------------- */
-
 struct usb_device *usb_device(struct usb *u, size_t i)
 {
 	for (size_t k = 0; k < USB_DEVICES_MAX; k++) {
-		if (u->devices[k] && !u->devices[k]->left && i-- == 0) {
+		if (u->devices[k] && u->devices[k]->at == USB_AT_TOLD && i-- == 0) {
 			return &u->devices[k]->d;
 		}
 	}
 	return NULL;
-}
-
-/* Return: 0, a fault, or USB_SYSFS_GONE. */
-static int describe(libusb_device *there, struct usb_device *d)
-{
-	struct libusb_device_descriptor head;
-	uint8_t ports[PORTS_MAX];
-	int n = libusb_get_port_numbers(there, ports, sizeof(ports));
-	_cleanup_(buf_done) struct buf port = BUF_NULL(sizeof(d->port) - 1);
-
-	d->bus = libusb_get_bus_number(there);
-	d->address = libusb_get_device_address(there);
-	(void)libusb_get_device_descriptor(there, &head); /* cached: cannot fail */
-	d->vendor = head.idVendor;
-	d->product = head.idProduct;
-	d->known = readers_known(d->vendor, d->product);
-	buf_printf(&port, "%u", d->bus);
-	for (int i = 0; i < n; i++) {
-		buf_printf(&port, "%c%u", i == 0 ? '-' : '.', ports[i]);
-	}
-	if (n <= 0 || view_copy_str(buf_view(&port), d->port, sizeof(d->port)) != 0) {
-		return USB_SYSFS_GONE; /* a root hub */
-	}
-	return trace(usb_sysfs_read(d));
-}
-
-/* A device that is no reader, and none that is known, is nobody's business. */
-static void arrive(struct usb *u, libusb_device *there, struct usb_place **place)
-{
-	struct usb_place *one = calloc(1, sizeof(*one));
-
-	if (!one) {
-		return; /* found again when the next one comes or leaves */
-	}
-	one->there = there;
-	if (describe(there, &one->d) != 0 ||
-		(one->d.refused == DESCRIPTOR_NO_READER && !one->d.known)) {
-		free(one);
-		return;
-	}
-	(void)libusb_ref_device(there);
-	*place = one;
-	u->ops->came(u->user, &one->d);
-}
-
-void usb_place_free(struct usb_place *one)
-{
-	libusb_unref_device(one->there);
-	free(one);
-}
-
-/* The place is freed when nothing of the device is open any more. */
-static void depart(struct usb *u, struct usb_place *one)
-{
-	if (one->d.handle) {
-		usb_gone(one->d.handle);
-		one->d.handle->released = true;
-	}
-	u->ops->left(u->user, &one->d);
-	one->left = true;
-	usb_loop_stir(u);
-}
-
-static void appear(struct usb *u, libusb_device *there)
-{
-	struct usb_place **room = NULL;
-
-	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
-		struct usb_place *one = u->devices[i];
-
-		if (one && one->there == there) {
-			return;
-		}
-		room = one || room ? room : &u->devices[i];
-	}
-	if (room) {
-		arrive(u, there, room);
-	}
-}
-
-/* Those that left first: one that came again has another address, and the same port. */
-void usb_rescan(struct usb *u)
-{
-	libusb_device **list = NULL;
-	ssize_t n = libusb_get_device_list(u->context, &list);
-
-	if (n < 0) {
-		return;
-	}
-	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
-		bool there = false;
-
-		for (ssize_t k = 0; k < n && u->devices[i] && !there; k++) {
-			there = list[k] == u->devices[i]->there;
-		}
-		if (u->devices[i] && !there && !u->devices[i]->left) {
-			depart(u, u->devices[i]);
-		}
-	}
-	for (ssize_t k = 0; k < n; k++) {
-		appear(u, list[k]);
-	}
-	libusb_free_device_list(list, 1);
 }
 
 /* -- all of it ----------------------------------------------------------------------------- */
@@ -296,7 +191,7 @@ int usb_new(sd_event *ev, const struct usb_ops *ops, void *user, struct usb **re
 	u->ev = sd_event_ref(ev);
 	u->ops = ops;
 	u->user = user;
-	u->plugged = true; /* the first look at all that are there */
+	u->plugged = u->missed = true; /* the first look at all that are there */
 	r = usb_loop_start(u);
 	if (r < 0) {
 		(void)usb_free(u);
@@ -311,17 +206,19 @@ int usb_ready(struct usb *u)
 	return trace(usb_workers_start(u));
 }
 
-static bool is_open(const struct usb *u)
+bool usb_idle(const struct usb *u)
 {
-	bool open = false;
+	bool busy = false;
 
 	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
-		open = open || (u->devices[i] && u->devices[i]->d.handle);
+		const struct usb_place *one = u->devices[i];
+
+		busy = busy || (one && (one->d.handle || one->at == USB_AT_LOOK));
 	}
-	return open;
+	return !busy;
 }
 
-/* Return: whether all devices are closed. */
+/* Return: whether nothing is left to wait for. */
 static bool close_all(struct usb *u)
 {
 	uint64_t until = clock_monotonic() + USB_END_USEC;
@@ -334,11 +231,11 @@ static bool close_all(struct usb *u)
 		}
 	}
 	usb_settle(u);
-	while (is_open(u) && clock_monotonic() < until) {
+	while (!usb_idle(u) && clock_monotonic() < until) {
 		(void)libusb_handle_events_timeout_completed(u->context, &pause, NULL);
 		usb_settle(u);
 	}
-	return !is_open(u);
+	return usb_idle(u);
 }
 
 struct usb *usb_free(struct usb *u)

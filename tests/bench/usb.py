@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""run bench usb: what an APDU costs on the bus and in time, by vitaled-usb and by pcscd with libccid, on the same
-emulated reader in the same run. Prints figures and ratios; asserts nothing. README.md says how to read them."""
+"""run bench usb: what an APDU costs on the bus and in time, by vitaled-usb and by pcscd with libccid, on emulated
+readers of one model in the same run. Prints figures and ratios; asserts nothing. README.md says how to read them."""
 import argparse
 import contextlib
 import os
@@ -16,7 +16,7 @@ from usb_bench import CARD_IN, CARD_OUT, LISTED, Link
 
 CHALLENGE, READ = "0084000008", "00A4000C023F00"
 MODELS = ("tpdu", "short", "extended", "character")
-COUNT, RUNS, MOVES, IDLE = 200, 5, 5, 6.0
+TURN, TURNS, RUNS, MOVES, IDLE = 10, 20, 5, 5, 6.0
 
 
 def difference(before, after):
@@ -109,12 +109,19 @@ class Pcscd:
             os.unlink(self.bed.env["PCSCLITE_CSOCK_NAME"])
 
 
-def apdus(side, command):
-    """(seconds, bulk URBs, bulk bytes) an APDU. The other slot has no card: nobody asks after it."""
-    before = side.bed.orders.counts()
-    seconds = side.apdus.repeat(command, COUNT)
-    urbs, size, _, _ = difference(before, side.bed.orders.counts())
-    return seconds / COUNT, urbs / COUNT, size / COUNT
+def apdus(sides, command):
+    """Per side (seconds, bulk URBs, bulk bytes) an APDU. They take turns, so that what else the machine does hits
+    both. The other slot has no card: nobody asks after it."""
+    before = [side.bed.orders.counts() for side in sides]
+    seconds = [0.0] * len(sides)
+    for _ in range(TURNS):
+        for i, side in enumerate(sides):
+            seconds[i] += side.apdus.repeat(command, TURN)
+    found = []
+    for side, began, spent in zip(sides, before, seconds):
+        urbs, size, _, _ = difference(began, side.bed.orders.counts())
+        found.append([n / (TURN * TURNS) for n in (spent, urbs, size)])
+    return found
 
 
 def moves(side):
@@ -140,13 +147,12 @@ def idle(side):
 
 
 def in_turn(sides, command):
-    """Per side the median of RUNS of (seconds an APDU, ...), and the median ratio of the seconds: the sides take
-    turns, so that what else the machine does hits both."""
+    """Per side the median of RUNS of (seconds an APDU, ...), and the sorted ratios of the runs' seconds."""
     for side in sides:
         side.apdus.repeat(command, 20)
-    runs = [[apdus(side, command) for side in sides] for _ in range(RUNS)]
+    runs = [apdus(sides, command) for _ in range(RUNS)]
     rows = [[statistics.median(column) for column in zip(*mine)] for mine in zip(*runs)]
-    return rows, statistics.median(ours[0] / theirs[0] for ours, theirs in runs)
+    return rows, sorted(ours[0] / theirs[0] for ours, theirs in runs)
 
 
 def measure(sides):
@@ -180,14 +186,16 @@ def play(build, personal, model):
 def show(model, ours, theirs, ratios):
     print(f"\n{model}: a reader of two slots at this level       {Usb.label:>16} {Pcscd.label:>16}   ratio  goal")
 
-    def row(text, a, b, goal="", form="{:.3f}", ratio=None):
-        if ratio is None and b:
-            ratio = a / b
-        ratio = "-" if ratio is None else f"{ratio:.2f}"
+    def row(text, a, b, goal="", form="{:.3f}", ratios=None):
+        ratio = "-"
+        if ratios:
+            ratio, goal = f"{statistics.median(ratios):.2f}", f"{goal} (runs: {ratios[0]:.2f} to {ratios[-1]:.2f})"
+        elif b:
+            ratio = f"{a / b:.2f}"
         print(f"  {text:<44} {form.format(a):>16} {form.format(b):>16}  {ratio:>6}  {goal}")
     for name, text in (("challenge", "GET CHALLENGE (case 2, 8 bytes)"), ("select", "SELECT (case 3)")):
         (t, u, s), (pt, pu, ps) = ours[name], theirs[name]
-        row(f"{text}: milliseconds", 1000 * t, 1000 * pt, "<= 1.1", ratio=ratios[name])
+        row(f"{text}: milliseconds", 1000 * t, 1000 * pt, "<= 1.1", ratios=ratios[name])
         row(f"{text}: bulk URBs", u, pu, "<= 1")
         row(f"{text}: bulk bytes", s, ps)
     row("card in to signal: milliseconds", 1000 * ours["moves"][0], 1000 * theirs["moves"][0])
@@ -205,7 +213,7 @@ def main():
     with contextlib.ExitStack() as stack:
         personal = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "cards")
         personalise(a.build, personal, ["cps4-gp", "vitale-family"])
-        print(f"APDUs of a Vitale 2 (T=0), {COUNT} at a time, medians of {RUNS} runs in which both take turns; the readers"
+        print(f"APDUs of a Vitale 2 (T=0), {TURN} at a time by turns, {TURNS} turns a run, medians of {RUNS} runs; the readers"
               " are emulated, and what their pipes cost is the same for both")
         for model in a.models.split(","):
             show(model, *play(a.build, personal, model))

@@ -2,15 +2,19 @@
 /*
  * Devices on a bus that does whatever it likes (drivers/usb/usb*.c), behind the libusb of the unit tests,
  * whose assertions hold here too: no call of a device while its thread waits for the kernel, nothing under
- * way then, nothing left at the end. Head: bits 0, 1: readers of the first device; bit 2: no interrupt pipe.
+ * way then, nothing left at the end. Head: bit 0: two readers in the first device; bit 2: no interrupt pipe;
+ * bit 3: a node that epoll refuses; bit 4: strings that the kernel may keep back; bit 5: no known device.
  * Steps (records.h), device = arg bit 0, reader = arg bit 1:
  *
  *   0 plug   1 unplug   2 claim, release (arg bit 2)   3 a transfer ends: pipe arg bits 2, 3, status bits 4-6
  *   4 an answer to the last message: type, status, data   5 a job: arg bits 2-4   6 abort, idle, watch
- *   7 what libusb says from now on: clears, resets, submits, out, off, claims   8 the kernel does not come back, or does
+ *   7 what libusb says from now on: clears, resets, submits, opens, claims, out, off, partly, slow out
+ *   8 the kernel does not come back, or does (arg bit 2), or not from a reset (arg bit 3)
  *   9 time passes, the machine sleeps
  *
- * What must hold besides: a job that was taken ends at most once; who left or was let go of is told of no more.
+ * What must hold besides: a job that was taken ends at most once, and before its device is closed; none ends that
+ * nobody asked for; who left, broke or was let go of is told of no more but how its jobs end; who was let go of
+ * is told to be closed, once, unless it left before.
  */
 #include <assert.h>
 #include <time.h>
@@ -34,7 +38,11 @@ static struct usb *usb;
 static uint64_t passed, slept;
 static struct usb_device *there[DEVICES]; /* told, and not left */
 static unsigned jobs[DEVICES][2];	  /* under way */
+static bool broke[DEVICES][2];		  /* since it was claimed */
+static bool released[DEVICES];		  /* ... and is not closed */
 static bool leaves_at_once;
+static unsigned
+	claims_at_once; /* how often still: one that breaks at once would go on for ever */
 
 uint64_t __wrap_clock_monotonic(void)
 {
@@ -64,7 +72,40 @@ static void on_left(void *user, struct usb_device *d)
 {
 	(void)user;
 	assert(there[index_of(d)] == d);
+	assert(jobs[index_of(d)][0] == 0 && jobs[index_of(d)][1] == 0);
 	there[index_of(d)] = NULL;
+	released[index_of(d)] = false;
+}
+
+static void take(struct usb_device *d)
+{
+	int r = usb_claim(usb, d);
+	unsigned i = index_of(d);
+
+	assert((r != 0 || d->handle) && (r != USB_LEAVING || released[i] || broke[i][0]));
+	if (r == 0) {
+		broke[i][0] = broke[i][1] = false;
+	}
+}
+
+static void release(struct usb_device *d)
+{
+	released[index_of(d)] = released[index_of(d)] || d->handle;
+	usb_release(usb, d);
+}
+
+static void on_closed(void *user, struct usb_device *d)
+{
+	unsigned i = index_of(d);
+
+	(void)user;
+	assert(there[i] == d && !d->handle && jobs[i][0] == 0 && jobs[i][1] == 0);
+	assert(released[i] || (broke[i][0] && (d->n_readers < 2 || broke[i][1])));
+	released[i] = broke[i][0] = broke[i][1] = false;
+	if (claims_at_once > 0) {
+		claims_at_once--;
+		take(d);
+	}
 }
 
 static void on_ended(void *user, struct usb_device *d, size_t reader, struct slot *slot,
@@ -73,8 +114,7 @@ static void on_ended(void *user, struct usb_device *d, size_t reader, struct slo
 	(void)user;
 	(void)end;
 	assert(&d->interfaces[reader]->slots[slot->number] == slot);
-	assert(jobs[index_of(d)][reader] > 0 ||
-		job == SLOT_JOB_OFF); /* its last is usb-close.c's */
+	assert(jobs[index_of(d)][reader] == 1U + job && !broke[index_of(d)][reader]);
 	jobs[index_of(d)][reader] = 0;
 }
 
@@ -82,6 +122,7 @@ static void on_presence(void *user, struct usb_device *d, size_t reader, struct 
 {
 	(void)user;
 	assert(there[index_of(d)] == d && d->interfaces[reader] && slot->number == 0);
+	assert(!released[index_of(d)] && !broke[index_of(d)][reader]);
 }
 
 static void on_broken(void *user, struct usb_device *d, size_t reader, const char *why)
@@ -89,13 +130,16 @@ static void on_broken(void *user, struct usb_device *d, size_t reader, const cha
 	(void)user;
 	assert(there[index_of(d)] == d && d->interfaces[reader]->broken && why[0]);
 	assert(jobs[index_of(d)][reader] == 0);
+	assert(!released[index_of(d)] && !broke[index_of(d)][reader]);
+	broke[index_of(d)][reader] = true;
 	if (leaves_at_once) {
-		usb_release(usb, d);
+		release(d);
 	}
 }
 
 static const struct usb_ops ops = {.came = on_came,
 	.left = on_left,
+	.closed = on_closed,
 	.ended = on_ended,
 	.presence = on_presence,
 	.broken = on_broken};
@@ -110,8 +154,9 @@ static bool works(void)
 	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
 		const struct usb_place *one = usb->devices[i];
 
-		any = any || (one && one->d.handle && one->d.handle->work != USB_WORK_NONE &&
-				     !one->there->stuck);
+		any = any || (one && !lib_stuck(&one->d) &&
+				     (one->at == USB_AT_LOOK ||
+					     (one->d.handle && usb_works(one->d.handle))));
 	}
 	return any;
 }
@@ -164,7 +209,7 @@ static void job(unsigned device, unsigned reader, unsigned what, struct view com
 	if (i && interface_job(i, 0, kind, kind == SLOT_JOB_TRANSMIT ? command : VIEW_NULL,
 			 clock_monotonic()) == 0) {
 		assert(jobs[device][reader] == 0);
-		jobs[device][reader] = 1;
+		jobs[device][reader] = 1U + kind;
 	}
 }
 
@@ -197,6 +242,7 @@ static void say(struct libusb_device *d, struct view bytes)
 	d->out = (enum libusb_transfer_status)(r.left ? reader_u8(&r) % 7 : 0);
 	d->off = r.left ? reader_u8(&r) : 1;
 	d->partly = r.left ? reader_u8(&r) : 0;
+	d->slow_out = r.left && reader_u8(&r) & 1;
 }
 
 static void pass(unsigned seconds)
@@ -212,17 +258,15 @@ static void pass(unsigned seconds)
 	usb_settle(usb);
 }
 
-static void claim(unsigned device, bool release)
+static void claim(unsigned device, bool leave)
 {
 	if (!there[device]) {
 		return;
 	}
-	if (release) {
-		usb_release(usb, there[device]);
+	if (leave) {
+		release(there[device]);
 	} else {
-		int r = usb_claim(usb, there[device]);
-
-		assert(r != 0 || there[device]->handle);
+		take(there[device]);
 	}
 }
 
@@ -241,6 +285,7 @@ static void step(const struct record *one)
 	case 2:
 		claim(device, what & 1);
 		leaves_at_once = what & 2;
+		claims_at_once = what >> 2;
 		break;
 	case 3:
 		(void)lib_end(device, (uint8_t)(ends[what & 3] + 0x10 * reader),
@@ -261,6 +306,8 @@ static void step(const struct record *one)
 	case 8:
 		if (what & 1) {
 			lib_free_stuck(device);
+		} else if (what & 2) {
+			fake_lib.devices[device].stuck_reset = true;
 		} else {
 			fake_lib.devices[device].stuck = true;
 		}
@@ -281,17 +328,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lib_reset();
 	passed = slept = 0;
 	wipe(jobs, sizeof(jobs));
+	wipe(broke, sizeof(broke));
+	wipe(released, sizeof(released));
+	leaves_at_once = false;
+	claims_at_once = 0;
 	there[0] = there[1] = NULL;
 	fake_lib.devices[0].readers = 1 + (head & 1);
 	fake_lib.devices[0].no_interrupt = head & 4;
 	fake_lib.plain = head & 8;
+	fake_lib.devices[1].slow = head & 16;
+	fake_lib.devices[1].unknown = head & 32;
 	assert(sd_event_new(&ev) >= 0);
 	assert(usb_new(ev, &ops, NULL, &usb) == 0 && usb_ready(usb) == 0);
 	turn();
 	for (size_t i = 0; i < STEPS && record_next(&r, &one); i++) {
 		step(&one);
 		turn();
+		for (unsigned k = 0; k < DEVICES; k++) {
+			assert(!there[k] || there[k]->handle || !released[k]);
+		}
 	}
+	claims_at_once = 0;
 	for (unsigned i = 0; i < DEVICES; i++) {
 		lib_free_stuck(i);
 		fake_lib.devices[i].off = 1;

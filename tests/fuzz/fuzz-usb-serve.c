@@ -6,13 +6,13 @@
  *
  *   0 connect the peer @arg (0x80: 65 others, and off again)      5 the job of a slot ends as @bytes[0] says
  *   1 @bytes from the peer @arg                                   6 ... with @bytes
- *   2 a request of it: op, body                                   7 plug, unplug, break; how a claim ends
+ *   2 a request of it: op, body                                   7 plug, unplug, break, linger; how claims and OFF end
  *   3 it hangs up                                                 8 the clock is behind: waits are over at once
  *   4 a card comes, leaves, or is swapped                         9 cards come and leave, and nobody reads
  *
  * What must hold: whatever is said is a frame; an answer is the one to the request that waits;
- * readers and cards come and leave by turns; fake-usb.c is never asked for what it may not be;
- * at the end nothing is left.
+ * readers and cards come and leave by turns; nobody has a card that has had no loss of power since
+ * another had it; fake-usb.c is never asked for what it may not be; at the end nothing is left.
  */
 #include <assert.h>
 #include <errno.h>
@@ -43,9 +43,11 @@
 const size_t record_head = 1;
 
 static struct peer_seen {
-	int fd;	   /* -1: not there */
-	bool said; /* its first frame decides by which socket it comes */
-	bool odd;  /* ... by the other one */
+	int fd;		 /* -1: not there */
+	unsigned id;	 /* never used twice in a run */
+	char wants[128]; /* the reader of its last ATTACH */
+	bool said;	 /* its first frame decides by which socket it comes */
+	bool odd;	 /* ... by the other one */
 	bool asks;
 	uint8_t op;
 	uint32_t seq;
@@ -56,6 +58,12 @@ static struct peer_seen {
 	} readers[SLOTS];
 } peers[PEERS];
 
+/* who had a slot's card last, and how often it was without power before; 0: nobody */
+static struct {
+	unsigned id, colds;
+} had[FAKE_DEVICES][DESCRIPTOR_INTERFACES_MAX * FAKE_NEXT];
+
+static unsigned last_id;
 static sd_event *ev;
 static struct serve *serve;
 static int listening, watching;
@@ -191,6 +199,22 @@ static void judge_event(struct peer_seen *p, const struct link_frame *f)
 	}
 }
 
+/* It has the card of the reader that it wanted. */
+static void judge_card(const struct peer_seen *p)
+{
+	const char *at = strstr(p->wants, "[usb 1-");
+	unsigned device, reader, slot;
+
+	assert(at && sscanf(at, "[usb 1-%u] %x %x", &device, &reader, &slot) == 3);
+	device--;
+	slot += reader * FAKE_NEXT;
+	assert(device < FAKE_DEVICES && slot < ARRAY_LEN(had[0]));
+	assert(had[device][slot].id == 0 || had[device][slot].id == p->id ||
+		had[device][slot].colds != fake_usb.devices[device].colds[slot]);
+	had[device][slot].id = p->id;
+	had[device][slot].colds = fake_usb.devices[device].colds[slot];
+}
+
 static void hear(struct peer_seen *p)
 {
 	static uint8_t bytes[LINK_MAX_FRAME];
@@ -215,6 +239,9 @@ static void hear(struct peer_seen *p)
 		assert(f.kind == LINK_KIND_ANSWER && f.outcome <= USB_LIED);
 		assert(p->asks && f.op == p->op && f.seq == p->seq);
 		p->asks = false;
+		if (f.op == USB_OP_ATTACH && f.outcome == USB_DONE) {
+			judge_card(p);
+		}
 	}
 }
 
@@ -222,6 +249,10 @@ static void say(struct peer_seen *p, struct view bytes)
 {
 	struct link_frame f;
 
+	if (link_parse(bytes, &f) == 0 && f.op == USB_OP_ATTACH &&
+		tlv_find_str(f.body, LINK_TAG_READER, p->wants, sizeof(p->wants)) != 0) {
+		p->wants[0] = '\0';
+	}
 	if (p->fd >= 0 && !p->said) {
 		bool watch = link_parse(bytes, &f) == 0 && f.op == USB_OP_WATCH;
 
@@ -303,7 +334,8 @@ static void plug(unsigned device, uint8_t what, struct view bytes)
 		break;
 	case 2:
 		if (what & 8) {
-			fake_break_one(device, f->d.n_readers - 1, "reader-mute");
+			fake_break_one(
+				device, what & 32 ? 0 : f->d.n_readers - 1, "reader-mute");
 		} else {
 			fake_break(device, "reader-lied");
 		}
@@ -313,7 +345,16 @@ static void plug(unsigned device, uint8_t what, struct view bytes)
 		f->d.refused = f->answer == USB_USELESS && what & 8 ? DESCRIPTOR_CUT : 0;
 		break;
 	case 4:
-		fake_usb.refuses = fake_usb.refuses ? 0 : -ENOMEM;
+		if (what & 16) {
+			f->lingers = !f->lingers;
+			if (!f->lingers) {
+				fake_close(device);
+			}
+		} else if (what & 8) {
+			fake_usb.keeps_power = !fake_usb.keeps_power;
+		} else {
+			fake_usb.refuses = fake_usb.refuses ? 0 : -ENOMEM;
+		}
 		break;
 	}
 }
@@ -333,7 +374,7 @@ static void be_behind(uint8_t arg)
 	static const uint64_t waits[] = {0, SERVE_GRACE_USEC, SERVE_WAIT_USEC, SERVE_LIST_USEC,
 		SERVE_RETRY_USEC, SERVE_HOLD_USEC, SERVE_BROKEN_USEC, SERVE_IDLE_USEC};
 
-	behind = waits[arg % ARRAY_LEN(waits)];
+	behind = arg & 0x80 ? SERVE_BROKEN_LAST_USEC : waits[arg % ARRAY_LEN(waits)];
 }
 
 static void step(const struct record *one)
@@ -349,6 +390,7 @@ static void step(const struct record *one)
 			crowd();
 		} else if (p->fd < 0) {
 			p->fd = connect_to(&address);
+			p->id = ++last_id;
 			p->said = false;
 			p->odd = one->arg & 0x40;
 		}
@@ -432,6 +474,8 @@ void target_run(struct view in)
 	uint8_t head = r.left ? reader_u8(&r) : 0;
 
 	behind = 0;
+	last_id = 0;
+	wipe(had, sizeof(had));
 	for (size_t i = 0; i < PEERS; i++) {
 		peers[i] = (struct peer_seen){.fd = -1};
 	}

@@ -191,14 +191,16 @@ def reader_at(app, name):
     return next(path for path, r in shown(app, "Reader").items() if r["Name"].endswith(name))
 
 
+def cards_in(app, name):
+    """{path: properties} of the card in that reader, if there is one."""
+    reader = reader_at(app, name)
+    return {path: c for path, c in shown(app, "Card").items() if c["Reader"] == reader}
+
+
 def card_at(app, name):
     """Path of the card in that reader, once it is known what it is; fails after 10 s."""
     def known():
-        reader = reader_at(app, name)
-        for path, c in shown(app, "Card").items():
-            if c["Reader"] == reader and (c["Kind"] != "unknown" or c["Advice"]):
-                return path
-        return None
+        return next((path for path, c in cards_in(app, name).items() if c["Kind"] != "unknown" or c["Advice"]), None)
     return wait_for(known)
 
 

@@ -16,7 +16,7 @@ import pytest
 from bed import ROOT, wait_for
 from conftest import audit_is_whole, cards, pids
 from test_consultation import add, metadata
-from test_dossier import do, ids, lock, refused
+from test_dossier import GP, do, ids, lock, refused, who
 from test_fault_list import clock  # noqa: F401 (a fixture)
 
 CONFIG = """
@@ -247,6 +247,7 @@ def test_everything_goes_along_in_one_zip_that_other_programs_read_also_of_a_clo
     do(app, session, "Delete", gone)
     do(app, session, "Archive", archived, True)
     do(app, session, "SetTreatingDoctor", True)
+    do(app, session, "Authorise", who(GP))
     lock(app, session)
 
     session = place.alone()
@@ -258,6 +259,7 @@ def test_everything_goes_along_in_one_zip_that_other_programs_read_also_of_a_clo
     assert contents[by_id[second]["file"]] == b"second " * 30000 and by_id[second]["title"] == "Hiver"
     assert "file" not in by_id[gone] and "file" not in by_id[allergy] and by_id[allergy]["entry"]["substance"] == "Pénicilline"
     assert index["dossier"]["state"] == "open" and index["people"]["treating-doctor"]["id"]
+    assert [type(p["without-card"]) for p in index["people"]["authorised"]] == [bool]
     for _ in range(13):  # more than one may leave unread
         judged(saved(place, session))
     seen_alone = do(other, session, "History", {"a{sv}": {}})

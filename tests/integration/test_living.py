@@ -7,7 +7,7 @@ import pytest
 
 from actor import BusError
 from bed import wait_for
-from conftest import card_at, nothing_behind, reader_at, shown, taken
+from conftest import card_at, cards_in, nothing_behind, reader_at, shown, taken
 from terminal import EXCLUSIVE, LEAVE, PcscError, Terminal
 
 CPS, VITALE = "Vitale Sim 00 00", "Vitale Sim 00 01"
@@ -325,7 +325,7 @@ def test_cards_are_taken_from_readers_of_their_role_only(make_bed, people):
     app.call("Release", path=session, interface="Session")
     bed.sim("replace 1 cps4-pharmacist")
     bed.sim("remove 2")
-    wait_for(lambda: len(shown(app, "Card")) == 2)
+    wait_for(lambda: not cards_in(app, "01 00") and [c["Kind"] for c in cards_in(app, "00 01").values()] == ["cps"])
     waiting = app.open(intent=["create"])
     app.until(waiting, "waiting-for-cards")
     bed.sim("replace 1 vitale-single")

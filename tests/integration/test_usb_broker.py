@@ -34,6 +34,13 @@ def watch_of_usb():
     return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and watches_usb(pid)]
 
 
+def guarded():
+    """Whether the guard's watch of vitaled-usb is there, and through with its start: none of the two does anything."""
+    before = {pid: idle.switches(pid) for pid in watch_of_usb()}
+    time.sleep(0.3)
+    return len(before) == 2 and {pid: idle.switches(pid) for pid in before} == before
+
+
 def test_a_pcscd_that_ends_leaves_what_is_open_by_vitaled_usb(mixed):
     bed, app, session = mixed
     bed.end("pcscd")
@@ -45,7 +52,7 @@ def test_a_pcscd_that_ends_leaves_what_is_open_by_vitaled_usb(mixed):
 
 def test_a_vitaled_usb_that_hangs_does_not_keep_a_dossier_unlocked(mixed):
     bed, app, session = mixed
-    wait_for(lambda: len(watch_of_usb()) == 2)  # the guard's is there
+    wait_for(guarded)
     bed.processes["vitaled-usb"].send_signal(signal.SIGSTOP)
     try:
         assert app.ended(session) == ("locked", "no-reader-service")  # the guard says so, whom nobody answers

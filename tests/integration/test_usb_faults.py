@@ -167,21 +167,27 @@ def test_answers_that_never_come_end_at_the_deadline_of_the_card(served):
 
 
 @pytest.mark.minutes
-def test_a_reader_that_asks_for_time_for_ever_is_given_up(two):
+@pytest.mark.parametrize("fault", ["extension", "hurry"])
+def test_a_reader_that_asks_for_time_for_ever_is_given_up(two, fault):
+    """As slowly as honest ones do, after a minute; as fast as it can, after 20,000."""
     faulty, beside = two.attached(1), two.attached(0)
-    two.bed.orders("fault 1 extension")
+    before = two.bed.orders.counts()[0]["in"][0]
+    two.bed.orders(f"fault 1 {fault}")
     faulty.send(usb_bench.TRANSMIT, usb_bench.tlv(usb_bench.TAG_DATA, CHALLENGE))
     assert two.transmits(beside)
     assert faulty.answer(usb_bench.TRANSMIT)[0] == LIED
+    assert two.bed.orders.counts()[0]["in"][0] - before < 20200
     assert two.transmits(beside) and again(two, faulty, 1)
 
 
-def test_what_lasts_is_ended_when_the_user_says_so(two):
+@pytest.mark.parametrize("fault", ["extension", "hurry"])
+def test_what_lasts_is_ended_when_the_user_says_so(two, fault):
     faulty, beside = two.attached(1), two.attached(0)
-    two.bed.orders("fault 1 extension")
+    two.bed.orders(f"fault 1 {fault}")
     faulty.send(usb_bench.TRANSMIT, usb_bench.tlv(usb_bench.TAG_DATA, CHALLENGE))
     assert two.transmits(beside)
     wait_for(lambda: two.met(1))
+    assert two.transmits(beside)
     faulty.send(usb_bench.ABORT)
     assert faulty.answer(usb_bench.TRANSMIT)[0] == CANCELLED
     assert two.transmits(beside) and again(two, faulty, 1)
@@ -202,11 +208,12 @@ def test_a_card_that_lies_in_its_blocks_is_asked_again(two):
     two.bed.orders("only-t1 0 off")
 
 
-def test_an_endless_liar_is_let_go_of_by_name(served):
+@pytest.mark.parametrize("fault", ["old 40", "empty 40"])
+def test_an_endless_liar_is_let_go_of_by_name(served, fault):
     s = served("tpdu,tpdu", cards=("cps4-gp", "vitale-family", "cps4-gp", "vitale-family"))
     w, _ = s.watch()
     other, faulty = s.attached(2), s.attached(1)
-    s.bed.orders("fault 1 old 40")
+    s.bed.orders(f"fault 1 {fault}")
     assert faulty.transmit(CHALLENGE)[0] == LIED
     left = set()
     while len(left) < 2:
@@ -216,6 +223,21 @@ def test_an_endless_liar_is_let_go_of_by_name(served):
     assert left == {s.name(0), s.name(1)}
     wait_for(lambda: "reader-broken: 1c34:afd0 at 1-1: reader-lied" in s.words())
     assert s.transmits(other)
+
+
+@pytest.mark.parametrize("fault", ["silence", "type", "late 2500"])
+def test_a_card_that_its_reader_could_not_tell_of_at_first_is_found(served, fault):
+    """No interrupt tells of a card that was in before: who takes a reader from another program has to ask."""
+    s = served("tpdu")
+    s.watch()
+    assert s.bed.end("vitaled-usb") == 0
+    s.bed.orders(f"fault 0 {fault}")
+    s.bed.start_usb()
+    w = s.link()
+    w.watch("*=usb")
+    assert {next_card(w, CARD_IN)[1] for _ in range(2)} == {s.name(0), s.name(1)}
+    assert s.met(0)
+    assert s.transmits(s.attached(0)) and s.transmits(s.attached(1))
 
 
 # -- a kernel that does not come back ----------------------------------------------------------------------
@@ -344,7 +366,9 @@ def test_unplugged_at_every_byte_of_an_answer(served):
     for byte in range(21):
         link = s.attached(1)
         s.bed.orders(f"fault 1 unplug {byte}")
-        assert link.transmit(CHALLENGE)[0] == GONE
+        end = link.transmit(CHALLENGE)[0]
+        # 20 bytes are the whole answer, which may be told before its reader is missed
+        assert end == GONE or ((byte, end) == (20, DONE) and link.transmit(CHALLENGE)[0] == GONE)
         assert s.met(1) and s.transmits(other)
         link.socket.close()
         s.bed.orders("plug 0")

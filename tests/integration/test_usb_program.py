@@ -52,6 +52,12 @@ def test_serials_are_shown_to_who_asks_for_them(bench):
     assert done.returncode == 0 and "SECRET1" in done.stdout
 
 
+def test_a_list_that_cannot_be_written_is_a_failure(bench):
+    done = bench.run(["sh", "-c", '"$0" --list > /dev/full', bench.program("vitaled-usb")], user="vdusb",
+                     env=bench.env | usb_bench.environment(bench.orders))
+    assert done.returncode == 1
+
+
 @pytest.mark.parametrize("options", [["--no-such-option"], ["--serials"], ["--socket"], ["--list", "reader"]],
                          ids=" ".join)
 def test_wrong_usage_is_2(bench, options):

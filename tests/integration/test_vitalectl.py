@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from bed import wait_for
 from conftest import audit_is_whole
 from test_consultation import NOTE
 
@@ -109,10 +110,20 @@ def test_a_whole_session_from_standard_input_hides_and_shows(ctl):
         assert f.read() == NOTE
 
 
+def replace(ctl, slot, card):
+    """Another card in @slot, and until the service has seen it."""
+    def cards():
+        return {p for p, o in ctl.json("readers")[0]["objects"].items() if "org.vitaled1.Card" in o}
+
+    before = cards()
+    ctl.bed.sim(f"replace {slot} {card}")
+    wait_for(lambda: (now := cards()) != before and len(now) == len(before))
+
+
 def test_the_exit_code_says_what_went_wrong(ctl, bed):
     assert ctl("open", "--mode", "sideways").returncode == 2
     assert ctl("nothing").returncode == 2
-    bed.sim("replace 0 cps4-insurer")
+    replace(ctl, 0, "cps4-insurer")
     assert ctl(*SESSION, "summary").returncode == 3
     bed.end("vitaled")
     assert ctl("status").returncode == 4
@@ -259,7 +270,7 @@ def test_alone_with_the_card_the_code_opens_closes_and_takes_along(make_bed, tmp
     ctl.results("open", "--pair", "caisse", "--mode", "administration", "--intent", "create,code", "create", "activation-code")
     code = next(m["code"] for m in desk.lines() if m.get("inform") == "activation-code")
     bed.sim("remove 1")
-    bed.sim("replace 2 vitale-family")
+    replace(ctl, 2, "vitale-family")
     alone = ["open", "--pair", "borne", "--mode", "patient"]
     display = Terminal(bed, "vddisplay", "patient-display", "1", code, "135790135790", "1", "135790135790", "1", "24680", "135790135790")
     file = ctl.put("reason.txt", reason)

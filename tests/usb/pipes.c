@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define EXTENSION_MS 300U
+#define EXTENSION_MS	300U
+#define HURRY_AT_A_TIME 64U
 
 /** struct fault_kind - one way to go wrong. */
 struct fault_kind {
@@ -165,6 +166,17 @@ static bool zero_between(struct bench_slot *s, struct buf *m, _unused_ unsigned 
 	return false;
 }
 
+/* Part of a message, then packets of nothing. */
+static bool empty_after(struct bench_slot *s, struct buf *m, unsigned argument)
+{
+	struct bench_pipe *p = &s->face->in;
+
+	push(p, view_sub(buf_view(m), 0, 5));
+	for (unsigned i = 0; i < argument; i++)
+		push(p, VIEW_NULL);
+	return false;
+}
+
 static bool silence(struct bench_slot *s, _unused_ struct buf *m, _unused_ unsigned argument)
 {
 	s->busy = s->mute = true;
@@ -190,6 +202,7 @@ struct later {
 	struct bench_slot *slot;
 	struct bench_node *node; /* of the plug in which it was ordered */
 	struct buf message;
+	unsigned at_a_time; /* of messages that come again and again */
 };
 
 static void later_free(gpointer user)
@@ -241,18 +254,20 @@ static gboolean extend_again(gpointer user)
 	g_mutex_lock(&d->bench->lock);
 	goes_on = d->node && d->node == l->node && l->slot->busy &&
 		  l->slot->seq == l->message.data[6];
-	if (goes_on) {
+	while (goes_on && g_queue_get_length(&l->slot->face->in.packets) < l->at_a_time)
 		push_message(l->slot, buf_view(&l->message));
+	if (goes_on)
 		node_progress(d->node);
-	}
 	g_mutex_unlock(&d->bench->lock);
 	return goes_on ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
-/* More time, asked for for ever in place of the answer. */
-static bool extend(struct bench_slot *s, struct buf *m, unsigned argument)
+/* More time, asked for for ever in place of the answer, every @ms, @at_a_time. */
+static bool extend_each(
+	struct bench_slot *s, struct buf *m, unsigned argument, unsigned ms, unsigned at_a_time)
 {
 	static const uint8_t none[4] = {0};
+	struct later *l;
 
 	bytes_copy(m->data + 1, 4, none, 4);
 	m->data[7] = (uint8_t)(0x80 | (m->data[7] & 3));
@@ -261,9 +276,21 @@ static bool extend(struct bench_slot *s, struct buf *m, unsigned argument)
 	buf_truncate(m, 10);
 	s->busy = s->mute = true;
 	s->seq = m->data[6];
-	g_timeout_add_full(G_PRIORITY_DEFAULT, EXTENSION_MS, extend_again,
-		later_of(s, buf_view(m)), later_free);
+	l = later_of(s, buf_view(m));
+	l->at_a_time = at_a_time;
+	g_timeout_add_full(G_PRIORITY_DEFAULT, ms, extend_again, l, later_free);
 	return true;
+}
+
+static bool extend(struct bench_slot *s, struct buf *m, unsigned argument)
+{
+	return extend_each(s, m, argument, EXTENSION_MS, 1);
+}
+
+/* ... about as fast as they are taken. */
+static bool hurry(struct bench_slot *s, struct buf *m, unsigned argument)
+{
+	return extend_each(s, m, argument, 1, HURRY_AT_A_TIME);
 }
 
 static bool unplug_soon(struct bench_slot *s, _unused_ struct buf *m, unsigned argument)
@@ -293,9 +320,11 @@ static const struct fault_kind kinds[] = {
 	{"old", old_before},
 	{"cut", cut},
 	{"zero", zero_between},
+	{"empty", empty_after},
 	{"silence", silence},
 	{"late", late},
 	{"extension", extend},
+	{"hurry", hurry},
 	{"stall-in", stall_in},
 	{"stall-out", stall_out},
 	{"unplug", unplug_soon},

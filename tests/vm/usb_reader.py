@@ -49,6 +49,7 @@ class Interface:
         self.played = [None] * self.slots  # a Played each, after Reader.simulate()
         self.parameters = T0_PARAMETERS
         self.listening = False  # the guest polls the interrupt endpoint
+        self.changes = 0  # bit 2n+1: of slot n something happened that the guest has not been told
         self.reads = []  # (id, size) of bulk reads that wait
         self.answers = []
 
@@ -209,6 +210,7 @@ class Reader:
         elif kind in (START_INTERRUPT, STOP_INTERRUPT):
             self.interface(payload[0]).listening = kind == START_INTERRUPT
             self.send(INTERRUPT_STATUS, ident, bytes([SUCCESS, payload[0]]))
+            self.notify(payload[0])
         elif kind == CANCEL:
             self.cancel(ident)
         elif kind == CONTROL:
@@ -220,7 +222,7 @@ class Reader:
         if self.held and self.held.is_set():
             self.held = None
         for i in self.model.interfaces:
-            i.listening, i.reads, i.answers = False, [], []
+            i.listening, i.changes, i.reads, i.answers = False, 0, [], []
 
     def interface(self, endpoint):
         return self.model.interfaces[((endpoint & 15) - 1) // 2]
@@ -378,15 +380,22 @@ class Reader:
         return struct.pack("<BIBBBBB", answer, len(body), slot, sequence, status, error, last) + body
 
     def move(self, slot, number, present):
-        """A card comes or goes; the guest is told where it listens (RDR_to_PC_NotifySlotChange)."""
+        """A card comes or goes; the guest is told."""
         with self.lock:
             interface = self.model.interfaces[number]
             interface.cards[slot] = present
-            if interface.listening:
-                bits = sum(card << 2 * n for n, card in enumerate(interface.cards)) | 2 << 2 * slot
-                self.events += 1
-                told = b"\x50" + bits.to_bytes((2 * interface.slots + 7) // 8, "little")
-                self.send(INTERRUPT, self.events, struct.pack("<BBH", 0x80 | 2 * number + 2, SUCCESS, len(told)) + told)
+            interface.changes |= 2 << 2 * slot
+            self.notify(0x80 | 2 * number + 2)
+
+    def notify(self, endpoint):
+        """RDR_to_PC_NotifySlotChange (CCID 1.1 §6.3.1), which waits in the interrupt endpoint until the guest polls it."""
+        interface = self.interface(endpoint)
+        if interface.listening and interface.changes:
+            bits = sum(card << 2 * n for n, card in enumerate(interface.cards)) | interface.changes
+            interface.changes = 0
+            self.events += 1
+            told = b"\x50" + bits.to_bytes((2 * interface.slots + 7) // 8, "little")
+            self.send(INTERRUPT, self.events, struct.pack("<BBH", endpoint, SUCCESS, len(told)) + told)
 
 
 def connect(model, path, seconds=30):

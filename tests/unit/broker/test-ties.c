@@ -11,8 +11,13 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "daemon/broker/inside.h"
 
 _Noreturn void ties_nowhere(void);
@@ -129,10 +134,33 @@ static void an_emergency_without_the_card_goes_to_the_consents(void **state)
 	assert_int_equal(world.running + world.judged, 0);
 }
 
+static void lists_that_cannot_be_asked_are_a_line_of_the_journal_each_time(void **state)
+{
+	int log = memfd_create("log", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+	char text[1024] = "";
+	const char *again;
+
+	(void)state;
+	log_open("test");
+	assert_true(log >= 0 && before >= 0 && dup2(log, STDERR_FILENO) >= 0);
+	broker_session_ops.failed(NULL, fault(-ENOMEM));
+	broker_dossier_ops.failed(NULL, fault(-EIO));
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	assert_true(pread(log, text, sizeof(text) - 1, 0) > 0);
+	again = strstr(text, "revocation-unknown: ENOMEM");
+	assert_non_null(again);
+	assert_non_null(strstr(text, "test-ties.c:"));
+	assert_non_null(strstr(again + 1, "revocation-unknown: EIO"));
+	close(before);
+	close(log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_there_is_asked_unless_all_is_agreed),
+		cmocka_unit_test(
+			lists_that_cannot_be_asked_are_a_line_of_the_journal_each_time),
 		cmocka_unit_test(who_is_away_is_not_asked_and_a_refusal_is_recorded),
 		cmocka_unit_test(an_emergency_without_the_card_goes_to_the_consents),
 	};

@@ -13,7 +13,7 @@ int feeders_read(const char *folder, const struct trust *t, struct buf *out, cha
 	(void)t;
 	(void)snprintf(ret_name, 256, "real/bad.pem");
 	if (fakes_feed.anchors != 0)
-		return fakes_feed.anchors;
+		return fakes_feed.anchors < 0 ? fault(fakes_feed.anchors) : fakes_feed.anchors;
 	buf_put_str(out, "anchors");
 	return 0;
 }

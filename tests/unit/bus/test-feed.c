@@ -131,7 +131,8 @@ static void anchors_that_are_none_let_no_feed_in_and_are_named_once(void **state
 		const char *error, *line;
 	} rows[] = {
 		{FEEDERS_BAD, "FeedInvalid", "/feeder/real/bad.pem\n"},
-		{-EACCES, "Failed", "/feeder/real/bad.pem: Permission denied\n"},
+		/* and where it was met */
+		{-EACCES, "Failed", "/feeder/real/bad.pem: Permission denied at "},
 	};
 	struct client *c = client_new(OWN);
 	_cleanup_fd_ int fd = a_file();
@@ -144,8 +145,8 @@ static void anchors_that_are_none_let_no_feed_in_and_are_named_once(void **state
 		text = logged(c, import_of(fd), rows[i].error);
 		found = strstr(text, rows[i].line);
 		assert_non_null(found);
-		assert_ptr_equal(strchr(text, '\n') + 1, found + strlen(rows[i].line));
-		assert_string_equal(found + strlen(rows[i].line), "");
+		assert_string_equal(strchr(text, '\n'), "\n"); /* one line */
+		assert_true(rows[i].r > 0 || strstr(found, "fakes-feed.c:"));
 		free(text);
 	}
 	assert_null(fakes_feed.user);

@@ -275,8 +275,17 @@ static void on_inform(void *user, struct session *s, const struct dossier_told *
 	s->told[told->to] = *told;
 }
 
+unsigned int fake_faults;
+
+static void on_failed(void *user, int r)
+{
+	(void)user;
+	fake_faults += r < 0;
+}
+
 const struct dossier_ops fake_dossier_ops = {.changed = on_changed,
 	.inform = on_inform,
+	.failed = on_failed,
 	.code_agent = code_agent,
 	.ask_code = ask_code,
 	.show_code = show_code};

@@ -62,6 +62,7 @@ struct fake_people {
 };
 
 extern struct fake_people fake_people;
+extern unsigned int fake_faults; /* dossier_ops.failed */
 extern const struct dossier_ops fake_dossier_ops;
 void fake_people_reset(void);
 

@@ -228,7 +228,9 @@ static void a_reading_that_failed_ends_it(void **state)
 	fake_crls.reading = false;
 	fake_crls.failed = true;
 	dossiers_lists_read(b->all);
+	fake_faults = 0;
 	ends(b, &end, R(FAILED), "lists");
+	assert_int_equal(fake_faults, 1); /* the journal says it, once */
 	assert_int_equal(fake_audit_count("imported", "started"), 0);
 }
 
@@ -239,8 +241,10 @@ static void a_wait_that_cannot_be_measured_ends_it(void **state)
 
 	fake_crls.reading = true;
 	no_timer = true;
+	fake_faults = 0;
 	begin(b, &end);
 	ends(b, &end, R(FAILED), "lists");
+	assert_int_equal(fake_faults, 1);
 }
 
 static void anchors_that_cannot_be_held_begin_none(void **state)
@@ -304,6 +308,7 @@ static void memory_that_runs_out_is_no_answer(void **state)
 		enum vitaled_reason reason;
 		bool before;
 
+		fake_faults = 0;
 		before = faults_pause(false);
 		faults_arm(FAULTS_MEMORY, n);
 		reason = import_judge(im);
@@ -311,6 +316,7 @@ static void memory_that_runs_out_is_no_answer(void **state)
 		(void)faults_pause(before);
 		assert_true(reason == R(NONE) || (met && reason == R(FAILED)));
 		assert_int_equal(im->verdict, reason);
+		assert_int_equal(fake_faults, reason == R(FAILED) ? 1 : 0);
 		failed += reason == R(FAILED);
 	}
 	assert_true(failed > 0);

@@ -29,6 +29,20 @@ static bool idle(void *user)
 	return desk.working == 0;
 }
 
+static bool asked_to_open(void *user)
+{
+	const struct desk_card *p = user;
+
+	return p->ops[CARD_OP_OPEN].asked > 0;
+}
+
+static bool asked_again(void *user)
+{
+	const struct desk_card *p = user;
+
+	return p->ops[CARD_OP_OPEN].asked > 1;
+}
+
 static void readers_are_told_with_driver_and_stable_id(void **state)
 {
 	struct card_reader *a;
@@ -85,6 +99,7 @@ static void a_card_is_told_at_once_then_recognised_then_left_alone(void **state)
 	p->ops[CARD_OP_OPEN].deed = DEED_SILENT;
 	desk_in(p);
 	desk_hear("card+");
+	assert_true(desk_run(asked_to_open, p, 5000));
 	c = desk_reader(DESK_A)->card;
 	assert_false(c->recognised);
 	assert_int_equal(c->kind, CARD_KIND_UNKNOWN);
@@ -256,12 +271,13 @@ static void a_process_that_dies_while_it_waits_for_a_busy_card_is_replaced(void 
 	struct desk_card *p = desk_card(DESK_A, "vitale", "vitale-2");
 
 	(void)state;
-	world_hurry = 8;
 	assert_true(desk_run(listed, NULL, 10000));
 	p->ops[CARD_OP_OPEN].outcome = CARD_BUSY;
 	p->ops[CARD_OP_OPEN].deed = DEED_TWICE; /* the second one ends it */
 	p->ops[CARD_OP_OPEN].bad_only = 1;
 	desk_in(p);
+	assert_true(desk_run(asked_again, p, 5000)); /* unhurried: both have come before */
+	world_hurry = 8;
 	desk_hear("card+ unrecognised unknown");
 	assert_true(p->ops[CARD_OP_OPEN].asked >= 6);
 	p->ops[CARD_OP_OPEN].outcome = CARD_DONE;

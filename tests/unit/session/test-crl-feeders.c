@@ -266,6 +266,37 @@ static void an_import_that_missed_nothing_has_nothing_read_after_it(void **state
 	tell_feeders(); /* the same */
 	crls_release(scene.crls);
 	assert_false(crls_reading(scene.crls));
+	put_anchor("again.pem", ca); /* twice is not once: read with the import's, once */
+	hold();
+	assert_true(crls_reading(scene.crls));
+	scene_settle();
+	crls_release(scene.crls);
+	assert_false(crls_reading(scene.crls));
+}
+
+/* Nobody has told of it; the reading has seen it. */
+static void what_a_reading_saw_beside_an_import_is_read_after_it(void **state)
+{
+	char path[600];
+
+	(void)state;
+	put_anchor("ca.pem", ca);
+	scene_start(TEST_REAL);
+	scene_settle();
+	hold();
+	put_anchor("again.pem", ca);
+	look_again();
+	assert_true(crls_held(scene.crls));
+	take_away("again.pem");
+	look_again(); /* as they were */
+	crls_release(scene.crls);
+	assert_false(crls_reading(scene.crls));
+	hold();
+	path_of(path, "none.pem");
+	forge_file(path, VIEW_TEXT("none"));
+	look_again();
+	crls_release(scene.crls);
+	assert_true(crls_reading(scene.crls));
 }
 
 static void anchors_that_were_not_read_with_are_not_held(void **state)
@@ -357,6 +388,7 @@ int main(void)
 		SCENE(an_import_keeps_the_anchors_that_it_began_with),
 		SCENE(lists_are_read_with_the_anchors_of_an_import_that_are_gone_meanwhile),
 		SCENE(an_import_that_missed_nothing_has_nothing_read_after_it),
+		SCENE(what_a_reading_saw_beside_an_import_is_read_after_it),
 		SCENE(anchors_that_were_not_read_with_are_not_held),
 		SCENE(without_memory_nothing_is_held),
 	};

@@ -167,6 +167,7 @@ static void a_card_that_no_list_can_be_asked_about_begins_nothing(void **state)
 		world_end(world_session(SESSION_MODE_NORMAL), ST(FAILED), R(FAILED));
 	}
 	assert_int_equal(world.asked[ASK_PIN], 0);
+	assert_int_equal(world.faults, 2); /* the journal says it, once each */
 	assert_int_equal(world_recorded(AUDIT_EVENT_SESSION_ENDED, "failed"), 2);
 	world_unasked = VIEW_NULL;
 	(void)reach(ST(UNLOCKED));
@@ -181,11 +182,13 @@ static void an_unlocked_session_locks_when_no_list_can_be_asked(void **state)
 		struct session *s = reach(ST(UNLOCKED));
 
 		world.locked = 0;
+		world.faults = 0;
 		world_unasked = buf_view(certificates[i]);
 		sessions_lists_changed(world.all);
 		assert_int_equal(session_state(s), ST(LOCKED));
 		assert_int_equal(session_reason(s), R(FAILED));
 		assert_int_equal(world.locked, 1);
+		assert_int_equal(world.faults, 1);
 		world_unasked = VIEW_NULL;
 	}
 }

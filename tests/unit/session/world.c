@@ -370,6 +370,13 @@ static void ask_agent(void *user, struct session *s, const json_t *request)
 	ask(s, ASK_CONSENT);
 }
 
+static void failed(void *user, int r)
+{
+	(void)user;
+	assert_true(r < 0);
+	world.faults++;
+}
+
 static const struct session_ops session_ops = {
 	.added = on_added,
 	.changed = on_changed,
@@ -391,6 +398,7 @@ static const struct session_ops session_ops = {
 	.take_card = take_card,
 	.busy = busy,
 	.lock = lock,
+	.failed = failed,
 };
 
 static void confirm_agent(void *user, struct session *s, const json_t *request)

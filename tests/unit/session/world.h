@@ -56,6 +56,7 @@ struct world {
 	unsigned int stopped;
 	unsigned int exceeds; /* asked whether the rate may be exceeded */
 	unsigned int locked;
+	unsigned int faults; /* of the lists, that the journal is to tell of */
 	unsigned int added;
 	unsigned int removed;
 	unsigned int tries_told; /* with the last PIN question */

@@ -4,6 +4,7 @@
 #include "base/tlv.h"
 #include "daemon/limits.h"
 #include "daemon/trust/feeders.h"
+#include "tests/unit/record/failing.h"
 #include "tests/unit/trust/pki.h"
 
 // clang-format off
@@ -224,15 +225,61 @@ static void a_signers_own_certificate_may_be_an_anchor(void **state)
 	is_refused(pki.trust, &f, true);
 }
 
+/* Whatever allocation fails, alone or with all after it: it is not taken. */
+static void an_anchor_of_cards_is_none_without_memory_either(void **state)
+{
+	_cleanup_(crypto_pkey_put) EVP_PKEY *key = forge_ec(), *above = forge_ec();
+	struct forged_x509 f = pki_authority("CARDS", above);
+	_cleanup_(crypto_x509_put) X509 *card = forge_x509(&f), *feeder = NULL;
+	struct trust *cards = NULL;
+	char bad[256], path[128];
+	size_t count;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/simulated", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/simulated/cards.pem", folder);
+	forge_pem(card, path);
+	assert_int_equal(trust_new(folder, &cards, NULL), 0);
+	for (unsigned int i = 0; i < 6; i++) {
+		const struct trust *of = i / 2 == 0 ? pki.trust : cards;
+		bool met = true;
+
+		f = pki_authority("FEEDERS", i / 2 == 1 ? above : key); /* its own key */
+		if (i / 2 != 1) {
+			f.issuer = of == cards ? card : pki.ca;
+			f.issuer_key = of == cards ? above : pki.ca_key;
+		}
+		X509_free(feeder);
+		feeder = forge_x509(&f);
+		(void)snprintf(path, sizeof(path), "%s/feeder/simulated/a.pem", folder);
+		(void)unlink(path);
+		put(feeder, "simulated/a.pem");
+		for (unsigned int n = 0; met; n++) {
+			_cleanup_(buf_done) struct buf out = BUF_NULL(LIMIT_FEED_ANCHORS);
+			int r;
+
+			failing_arm(n, i % 2 == 1);
+			r = feeders_read(folder, of, &out, bad);
+			met = failing_off();
+			assert_true(r == FEEDERS_BAD || (met && r < 0));
+		}
+		assert_int_equal(gather_beside(of, &count, bad), FEEDERS_BAD);
+	}
+	trust_free(cards);
+}
+
 int main(void)
 {
 #define F(f) cmocka_unit_test_setup_teardown(f, make_folders, remove_folders)
 	const struct CMUnitTest tests[] = {
 		F(anchors_are_read_by_nature_and_others_are_named),
 		F(an_anchor_of_cards_is_known_by_its_key_and_by_what_it_issued),
+		F(an_anchor_of_cards_is_none_without_memory_either),
 		F(an_anchor_without_a_key_is_none),
 		F(a_signers_own_certificate_may_be_an_anchor),
 	};
 
+	failing_setup();
 	return cmocka_run_group_tests(tests, pki_prepare, pki_clean);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /* daemon/trust/revocation.h: lists of feeders' authorities, and that no side's list counts for the other. */
-#include "base/link-feed.h"
-#include "base/tlv.h"
 #include "daemon/trust/anchors.h"
 #include "daemon/trust/crl/crl.h"
 #include "daemon/trust/feeders.h"
 #include "daemon/trust/revocation.h"
 #include "tests/unit/record/failing.h"
+#include "tests/unit/trust/chains.h"
 #include "tests/unit/trust/handed.h"
 
 // clang-format off
@@ -61,52 +60,6 @@ static enum trust_revocation ask(void)
 	return answer;
 }
 
-static struct forged_x509 feeder_of(X509 *issuer, EVP_PKEY *issuer_key)
-{
-	struct forged_x509 f = pki_doctor();
-
-	f.cn = "Caisse";
-	f.issuer = issuer;
-	f.issuer_key = issuer_key;
-	return f;
-}
-
-static void put_anchor(struct buf *out, uint8_t nature, X509 *cert)
-{
-	size_t mark = tlv_open(out, FEED_TAG_ANCHOR);
-	struct buf der = BUF_NULL(65536);
-
-	forge_der(cert, &der);
-	tlv_put_u8(out, FEED_TAG_NATURE, nature);
-	tlv_put(out, FEED_TAG_CERTIFICATE, buf_view(&der));
-	tlv_close(out, mark);
-	buf_done(&der);
-}
-
-/* @certs of simulated feeders, ending with NULL, are their anchors from now on. */
-static void believe(X509 *const *certs)
-{
-	struct buf anchors = BUF_NULL(65536);
-
-	for (; *certs; certs++)
-		put_anchor(&anchors, NATURE_SIMULATED, *certs);
-	assert_int_equal(feeders_trust(pki.trust, buf_view(&anchors)), 0);
-	buf_done(&anchors);
-}
-
-/* @certs: signer first, ending with NULL */
-static enum trust_revocation ask_feeder(X509 *const *certs, uint64_t now)
-{
-	enum trust_revocation answer = TRUST_REVOCATION_UNKNOWN;
-	struct buf chain = BUF_NULL(65536);
-
-	for (; *certs; certs++)
-		forge_der(*certs, &chain);
-	assert_int_equal(revocation_feeder(pki.trust, buf_view(&chain), now, &answer), 0);
-	buf_done(&chain);
-	return answer;
-}
-
 struct feeders {
 	EVP_PKEY *root_key, *ca_key;
 	X509 *root, *ca, *signer;
@@ -124,7 +77,7 @@ static struct feeders make_feeders(void)
 	one.issuer = f.root;
 	one.issuer_key = f.root_key;
 	f.ca = forge_x509(&one);
-	one = feeder_of(f.ca, f.ca_key);
+	one = chains_signer(f.ca, f.ca_key);
 	f.signer = forge_x509(&one);
 	handed_serial(f.signer, f.serial);
 	handed_serial(f.ca, f.ca_serial);
@@ -148,27 +101,28 @@ static void a_feeder_is_asked_of_as_a_card_is(void **state)
 	struct forged_list l = handed_list(f.ca, f.ca_key, NULL);
 
 	(void)state;
-	believe((X509 *const[]){f.root, f.ca, NULL});
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_UNKNOWN); /* no list */
+	chains_believe((X509 *const[]){f.root, f.ca, NULL});
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_UNKNOWN); /* no list */
 	assert_int_equal(handed_in(&l, US(l.from) - 1), REVOCATION_EARLY);
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_GOOD);
-	assert_int_equal(ask_feeder(chain, US(l.until) + 1), TRUST_REVOCATION_UNKNOWN);
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_GOOD);
+	assert_int_equal(chains_ask(chain, US(l.until) + 1), TRUST_REVOCATION_UNKNOWN);
 	l.serials = with;
 	l.number = "301";
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_REVOKED);
-	assert_int_equal(ask_feeder(chain, US(l.until) + 1), TRUST_REVOCATION_REVOKED);
-	believe((X509 *const[]){NULL}); /* what is known to be revoked is not forgotten */
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_REVOKED);
-	believe((X509 *const[]){f.root, f.ca, NULL});
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_REVOKED);
+	assert_int_equal(chains_ask(chain, US(l.until) + 1), TRUST_REVOCATION_REVOKED);
+	chains_believe(
+		(X509 *const[]){NULL}); /* what is known to be revoked is not forgotten */
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_REVOKED);
+	chains_believe((X509 *const[]){f.root, f.ca, NULL});
 	l.serials = NULL;
 	l.number = "302";
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_GOOD);
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_GOOD);
 	l = handed_list(f.root, f.root_key, above); /* an anchor that is above the last one */
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_REVOKED);
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_REVOKED);
 	free_feeders(&f);
 }
 
@@ -178,7 +132,7 @@ static void neither_side_revokes_the_others(void **state)
 	const char *const with[] = {card_serial, f.serial, ca_serial, f.ca_serial, NULL};
 	X509 *const chain[] = {f.signer, f.ca, f.root, NULL};
 	/* what no feed can have: one whom an authority of cards issued */
-	struct forged_x509 one = feeder_of(pki.ca, pki.ca_key);
+	struct forged_x509 one = chains_signer(pki.ca, pki.ca_key);
 	X509 *crossed = forge_x509(&one);
 	X509 *const cross[] = {crossed, pki.ca, NULL};
 	char crossed_serial[64];
@@ -187,26 +141,26 @@ static void neither_side_revokes_the_others(void **state)
 
 	(void)state;
 	handed_serial(crossed, crossed_serial);
-	believe((X509 *const[]){f.root, f.ca, NULL});
+	chains_believe((X509 *const[]){f.root, f.ca, NULL});
 	assert_int_equal(handed_in(&l, NOW_US), 0); /* all numbers, of both sides */
 	l = handed_list(f.root, f.root_key, with);  /* its name is the card's issuer's */
 	assert_int_equal(handed_in(&l, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_UNKNOWN); /* nor do they make it good */
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_REVOKED);
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_REVOKED);
 	trust_free(pki.trust);
 	pki.trust = NULL;
 	assert_int_equal(trust_new(pki.folder, &pki.trust, NULL), 0);
-	believe((X509 *const[]){f.root, f.ca, NULL});
+	chains_believe((X509 *const[]){f.root, f.ca, NULL});
 	l = handed_list(pki.ca, pki.ca_key, with);
 	assert_int_equal(handed_in(&l, NOW_US), 0);
 	l = handed_list(pki.root, pki.root_key, with);
 	assert_int_equal(handed_in(&l, NOW_US), 0);
 	assert_int_equal(ask(), TRUST_REVOCATION_REVOKED);
-	assert_int_equal(ask_feeder(chain, NOW_US), TRUST_REVOCATION_UNKNOWN);
+	assert_int_equal(chains_ask(chain, NOW_US), TRUST_REVOCATION_UNKNOWN);
 	l = handed_list(pki.ca, pki.ca_key, crossed_with);
 	l.number = "301";
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	assert_int_equal(ask_feeder(cross, NOW_US), TRUST_REVOCATION_UNKNOWN);
+	assert_int_equal(chains_ask(cross, NOW_US), TRUST_REVOCATION_UNKNOWN);
 	X509_free(crossed);
 	free_feeders(&f);
 }
@@ -214,7 +168,7 @@ static void neither_side_revokes_the_others(void **state)
 static void a_signer_who_is_the_anchor_has_no_list_of_its_own(void **state)
 {
 	struct feeders f = make_feeders();
-	struct forged_x509 one = feeder_of(NULL, f.ca_key);
+	struct forged_x509 one = chains_signer(NULL, f.ca_key);
 	const char *const with[] = {f.serial, NULL};
 	struct forged_list l = handed_list(f.ca, f.ca_key, with);
 	struct buf authorities = BUF_NULL(65536), der = BUF_NULL(65536);
@@ -224,18 +178,20 @@ static void a_signer_who_is_the_anchor_has_no_list_of_its_own(void **state)
 	(void)state;
 	one.key = f.ca_key;
 	own = forge_x509(&one);
-	believe((X509 *const[]){own, f.signer, NULL}); /* two signers, and no authority */
+	chains_believe(
+		(X509 *const[]){own, f.signer, NULL}); /* two signers, and no authority */
 	assert_int_equal(
-		ask_feeder((X509 *const[]){own, NULL}, NOW_US), TRUST_REVOCATION_UNKNOWN);
+		chains_ask((X509 *const[]){own, NULL}, NOW_US), TRUST_REVOCATION_UNKNOWN);
 	assert_int_equal(
-		ask_feeder((X509 *const[]){f.signer, NULL}, NOW_US), TRUST_REVOCATION_UNKNOWN);
+		chains_ask((X509 *const[]){f.signer, NULL}, NOW_US), TRUST_REVOCATION_UNKNOWN);
 	forge_list_der(&l, &der);
 	assert_int_equal(revocation_authorities(pki.trust, &authorities), 0);
 	assert_int_equal(crl_read(buf_view(&der), buf_view(&authorities), &c), CRL_STRANGER);
-	believe((X509 *const[]){f.ca, own, f.signer, NULL}); /* with its authority beside it */
+	chains_believe(
+		(X509 *const[]){f.ca, own, f.signer, NULL}); /* with its authority beside it */
 	assert_int_equal(handed_in(&l, NOW_US), 0);
 	assert_int_equal(
-		ask_feeder((X509 *const[]){f.signer, NULL}, NOW_US), TRUST_REVOCATION_REVOKED);
+		chains_ask((X509 *const[]){f.signer, NULL}, NOW_US), TRUST_REVOCATION_REVOKED);
 	X509_free(own);
 	buf_done(&der);
 	buf_done(&authorities);
@@ -258,13 +214,13 @@ static void what_is_no_chain_and_what_are_no_anchors_is_refused(void **state)
 	assert_int_equal(revocation_feeder(pki.trust, buf_view(&long_chain), NOW_US, &answer),
 		TRUST_MALFORMED);
 	assert_int_equal(answer, TRUST_REVOCATION_GOOD);
-	believe(root);
+	chains_believe(root);
 	assert_true(feeders_trust(pki.trust, VIEW_TEXT("\xE0")) < 0);
-	put_anchor(&anchors, NATURE_COUNT, pki.root);
+	chains_anchor(&anchors, NATURE_COUNT, pki.root);
 	assert_true(feeders_trust(pki.trust, buf_view(&anchors)) < 0);
 	buf_reset(&anchors);
 	for (unsigned int i = 0; i < 193; i++)
-		put_anchor(&anchors, NATURE_REAL, pki.root);
+		chains_anchor(&anchors, NATURE_REAL, pki.root);
 	assert_true(feeders_trust(pki.trust, buf_view(&anchors)) < 0);
 	assert_int_equal(pki.trust->n_feeders, 1); /* those from before */
 	buf_done(&anchors);
@@ -301,7 +257,7 @@ static void no_side_fills_the_room_of_the_other(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(issuers); i++) {
 		assert_int_equal(anew(state), 0);
-		believe(anchors);
+		chains_believe(anchors);
 		fill(issuers[i][0]);
 		fill(issuers[i][1]);
 	}
@@ -342,12 +298,12 @@ static void authorities_of_feeders_are_told_after_them(void **state)
 	again.issuer = f.root;
 	again.issuer_key = f.root_key;
 	renewed = forge_x509(&again);
-	believe((X509 *const[]){
+	chains_believe((X509 *const[]){
 		f.root, f.ca, f.signer, NULL}); /* its root issues authorities */
 	sees(NOW_US, "test VITALED TEST ROOT: none\n"
 		     "simulated VITALED SIMULATED PERSONS: none\n"
 		     "feeders simulated FEEDERS BELOW: none\n");
-	believe((X509 *const[]){f.ca, renewed, NULL});
+	chains_believe((X509 *const[]){f.ca, renewed, NULL});
 	assert_int_equal(handed_in(&l, NOW_US), 0);
 	sees(NOW_US, "test VITALED TEST ROOT: none\n"
 		     "simulated VITALED SIMULATED PERSONS: none\n"
@@ -357,45 +313,11 @@ static void authorities_of_feeders_are_told_after_them(void **state)
 	free_feeders(&f);
 }
 
-static enum trust_revocation lie_beside(enum trust_revocation truth)
-{
-	return truth == TRUST_REVOCATION_GOOD ? TRUST_REVOCATION_UNKNOWN
-					      : TRUST_REVOCATION_GOOD;
-}
-
-/* Whatever allocation fails, alone or with all after it: the truth or no answer. */
-static void tells_the_truth_or_nothing(X509 *const *certs, enum trust_revocation truth)
-{
-	enum trust_revocation lie = lie_beside(truth);
-	struct buf chain = BUF_NULL(65536);
-
-	for (size_t i = 0; certs[i]; i++)
-		forge_der(certs[i], &chain);
-	for (unsigned int i = 0; i < 2; i++) {
-		bool met = true;
-
-		for (unsigned int n = 0; met; n++) {
-			enum trust_revocation answer = lie;
-			int r;
-
-			failing_arm(n, i == 1);
-			r = revocation_feeder(pki.trust, buf_view(&chain), NOW_US, &answer);
-			met = failing_off();
-			if (r == 0)
-				assert_int_equal(answer, truth);
-			else
-				assert_true(r < 0 && met && answer == lie);
-		}
-	}
-	assert_int_equal(ask_feeder(certs, NOW_US), truth);
-	buf_done(&chain);
-}
-
 /* Without an authority key identifier the signature alone tells two of one name apart. */
 static void an_anchor_of_the_same_name_is_passed_over(void **state)
 {
 	struct feeders f = make_feeders();
-	struct forged_x509 one = feeder_of(pki.stranger, pki.stranger_key);
+	struct forged_x509 one = chains_signer(pki.stranger, pki.stranger_key);
 	EVP_PKEY *keys[] = {forge_ec(), pki.ca_key};
 	X509 *of_rsa = forge_x509(&one);
 
@@ -413,13 +335,13 @@ static void an_anchor_of_the_same_name_is_passed_over(void **state)
 		one = pki_authority(i % 2 == 0 ? "FEEDERS BELOW" : "VITALED SIMULATED PERSONS",
 			keys[i / 2]);
 		other = forge_x509(&one);
-		believe((X509 *const[]){other, above, NULL});
+		chains_believe((X509 *const[]){other, above, NULL});
 		assert_int_equal(handed_in(&l, NOW_US), 0);
-		assert_int_equal(ask_feeder(own, NOW_US), TRUST_REVOCATION_REVOKED);
+		assert_int_equal(chains_ask(own, NOW_US), TRUST_REVOCATION_REVOKED);
 		if (i == 0 || i == 3) /* two of one kind */
-			tells_the_truth_or_nothing(own, TRUST_REVOCATION_REVOKED);
-		believe((X509 *const[]){other, NULL}); /* nobody who has issued it */
-		assert_int_equal(ask_feeder(own, NOW_US), TRUST_REVOCATION_UNKNOWN);
+			chains_starve(own, TRUST_REVOCATION_REVOKED);
+		chains_believe((X509 *const[]){other, NULL}); /* nobody who has issued it */
+		assert_int_equal(chains_ask(own, NOW_US), TRUST_REVOCATION_UNKNOWN);
 		X509_free(other);
 	}
 	X509_free(of_rsa);
@@ -435,9 +357,9 @@ static void an_anchor_whose_key_is_not_there_is_no_reason_to_believe(void **stat
 	struct buf chain = BUF_NULL(8192), anchors = BUF_NULL(8192);
 
 	(void)state;
-	believe((X509 *const[]){f.ca, NULL});
+	chains_believe((X509 *const[]){f.ca, NULL});
 	forge_der(f.signer, &chain);
-	put_anchor(&anchors, NATURE_SIMULATED, broken);
+	chains_anchor(&anchors, NATURE_SIMULATED, broken);
 	assert_true(feeders_trust(pki.trust, buf_view(&anchors)) < 0);
 	assert_int_equal(pki.trust->n_feeders, 1); /* those from before */
 	X509_free(pki.trust->feeders[0].cert);
@@ -456,17 +378,18 @@ static void memory_that_runs_out_changes_no_answer(void **state)
 	const char *const with[] = {f.serial, NULL}, *const above[] = {f.ca_serial, NULL};
 	struct forged_list l = handed_list(f.ca, f.ca_key, NULL);
 
-	believe((X509 *const[]){f.root, f.ca, NULL});
+	chains_believe((X509 *const[]){f.root, f.ca, NULL});
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	tells_the_truth_or_nothing(chain, TRUST_REVOCATION_GOOD);
+	chains_starve(chain, TRUST_REVOCATION_GOOD);
 	l = handed_list(f.root, f.root_key, above); /* of an anchor above the last */
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	tells_the_truth_or_nothing(chain, TRUST_REVOCATION_REVOKED);
+	chains_starve(chain, TRUST_REVOCATION_REVOKED);
 	assert_int_equal(anew(state), 0);
-	believe((X509 *const[]){f.signer, f.ca, NULL}); /* the signer is an anchor itself */
+	chains_believe(
+		(X509 *const[]){f.signer, f.ca, NULL}); /* the signer is an anchor itself */
 	l = handed_list(f.ca, f.ca_key, with);
 	assert_int_equal(handed_in(&l, NOW_US), 0);
-	tells_the_truth_or_nothing(own, TRUST_REVOCATION_REVOKED);
+	chains_starve(own, TRUST_REVOCATION_REVOKED);
 	free_feeders(&f);
 }
 
@@ -479,8 +402,8 @@ static void memory_that_runs_out_never_tells_good(void **state)
 	bool met = true;
 
 	(void)state;
-	put_anchor(&anchors, NATURE_REAL, f.root);
-	put_anchor(&anchors, NATURE_REAL, f.ca);
+	chains_anchor(&anchors, NATURE_REAL, f.root);
+	chains_anchor(&anchors, NATURE_REAL, f.ca);
 	assert_int_equal(feeders_trust(pki.trust, buf_view(&anchors)), 0);
 	assert_int_equal(handed_in(&l, NOW_US), 0);
 	forge_der(f.signer, &chain);
@@ -510,7 +433,7 @@ static void memory_that_runs_out_never_tells_good(void **state)
 		met = failing_off() || met;
 		assert_true(r <= 0);
 	}
-	assert_int_equal(ask_feeder((X509 *const[]){f.signer, f.ca, NULL}, NOW_US),
+	assert_int_equal(chains_ask((X509 *const[]){f.signer, f.ca, NULL}, NOW_US),
 		TRUST_REVOCATION_REVOKED);
 	buf_done(&chain);
 	buf_done(&anchors);

@@ -22,7 +22,7 @@ enum slot_end end;
 size_t brought; /* bytes of its answer */
 const char *why;
 size_t broke;
-unsigned breaks;
+unsigned breaks, closes;
 bool claims; /* what comes is claimed at once */
 uint64_t rush, slept;
 
@@ -66,6 +66,13 @@ static void on_left(void *user, struct usb_device *d)
 	lefts++;
 }
 
+static void on_closed(void *user, struct usb_device *d)
+{
+	(void)user;
+	assert_null(d->handle);
+	closes++;
+}
+
 static void on_ended(void *user, struct usb_device *d, size_t reader, struct slot *s,
 	enum slot_job job, enum slot_end e)
 {
@@ -97,6 +104,7 @@ static void on_broken(void *user, struct usb_device *d, size_t reader, const cha
 
 const struct usb_ops ops = {.came = on_came,
 	.left = on_left,
+	.closed = on_closed,
 	.ended = on_ended,
 	.presence = on_presence,
 	.broken = on_broken};
@@ -109,8 +117,9 @@ static bool works(void)
 	for (size_t i = 0; i < USB_DEVICES_MAX && usb; i++) {
 		const struct usb_place *one = usb->devices[i];
 
-		any = any || (one && one->d.handle && one->d.handle->work != USB_WORK_NONE &&
-				     !one->there->stuck);
+		any = any || (one && !lib_stuck(&one->d) &&
+				     (one->at == USB_AT_LOOK ||
+					     (one->d.handle && usb_works(one->d.handle))));
 	}
 	return any;
 }
@@ -143,7 +152,7 @@ int setup(void **state)
 {
 	(void)state;
 	lib_reset();
-	cames = lefts = presences = ends = breaks = 0;
+	cames = lefts = presences = ends = breaks = closes = 0;
 	why = NULL;
 	claims = false;
 	rush = slept = passed = 0;

@@ -17,6 +17,7 @@ extern size_t brought; /* bytes of its answer */
 extern const char *why;
 extern size_t broke;	/* the reader that did last */
 extern unsigned breaks; /* how many have */
+extern unsigned closes; /* devices that were let go of */
 extern bool claims;	/* what comes is claimed at once */
 extern uint64_t rush,
 	slept; /* microseconds: each look at the clock takes so long; the machine slept */

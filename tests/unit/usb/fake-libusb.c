@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "drivers/usb/usb-inside.h"
 #include "drivers/usb/usb-sysfs.h"
 
 struct libusb_context {
@@ -111,19 +114,26 @@ void lib_wait_stuck(unsigned i)
 void lib_free_stuck(unsigned i)
 {
 	(void)pthread_mutex_lock(&stuck_lock);
-	fake_lib.devices[i].stuck = false;
+	fake_lib.devices[i].stuck = fake_lib.devices[i].stuck_reset = false;
 	(void)pthread_cond_broadcast(&stuck_news);
 	(void)pthread_mutex_unlock(&stuck_lock);
 }
 
+bool lib_stuck(const struct usb_device *d)
+{
+	const struct libusb_device *one = &fake_lib.devices[d->address - 2];
+
+	return one->stuck || (one->stuck_reset && d->handle && d->handle->phase == USB_RESETS);
+}
+
 /* What the kernel does under the device's lock, in a thread. */
-static void wait_in_kernel(struct libusb_device *d)
+static void wait_in_kernel(struct libusb_device *d, bool resets)
 {
 	assert(d->running == 0 || d->deaf);
 	(void)pthread_mutex_lock(&stuck_lock);
 	d->waits++;
 	(void)pthread_cond_broadcast(&stuck_news);
-	while (d->stuck) {
+	while (d->stuck || (resets && d->stuck_reset)) {
 		(void)pthread_cond_wait(&stuck_news, &stuck_lock);
 	}
 	d->waits--;
@@ -136,18 +146,22 @@ static void must_not_wait(const struct libusb_device *d)
 	assert(d->waits == 0);
 }
 
+static void bring(struct libusb_transfer *t, struct view bytes)
+{
+	bytes = view_sub(bytes, 0, (size_t)t->length);
+	bytes_copy(t->buffer, (size_t)t->length, bytes.data, bytes.len);
+	t->actual_length = (int)bytes.len;
+}
+
 bool lib_end(
 	unsigned i, uint8_t endpoint, enum libusb_transfer_status status, struct view bytes)
 {
 	struct flight *f = flight_of(i, endpoint);
-	size_t len;
 
 	if (!f) {
 		return false;
 	}
-	len = bytes.len < (size_t)f->transfer->length ? bytes.len : (size_t)f->transfer->length;
-	bytes_copy(f->transfer->buffer, (size_t)f->transfer->length, bytes.data, len);
-	f->transfer->actual_length = (int)len;
+	bring(f->transfer, bytes);
 	f->status = status;
 	f->over = true;
 	wake();
@@ -155,6 +169,25 @@ bool lib_end(
 }
 
 /* -- the library --------------------------------------------------------------------------- */
+
+/* Who came is listed, who left is not any more; that is told. */
+static void follow(void)
+{
+	for (size_t i = 0; i < LIB_DEVICES; i++) {
+		struct libusb_device *d = &fake_lib.devices[i];
+		bool came = d->there && !d->listed, left = !d->there && d->listed;
+
+		d->refs += came ? 1U : 0U;
+		d->listed = d->there;
+		if ((came || left) && context.hotplug) {
+			(void)context.hotplug(&context, d,
+				came ? LIBUSB_HOTPLUG_EVENT_DEVICE_ARRIVED
+				     : LIBUSB_HOTPLUG_EVENT_DEVICE_LEFT,
+				context.hotplug_user);
+		}
+		d->refs -= left ? 1U : 0U;
+	}
+}
 
 int libusb_init(libusb_context **ret)
 {
@@ -166,6 +199,7 @@ int libusb_init(libusb_context **ret)
 	assert(context.event >= 0);
 	fake_lib.contexts++;
 	*ret = &context;
+	follow();
 	return 0;
 }
 
@@ -226,31 +260,12 @@ void libusb_set_pollfd_notifiers(libusb_context *c, libusb_pollfd_added_cb added
 	c->user = user;
 }
 
-/* Who came is listed, who left is not any more. */
-static bool follow(void)
-{
-	bool news = false;
-
-	for (size_t i = 0; i < LIB_DEVICES; i++) {
-		struct libusb_device *d = &fake_lib.devices[i];
-
-		if (d->there != d->listed) {
-			news = true;
-			d->listed = d->there;
-			d->refs += d->listed ? 1U : 0U;
-			d->refs -= d->listed ? 0U : 1U;
-		}
-	}
-	return news;
-}
-
 ssize_t libusb_get_device_list(libusb_context *c, libusb_device ***ret)
 {
 	static struct libusb_device *list[LIB_DEVICES + 1];
 	ssize_t n = 0;
 
-	assert(c == &context);
-	(void)follow();
+	assert(c == &context && !c->handling);
 	for (size_t i = 0; i < LIB_DEVICES; i++) {
 		if (fake_lib.devices[i].listed) {
 			list[n++] = libusb_ref_device(&fake_lib.devices[i]);
@@ -300,8 +315,8 @@ int libusb_get_port_numbers(libusb_device *d, uint8_t *ret, int room)
 
 int libusb_get_device_descriptor(libusb_device *d, struct libusb_device_descriptor *ret)
 {
-	(void)d;
-	*ret = (struct libusb_device_descriptor){.idVendor = 0x1C34, .idProduct = 0xAFD0};
+	*ret = (struct libusb_device_descriptor){
+		.idVendor = 0x1C34, .idProduct = d->unknown ? 0xFFFF : 0xAFD0};
 	return 0;
 }
 
@@ -363,14 +378,14 @@ int libusb_release_interface(libusb_device_handle *h, int number)
 int libusb_clear_halt(libusb_device_handle *h, unsigned char endpoint)
 {
 	assert(endpoint != 0);
-	wait_in_kernel(h->device);
+	wait_in_kernel(h->device, false);
 	h->device->n_clears++;
 	return h->device->there ? h->device->clears : LIBUSB_ERROR_NO_DEVICE;
 }
 
 int libusb_reset_device(libusb_device_handle *h)
 {
-	wait_in_kernel(h->device);
+	wait_in_kernel(h->device, true);
 	h->device->n_resets++;
 	return h->device->there ? h->device->resets : LIBUSB_ERROR_NO_DEVICE;
 }
@@ -411,7 +426,7 @@ void libusb_free_transfer(struct libusb_transfer *t)
 
 static void take_message(struct libusb_device *d, struct libusb_transfer *t, struct flight *f)
 {
-	f->over = true;
+	f->over = !d->slow_out;
 	f->status = d->out;
 	t->actual_length = d->out == LIBUSB_TRANSFER_COMPLETED ? t->length : 0;
 	if (t->length == 0) {
@@ -434,8 +449,7 @@ static void give_off(struct libusb_device *d, struct libusb_transfer *t, struct 
 	d->offed = false;
 	f->over = true;
 	f->status = LIBUSB_TRANSFER_COMPLETED;
-	bytes_copy(t->buffer, (size_t)t->length, answer, sizeof(answer));
-	t->actual_length = sizeof(answer);
+	bring(t, VIEW(answer));
 }
 
 int libusb_submit_transfer(struct libusb_transfer *t)
@@ -454,6 +468,10 @@ int libusb_submit_transfer(struct libusb_transfer *t)
 	}
 	flights[k] = (struct flight){.transfer = t};
 	d->running++;
+	t->actual_length = 0;
+	if (t->endpoint & 0x80) {
+		memset(t->buffer, LIB_UNTOUCHED, (size_t)t->length);
+	}
 	if (t->type == LIBUSB_TRANSFER_TYPE_CONTROL) {
 		assert(t->timeout > 0 && t->buffer[0] == 0x21 && t->buffer[1] == 1);
 		d->n_aborts++;
@@ -476,17 +494,22 @@ int libusb_cancel_transfer(struct libusb_transfer *t)
 			flights[k].over = true;
 			flights[k].status = LIBUSB_TRANSFER_CANCELLED;
 			t->actual_length = 0;
-			if (t->endpoint == t->dev_handle->device->partly) {
-				t->actual_length = sizeof(t->dev_handle->device->part);
-				bytes_copy(t->buffer, (size_t)t->length,
-					t->dev_handle->device->part,
-					sizeof(t->dev_handle->device->part));
+			if (t->endpoint == t->dev_handle->device->partly &&
+				t->endpoint & 0x80) {
+				bring(t, VIEW(t->dev_handle->device->part));
 			}
 			wake();
 			return 0;
 		}
 	}
 	return LIBUSB_ERROR_NOT_FOUND;
+}
+
+static void must_be_untouched(const struct libusb_transfer *t)
+{
+	for (int at = t->actual_length; t->endpoint & 0x80 && at < t->length; at++) {
+		assert(t->buffer[at] == LIB_UNTOUCHED);
+	}
 }
 
 static void finish(void)
@@ -496,6 +519,7 @@ static void finish(void)
 
 		if (t && flights[k].over) {
 			must_not_wait(t->dev_handle->device);
+			must_be_untouched(t);
 			flights[k].transfer = NULL;
 			t->dev_handle->device->running--;
 			t->status = flights[k].status;
@@ -513,19 +537,34 @@ int libusb_handle_events_timeout_completed(
 	c->handling = true;
 	(void)eventfd_read(c->event, &count);
 	finish();
-	if (c->hotplug && follow()) {
-		(void)c->hotplug(c, NULL, LIBUSB_HOTPLUG_EVENT_DEVICE_ARRIVED, c->hotplug_user);
-	}
+	follow();
 	c->handling = false;
 	return 0;
 }
 
 /* -- usb-sysfs.h --------------------------------------------------------------------------- */
 
+bool usb_sysfs_reader(const char *port)
+{
+	const struct libusb_device *one = NULL;
+
+	for (size_t i = 0; i < LIB_DEVICES; i++) {
+		char own[8];
+
+		(void)snprintf(own, sizeof(own), "1-%u", fake_lib.devices[i].port);
+		one = strcmp(own, port) == 0 ? &fake_lib.devices[i] : one;
+	}
+	assert(one);
+	return one->sysfs == 0 && one->refused != DESCRIPTOR_NO_READER;
+}
+
 int usb_sysfs_read(struct usb_device *d)
 {
 	struct libusb_device *one = &fake_lib.devices[d->address - 2];
 
+	if (one->slow) {
+		wait_in_kernel(one, false);
+	}
 	if (one->sysfs != 0) {
 		return one->sysfs;
 	}

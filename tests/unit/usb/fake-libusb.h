@@ -3,7 +3,7 @@
 /*
  * libusb without a bus: devices that a test plugs, whose transfers it ends. Linked instead of
  * libusb and of usb-sysfs.c. A device has readers of one slot, whose bulk-out messages end at
- * once and are kept; bulk-in and interrupt transfers end when the test gives them bytes, or a
+ * once (or when told) and are kept; bulk-in and interrupt transfers end when the test gives them bytes, or a
  * status. What the real one can only wait for is called by threads: what they and the test both see is
  * atomic, and nothing else may be asked of a device meanwhile, nor be under way.
  */
@@ -12,8 +12,9 @@
 
 #include "drivers/usb/usb.h"
 
-#define LIB_DEVICES   3U
+#define LIB_DEVICES   34U
 #define LIB_TRANSFERS 64U
+#define LIB_UNTOUCHED 0xA5  /* a transfer in: its room before bytes have come */
 #define LIB_OUT	      0x01U /* endpoints of the first reader; 0x10 more for the next */
 #define LIB_IN	      0x82U
 #define LIB_INTERRUPT 0x83U
@@ -26,7 +27,9 @@ struct libusb_device {
 	size_t readers;
 	bool no_interrupt;
 	const char *serial;
-	int sysfs; /* of usb_sysfs_read() */
+	bool unknown; /* to the table of readers */
+	int sysfs;    /* of usb_sysfs_read() */
+	bool slow;    /* ... in whose strings stuck is seen too */
 	enum descriptor_outcome refused;
 	int opens; /* of libusb_open(), and so on: 0 or an error */
 	int claims[DESCRIPTOR_INTERFACES_MAX];
@@ -35,9 +38,11 @@ struct libusb_device {
 	bool offed; /* ... it is due */
 	atomic_bool
 		stuck; /* the kernel does not come back, until the test says so: lib_free_stuck() */
+	atomic_bool stuck_reset;	 /* ... from a reset alone */
 	atomic_uint waits;		 /* threads that are in such a call */
 	atomic_uint running;		 /* transfers */
 	enum libusb_transfer_status out; /* how the next bulk-out transfers end */
+	bool slow_out;			 /* ... when the test says so */
 	bool deaf;			 /* cancelled transfers do not end */
 	uint8_t partly,
 		part[10]; /* one at that endpoint has brought so much when it is cancelled */
@@ -70,4 +75,5 @@ bool lib_end(
 bool lib_runs(unsigned i, uint8_t endpoint);
 /** lib_wait_stuck() - until a thread is in a call that does not come back. */
 void lib_wait_stuck(unsigned i);
+bool lib_stuck(const struct usb_device *d); /* one is, or will be */
 void lib_free_stuck(unsigned i);

@@ -9,7 +9,7 @@
 struct fake_usb fake_usb;
 
 struct usb {
-	sd_event_source *first;
+	sd_event_source *first, *close;
 };
 
 static struct usb the_usb;
@@ -70,6 +70,13 @@ void fake_plug(unsigned i)
 	tell(&fake_usb.devices[i]);
 }
 
+static void begin_to_close(struct fake_device *f)
+{
+	f->claimed = false;
+	f->closing = true;
+	(void)sd_event_source_set_enabled(the_usb.close, SD_EVENT_ONESHOT);
+}
+
 static void end_one(unsigned i, size_t reader)
 {
 	fake_usb.devices[i].machines[reader].broken = true;
@@ -90,8 +97,10 @@ void fake_break_one(unsigned i, size_t reader, const char *why)
 	for (size_t k = 0; k < f->d.n_readers; k++) {
 		all = all && f->machines[k].broken;
 	}
-	f->claimed = !all;
 	fake_usb.ops->broken(fake_usb.user, &f->d, reader, why);
+	if (all) {
+		begin_to_close(f);
+	}
 }
 
 void fake_break(unsigned i, const char *why)
@@ -101,12 +110,26 @@ void fake_break(unsigned i, const char *why)
 	}
 }
 
+void fake_close(unsigned i)
+{
+	struct fake_device *f = &fake_usb.devices[i];
+
+	if (!fake_usb.made || !f->closing) {
+		return;
+	}
+	for (size_t k = 0; k < f->d.n_readers; k++) {
+		end_one(i, k);
+	}
+	f->closing = false;
+	fake_usb.ops->closed(fake_usb.user, &f->d);
+}
+
 void fake_unplug(unsigned i)
 {
 	struct fake_device *f = &fake_usb.devices[i];
 
 	fake_break(i, "reader-gone");
-	f->plugged = false;
+	f->plugged = f->closing = false;
 	if (f->told) {
 		f->told = false;
 		fake_usb.ops->left(fake_usb.user, &f->d);
@@ -123,6 +146,8 @@ void fake_card(unsigned i, unsigned slot, bool in)
 	}
 	s->events += in && s->presence == SLOT_IN ? 2 : 1;
 	s->presence = in ? SLOT_IN : SLOT_OUT;
+	s->hot = s->hot && in;
+	f->colds[slot]++;
 	s->powers += s->active ? 1 : 0;
 	s->active = false;
 	fake_usb.ops->presence(fake_usb.user, &f->d, slot / FAKE_NEXT, s);
@@ -155,8 +180,14 @@ void fake_end(unsigned i, unsigned slot, enum slot_end end)
 		s->powers += s->active ? 1 : 0;
 		s->active = false;
 	}
-	if ((job == SLOT_JOB_POWER || job == SLOT_JOB_RESET) && end == SLOT_DONE) {
-		s->active = true;
+	if (job == SLOT_JOB_OFF && end == SLOT_DONE && !fake_usb.keeps_power) {
+		s->hot = false;
+		f->colds[slot]++;
+	}
+	if (job == SLOT_JOB_POWER || job == SLOT_JOB_RESET) {
+		s->active = end == SLOT_DONE;
+		s->hot = end != SLOT_MUTE && s->presence != SLOT_OUT;
+		f->colds[slot] += end == SLOT_MUTE ? 1 : 0;
 	}
 	fake_usb.ops->ended(fake_usb.user, &f->d, slot / FAKE_NEXT, s, job, end);
 }
@@ -173,6 +204,18 @@ static int on_first(sd_event_source *e, void *user)
 	return 0;
 }
 
+static int on_close(sd_event_source *e, void *user)
+{
+	(void)e;
+	(void)user;
+	for (unsigned i = 0; i < FAKE_DEVICES; i++) {
+		if (!fake_usb.devices[i].lingers) {
+			fake_close(i);
+		}
+	}
+	return 0;
+}
+
 int usb_new(sd_event *ev, const struct usb_ops *ops, void *user, struct usb **ret)
 {
 	int r;
@@ -184,8 +227,15 @@ int usb_new(sd_event *ev, const struct usb_ops *ops, void *user, struct usb **re
 	if (r >= 0) {
 		r = sd_event_source_set_priority(the_usb.first, SD_EVENT_PRIORITY_IMPORTANT);
 	}
+	if (r >= 0) {
+		r = sd_event_add_defer(ev, &the_usb.close, on_close, NULL);
+	}
+	if (r >= 0) {
+		r = sd_event_source_set_enabled(the_usb.close, SD_EVENT_OFF);
+	}
 	if (r < 0) {
 		the_usb.first = sd_event_source_disable_unref(the_usb.first);
+		the_usb.close = sd_event_source_disable_unref(the_usb.close);
 		return fault(r);
 	}
 	fake_usb.made = true;
@@ -203,8 +253,10 @@ struct usb *usb_free(struct usb *u)
 				end_one(i, k);
 			}
 			fake_usb.devices[i].claimed = fake_usb.devices[i].told = false;
+			fake_usb.devices[i].closing = false;
 		}
 		u->first = sd_event_source_disable_unref(u->first);
+		u->close = sd_event_source_disable_unref(u->close);
 		fake_usb.made = false;
 	}
 	return NULL;
@@ -222,6 +274,10 @@ int usb_claim(struct usb *u, struct usb_device *d)
 
 	(void)u;
 	assert(f->plugged && !f->claimed);
+	if (f->closing) {
+		f->early++;
+		return USB_LEAVING;
+	}
 	f->claims++;
 	if (f->answer != 0) {
 		return f->answer;
@@ -240,6 +296,7 @@ int usb_claim(struct usb *u, struct usb_device *d)
 		s->reader = &f->machines[k / FAKE_NEXT].reader;
 		s->number = (uint8_t)(k % FAKE_NEXT);
 		s->answer = BUF_NULL(SLOT_ANSWER_MAX);
+		f->colds[k]++; /* who had it before has taken the power away */
 	}
 	return 0;
 }
@@ -250,8 +307,19 @@ void usb_release(struct usb *u, struct usb_device *d)
 
 	(void)u;
 	assert(f->claimed);
-	f->claimed = false;
+	begin_to_close(f);
 	f->releases++;
+}
+
+bool usb_idle(const struct usb *u)
+{
+	bool idle = true;
+
+	(void)u;
+	for (size_t i = 0; i < FAKE_DEVICES; i++) {
+		idle = idle && !fake_usb.devices[i].claimed && !fake_usb.devices[i].closing;
+	}
+	return idle;
 }
 
 /* -- interface.h --------------------------------------------------------------------------- */
@@ -264,6 +332,7 @@ static int begin(struct interface *i, unsigned slot, enum slot_job job, struct v
 	}
 	assert(i->slots[slot].job == SLOT_JOB_NONE);
 	i->slots[slot].job = job;
+	i->slots[slot].hot |= job == SLOT_JOB_POWER || job == SLOT_JOB_RESET;
 	fake_usb.jobs++;
 	buf_reset(&fake_usb.command);
 	buf_put_view(&fake_usb.command, command);

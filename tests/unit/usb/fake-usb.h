@@ -15,8 +15,13 @@ struct fake_device {
 	struct usb_device d;
 	struct interface machines[DESCRIPTOR_INTERFACES_MAX];
 	bool plugged, told, claimed;
-	int answer; /* of usb_claim() */
+	bool closing; /* it was let go of, or all of it broke, and it is not closed ... */
+	bool lingers; /* ... until fake_close(); else as the loop turns */
+	int answer;   /* of usb_claim() */
 	unsigned claims, releases;
+	unsigned early; /* claims while it is closing */
+	unsigned colds[DESCRIPTOR_INTERFACES_MAX *
+		       FAKE_NEXT]; /* of each slot: no power, for sure */
 };
 
 struct fake_usb {
@@ -25,6 +30,7 @@ struct fake_usb {
 	void *user;
 	bool made;	    /* between usb_new() and usb_free() */
 	int refuses;	    /* what interface_job() and _pin() return */
+	bool keeps_power;   /* OFF is done, and the card has its power all the same */
 	struct buf command; /* of the last job */
 	struct slot_pin pin;
 	unsigned jobs, aborts, idles, watches;
@@ -40,6 +46,7 @@ void fake_plug(unsigned i); /* told at once when serve is there, else by its loo
 void fake_unplug(unsigned i);
 void fake_break(unsigned i, const char *why); /* all of it */
 void fake_break_one(unsigned i, size_t reader, const char *why);
+void fake_close(unsigned i); /* it was let go of: nothing of it is held any more */
 struct slot *fake_slot(unsigned i, unsigned slot);
 void fake_card(unsigned i, unsigned slot, bool in); /* came, left; in twice: swapped unseen */
 void fake_end(unsigned i, unsigned slot, enum slot_end end); /* the job that runs */

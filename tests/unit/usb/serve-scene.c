@@ -271,3 +271,11 @@ int attach(void)
 	(void)answer(fd, USB_OP_ATTACH, USB_DONE);
 	return fd;
 }
+
+int start_attached(int *ret_watch)
+{
+	start((uid_t)-1, false);
+	*ret_watch = watch_empty();
+	card(*ret_watch);
+	return attach();
+}

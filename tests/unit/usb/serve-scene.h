@@ -51,3 +51,5 @@ int watch(void);
 int watch_empty(void);
 void card(int watcher);
 int attach(void);
+/** start_attached() - started, with a watch and a card. Return: the connection that has it. */
+int start_attached(int *ret_watch);

@@ -24,6 +24,7 @@ static void unplugged_in_the_middle_everything_ends(void **state)
 	assert_int_equal(end, SLOT_UNPLUGGED);
 	assert_string_equal(why, "reader-gone");
 	assert_int_equal(lefts, 1);
+	assert_int_equal(closes, 0);
 	assert_true(fake_lib.devices[0].open == 0 && fake_lib.devices[0].refs == 0);
 }
 
@@ -50,7 +51,30 @@ static void a_card_loses_its_power_before_its_reader_is_released(void **state)
 	assert_true(fake_lib.devices[0].open == 0 && fake_lib.devices[0].claimed == 0);
 	assert_null(device->handle);
 	assert_null(why);
+	assert_int_equal(closes, 1);
+	assert_true(usb_idle(usb));
 	assert_int_equal(usb_claim(usb, device), 0); /* and can be had again */
+	assert_false(usb_idle(usb));
+}
+
+/* A job that was asked for just then ends; what takes cards' power is nobody's but ours. */
+static void the_owner_hears_of_its_own_jobs_alone(void **state)
+{
+	(void)state;
+	fake_lib.devices[0].readers = 2;
+	start_claimed();
+	reply_of(1, MESSAGE_SLOT_STATUS, 2, VIEW_NULL);
+	device->interfaces[0]->slots[0].hot = true;
+	device->interfaces[1]->slots[0].hot = true;
+	usb_release(usb, device);
+	assert_int_equal(interface_job(device->interfaces[1], 0, SLOT_JOB_STATUS, VIEW_NULL,
+				 clock_monotonic()),
+		0);
+	device->interfaces[0]->slots[0].waits = false; /* as if its status had come */
+	turn();
+	assert_int_equal(ends, 1);
+	assert_int_equal(end, SLOT_UNPLUGGED);
+	assert_int_equal(closes, 1);
 }
 
 /* A card that is on by the reader's word alone, though nobody has asked for it. */
@@ -213,12 +237,39 @@ static void a_device_that_slept_at_work_is_reset(void **state)
 	assert_int_equal(fake_lib.devices[0].sent.data[0], MESSAGE_GET_SLOT_STATUS);
 }
 
+/* As a kernel that suspends does it, however well the device is. */
+static void transfers_that_the_sleep_ended_do_not_count_as_an_unplug(void **state)
+{
+	for (unsigned busy = 0; busy < 2; busy++) {
+		start_powered();
+		if (busy) {
+			transmit(5);
+			assert_true(lib_end(0, LIB_IN, LIBUSB_TRANSFER_NO_DEVICE, VIEW_NULL));
+		}
+		slept = 5000000;
+		assert_true(lib_end(0, LIB_INTERRUPT, LIBUSB_TRANSFER_NO_DEVICE, VIEW_NULL));
+		turn();
+		assert_null(why);
+		assert_int_equal(fake_lib.devices[0].n_resets, busy);
+		assert_int_equal(ends, busy);
+		assert_int_equal(device->interfaces[0]->slots[0].powers, 1);
+		assert_int_equal(fake_lib.devices[0].sent.data[0], MESSAGE_GET_SLOT_STATUS);
+		reply(MESSAGE_SLOT_STATUS, 1, VIEW_NULL);
+		assert_true(lib_runs(0, LIB_INTERRUPT));
+		ends = 0;
+		power(0, 0); /* it goes on */
+		(void)teardown(state);
+		(void)setup(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(unplugged_in_the_middle_everything_ends),
 		CASE(one_that_says_nothing_is_missed_all_the_same),
 		CASE(a_card_loses_its_power_before_its_reader_is_released),
+		CASE(the_owner_hears_of_its_own_jobs_alone),
 		CASE(one_that_is_hot_loses_its_power_too),
 		CASE(a_card_that_does_not_lose_its_power_is_reset_with_its_device),
 		CASE(a_reader_that_is_given_up_is_reset_with_its_cards),
@@ -229,6 +280,7 @@ int main(void)
 		CASE(after_a_sleep_every_slot_is_asked_again),
 		CASE(after_a_sleep_no_card_counts_as_powered),
 		CASE(a_device_that_slept_at_work_is_reset),
+		CASE(transfers_that_the_sleep_ended_do_not_count_as_an_unplug),
 	};
 
 	return cmocka_run_group_tests_name("usb-devices-end", tests, NULL, NULL);

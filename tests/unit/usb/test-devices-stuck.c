@@ -109,13 +109,18 @@ static void a_reset_that_does_not_end_keeps_nobody_else(void **state)
 	assert_int_equal(fake_lib.devices[0].n_clears, 1);
 	assert_int_equal(fake_lib.devices[0].n_resets, 1);
 	assert_null(why);
-	fake_lib.devices[0].stuck = true; /* and the reset itself, next time */
+	fake_lib.devices[0].stuck_reset = true; /* and the reset itself, next time */
 	assert_true(lib_end(0, LIB_IN, LIBUSB_TRANSFER_STALL, VIEW_NULL));
 	turn();
 	lib_wait_stuck(0);
+	assert_int_equal(fake_lib.devices[0].n_clears, 2);
+	the_other_answers();
+	assert_int_equal(fake_lib.devices[0].n_resets, 1);
 	lib_free_stuck(0);
 	turn();
 	assert_int_equal(fake_lib.devices[0].n_resets, 2);
+	assert_true(lib_runs(0, LIB_INTERRUPT)); /* it goes on */
+	assert_null(why);
 }
 
 static void a_job_that_comes_meanwhile_ends_by_name_at_its_deadline(void **state)
@@ -163,6 +168,7 @@ static void one_that_is_unplugged_meanwhile_is_forgotten_when_the_kernel_comes_b
 	assert_true(fake_lib.devices[0].open == 0 && fake_lib.devices[0].refs == 0);
 	assert_int_equal(lefts, 1);
 	assert_int_equal(breaks, 1);
+	assert_int_equal(closes, 0); /* nobody can have it anew */
 }
 
 static void one_that_is_released_meanwhile_is_reset_and_closed_afterwards(void **state)
@@ -206,6 +212,16 @@ static void a_device_that_left_before_its_halt_was_cleared_is_gone(void **state)
 	assert_int_equal(fake_lib.devices[0].n_resets, 0);
 }
 
+/* The first device is open, the second was closed well, and no timer of either calls anybody. */
+static bool is_left_behind(void)
+{
+	const struct usb_handle *h = usb->devices[0]->d.handle;
+
+	return fake_lib.devices[0].open == 1 && fake_lib.devices[1].open == 0 &&
+	       fake_lib.devices[1].sent.data[0] == MESSAGE_POWER_OFF && !h->timer &&
+	       !h->pipes[0].timer;
+}
+
 /* Its thread and what it may still touch are left behind: a process that ends. */
 static void the_program_ends_although_the_kernel_does_not_come_back(void **state)
 {
@@ -218,10 +234,7 @@ static void the_program_ends_although_the_kernel_does_not_come_back(void **state
 		start_stuck();
 		rush = 10000; /* each look at the clock */
 		(void)usb_free(usb);
-		_exit(fake_lib.devices[0].open == 1 && fake_lib.devices[1].open == 0 &&
-					fake_lib.devices[1].sent.data[0] == MESSAGE_POWER_OFF
-				? 0
-				: 1);
+		_exit(is_left_behind() ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -271,15 +284,44 @@ static void a_command_to_the_other_goes_out_when_the_kernel_is_back(void **state
 	sent = fake_lib.devices[0].n_sent;
 	ends = 0;
 	transmit_to(0, 1, 54);
-	interface_abort(device->interfaces[1], 0, clock_monotonic()); /* nor does that */
+	interface_abort(device->interfaces[1], 0, clock_monotonic()); /* and so does that */
 	turn();
 	assert_int_equal(fake_lib.devices[0].n_sent, sent);
 	assert_int_equal(fake_lib.devices[0].n_aborts, 0);
 	lib_free_stuck(0);
 	turn();
+	assert_int_equal(fake_lib.devices[0].n_aborts, 1);
 	assert_true(fake_lib.devices[0].n_sent > sent);
 	assert_int_equal(fake_lib.devices[0].n_empty, 1);
 	assert_true(lib_runs(0, LIB_IN + NEXT));
+	assert_null(why);
+}
+
+/* A command that waits for the end of a pause, and one whose answer was taken back for it. */
+static void after_a_sleep_in_a_pause_nothing_of_it_goes_on(void **state)
+{
+	(void)state;
+	start_two();
+	fake_lib.devices[0].stuck = true;
+	transmit_to(0, 1, 5);
+	transmit_to(0, 0, 5);
+	assert_true(lib_end(0, LIB_IN, LIBUSB_TRANSFER_STALL, VIEW_NULL));
+	turn();
+	lib_wait_stuck(0);
+	assert_int_equal(interface_job(device->interfaces[0], 0, SLOT_JOB_STATUS, VIEW_NULL,
+				 clock_monotonic()),
+		0);
+	turn();
+	ends = 0;
+	slept = 5000000;
+	pass(0);
+	lib_free_stuck(0);
+	turn();
+	assert_int_equal(fake_lib.devices[0].n_resets, 1);
+	assert_int_equal(end, SLOT_UNPOWERED);
+	assert_ptr_equal(slot, &device->interfaces[1]->slots[0]);
+	assert_int_equal(ends, 1); /* the status goes on: it needs no power */
+	assert_true(lib_runs(0, LIB_INTERRUPT) && lib_runs(0, LIB_INTERRUPT + NEXT));
 	assert_null(why);
 }
 
@@ -338,7 +380,9 @@ static void a_reader_that_breaks_leaves_the_others_of_its_device(void **state)
 	reply_of(1, MESSAGE_DATA_BLOCK, 0, VIEW(OK));
 	assert_int_equal(end, SLOT_DONE);
 	transmit_to(0, 1, 5);
+	assert_int_equal(closes, 0);
 	lie(1); /* now all of it is let go of */
+	assert_int_equal(closes, 1);
 	assert_int_equal(broke, 1);
 	assert_int_equal(breaks, 2);
 	assert_null(device->handle);
@@ -387,6 +431,7 @@ int main(void)
 		CASE(the_program_ends_although_the_kernel_does_not_come_back),
 		CASE(a_halt_of_one_reader_takes_nothing_from_the_other),
 		CASE(a_command_to_the_other_goes_out_when_the_kernel_is_back),
+		CASE(after_a_sleep_in_a_pause_nothing_of_it_goes_on),
 		CASE(what_an_answer_had_brought_when_it_was_taken_back_counts),
 		CASE(a_reader_that_breaks_leaves_the_others_of_its_device),
 		CASE(one_without_power_breaks_unnoticed_by_the_others),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
-/* Devices that come, are claimed and work, and what recovers them. */
+/* Devices that are claimed and work, and what recovers them. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,47 +9,9 @@
 /* clang-format on */
 
 #include "base/clock.h"
-#include "drivers/usb/usb-sysfs.h"
 #include "tests/unit/usb/device-scene.h"
 
-/* -- devices ------------------------------------------------------------------------------- */
-
-static void devices_are_told_as_they_come_and_leave(void **state)
-{
-	(void)state;
-	lib_plug(0);
-	start();
-	assert_int_equal(cames, 1);
-	assert_string_equal(device->port, "1-1");
-	lib_plug(1);
-	turn();
-	assert_int_equal(cames, 2);
-	assert_ptr_equal(usb_device(usb, 1), device);
-	assert_null(usb_device(usb, 2));
-	lib_unplug(0);
-	turn();
-	assert_int_equal(lefts, 1);
-	fake_lib.devices[0].address = 2;
-	fake_lib.devices[0].serial = "another";
-	lib_plug(0);
-	turn();
-	assert_int_equal(cames, 3);
-	assert_string_equal(device->serial, "another");
-}
-
-static void what_is_no_reader_or_has_gone_already_is_not_told(void **state)
-{
-	(void)state;
-	fake_lib.devices[0].port = 0; /* a root hub */
-	fake_lib.devices[1].sysfs = USB_SYSFS_GONE;
-	fake_lib.devices[2].refused = DESCRIPTOR_NO_READER; /* but known: explained */
-	for (unsigned i = 0; i < LIB_DEVICES; i++) {
-		lib_plug(i);
-	}
-	start();
-	assert_int_equal(cames, 1);
-	assert_int_equal(usb_claim(usb, device), USB_USELESS);
-}
+/* -- opening ------------------------------------------------------------------------------- */
 
 static void a_claim_that_fails_leaves_nothing(void **state)
 {
@@ -156,6 +118,59 @@ static void an_interrupt_pipe_that_stalls_again_and_again_is_left_alone(void **s
 	assert_null(why);
 }
 
+/* Its notice may have been the one that did not come through. */
+static void after_a_halt_of_it_slots_are_asked(void **state)
+{
+	unsigned sent;
+
+	(void)state;
+	start_claimed();
+	reply(MESSAGE_SLOT_STATUS, 2, VIEW_NULL);
+	sent = fake_lib.devices[0].n_sent;
+	assert_true(lib_end(0, LIB_INTERRUPT, LIBUSB_TRANSFER_STALL, VIEW_NULL));
+	turn();
+	assert_int_equal(fake_lib.devices[0].n_sent, sent + 1);
+	reply(MESSAGE_SLOT_STATUS, 1, VIEW_NULL);
+	assert_int_equal(slot->presence, SLOT_IN);
+}
+
+static void stall_and_notice(void)
+{
+	static const uint8_t in[] = {0x50, 0x03};
+
+	assert_true(lib_end(0, LIB_INTERRUPT, LIBUSB_TRANSFER_STALL, VIEW_NULL));
+	turn();
+	(void)lib_end(0, LIB_INTERRUPT, LIBUSB_TRANSFER_COMPLETED, VIEW(in));
+	turn();
+}
+
+/* Else its worker, and the device's other readers, would never come to rest. */
+static void notices_between_its_stalls_do_not_help_it(void **state)
+{
+	(void)state;
+	start_claimed();
+	for (unsigned i = 0; i <= INTERFACE_STALLS_MAX; i++) {
+		assert_true(lib_runs(0, LIB_INTERRUPT));
+		stall_and_notice();
+	}
+	assert_false(lib_runs(0, LIB_INTERRUPT));
+	assert_int_equal(fake_lib.devices[0].n_clears, INTERFACE_STALLS_MAX);
+}
+
+static void but_a_stall_now_and_then_is_forgiven(void **state)
+{
+	(void)state;
+	start_claimed();
+	reply(MESSAGE_SLOT_STATUS, 2, VIEW_NULL);
+	for (unsigned i = 0; i < 3 * INTERFACE_STALLS_MAX; i++) {
+		pass(10 * USEC_PER_SEC);
+		stall_and_notice();
+		reply(MESSAGE_SLOT_STATUS, 1, VIEW_NULL);
+	}
+	assert_true(lib_runs(0, LIB_INTERRUPT));
+	assert_int_equal(fake_lib.devices[0].n_clears, 3 * INTERFACE_STALLS_MAX);
+}
+
 /* Whatever the end of a transfer, the command ends, and the device works or is closed. */
 static void every_end_of_a_transfer_is_survived(void **state)
 {
@@ -229,6 +244,30 @@ static void a_reset_is_of_all_readers_of_the_device(void **state)
 	assert_null(why);
 }
 
+/* libusb lets go of interfaces before it resets, and takes them again only when that went well. */
+static void a_reset_that_fails_breaks_all_readers_of_the_device(void **state)
+{
+	(void)state;
+	fake_lib.devices[0].readers = 2;
+	claims = true;
+	lib_plug(0);
+	start();
+	claims = false;
+	turn();
+	reply_of(1, MESSAGE_SLOT_STATUS, 2, VIEW_NULL);
+	fake_lib.devices[0].clears = LIBUSB_ERROR_PIPE;
+	fake_lib.devices[0].resets = LIBUSB_ERROR_OTHER;
+	assert_true(lib_end(0, LIB_IN, LIBUSB_TRANSFER_STALL, VIEW_NULL));
+	turn();
+	assert_int_equal(breaks, 2);
+	assert_string_equal(why, "reader-mute");
+	assert_int_equal(closes, 1);
+	assert_null(device->handle);
+	assert_true(fake_lib.devices[0].open == 0 && fake_lib.devices[0].claimed == 0);
+	fake_lib.devices[0].clears = fake_lib.devices[0].resets = 0;
+	assert_int_equal(usb_claim(usb, device), 0); /* another time it may do better */
+}
+
 static void a_reset_takes_the_power_of_the_other_readers_cards(void **state)
 {
 	struct slot *one;
@@ -267,17 +306,19 @@ static void an_abort_goes_over_the_control_pipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(devices_are_told_as_they_come_and_leave),
-		CASE(what_is_no_reader_or_has_gone_already_is_not_told),
 		CASE(a_claim_that_fails_leaves_nothing),
 		CASE(without_libusb_hot_plug_or_memory_there_is_no_start),
 		CASE(a_card_gets_power_and_answers),
 		CASE(a_message_that_fills_its_packets_is_ended_by_an_empty_one),
 		CASE(a_card_that_comes_is_told_by_the_interrupt_pipe),
 		CASE(an_interrupt_pipe_that_stalls_again_and_again_is_left_alone),
+		CASE(after_a_halt_of_it_slots_are_asked),
+		CASE(notices_between_its_stalls_do_not_help_it),
+		CASE(but_a_stall_now_and_then_is_forgiven),
 		CASE(every_end_of_a_transfer_is_survived),
 		CASE(a_submission_that_fails_is_an_end_too),
 		CASE(a_reset_is_of_all_readers_of_the_device),
+		CASE(a_reset_that_fails_breaks_all_readers_of_the_device),
 		CASE(a_reset_takes_the_power_of_the_other_readers_cards),
 		CASE(an_abort_goes_over_the_control_pipe),
 	};

@@ -119,6 +119,35 @@ static void strays_in_a_row_break_the_reader(void **state)
 	desk_quiet(&d);
 }
 
+static void a_message_of_empty_packets_alone_breaks_the_reader(void **state)
+{
+	_cleanup_(buf_done) struct buf m = BUF_NULL(MESSAGE_MAX);
+	struct view whole;
+
+	(void)state;
+	desk_two(&d);
+	desk_message(
+		&m, MESSAGE_DATA_BLOCK, 0, d.seq[0], 0, "0102030405060708090A0B0C0D0E0F9000");
+	whole = buf_view(&m);
+	for (size_t n = 0; n < whole.len; n++) { /* one behind each byte harms nobody */
+		desk_bytes(&d, view_sub(whole, n, 1));
+		if (n + 1 < whole.len) {
+			desk_bytes(&d, VIEW_NULL);
+		}
+	}
+	desk_ends(&d, 0, SLOT_JOB_TRANSMIT, SLOT_DONE);
+	desk_message(&m, MESSAGE_DATA_BLOCK, 1, d.seq[1], 0, "9000");
+	desk_bytes(&d, view_sub(buf_view(&m), 0, 5));
+	for (unsigned n = 0; n < INTERFACE_STRAYS_MAX; n++) {
+		desk_bytes(&d, VIEW_NULL);
+	}
+	assert_null(d.broken);
+	desk_bytes(&d, VIEW_NULL);
+	assert_string_equal(d.broken, "reader-lied");
+	desk_ends(&d, 1, SLOT_JOB_TRANSMIT, SLOT_LIED);
+	desk_quiet(&d);
+}
+
 static void a_length_beyond_all_measure_is_a_lie(void **state)
 {
 	_cleanup_(buf_done) struct buf m = BUF_NULL(MESSAGE_MAX);
@@ -215,6 +244,128 @@ static void a_card_that_lost_its_power_is_told(void **state)
 	desk_other_goes_on(&d);
 }
 
+/* -- answers that do not come -------------------------------------------------------------- */
+
+static void waits_for_a_question(void)
+{
+	while (!d.sending) {
+		desk_waits(&d);
+	}
+}
+
+/* Slot 0 is asked for its card, and that fails one way or the other. */
+static void fails_to_tell(unsigned how)
+{
+	waits_for_a_question();
+	desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+	switch (how) {
+	case 0: /* the answer to what another program had asked, whose sequence number is ours */
+		desk_answers(&d, MESSAGE_DATA_BLOCK, 0, 0, 0, "9000");
+		return;
+	case 1: /* still busy with that */
+		desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 0x40, MESSAGE_ERROR_BUSY, "");
+		break;
+	default: /* silent */
+		while (d.aborts == 0) {
+			desk_waits(&d);
+		}
+	}
+	assert_int_equal(d.aborts, 1);
+	desk_takes(&d, MESSAGE_ABORT, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 2, 0, "");
+	d.aborts = 0;
+}
+
+static void a_slot_that_could_not_tell_of_its_card_is_asked_again(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 3; how++) {
+		uint64_t first;
+
+		desk_begin(&d, 1, 1, true);
+		first = d.now;
+		fails_to_tell(how);
+		assert_int_equal(d.presences, 0);
+		assert_int_equal(d.i->slots[0].presence, SLOT_UNKNOWN);
+		waits_for_a_question();
+		assert_true(d.now >= first + INTERFACE_POLL_USEC);
+		desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+		desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 1, 0, "");
+		assert_int_equal(d.i->slots[0].presence, SLOT_IN);
+		assert_int_equal(d.presences, 1);
+		desk_quiet(&d);
+		assert_int_equal(d.n_ends, 0);
+		interface_look(d.i, d.now); /* which is not put off any more */
+		desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+		desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 1, 0, "");
+		desk_done(&d);
+	}
+	desk_begin(&d, 1, 1, true);
+	for (unsigned n = 0; n <= INTERFACE_UNSEEN_MAX; n++) { /* but not for ever */
+		fails_to_tell(0);
+	}
+	while (d.timer) {
+		desk_waits(&d);
+	}
+	desk_quiet(&d);
+	assert_null(d.broken);
+}
+
+static void a_card_that_is_known_is_looked_for_again_where_a_look_failed(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 3; how++) {
+		desk_begin(&d, 1, 1, true);
+		waits_for_a_question();
+		desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+		desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 1, 0, "");
+		interface_look(d.i, d.now);
+		fails_to_tell(how);
+		assert_int_equal(d.i->slots[0].presence, SLOT_IN);
+		waits_for_a_question();
+		desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+		desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 2, 0, "");
+		assert_int_equal(d.i->slots[0].presence, SLOT_OUT);
+		desk_quiet(&d);
+		desk_done(&d);
+	}
+	desk_ready(&d, 1, 1, true);
+}
+
+static void a_first_question_that_a_reset_takes_away_is_asked_again(void **state)
+{
+	(void)state;
+	desk_begin(&d, 1, 1, true);
+	waits_for_a_question();
+	d.sending = d.receiving = false;
+	interface_was_reset(d.i, d.now);
+	waits_for_a_question();
+	desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 1, 0, "");
+	assert_int_equal(d.i->slots[0].presence, SLOT_IN);
+}
+
+static void more_time_tells_nothing_of_a_card(void **state)
+{
+	(void)state;
+	desk_begin(&d, 1, 1, true);
+	fails_to_tell(0);
+	desk_job(&d, 0, SLOT_JOB_POWER, "");
+	desk_takes(&d, MESSAGE_POWER_ON, 0);
+	desk_answers(&d, MESSAGE_DATA_BLOCK, 0, 0x80, 1, "");
+	while (d.aborts == 0) {
+		desk_waits(&d);
+	}
+	desk_takes(&d, MESSAGE_ABORT, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 2, 0, "");
+	desk_ends(&d, 0, SLOT_JOB_POWER, SLOT_LIED);
+	assert_int_equal(d.i->slots[0].presence, SLOT_UNKNOWN);
+	waits_for_a_question();
+	desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 1, 0, "");
+	assert_int_equal(d.i->slots[0].presence, SLOT_IN);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_teardown(f, finish)
@@ -222,7 +373,12 @@ int main(void)
 		TEST(an_answer_that_is_none_is_a_lie_of_the_reader),
 		TEST(an_answer_of_another_slot_or_sequence_is_dropped_and_waited_for_in_vain),
 		TEST(an_answer_doubled_is_a_stray),
+		TEST(a_slot_that_could_not_tell_of_its_card_is_asked_again),
+		TEST(a_card_that_is_known_is_looked_for_again_where_a_look_failed),
+		TEST(a_first_question_that_a_reset_takes_away_is_asked_again),
+		TEST(more_time_tells_nothing_of_a_card),
 		TEST(strays_in_a_row_break_the_reader),
+		TEST(a_message_of_empty_packets_alone_breaks_the_reader),
 		TEST(a_length_beyond_all_measure_is_a_lie),
 		TEST(what_begins_like_nobodys_is_a_stray),
 		TEST(an_answer_that_is_cut_ends_when_another_comes_or_its_time_is_over),

@@ -50,6 +50,31 @@ static void endless_time_extension_ends_at_the_whole(void **state)
 	desk_ends(&d, 0, SLOT_JOB_TRANSMIT, SLOT_LIED);
 }
 
+static void time_extensions_as_fast_as_the_bus_end_before_the_whole(void **state)
+{
+	uint64_t begun;
+
+	(void)state;
+	desk_two(&d);
+	begun = d.now;
+	desk_other_goes_on(&d);
+	for (unsigned n = 0; n <= SLOT_EXTENSIONS_MAX; n++) {
+		assert_int_equal(d.aborts, 0);
+		d.now += 100;
+		desk_answers(&d, MESSAGE_DATA_BLOCK, 0, 0x80, 255, "");
+		if (d.timer && d.timer <= d.now) {
+			desk_waits(&d);
+		}
+	}
+	assert_int_equal(d.aborts, 1);
+	assert_true(d.now < begun + SLOT_JOB_USEC / 2);
+	desk_takes(&d, MESSAGE_ABORT, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 0, 0, "");
+	desk_ends(&d, 0, SLOT_JOB_TRANSMIT, SLOT_LIED);
+	desk_powers(&d, 0);
+	desk_transmits(&d, 0);
+}
+
 static void a_silent_slot_is_aborted_then_halts_are_cleared_then_the_device_is_reset(
 	void **state)
 {
@@ -346,6 +371,18 @@ static void a_reset_by_another_voids_all_whatever_was_going_on(void **state)
 	desk_ready(&d, 1, 1, true);
 }
 
+static void after_a_reset_a_slot_is_asked_though_its_idle_time_is_over(void **state)
+{
+	(void)state;
+	desk_ready(&d, 1, 1, true);
+	interface_idle(d.i, 0, d.now);
+	d.now += INTERFACE_IDLE_USEC;
+	interface_was_reset(d.i, d.now);
+	desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 2, 0, "");
+	assert_int_equal(d.i->slots[0].presence, SLOT_OUT);
+}
+
 /* -- we end it ----------------------------------------------------------------------------- */
 
 static void after_a_reset_no_code_is_asked_for(void **state)
@@ -524,6 +561,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_teardown(f, finish)
 	const struct CMUnitTest tests[] = {
 		TEST(endless_time_extension_ends_at_the_whole),
+		TEST(time_extensions_as_fast_as_the_bus_end_before_the_whole),
 		TEST(a_silent_slot_is_aborted_then_halts_are_cleared_then_the_device_is_reset),
 		TEST(the_end_of_an_abort_that_was_not_sent_is_none),
 		TEST(what_nothing_was_asked_for_is_passed_over),
@@ -538,6 +576,7 @@ int main(void)
 		TEST(a_recovery_that_does_not_end_is_a_mute_reader),
 		TEST(after_a_reset_no_card_has_power),
 		TEST(a_reset_by_another_voids_all_whatever_was_going_on),
+		TEST(after_a_reset_a_slot_is_asked_though_its_idle_time_is_over),
 		TEST(after_a_reset_no_code_is_asked_for),
 		TEST(a_job_that_we_end_is_cancelled_wherever_it_is),
 		TEST(an_entry_that_was_answered_while_we_ended_it_costs_the_card_its_power),

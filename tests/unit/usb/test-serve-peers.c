@@ -101,10 +101,7 @@ static void a_second_request_before_the_answer_ends_it(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	ask_transmit(user);
 	ask_transmit(user);
 	assert_true(closed(user));

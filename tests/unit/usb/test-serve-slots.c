@@ -73,10 +73,7 @@ static void every_end_of_a_job_has_its_outcome(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		ask_transmit(user);
 		fake_end(0, 0, ends[i].end);
@@ -106,10 +103,7 @@ static void only_a_keypad_that_was_asked_has_a_say(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	tlv_put(&body, LINK_TAG_DATA, VIEW(command));
 	tlv_put(&body, LINK_TAG_KEYPAD, VIEW(keypad));
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
@@ -124,33 +118,6 @@ static void only_a_keypad_that_was_asked_has_a_say(void **state)
 	fake_end(0, 0, SLOT_REFUSED);
 	(void)answer(user, USB_OP_ATTACH, USB_BROKEN);
 	close(user);
-	close(fd);
-}
-
-static void a_card_whose_power_cannot_be_taken_is_nobody_s(void **state)
-{
-	int fd, user, next;
-
-	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
-	fake_usb.refuses = -ENOMEM;
-	close(user);
-	turn();
-	next = join();
-	ask_attach(next, NAME_0);
-	assert_true(silent(next));
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_NONE);
-	fake_usb.refuses = 0;
-	close(fd);
-	fd = join(); /* what comes next tries again */
-	ask_attach(fd, NAME_0);
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_OFF);
-	fake_end(0, 0, SLOT_DONE);
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_POWER);
-	close(next);
 	close(fd);
 }
 
@@ -185,10 +152,7 @@ static void the_keypad_is_told_what_to_complete(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	tlv_put(&body, LINK_TAG_DATA, VIEW(command));
 	tlv_put(&body, LINK_TAG_KEYPAD, VIEW(keypad));
 	ask(user, USB_OP_SECURE, &body);
@@ -213,10 +177,7 @@ static void no_command_reaches_another_card(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	fake_card(0, 0, true);	      /* swapped */
 	fake_answer(0, 0, VIEW(atr)); /* and known: it has power */
 	jobs = fake_usb.jobs;
@@ -236,10 +197,7 @@ static void a_card_that_lost_its_power_is_gone_until_it_is_reset(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	fake_slot(0, 0)->powers++;
 	ask_transmit(user);
 	(void)answer(user, USB_OP_TRANSMIT, USB_GONE);
@@ -254,40 +212,12 @@ static void a_card_that_lost_its_power_is_gone_until_it_is_reset(void **state)
 	close(fd);
 }
 
-static void a_connection_that_ends_takes_the_power_away(void **state)
-{
-	int fd, user;
-
-	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
-	close(user);
-	turn();
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_OFF);
-	fake_end(0, 0, SLOT_DONE);
-	user = attach();
-	ask_transmit(user);
-	close(user);
-	turn();
-	assert_int_equal(fake_usb.aborts, 1); /* a command that runs is ended first */
-	fake_end(0, 0, SLOT_CANCELLED);
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_OFF);
-	fake_end(0, 0, SLOT_DONE);
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_NONE);
-	close(fd);
-}
-
 static void a_slot_has_one_user_and_the_next_one_waits(void **state)
 {
 	int fd, first, second;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	first = attach();
+	first = start_attached(&fd);
 	second = join();
 	ask_attach(second, NAME_0);
 	assert_true(silent(second));
@@ -303,37 +233,6 @@ static void a_slot_has_one_user_and_the_next_one_waits(void **state)
 	(void)answer(first, USB_OP_ATTACH, USB_BUSY);
 	close(first);
 	close(second);
-	close(fd);
-}
-
-static void a_card_that_another_left_is_reset_first(void **state)
-{
-	int fd, first, second;
-
-	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	first = attach();
-	ask_state(first, USB_OP_DETACH, 0);
-	(void)answer(first, USB_OP_DETACH, USB_DONE);
-	assert_int_equal(
-		fake_slot(0, 0)->job, SLOT_JOB_NONE); /* its power goes when it stays idle */
-	ask_attach(first, NAME_0);
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_POWER); /* and its rights, for itself */
-	fake_answer(0, 0, VIEW(atr));
-	(void)answer(first, USB_OP_ATTACH, USB_DONE);
-	ask_state(first, USB_OP_DETACH, 0);
-	(void)answer(first, USB_OP_DETACH, USB_DONE);
-	second = join();
-	ask_attach(second, NAME_0);
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_OFF); /* a reset is not enough */
-	fake_end(0, 0, SLOT_DONE);
-	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_POWER);
-	fake_answer(0, 0, VIEW(atr));
-	(void)answer(second, USB_OP_ATTACH, USB_DONE);
-	close(second);
-	close(first);
 	close(fd);
 }
 
@@ -406,10 +305,7 @@ static void what_runs_or_waits_is_aborted(void **state)
 	int fd, user, second;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	ask(user, USB_OP_ABORT, NULL); /* nothing runs */
 	assert_true(silent(user));
 	assert_int_equal(fake_usb.aborts, 0);
@@ -435,10 +331,7 @@ static void a_reader_without_interrupts_is_asked_for_its_status(void **state)
 
 	(void)state;
 	fake_reader(0, 0x1C34, 0xAFD0, 2, false);
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	ask(user, USB_OP_STATUS, NULL);
 	assert_int_equal(fake_slot(0, 0)->job, SLOT_JOB_STATUS);
 	fake_card(0, 0, false);
@@ -454,10 +347,7 @@ static void an_answer_that_no_frame_carries_has_failed(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	ask_transmit(user);
 	fake_answer(0, 0, VIEW(lengthy));
 	(void)answer(user, USB_OP_TRANSMIT, USB_FAILED);
@@ -471,14 +361,11 @@ int main(void)
 		CASE(a_card_is_attached_and_works),
 		CASE(every_end_of_a_job_has_its_outcome),
 		CASE(only_a_keypad_that_was_asked_has_a_say),
-		CASE(a_card_whose_power_cannot_be_taken_is_nobody_s),
 		CASE(a_card_that_bounces_while_it_is_read_is_read_anew),
 		CASE(the_keypad_is_told_what_to_complete),
 		CASE(no_command_reaches_another_card),
 		CASE(a_card_that_lost_its_power_is_gone_until_it_is_reset),
-		CASE(a_connection_that_ends_takes_the_power_away),
 		CASE(a_slot_has_one_user_and_the_next_one_waits),
-		CASE(a_card_that_another_left_is_reset_first),
 		CASE(an_attach_that_fails_leaves_the_slot_to_others),
 		CASE(an_attach_waits_until_the_card_is_known),
 		CASE(what_runs_or_waits_is_aborted),

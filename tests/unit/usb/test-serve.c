@@ -263,7 +263,7 @@ static void auto_takes_at_once_where_there_is_no_pcscd(void **state)
 
 static void what_cannot_be_taken_is_tried_again_but_for_what_is_no_reader(void **state)
 {
-	static const int answers[] = {USB_HELD, USB_DENIED, USB_VANISHED, USB_LEAVING, -ENOMEM};
+	static const int answers[] = {USB_HELD, USB_DENIED, USB_VANISHED, -ENOMEM};
 	int fd;
 
 	(void)state;
@@ -283,6 +283,89 @@ static void what_cannot_be_taken_is_tried_again_but_for_what_is_no_reader(void *
 	fd = watch_with("*=usb", WATCH_SERVICE_ABSENT);
 	assert_int_equal(fake_usb.devices[0].claims, 1);
 	close(fd);
+}
+
+/* By rules that give the reader up, and then take it: it is still being let go of. */
+static int watch_while_it_leaves(int *ret_other)
+{
+	int fd;
+
+	start((uid_t)-1, false);
+	*ret_other = watch_empty();
+	fake_usb.devices[0].lingers = true;
+	close(watch_with("*=pcsc", WATCH_SERVICE_ABSENT));
+	assert_true(fake_usb.devices[0].closing);
+	fd = watch_with("*=usb", WATCH_SERVICE_ABSENT);
+	assert_true(fake_usb.devices[0].early >= 1);
+	assert_int_equal(fake_usb.devices[0].claims, 1);
+	return fd;
+}
+
+static void a_reader_is_taken_as_soon_as_it_was_let_go_of(void **state)
+{
+	int fd, other;
+
+	(void)state;
+	fd = watch_while_it_leaves(&other);
+	assert_int_equal(fake_usb.devices[0].early, 1);
+	assert_true(silent(fd)); /* nobody knows yet whose it is: the list is not complete */
+	fake_close(0);
+	assert_int_equal(fake_usb.devices[0].claims, 2);
+	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
+	(void)event(fd, WATCH_OP_READER_IN, NAME_1);
+	fake_card(0, 0, false);
+	fake_card(0, 1, false);
+	(void)event(fd, WATCH_OP_LISTED, NULL);
+	close(fd);
+	close(other);
+}
+
+static void a_reader_that_is_being_let_go_of_is_tried_by_the_same_pause(void **state)
+{
+	int fd, other;
+
+	(void)state;
+	behind = SERVE_RETRY_USEC;
+	fd = watch_while_it_leaves(&other);
+	turn();
+	assert_true(fake_usb.devices[0].early > 3);
+	fake_usb.devices[0].answer = USB_HELD;
+	fake_close(0);
+	turn();
+	assert_int_equal(
+		fake_usb.devices[0].claims, 3); /* at once, and after the first pause */
+	close(fd);
+	close(other);
+}
+
+static void a_reader_that_is_not_wanted_any_more_stays_let_go_of(void **state)
+{
+	int fd, other;
+
+	(void)state;
+	fd = watch_while_it_leaves(&other);
+	close(watch_with("*=pcsc", WATCH_SERVICE_ABSENT));
+	fake_close(0);
+	turn();
+	assert_int_equal(fake_usb.devices[0].claims, 1);
+	close(watch_with("*=auto", WATCH_SERVICE_RUNNING)); /* pcscd has its time first */
+	assert_int_equal(fake_usb.devices[0].claims, 1);
+	close(fd);
+	close(other);
+}
+
+static void pcscd_has_its_time_though_the_reader_was_let_go_of(void **state)
+{
+	int fd, other;
+
+	(void)state;
+	fd = watch_while_it_leaves(&other);
+	close(watch_with("*=auto", WATCH_SERVICE_RUNNING));
+	fake_close(0);
+	turn();
+	assert_int_equal(fake_usb.devices[0].claims, 1);
+	close(fd);
+	close(other);
 }
 
 static void two_readers_alike_are_two(void **state)
@@ -305,10 +388,7 @@ static void a_reader_comes_and_leaves(void **state)
 	int fd, user;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	ask_transmit(user);
 	fake_unplug(0);
 	(void)answer(user, USB_OP_TRANSMIT, USB_GONE);
@@ -331,129 +411,6 @@ static void a_reader_comes_and_leaves(void **state)
 	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
 	(void)event(fd, WATCH_OP_READER_IN, NAME_1);
 	close(user);
-	close(fd);
-}
-
-static void a_broken_reader_is_told_and_tried_later(void **state)
-{
-	int fd, user, waits;
-
-	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
-	waits = join();
-	ask_attach(waits, NAME_0);
-	behind = SERVE_BROKEN_USEC;
-	fake_break(0, "reader-lied");
-	(void)answer(waits, USB_OP_ATTACH, USB_GONE);
-	(void)event(fd, WATCH_OP_CARD_OUT, NAME_0);
-	(void)event(fd, WATCH_OP_READER_OUT, NAME_0);
-	(void)event(fd, WATCH_OP_READER_OUT, NAME_1);
-	turn();
-	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
-	assert_true(fake_usb.devices[0].claimed);
-	close(waits);
-	close(user);
-	close(fd);
-}
-
-/* One device of two readers, a card in each, known; the first one's has a user. */
-static int start_two(int *ret_user)
-{
-	int fd;
-
-	fake_reader(0, 0x1C34, 0xAFD0, 1, true);
-	fake_interfaces(0, 2);
-	start((uid_t)-1, false);
-	fd = join_watch();
-	ask_watch(fd, "*=usb", WATCH_SERVICE_ABSENT);
-	(void)answer(fd, USB_OP_WATCH, USB_DONE);
-	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
-	(void)event(fd, WATCH_OP_READER_IN, NAME_NEXT);
-	card(fd);
-	fake_card(0, FAKE_NEXT, true);
-	fake_answer(0, FAKE_NEXT, VIEW(atr));
-	(void)event(fd, WATCH_OP_CARD_IN, NAME_NEXT);
-	(void)event(fd, WATCH_OP_LISTED, NULL);
-	*ret_user = attach();
-	return fd;
-}
-
-static void of_two_readers_in_a_device_one_breaks_alone(void **state)
-{
-	int fd, user, waits, again;
-
-	(void)state;
-	fd = start_two(&user);
-	waits = join();
-	ask_attach(waits, NAME_NEXT);
-	fake_break_one(0, 1, "reader-lied");
-	(void)answer(waits, USB_OP_ATTACH, USB_GONE);
-	(void)event(fd, WATCH_OP_CARD_OUT, NAME_NEXT);
-	(void)event(fd, WATCH_OP_READER_OUT, NAME_NEXT);
-	ask_attach(waits, NAME_NEXT);
-	(void)answer(waits, USB_OP_ATTACH, USB_NO_READER);
-	ask_transmit(user); /* the other goes on */
-	fake_answer(0, 0, VIEW(atr));
-	(void)answer(user, USB_OP_TRANSMIT, USB_DONE);
-	again = join_watch(); /* and is all that a new watch hears of */
-	ask_watch(again, "*=usb", WATCH_SERVICE_ABSENT);
-	(void)answer(again, USB_OP_WATCH, USB_DONE);
-	(void)event(again, WATCH_OP_READER_IN, NAME_0);
-	(void)event(again, WATCH_OP_CARD_IN, NAME_0);
-	(void)event(again, WATCH_OP_LISTED, NULL);
-	assert_true(silent(fd));
-	assert_int_equal(fake_usb.devices[0].releases, 0);
-	fake_break_one(0, 0, "reader-mute"); /* now it is the whole device */
-	(void)event(fd, WATCH_OP_CARD_OUT, NAME_0);
-	(void)event(fd, WATCH_OP_READER_OUT, NAME_0);
-	assert_true(silent(fd));
-	close(again);
-	close(waits);
-	close(user);
-	close(fd);
-}
-
-static void a_device_of_which_one_reader_broke_is_left_to_who_uses_the_other(void **state)
-{
-	int fd, user;
-
-	(void)state;
-	fd = start_two(&user);
-	behind = SERVE_BROKEN_USEC;
-	fake_break_one(0, 1, "reader-lied");
-	behind = 0;
-	turn(); /* it would be tried now */
-	assert_int_equal(fake_usb.devices[0].releases, 0);
-	ask_transmit(user);
-	fake_answer(0, 0, VIEW(atr));
-	(void)answer(user, USB_OP_TRANSMIT, USB_DONE);
-	close(user);
-	close(fd);
-}
-
-static void one_that_nobody_uses_is_taken_anew(void **state)
-{
-	int fd, user;
-
-	(void)state;
-	fd = start_two(&user);
-	close(user);
-	turn();
-	fake_end(0, 0, SLOT_DONE); /* its card is off */
-	behind = SERVE_BROKEN_USEC;
-	fake_break_one(0, 1, "reader-lied");
-	(void)event(fd, WATCH_OP_CARD_OUT, NAME_NEXT);
-	(void)event(fd, WATCH_OP_READER_OUT, NAME_NEXT);
-	turn();
-	(void)event(fd, WATCH_OP_CARD_OUT, NAME_0);
-	(void)event(fd, WATCH_OP_READER_OUT, NAME_0);
-	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
-	(void)event(fd, WATCH_OP_READER_IN, NAME_NEXT);
-	assert_int_equal(fake_usb.devices[0].releases, 1);
-	assert_int_equal(fake_usb.devices[0].claims, 2);
 	close(fd);
 }
 
@@ -480,6 +437,45 @@ static void readers_are_let_go_of_when_nobody_is_there(void **state)
 	assert_int_equal(sd_event_get_state(ev), SD_EVENT_FINISHED);
 }
 
+static void it_does_not_end_while_a_reader_is_being_let_go_of(void **state)
+{
+	int fd;
+
+	(void)state;
+	start((uid_t)-1, false);
+	fd = watch_empty();
+	fake_usb.devices[0].lingers = true;
+	behind = SERVE_IDLE_USEC;
+	close(fd);
+	turn();
+	assert_int_equal(fake_usb.devices[0].releases, 1);
+	assert_int_equal(sd_event_get_state(ev), SD_EVENT_INITIAL);
+	fake_close(0);
+	turn();
+	assert_int_equal(sd_event_get_state(ev), SD_EVENT_FINISHED);
+}
+
+static void who_connects_while_a_reader_is_being_let_go_of_has_it_next(void **state)
+{
+	int fd;
+
+	(void)state;
+	start((uid_t)-1, false);
+	fd = watch_empty();
+	fake_usb.devices[0].lingers = true;
+	behind = SERVE_IDLE_USEC;
+	close(fd);
+	turn();
+	behind = 0;
+	fd = join_watch();
+	ask_watch(fd, "*=usb", WATCH_SERVICE_ABSENT);
+	(void)answer(fd, USB_OP_WATCH, USB_DONE);
+	fake_close(0);
+	(void)event(fd, WATCH_OP_READER_IN, NAME_0);
+	assert_int_equal(sd_event_get_state(ev), SD_EVENT_INITIAL);
+	close(fd);
+}
+
 static void one_that_stays_does_not_end(void **state)
 {
 	(void)state;
@@ -494,10 +490,7 @@ static void it_ends_with_everything_under_way(void **state)
 	int fd, user, second;
 
 	(void)state;
-	start((uid_t)-1, false);
-	fd = watch_empty();
-	card(fd);
-	user = attach();
+	user = start_attached(&fd);
 	ask_transmit(user);
 	second = join();
 	ask_attach(second, NAME_0);
@@ -526,13 +519,15 @@ int main(void)
 		CASE(a_device_with_too_many_slots_is_not_taken),
 		CASE(auto_takes_at_once_where_there_is_no_pcscd),
 		CASE(what_cannot_be_taken_is_tried_again_but_for_what_is_no_reader),
+		CASE(a_reader_is_taken_as_soon_as_it_was_let_go_of),
+		CASE(a_reader_that_is_being_let_go_of_is_tried_by_the_same_pause),
+		CASE(a_reader_that_is_not_wanted_any_more_stays_let_go_of),
+		CASE(pcscd_has_its_time_though_the_reader_was_let_go_of),
 		CASE(two_readers_alike_are_two),
 		CASE(a_reader_comes_and_leaves),
-		CASE(a_broken_reader_is_told_and_tried_later),
-		CASE(of_two_readers_in_a_device_one_breaks_alone),
-		CASE(a_device_of_which_one_reader_broke_is_left_to_who_uses_the_other),
-		CASE(one_that_nobody_uses_is_taken_anew),
 		CASE(readers_are_let_go_of_when_nobody_is_there),
+		CASE(it_does_not_end_while_a_reader_is_being_let_go_of),
+		CASE(who_connects_while_a_reader_is_being_let_go_of_has_it_next),
 		CASE(one_that_stays_does_not_end),
 		CASE(it_ends_with_everything_under_way),
 	};

@@ -299,6 +299,28 @@ static void time_is_given_while_a_person_types_and_has_an_end(void **state)
 	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_TIME, 255, 0, "");
 	assert_int_equal(b.slot.deadline, b.slot.whole);
 	assert_int_equal(slot_late(&b.slot), SLOT_LATE);
+	for (unsigned n = 0; n < SLOT_EXTENSIONS_MAX; n++) { /* no person types like that */
+		bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_TIME, 1, 0, "");
+	}
+	assert_int_equal(slot_late(&b.slot), SLOT_LIED);
+}
+
+static void a_card_that_was_changed_while_a_person_types_was_asked_who_knows_what(void **state)
+{
+	(void)state;
+	begin(CCID_LEVEL_TPDU, BENCH_T0);
+	verify();
+	bench_sends(&b, MESSAGE_SECURE, "000000", TOLD "000000" VERIFY);
+	assert_true(slot_notice(&b.slot, false, true, b.now));
+	assert_int_equal(slot_late(&b.slot), SLOT_EMPTY);
+	assert_true(slot_notice(&b.slot, true, true, b.now));
+	assert_int_equal(slot_late(&b.slot), SLOT_UNPOWERED);
+	bench_done(&b);
+	begin(CCID_LEVEL_TPDU, BENCH_T0);
+	verify(); /* and one whose turn does not come has asked nothing */
+	assert_true(slot_notice(&b.slot, false, true, b.now));
+	assert_true(slot_notice(&b.slot, true, true, b.now));
+	assert_int_equal(slot_late(&b.slot), SLOT_LATE);
 }
 
 /* @error: how the answer that crosses our abort fails; 0: it is the card's; FF00: there is none. */
@@ -383,6 +405,7 @@ int main(void)
 		TEST(what_the_reader_says_of_the_entry_has_names_and_the_card_keeps_its_power),
 		TEST(a_card_that_may_have_been_asked_loses_its_power),
 		TEST(time_is_given_while_a_person_types_and_has_an_end),
+		TEST(a_card_that_was_changed_while_a_person_types_was_asked_who_knows_what),
 		TEST(an_entry_that_we_end_leaves_the_card_its_power_only_if_it_was_asked_nothing),
 		TEST(what_the_keys_cannot_do_is_not_asked),
 		TEST(a_command_longer_than_a_block_is_not_asked),

@@ -255,6 +255,29 @@ static void more_time_is_given_but_not_for_ever(void **state)
 	assert_false(b.slot.active);
 }
 
+static void more_time_is_not_given_more_often_than_a_reader_needs(void **state)
+{
+	(void)state;
+	begin(CCID_LEVEL_TPDU, BENCH_T0);
+	for (unsigned job = 0; job < 2; job++) {
+		transmit("00B0000008");
+		bench_sends(&b, MESSAGE_XFR_BLOCK, "000000", "00B0000008");
+		for (unsigned n = 0; n < SLOT_EXTENSIONS_MAX; n++) {
+			bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_TIME, 1, 0, "");
+		}
+		assert_true(b.slot.deadline > b.now);
+		if (job == 0) {
+			bench_data(&b, "01020304050607089000");
+			bench_ends(&b, SLOT_DONE, "01020304050607089000");
+		}
+	}
+	bench_says(&b, MESSAGE_DATA_BLOCK, BENCH_TIME, 255, 0, "");
+	assert_int_equal(b.slot.deadline, b.now);
+	assert_int_equal(slot_late(&b.slot), SLOT_LIED);
+	slot_spoil(&b.slot, slot_late(&b.slot));
+	bench_ends(&b, SLOT_LIED, NULL);
+}
+
 static void a_job_of_many_messages_ends_at_its_whole(void **state)
 {
 	(void)state;
@@ -379,6 +402,16 @@ static void one_coming_is_counted_once_whoever_tells_it_first(void **state)
 	assert_int_equal(b.slot.events, 4);
 }
 
+static void a_notice_about_another_slot_counts_for_that_one_alone(void **state)
+{
+	(void)state;
+	begin(CCID_LEVEL_TPDU, BENCH_T0); /* the bulk pipe told that a card is there */
+	assert_false(slot_notice(&b.slot, true, false, b.now));
+	assert_false(slot_notice(&b.slot, true, true, b.now)); /* the interrupt tells it too */
+	assert_true(b.slot.active);
+	assert_int_equal(b.slot.events, 1);
+}
+
 static void a_swap_long_after_the_bulk_pipe_told_of_a_card_counts(void **state)
 {
 	(void)state;
@@ -427,6 +460,7 @@ int main(void)
 		TEST(a_checksum_of_two_bytes_is_read_too),
 		TEST(what_is_no_command_of_t0_is_no_thing_for_it),
 		TEST(more_time_is_given_but_not_for_ever),
+		TEST(more_time_is_not_given_more_often_than_a_reader_needs),
 		TEST(a_job_of_many_messages_ends_at_its_whole),
 		TEST(a_status_asks_and_a_card_without_power_is_told),
 		TEST(a_status_of_a_busy_reader_is_a_status_all_the_same),
@@ -434,6 +468,7 @@ int main(void)
 		TEST(an_off_that_failed_leaves_a_card_that_is_in_with_power_and_none_where_none_is),
 		TEST(an_answer_about_a_card_that_was_changed_meanwhile_is_worth_nothing),
 		TEST(one_coming_is_counted_once_whoever_tells_it_first),
+		TEST(a_notice_about_another_slot_counts_for_that_one_alone),
 		TEST(a_swap_long_after_the_bulk_pipe_told_of_a_card_counts),
 		TEST(a_slot_that_was_never_seen_full_counts_nothing),
 		TEST(what_held_a_command_is_empty_afterwards),

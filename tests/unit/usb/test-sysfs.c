@@ -187,16 +187,63 @@ static void descriptors_that_are_too_long_are_refused_by_name(void **state)
 	assert_int_equal(d.refused, DESCRIPTOR_LENGTH);
 }
 
+/* a configuration with an interface of the class of disks and no endpoint */
+static const uint8_t disk[] = {9, 2, 18, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 0, 0x08, 0, 0, 0};
+
 static void a_device_that_is_no_reader_may_say_as_much_as_it_likes(void **state)
 {
-	/* a configuration with an interface of the class of disks and no endpoint */
-	static const uint8_t disk[] = {
-		9, 2, 18, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 0, 0x08, 0, 0, 0};
-
 	(void)state;
 	put_long(VIEW(disk), LONGEST + 1);
 	assert_int_equal(read_device(&d), 0);
 	assert_int_equal(d.refused, DESCRIPTOR_NO_READER);
+}
+
+/* By its descriptors alone: nothing else is there. */
+static void whether_it_may_be_a_reader_is_known_at_once(void **state)
+{
+	_cleanup_(buf_done) struct buf two = BUF_NULL(LONGEST + sizeof(disk));
+
+	(void)state;
+	assert_false(usb_sysfs_reader("1-2.3"));
+	put("descriptors", view_of(head, 17), VIEW_NULL);
+	assert_false(usb_sysfs_reader("1-2.3"));
+	put("descriptors", VIEW(head), VIEW_NULL);
+	assert_false(usb_sysfs_reader("1-2.3"));
+	put("descriptors", VIEW(head), VIEW(disk));
+	assert_false(usb_sysfs_reader("1-2.3"));
+	put("descriptors", VIEW(head), VIEW(leo));
+	assert_true(usb_sysfs_reader("1-2.3"));
+	buf_put(&two, disk, sizeof(disk)); /* in whatever configuration */
+	buf_put(&two, leo, sizeof(leo));
+	put("descriptors", VIEW(head), buf_view(&two));
+	assert_true(usb_sysfs_reader("1-2.3"));
+	put("descriptors", VIEW(head), view_of(disk, sizeof(disk) - 1)); /* who knows? */
+	assert_true(usb_sysfs_reader("1-2.3"));
+	buf_reset(&two);
+	buf_put(&two, disk, sizeof(disk));
+	buf_put(&two, disk, sizeof(disk) - 1); /* nor of the next one */
+	put("descriptors", VIEW(head), buf_view(&two));
+	assert_true(usb_sysfs_reader("1-2.3"));
+	put("descriptors", VIEW(leo), VIEW(disk)); /* nor does it begin as a device's */
+	assert_true(usb_sysfs_reader("1-2.3"));
+	buf_reset(&two);
+	while (two.len < LONGEST) { /* no reader as far as it goes, which is no boundary */
+		buf_put(&two, disk, sizeof(disk));
+	}
+	put("descriptors", VIEW(head), buf_view(&two));
+	assert_true(usb_sysfs_reader("1-2.3"));
+}
+
+static void no_file_of_a_name_that_is_too_long_is_read(void **state)
+{
+	char lengthy[PATH];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengthy); i++) {
+		lengthy[i] = '1';
+	}
+	lengthy[sizeof(lengthy) - 1] = '\0';
+	assert_false(usb_sysfs_reader(lengthy));
 }
 
 static void one_that_left_is_gone(void **state)
@@ -218,6 +265,8 @@ int main(void)
 		CASE(bytes_that_lie_of_their_length_are_refused),
 		CASE(descriptors_that_are_too_long_are_refused_by_name),
 		CASE(a_device_that_is_no_reader_may_say_as_much_as_it_likes),
+		CASE(whether_it_may_be_a_reader_is_known_at_once),
+		CASE(no_file_of_a_name_that_is_too_long_is_read),
 		CASE(one_that_left_is_gone),
 	};
 	int failed;
