@@ -121,10 +121,13 @@ def test_pcscd_that_starts_later_does_not_disturb(make_bed, people):
     app.until(app.open(intent=["create"]), "unlocked")
 
 
-def test_auto_leaves_a_reader_to_pcscd_that_holds_it_and_takes_it_when_it_is_gone(make_bed, people):
+@pytest.mark.parametrize("end", ["ended", "killed"])
+def test_auto_leaves_a_reader_to_pcscd_that_holds_it_and_takes_it_when_it_is_gone(make_bed, people, end):
     bed = make_bed(usb="tpdu", usb_by="both", usb_rules="*=auto")
     app, _ = people(bed, choice_beneficiary=[0], choice_structure=[0])
     wait_for(lambda: drivers(app) == ["pcsc", "pcsc"], 20)
+    if end == "killed":
+        bed.processes["pcscd"].kill()  # it leaves its socket
     bed.end("pcscd")
     wait_for(lambda: drivers(app) == ["usb", "usb"], 60)  # not before a pcscd that restarts would be back
     app.until(app.open(intent=["create"]), "unlocked")

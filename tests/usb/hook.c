@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/usb/clients.h"
+
 /** struct transfer - one URB. */
 struct transfer {
 	UMockdevIoctlClient *client; /* a reference: no other client may get its address */
@@ -143,7 +145,7 @@ static void drop_dead(struct bench_node *n)
 		struct transfer *t = l->data;
 
 		next = l->next;
-		if (!umockdev_ioctl_client_get_connected(t->client)) {
+		if (!client_lives(t->client)) {
 			g_queue_delete_link(&n->transfers, l);
 			transfer_free(t);
 		}
@@ -302,7 +304,7 @@ static int claim(struct bench_device *d, UMockdevIoctlClient *client, unsigned n
 
 	if (!f)
 		return -ENOENT;
-	if (f->owner && f->owner != client && umockdev_ioctl_client_get_connected(f->owner))
+	if (f->owner && f->owner != client && client_lives(f->owner))
 		return -EBUSY;
 	g_set_object(&f->owner, client);
 	return 0;
@@ -410,15 +412,6 @@ static int call(struct bench_node *n, UMockdevIoctlClient *client)
 	}
 }
 
-/* It ended in the middle of a call: the testbed does not tell of that one. */
-static void forget(struct bench_device *d, const UMockdevIoctlClient *client)
-{
-	for (unsigned i = 0; d && i < d->model->faces; i++) {
-		if (d->faces[i].owner == client)
-			g_clear_object(&d->faces[i].owner);
-	}
-}
-
 /* -- requests that do not end ------------------------------------------------------------------------ */
 
 /* Return: whether the call has to wait for an order. */
@@ -467,35 +460,16 @@ static gboolean on_ioctl(
 	g_mutex_lock(&n->bench->lock);
 	waits = holds(n, client);
 	r = waits ? 0 : call(n, client);
-	if (r == -EFAULT)
-		forget(n->device, client);
 	g_mutex_unlock(&n->bench->lock);
 	if (!waits)
 		umockdev_ioctl_client_complete(client, r < 0 ? -1 : 0, r < 0 ? -r : 0);
 	return TRUE;
 }
 
-static void on_vanished(
-	_unused_ UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer node)
+static void on_came(
+	_unused_ UMockdevIoctlBase *base, UMockdevIoctlClient *client, _unused_ gpointer node)
 {
-	struct bench_node *n = node;
-
-	g_mutex_lock(&n->bench->lock);
-	for (GList *l = n->transfers.head, *next; l; l = next) {
-		struct transfer *t = l->data;
-
-		next = l->next;
-		if (t->client == client) {
-			g_queue_delete_link(&n->transfers, l);
-			transfer_free(t);
-		}
-	}
-	for (unsigned i = 0; n->device && i < n->device->model->faces; i++) {
-		if (n->device->faces[i].owner == client)
-			g_clear_object(&n->device->faces[i].owner);
-	}
-	tell(n);
-	g_mutex_unlock(&n->bench->lock);
+	client_came(client);
 }
 
 struct bench_node *node_new(struct bench_device *d, const char *path)
@@ -508,7 +482,7 @@ struct bench_node *node_new(struct bench_device *d, const char *path)
 	n->bench = d->bench;
 	n->base = umockdev_ioctl_base_new();
 	g_signal_connect(n->base, "handle-ioctl", G_CALLBACK(on_ioctl), n);
-	g_signal_connect(n->base, "client-vanished", G_CALLBACK(on_vanished), n);
+	g_signal_connect(n->base, "client-connected", G_CALLBACK(on_came), n);
 	if (mkfifo(file, 0666) < 0)
 		g_error("%s: %s", file, g_strerror(errno));
 	n->fifo = open(file, O_RDWR | O_NONBLOCK | O_CLOEXEC);
