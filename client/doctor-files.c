@@ -166,6 +166,9 @@ static void look_reader_rules(struct doctor *d)
 	static const char *const access[] = {"/usr/lib/udev/rules.d/74-vitaled-usb.rules",
 		"/lib/udev/rules.d/74-vitaled-usb.rules",
 		"/etc/udev/rules.d/74-vitaled-usb.rules"};
+	static const char *const seat[] = {"/usr/lib/udev/rules.d/69-vitaled-usb.rules",
+		"/lib/udev/rules.d/69-vitaled-usb.rules",
+		"/etc/udev/rules.d/69-vitaled-usb.rules"};
 	bool has_rules = any_there(d, rules, ARRAY_LEN(rules));
 
 	if (!has_rules || !any_there(d, database, ARRAY_LEN(database))) {
@@ -174,6 +177,9 @@ static void look_reader_rules(struct doctor *d)
 	}
 	if (doctor_has_usb(d) && !any_there(d, access, ARRAY_LEN(access))) {
 		doctor_found(d, VITALED_FINDING_READER_RULES, access[0], NULL);
+	}
+	if (doctor_has_usb(d) && !any_there(d, seat, ARRAY_LEN(seat))) {
+		doctor_found(d, VITALED_FINDING_READER_RULES, seat[0], NULL);
 	}
 }
 

@@ -124,7 +124,8 @@ void interface_stray(struct interface *i)
 	}
 }
 
-/* After a reset no card has power: who counted on it is told. */
+/* After a reset no card has power, and nobody saw whether one was exchanged meanwhile: each counts
+ * as out and in. */
 static void was_reset(struct interface *i, uint64_t now)
 {
 	for (unsigned n = 0; n < i->reader.slots; n++) {
@@ -132,6 +133,7 @@ static void was_reset(struct interface *i, uint64_t now)
 
 		slot_unpower(s);
 		s->hot = false;
+		s->events += s->presence == SLOT_IN ? 2 : 0;
 		/* the interrupt tells of all cards again (§6.3.1) */
 		s->ahead = now + SLOT_AHEAD_USEC;
 		i->pipe->lanes[n].look = true;

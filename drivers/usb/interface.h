@@ -120,7 +120,8 @@ void interface_deaf(struct interface *i, uint64_t now);
 void interface_recovered(struct interface *i, bool well, uint64_t now);
 /** interface_was_reset() - the device was reset, or the machine slept, without this interface having
  *  asked for it: nothing is on the pipes any more and no card has power, whatever recovery runs
- *  (it has ended). Jobs that count on a card, or that the reader had, end with SLOT_UNPOWERED. */
+ *  (it has ended). As after a reset that was asked for each card that was in counts as out and in
+ *  again. Jobs that count on a card, or that the reader had, end with SLOT_UNPOWERED. */
 void interface_was_reset(struct interface *i, uint64_t now);
 void interface_due(struct interface *i, uint64_t now);
 /** interface_lost() - a reset that somebody asked for has failed: every job ends with SLOT_MUTE, then

@@ -20,7 +20,7 @@ lib/systemd/system/vitale-sim.service lib/systemd/system/vitaled.service
 lib/systemd/system/vitaled-usb.service lib/systemd/system/vitaled-usb.socket
 lib/sysusers.d/vitale-sim.conf lib/sysusers.d/vitaled.conf lib/sysusers.d/vitaled-usb.conf
 lib/tmpfiles.d/vitaled.conf
-lib/udev/hwdb.d/60-vitaled-readers.hwdb lib/udev/rules.d/65-vitaled-readers.rules lib/udev/rules.d/74-vitaled-usb.rules
+lib/udev/hwdb.d/60-vitaled-readers.hwdb lib/udev/rules.d/65-vitaled-readers.rules lib/udev/rules.d/69-vitaled-usb.rules lib/udev/rules.d/74-vitaled-usb.rules
 lib/vitaled/vitaled lib/vitaled/vitaled-card lib/vitaled/vitaled-crl lib/vitaled/vitaled-dossier lib/vitaled/vitaled-feed lib/vitaled/vitaled-usb lib/vitaled/vitaled-watch
 lib/vitaled/root/*
 share/bash-completion/completions/vitalectl share/bash-completion/completions/vitale-sim

@@ -19,8 +19,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HWDB = os.path.join(ROOT, "udev/60-vitaled-readers.hwdb")
 RULES = os.path.join(ROOT, "udev/65-vitaled-readers.rules")
 ACCESS = os.path.join(ROOT, "udev/74-vitaled-usb.rules")
+SEAT = os.path.join(ROOT, "udev/69-vitaled-usb.rules")
 CCID = "/usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist"
 SETFACL = "/usr/bin/setfacl -m g:vitaled-usb:rw /dev/bus/usb/001/002"
+SETFACL_ALONE = SETFACL.replace("setfacl -m", "setfacl -b -m")
 
 
 def read(path):
@@ -211,16 +213,18 @@ def test_the_rules_of_readers_open_nothing_to_anyone():
 
 
 def test_the_rules_of_access_add_one_entry_and_take_nothing_from_others():
-    assert not re.search(r"\b(MODE|OWNER|GROUP|TAG|SYMLINK|IMPORT|PROGRAM|SECLABEL|OPTIONS)\b", statements(ACCESS))
-    assert re.findall(r"RUN.*", statements(ACCESS)) == \
-        ['RUN{program}+="/usr/bin/setfacl -m g:vitaled-usb:rw $devnode"']
+    for rules in (ACCESS, SEAT):
+        assert not re.search(r"\b(MODE|OWNER|GROUP|TAG|SYMLINK|IMPORT|PROGRAM|SECLABEL|OPTIONS)\b", statements(rules))
+    assert re.findall(r"RUN.*", statements(ACCESS) + statements(SEAT)) == \
+        ['RUN{program}+="/usr/bin/setfacl -m g:vitaled-usb:rw $devnode"',
+         'RUN{program}+="/usr/bin/setfacl -b -m g:vitaled-usb:rw $devnode"']
 
 
 # -- the rules over devices of umockdev, in mount namespaces of their own
 
 SIMULATED = """mkdir -p /run/udev && mount -t tmpfs tmpfs /run/udev && mount -t tmpfs tmpfs /dev/char &&
-mkdir /run/udev/rules.d && cp "$1" "$2" /run/udev/rules.d && printf '%s\n' "$4" > /run/udev/rules.d/61-test.rules &&
-exec umockdev-run -d "$3" -- udevadm test --action="$5" "$6" 2>&1"""
+mkdir /run/udev/rules.d && cp "$1" "$2" "$3" /run/udev/rules.d && printf '%s\n' "$5" > /run/udev/rules.d/61-test.rules &&
+exec umockdev-run -d "$4" -- udevadm test --action="$6" "$7" 2>&1"""
 DEVICE = """P: {path}
 N: bus/usb/001/002
 E: DEVNAME=/dev/bus/usb/001/002
@@ -242,27 +246,34 @@ PATH = "/devices/pci0000:00/usb1/1-1"
 
 
 def ran(tmp_path, extra="", vendor="ffff", number="0001", action="add", devtype="usb_device"):
-    """What udev would run for a device, beyond what is its own (builtins); @extra: a rule before ours."""
+    """What udev would run for a device, of its own (builtins) only what opens the node to the user of the seat;
+    @extra: a rule before ours."""
     device = DEVICE.format(path=PATH, product=f"{vendor}/{number}/1", vendor=vendor, number=number)
     mock = tmp_path / "device.umockdev"
     mock.write_text(device.replace("DEVTYPE=usb_device", f"DEVTYPE={devtype}"), encoding="utf-8")
-    done = subprocess.run(["unshare", "-m", "sh", "-c", SIMULATED, "sh", RULES, ACCESS, str(mock), extra, action,
-                           f"/sys{PATH}"], capture_output=True, text=True, check=True)
+    done = subprocess.run(["unshare", "-m", "sh", "-c", SIMULATED, "sh", RULES, ACCESS, SEAT, str(mock), extra,
+                           action, f"/sys{PATH}"], capture_output=True, text=True, check=True)
     assert "Reading rules file: /run/udev/rules.d/74-vitaled-usb.rules" in done.stdout, done.stdout
-    return [m for m in re.findall(r"^run: '(.*)'$", done.stdout, re.M) if m.startswith("/")]
+    return [m for m in re.findall(r"^run: '(.*)'$", done.stdout, re.M) if m.startswith("/") or m == "uaccess"]
 
 
 IN_CLASS, IN_TABLE = 'ENV{ID_SMARTCARD_READER}="1"', 'ENV{VITALED_READER}="1"'
 
 
 @pytest.mark.parametrize("action", ["add", "change", "bind"])
-@pytest.mark.parametrize("why", [IN_CLASS, IN_TABLE], ids=["class", "table"])
-def test_a_reader_s_node_is_opened_for_the_group_of_vitaled_usb(tmp_path, why, action):
-    assert ran(tmp_path, why, action=action) == [SETFACL]
+@pytest.mark.parametrize("why, runs", [(IN_CLASS, SETFACL), (IN_TABLE, SETFACL_ALONE)], ids=["class", "table"])
+def test_a_reader_s_node_is_opened_for_the_group_of_vitaled_usb(tmp_path, why, runs, action):
+    assert ran(tmp_path, why, action=action) == (["uaccess", runs] if why == IN_CLASS else [runs])
 
 
 def test_a_reader_of_class_and_table_gets_one_entry(tmp_path):
-    assert ran(tmp_path, f"{IN_CLASS}, {IN_TABLE}") == [SETFACL]
+    assert ran(tmp_path, f"{IN_CLASS}, {IN_TABLE}") == [SETFACL_ALONE]
+
+
+@pytest.mark.parametrize("why", [IN_CLASS, f"{IN_CLASS}, {IN_TABLE}"], ids=["class", "table"])
+def test_a_reader_of_the_table_is_not_for_the_user_of_the_seat_and_another_one_is(tmp_path, why):
+    """Systemd's own rules give the class to the seat; a program is started by the class of either."""
+    assert ("uaccess" in ran(tmp_path, why)) == (IN_TABLE not in why)
 
 
 def test_of_a_device_that_is_no_reader_nothing_is_opened(tmp_path):
@@ -271,20 +282,23 @@ def test_of_a_device_that_is_no_reader_nothing_is_opened(tmp_path):
 
 def test_a_device_that_leaves_and_an_interface_of_a_reader_are_passed_over(tmp_path):
     assert ran(tmp_path, IN_CLASS, action="remove") == []
-    assert ran(tmp_path, IN_CLASS, devtype="usb_interface") == []
+    assert SETFACL not in ran(tmp_path, IN_CLASS, devtype="usb_interface")
 
 
 ENTRIES = """touch "$1/node" && chown root:43210 "$1/node" &&
 chmod 0664 "$1/node" && setfacl -m u:43211:rw "$1/node" && setfacl -m g:43212:rw "$1/node" && getfacl -cpn "$1/node" &&
-setfacl -x u:43211 "$1/node" && setfacl -m u:43213:rw "$1/node" && echo ==== && getfacl -cpn "$1/node" && stat -c %a:%g "$1/node"
+setfacl -x u:43211 "$1/node" && setfacl -m u:43213:rw "$1/node" && echo ==== && getfacl -cpn "$1/node" && stat -c %a:%g "$1/node" &&
+echo ==== && setfacl -b -m g:43212:rw "$1/node" && getfacl -cpn "$1/node" && stat -c %a:%g "$1/node"
 """
 
 
 def test_the_entry_stays_beside_the_group_of_pcscd_and_the_user_of_the_seat(tmp_path):
-    """What setfacl does to a node that a libccid of its own user (group 43210) and logind (43211, then 43213) use."""
+    """What setfacl does to a node that a libccid of its own user (group 43210) and logind (43211, then 43213) use; and
+    to one of the table, which nobody else at the seat may open."""
     done = subprocess.run(["sh", "-ec", ENTRIES, "sh", str(tmp_path)], capture_output=True, text=True,
                           check=True)
-    before, _, after = done.stdout.partition("====\n")
+    before, after, alone = done.stdout.split("====\n")
     assert before.split() == ["user::rw-", "user:43211:rw-", "group::rw-", "group:43212:rw-", "mask::rw-", "other::r--"]
     assert after.split() == ["user::rw-", "user:43213:rw-", "group::rw-", "group:43212:rw-", "mask::rw-", "other::r--",
                              "664:43210"]
+    assert alone.split() == ["user::rw-", "group::rw-", "group:43212:rw-", "mask::rw-", "other::r--", "664:43210"]

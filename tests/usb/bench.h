@@ -108,6 +108,7 @@ struct bench_device {
 	UMockdevIoctlClient *held; /* who waits in one, or NULL */
 	struct bench_node *held_at;
 	unsigned held_number; /* the endpoint */
+	uint8_t stolen;	      /* enum bench_steal */
 };
 
 struct bench {

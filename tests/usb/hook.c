@@ -334,8 +334,40 @@ static int clear_halt(struct bench_device *d, uint8_t endpoint)
 	return 0;
 }
 
+/* Of interfaces that another program has nothing works but what the whole device does. */
+static bool is_stolen(const struct bench_node *n, gulong request)
+{
+	switch (request) {
+	case USBDEVFS_CLAIMINTERFACE:
+	case USBDEVFS_DISCONNECT_CLAIM: /* libusb's spares an interface that "usbfs" has */
+	case USBDEVFS_CLEAR_HALT:
+	case USBDEVFS_RESETEP:
+	case USBDEVFS_SUBMITURB:
+		return n->device->stolen != BENCH_STEAL_NOT;
+	default:
+		return false;
+	}
+}
+
+void node_steal(struct bench_device *d, enum bench_steal how)
+{
+	d->stolen = (uint8_t)how;
+	for (unsigned i = 0; how != BENCH_STEAL_NOT && i < d->model->faces; i++)
+		g_clear_object(&d->faces[i].owner);
+	for (GList *l = how != BENCH_STEAL_NOT && d->node ? d->node->transfers.head : NULL; l;
+		l = l->next) {
+		struct transfer *t = l->data;
+
+		if (!t->done)
+			finish(t, -ENOENT);
+	}
+	node_progress(d->node);
+}
+
 static int reset(struct bench_node *n)
 {
+	if (n->device->stolen == BENCH_STEAL_ONCE)
+		n->device->stolen = BENCH_STEAL_NOT;
 	for (unsigned i = 0; i < n->device->model->faces; i++)
 		ccid_reset(&n->device->faces[i]);
 	node_progress(n);
@@ -383,6 +415,8 @@ static int call(struct bench_node *n, UMockdevIoctlClient *client)
 		return reap(n, client, arg);
 	if (!n->device)
 		return -ENODEV;
+	if (is_stolen(n, request))
+		return -EBUSY;
 	switch (request) {
 	case USBDEVFS_GET_CAPABILITIES:
 		return capabilities(arg);

@@ -14,6 +14,9 @@
  *   serial DEVICE TEXT|-                        from its next plug on
  *   hold DEVICE clear|reset|off                 the next clearing of a halt, or reset, does not end until "off",
  *                                               or an unplug; reset: halts are not cleared until then
+ *   steal DEVICE once|stays|off                 another program takes the interfaces from who claimed them; once: until
+ *                                               a reset
+ *   powered                                     SLOT=0|1
  *   held                                        DEVICE=0|1: somebody waits in one
  *   count, count-reset                          FACE out URBS BYTES in URBS BYTES interrupt URBS BYTES, control URBS
  *   faults                                      what has not happened yet, of all slots: SLOT=FAULT/BLOCKS/HALTED,
@@ -134,6 +137,19 @@ static bool order_hold(struct bench_device *d, const char *what)
 	return true;
 }
 
+static bool order_steal(struct bench_device *d, const char *how)
+{
+	if (strcmp(how, "once") == 0)
+		node_steal(d, BENCH_STEAL_ONCE);
+	else if (strcmp(how, "stays") == 0)
+		node_steal(d, BENCH_STEAL_STAYS);
+	else if (strcmp(how, "off") == 0)
+		node_steal(d, BENCH_STEAL_NOT);
+	else
+		return false;
+	return true;
+}
+
 static bool of_device(struct bench *b, char **words, int n)
 {
 	unsigned index = number_of(words, n, 1, G_MAXUINT);
@@ -152,6 +168,8 @@ static bool of_device(struct bench *b, char **words, int n)
 			sizeof(d->serial));
 	} else if (strcmp(words[0], "hold") == 0 && n > 2) {
 		return order_hold(d, words[2]);
+	} else if (strcmp(words[0], "steal") == 0 && n > 2) {
+		return order_steal(d, words[2]);
 	} else {
 		return false;
 	}
@@ -233,6 +251,16 @@ static void put_protocols(struct bench *b, GString *to)
 	}
 }
 
+static void put_powered(struct bench *b, GString *to)
+{
+	for (unsigned i = 0; i < 2U * BENCH_DEVICES_MAX; i++) {
+		const struct bench_slot *s = slot_of(b, i);
+
+		if (s)
+			g_string_append_printf(to, " %u=%d", i, s->active);
+	}
+}
+
 static void put_refused(const struct bench *b, GString *to)
 {
 	for (unsigned i = 0; i < b->n_devices; i++)
@@ -255,6 +283,8 @@ static bool of_bench(struct bench *b, const char *word, GString *to)
 		put_devices(b, to);
 	else if (strcmp(word, "protocols") == 0)
 		put_protocols(b, to);
+	else if (strcmp(word, "powered") == 0)
+		put_powered(b, to);
 	else if (strcmp(word, "refused") == 0)
 		put_refused(b, to);
 	else if (strcmp(word, "held") == 0)

@@ -16,6 +16,16 @@ void node_progress(struct bench_node *n);
 void node_hold(struct bench_device *d, bool clear);
 void node_let_go(struct bench_device *d);
 
+/* another program has taken a device's interfaces from who claimed them */
+enum bench_steal {
+	BENCH_STEAL_NOT,
+	BENCH_STEAL_ONCE,  /* a reset takes them from it */
+	BENCH_STEAL_STAYS, /* ... and it takes them again */
+};
+
+/** node_steal() - as the kernel's USBDEVFS_DISCONNECT_CLAIM does for whoever may open the node. */
+void node_steal(struct bench_device *d, enum bench_steal how);
+
 /* -- pipes.c ------------------------------------------------------------------------------------------ */
 
 /** pipes_trace() - on standard error, where the environment has USB_BENCH_TRACE: codes too. */

@@ -103,8 +103,8 @@ def has_both(text):
 def test_the_node_is_opened_for_vitaled_usb_and_for_nobody_else_of_the_system(guest, reader):
     node = reader.node()
     entries = guest.says(f"getfacl -cp {node}").splitlines()
-    assert "group:vitaled-usb:rw-" in entries and "user:alice:rw-" in entries
-    code = guest.says("for user in vitaled-usb vitaled bob nobody; do setpriv --reuid=$user --regid=$(id -g $user) "
+    assert "group:vitaled-usb:rw-" in entries and "user:alice:rw-" not in entries
+    code = guest.says("for user in vitaled-usb vitaled alice bob nobody; do setpriv --reuid=$user --regid=$(id -g $user) "
                       f"--init-groups sh -c ': <> {node}' 2> /dev/null; echo $?; done").split()
     assert code[0] == "0" and "0" not in code[1:]
 
@@ -304,6 +304,28 @@ def test_pcscd_and_vitaled_usb_serve_each_its_reader_and_the_configuration_says_
     finally:
         by_pcscd.unplug()
     guest.until("vitalectl --json status", lambda text: "Gemalto" not in text)
+
+
+STEAL = """perl -e 'open my $node, "+<", "%s" or die; my $what = pack "IIa256", 0, 0, "";
+ioctl $node, 0x8108551B, $what or die $!; sleep 1'"""  # USBDEVFS_DISCONNECT_CLAIM, whoever has claimed interface 0
+
+
+def test_a_reader_that_another_program_takes_away_is_reset_and_taken_back(guest, reader, agent):
+    """Root does; nobody else of the system may open the node."""
+    guest.until("vitalectl --json status", has_both)
+    held, number = Held(guest, 5), guest.says(f"cat {reader.device}/devnum")
+    held.opened()
+    guest.says(STEAL % reader.node())
+    lines = held.ended()
+    assert states(lines)[-1] in (("locked", "professional-card-removed"), ("locked", "patient-card-removed")), lines[-3:]
+    assert len(answers(lines, "list")) == 1
+    assert "reset " in guest.says("dmesg | grep 'USB device number' | tail -1")
+    guest.until("vitalectl --json status", has_both)
+    assert guest.says(f"cat {reader.device}/devnum") == number
+    again = Held(guest, 6)
+    again.opened()
+    guest.says("pkill -INT -u alice -x vitalectl -n")
+    again.ended()
 
 
 def test_the_sandbox_of_vitaled_usb_is_in_force(guest, reader):

@@ -29,6 +29,7 @@ INSTALLED = {
     "usr/share/dbus-1/system.d/org.vitaled1.conf": "", "usr/share/polkit-1/actions/org.vitaled1.policy": "",
     "usr/share/dbus-1/system-services/org.vitaled1.service": "",
     "usr/lib/udev/rules.d/65-vitaled-readers.rules": "", "usr/lib/udev/rules.d/74-vitaled-usb.rules": "",
+    "usr/lib/udev/rules.d/69-vitaled-usb.rules": "",
     "usr/lib/x86_64-linux-gnu/libusb-1.0.so.0": "", "usr/lib/udev/hwdb.d/60-vitaled-readers.hwdb": "",
     "usr/lib/x86_64-linux-gnu/libpcsclite.so.1": "", "usr/lib64/libcrypto.so.3": "", "usr/lib/libsqlite3.so.0": "",
     "lib/libseccomp.so.2": "", "usr/lib/aarch64-linux-gnu/libsystemd.so.0": "",
@@ -318,9 +319,10 @@ class Doctor(unittest.TestCase):
         os.unlink(self.env["PCSCLITE_CSOCK_NAME"])
         self.assertEqual(self.found(), [])
         os.unlink(self.tree.path("usr/lib/x86_64-linux-gnu/libusb-1.0.so.0"))
-        os.unlink(self.tree.path("usr/lib/udev/rules.d/74-vitaled-usb.rules"))
-        self.assertEqual(self.found(), [("library", "libusb-1.0.so.0"),
-                                        ("reader-rules", "/usr/lib/udev/rules.d/74-vitaled-usb.rules")])
+        rules = [f"/usr/lib/udev/rules.d/{number}-vitaled-usb.rules" for number in (74, 69)]
+        for path in rules:
+            os.unlink(self.tree.path(path[1:]))
+        self.assertEqual(self.found(), [("library", "libusb-1.0.so.0"), *(("reader-rules", path) for path in rules)])
         os.unlink(self.tree.root + self.tree.libexec + "/vitaled-usb")
         self.assertEqual([name for name, _ in self.found()], ["pcscd", "no-drivers"])
 

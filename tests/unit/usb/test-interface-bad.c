@@ -366,6 +366,33 @@ static void more_time_tells_nothing_of_a_card(void **state)
 	assert_int_equal(d.i->slots[0].presence, SLOT_IN);
 }
 
+/* Nobody saw what happened meanwhile; what the interrupt then tells of it is no further card. */
+static void a_card_that_was_in_at_a_reset_counts_as_another(void **state)
+{
+	uint32_t events;
+	unsigned told;
+
+	(void)state;
+	desk_ready(&d, 2, 1, true);
+	desk_notifies(&d, "5009"); /* slot 1's leaves */
+	assert_int_equal(d.i->slots[1].presence, SLOT_OUT);
+	events = d.i->slots[0].events;
+	told = d.presences;
+	interface_was_reset(d.i, d.now);
+	assert_int_equal(d.i->slots[0].events, events + 2);
+	assert_int_equal(d.presences, told + 1);
+	desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 1, 0, "");
+	desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 1);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 1, 2, 0, "");
+	desk_notifies(&d, "5003");
+	assert_int_equal(d.i->slots[0].events, events + 2);
+	assert_int_equal(d.presences, told + 1);
+	d.now += SLOT_AHEAD_USEC;
+	desk_notifies(&d, "5003");
+	assert_int_equal(d.i->slots[0].events, events + 4);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_teardown(f, finish)
@@ -385,6 +412,7 @@ int main(void)
 		TEST(a_late_answer_is_dropped_while_its_command_is_aborted),
 		TEST(a_command_that_is_not_known_is_no_word_of_a_keypad),
 		TEST(a_card_that_lost_its_power_is_told),
+		TEST(a_card_that_was_in_at_a_reset_counts_as_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
