@@ -204,7 +204,10 @@ bool slot_next(struct slot *s, struct buf *out, uint64_t now)
 	st->ready = false;
 	st->begun = true;
 	s->again = 0;
-	s->hot = s->hot || st->type == MESSAGE_POWER_ON;
+	if (st->type == MESSAGE_POWER_ON) {
+		s->hot = true;
+		st->powers = s->powers; /* what was lost while it waited is of no interest */
+	}
 	st->events = s->events;
 	s->waits = true;
 	if (st->until == 0) {

@@ -84,8 +84,11 @@ def test_where_there_is_no_vitaled_usb_nothing_wakes_up_for_it(bed, people):
     watch, = wait_for(watch_of_usb)
     wait_for(lambda: len(shown(app, "Reader")) == 2)
 
-    def rests():  # whoever looks from time to time never agrees
+    def quiet():
         before = idle.switches(watch)
-        time.sleep(2)
+        time.sleep(1)
         return idle.switches(watch) == before
-    wait_for(rests, 30)
+    wait_for(quiet, 30)
+    before = idle.switches(watch)
+    time.sleep(15)  # longer than the pauses after which anything of ours looks again
+    assert idle.switches(watch) == before

@@ -345,6 +345,26 @@ static void a_first_question_that_a_reset_takes_away_is_asked_again(void **state
 	assert_int_equal(d.i->slots[0].presence, SLOT_IN);
 }
 
+/* It waits for its turn, the reader has nothing of it yet: the reset takes nothing from it. */
+static void a_reset_of_a_card_that_waits_goes_on_after_one_of_the_device(void **state)
+{
+	(void)state;
+	desk_ready(&d, 2, 1, true);
+	desk_job(&d, 0, SLOT_JOB_TRANSMIT, "00B0000008");
+	desk_job(&d, 1, SLOT_JOB_RESET, "");
+	d.sending = d.receiving = false;
+	interface_was_reset(d.i, d.now);
+	desk_ends(&d, 0, SLOT_JOB_TRANSMIT, SLOT_UNPOWERED);
+	desk_takes(&d, MESSAGE_POWER_ON, 1);
+	desk_answers(&d, MESSAGE_DATA_BLOCK, 1, 0, 0, "3B00");
+	desk_takes(&d, MESSAGE_GET_SLOT_STATUS, 0);
+	desk_answers(&d, MESSAGE_SLOT_STATUS, 0, 1, 0, "");
+	desk_takes(&d, MESSAGE_GET_PARAMETERS, 1);
+	desk_answers(&d, MESSAGE_PARAMETERS, 1, 0, 0, "1100000A00");
+	desk_ends(&d, 1, SLOT_JOB_RESET, SLOT_DONE);
+	desk_transmits(&d, 1);
+}
+
 static void more_time_tells_nothing_of_a_card(void **state)
 {
 	(void)state;
@@ -403,6 +423,7 @@ int main(void)
 		TEST(a_slot_that_could_not_tell_of_its_card_is_asked_again),
 		TEST(a_card_that_is_known_is_looked_for_again_where_a_look_failed),
 		TEST(a_first_question_that_a_reset_takes_away_is_asked_again),
+		TEST(a_reset_of_a_card_that_waits_goes_on_after_one_of_the_device),
 		TEST(more_time_tells_nothing_of_a_card),
 		TEST(strays_in_a_row_break_the_reader),
 		TEST(a_message_of_empty_packets_alone_breaks_the_reader),
