@@ -7,6 +7,10 @@
 #include "base/link-dossier.h"
 #include "base/link-tags.h"
 
+#define WATCH_ALIVE_MS 2000U /* a guard says that it lives at least so often, ... */
+#define WATCH_ANSWER_MS                                                                        \
+	10000U /* ... and any watch of vitaled-usb soon after it has not answered for so long */
+
 /* vitaled-watch: events only */
 enum watch_op {
 	WATCH_OP_SERVICE =
@@ -16,7 +20,7 @@ enum watch_op {
 	WATCH_OP_CARD_IN, /* READER, ATR, EVENTS u32 (PC/SC event counter); mute: STATE u8 = 1 */
 	WATCH_OP_CARD_OUT, /* READER, EVENTS u32 */
 	WATCH_OP_LISTED,   /* the first complete list has been reported */
-	WATCH_OP_ALIVE,	   /* of a guard: at once, and then at least every 2 s */
+	WATCH_OP_ALIVE,	   /* of a guard: at once, and then at least every WATCH_ALIVE_MS */
 	WATCH_OP_LOOK, /* the only request, to the watch of vitaled-usb: STATE u8: enum watch_service of
 	                  pcscd -> */
 };

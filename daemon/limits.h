@@ -61,7 +61,8 @@
  * this both are replaced and all cards are out; */
 #define LIMIT_WATCH_SILENCE	(6ULL * 1000000ULL)
 /* ... vitaled-usb, which clears a halted pipe in one thread for up to 5 s; and so may the kernel once more. A watch
- * that hears nothing of it says so itself, 2 s + 10 s after its last sign of life (watch/usb.c): it is heard first */
+ * that hears nothing of it says so itself, WATCH_ALIVE_MS and WATCH_ANSWER_MS after its last sign of life: it is
+ * heard first (cards-guard.c) */
 #define LIMIT_WATCH_SILENCE_USB (13ULL * 1000000ULL)
 /* ... so are they when one has seen a card leave and the other does not within this. */
 #define LIMIT_WATCH_LAG		(1000000ULL)

@@ -10,6 +10,7 @@
  * libpcsclite does not compare a counter of 0, that of a card that was in when pcscd started, and what
  * has left and come back before it looked is to it the same card (winscard_clnt.c, 1.9.9 to 2.3).
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,9 @@
 #define GUARD_LATER (20ULL * USEC_PER_MS) /* what has just been unlocked is told first */
 
 /* -- silence --------------------------------------------------------------------------------------- */
+
+static_assert(LIMIT_WATCH_SILENCE_USB > (WATCH_ALIVE_MS + WATCH_ANSWER_MS) * USEC_PER_MS,
+	"a watch of vitaled-usb says by itself that it hears nothing");
 
 static uint64_t silence_of(const struct source *src)
 {

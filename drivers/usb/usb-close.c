@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * The end of a handle, turn by turn: its cards are told to be off, each by a message whose answer
- * says so; all transfers end; where a message did not help, or nobody can say what the reader does,
- * the device is reset (by its worker); it is closed. Each step has its time, but for the worker's: a
+ * says so; all transfers end; where a message did not help, nobody can say what the reader does, or it
+ * reads as gone, the device is reset (by its worker); it is closed. Each step has its time, but for the worker's: a
  * handle stays until the kernel has given it back.
  */
 #include <stdlib.h>
@@ -84,10 +84,12 @@ static void end_off(struct usb_handle *h)
 	}
 }
 
+/* What reads as gone may be there all the same: another program took its interfaces away, and has cards
+ * with power. A device that has really left is not reset: the kernel says so at once. */
 static void end_quiet(struct usb_handle *h)
 {
 	h->closing = USB_CLOSING_RESET;
-	if (h->lost && !h->gone) {
+	if (h->lost || h->gone) {
 		usb_begin_reset(h); /* of all its slots */
 	}
 }

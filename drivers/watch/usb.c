@@ -27,7 +27,7 @@
 #include "drivers/watch/relay.h"
 #include "drivers/watch/watch.h"
 
-#define ANSWER_USEC (10 * USEC_PER_SEC)
+#define ANSWER_USEC (WATCH_ANSWER_MS * USEC_PER_MS)
 #define ALIVE_USEC  (WATCH_ALIVE_MS * USEC_PER_MS)
 #define REQUEST_MAX 4096U /* bytes: the rules and a byte */
 #define NO_REQUEST  0U

@@ -7,7 +7,6 @@
 #include "base/buf.h"
 #include "base/link-ops.h"
 
-#define WATCH_ALIVE_MS 2000U /* a guard says that it lives at least so often */
 #define AWAIT_FIRST_MS 50    /* a service is not there: look again after ... */
 #define AWAIT_LAST_MS  20000 /* ... doubled up to */
 #define AWAIT_BLIND_MS 1000  /* ... where its folder cannot be watched */

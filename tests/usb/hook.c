@@ -359,7 +359,7 @@ void node_steal(struct bench_device *d, enum bench_steal how)
 		struct transfer *t = l->data;
 
 		if (!t->done)
-			finish(t, -ENOENT);
+			finish(t, -ESHUTDOWN); /* as of a device that has left */
 	}
 	node_progress(d->node);
 }

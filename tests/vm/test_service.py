@@ -319,7 +319,7 @@ def test_a_reader_that_another_program_takes_away_is_reset_and_taken_back(guest,
     lines = held.ended()
     assert states(lines)[-1] in (("locked", "professional-card-removed"), ("locked", "patient-card-removed")), lines[-3:]
     assert len(answers(lines, "list")) == 1
-    assert "reset " in guest.says("dmesg | grep 'USB device number' | tail -1")
+    guest.until("dmesg | grep 'USB device number' | tail -1", lambda text: "reset " in text)
     guest.until("vitalectl --json status", has_both)
     assert guest.says(f"cat {reader.device}/devnum") == number
     again = Held(guest, 6)
