@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
  * Whether vitaled-usb may open a device: its group by the node's own mode, or by an entry of its list of
- * rights, as 74-vitaled-usb.rules adds one. Anybody may look; nothing is opened.
+ * rights, as 74-vitaled-usb.rules adds one; and whether other users may. Anybody may look; nothing is opened.
  */
 #include <errno.h>
 #include <grp.h>
@@ -18,6 +18,7 @@
 /* linux/posix_acl_xattr.h, little endian: version, then entries of tag, rights and number */
 enum {
 	ACL_VERSION = 2,
+	ACL_TAG_USER = 0x02,
 	ACL_TAG_GROUP = 0x08,
 	ACL_TAG_MASK = 0x10,
 	ACL_READ_WRITE = 06,
@@ -37,10 +38,12 @@ static uint32_t get_u32(struct reader *r)
 	return low | (uint32_t)get_u16(r) << 16;
 }
 
-bool doctor_acl_allows(struct view acl, uint32_t gid)
+/* Of those entries that @wanted says. */
+static bool acl_gives(struct view acl,
+	bool (*wanted)(unsigned int tag, uint32_t number, uint32_t of), uint32_t of)
 {
 	struct reader r = reader_of(acl);
-	unsigned int entry = 0, mask = ACL_READ_WRITE;
+	unsigned int given = 0, mask = ACL_READ_WRITE;
 
 	if (get_u32(&r) != ACL_VERSION) {
 		return false;
@@ -49,13 +52,34 @@ bool doctor_acl_allows(struct view acl, uint32_t gid)
 		unsigned int tag = get_u16(&r), rights = get_u16(&r);
 		uint32_t number = get_u32(&r);
 
-		if (tag == ACL_TAG_GROUP && number == gid) {
-			entry = rights;
-		} else if (tag == ACL_TAG_MASK) {
+		if (tag == ACL_TAG_MASK) {
 			mask = rights;
+		} else if (wanted(tag, number, of) &&
+			   (given & ACL_READ_WRITE) != ACL_READ_WRITE) {
+			given = rights;
 		}
 	}
-	return r.left == 0 && (entry & mask & ACL_READ_WRITE) == ACL_READ_WRITE;
+	return r.left == 0 && (given & mask & ACL_READ_WRITE) == ACL_READ_WRITE;
+}
+
+static bool is_group(unsigned int tag, uint32_t number, uint32_t of)
+{
+	return tag == ACL_TAG_GROUP && number == of;
+}
+
+static bool is_other_user(unsigned int tag, uint32_t number, uint32_t of)
+{
+	return tag == ACL_TAG_USER && number != of;
+}
+
+bool doctor_acl_allows(struct view acl, uint32_t gid)
+{
+	return acl_gives(acl, is_group, gid);
+}
+
+bool doctor_acl_shares(struct view acl)
+{
+	return acl_gives(acl, is_other_user, 0);
 }
 
 /* The number of the group in another tree's group(5). */
@@ -97,7 +121,8 @@ static bool group_id(const struct doctor *d, uint32_t *ret)
 	       gid_in(buf_view(&text), ret);
 }
 
-int doctor_node(const struct doctor *d, unsigned int bus, unsigned int device, bool *ret_group)
+int doctor_node(const struct doctor *d, unsigned int bus, unsigned int device, bool *ret_group,
+	bool *ret_shared)
 {
 	char name[64], path[DOCTOR_PATH_MAX];
 	uint8_t acl[ACL_ROOM];
@@ -106,6 +131,7 @@ int doctor_node(const struct doctor *d, unsigned int bus, unsigned int device, b
 	ssize_t n;
 
 	*ret_group = group_id(d, &gid);
+	*ret_shared = false;
 	(void)snprintf(name, sizeof(name), "/dev/bus/usb/%03u/%03u", bus, device);
 	if (!*ret_group || !doctor_path(d, name, path)) {
 		return DOCTOR_ABSENT;
@@ -113,10 +139,12 @@ int doctor_node(const struct doctor *d, unsigned int bus, unsigned int device, b
 	if (stat(path, &st) < 0) {
 		return errno == ENOENT ? DOCTOR_ABSENT : DOCTOR_ODD;
 	}
+	n = getxattr(path, "system.posix_acl_access", acl, sizeof(acl));
+	*ret_shared = (st.st_mode & 06) == 06 ||
+		      (n > 0 && doctor_acl_shares(view_of(acl, (size_t)n)));
 	if ((st.st_mode & 06) == 06 || (st.st_gid == gid && (st.st_mode & 060) == 060)) {
 		return 0;
 	}
-	n = getxattr(path, "system.posix_acl_access", acl, sizeof(acl));
 	if (n < 0) {
 		return errno == ENODATA ? DOCTOR_DENIED : DOCTOR_ODD;
 	}

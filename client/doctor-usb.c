@@ -374,6 +374,9 @@ static void judge(void *user, const struct plugged *p)
 	if (!ours && !theirs) {
 		judge_missing(l, p);
 	}
+	if (p->shared && l->installed && (ours || for_usb_alone(p))) {
+		found(l, p, VITALED_FINDING_READER_SHARED, "vitaled-usb");
+	}
 }
 
 void doctor_usb(struct doctor *d)

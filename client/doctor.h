@@ -112,13 +112,16 @@ bool doctor_has_class(const struct doctor *d, const json_t *all, const char *dev
 json_t *doctor_pcscd_installed(const struct doctor *d);
 /** doctor_has_usb() - whether vitaled-usb is installed: then pcscd and its drivers may be missing. */
 bool doctor_has_usb(const struct doctor *d);
-/** doctor_node() - whether vitaled-usb's group may read and write the node of a USB device.
+/** doctor_node() - whether vitaled-usb's group may read and write the node of a USB device. @ret_shared:
+ *  so may a user other than root, by an entry of their own or because everybody may.
  *  Return: 0, ABSENT (no node, or no such group: @ret_group), DENIED, ODD (this user cannot tell). */
-int doctor_node(const struct doctor *d, unsigned int bus, unsigned int device,
-	bool *ret_group) _must_check_;
+int doctor_node(const struct doctor *d, unsigned int bus, unsigned int device, bool *ret_group,
+	bool *ret_shared) _must_check_;
 /** doctor_acl_allows() - whether a list of rights (xattr system.posix_acl_access) lets group @gid read
  *  and write. */
 bool doctor_acl_allows(struct view acl, uint32_t gid);
+/** doctor_acl_shares() - whether it lets a user do so who is named in it, besides root. */
+bool doctor_acl_shares(struct view acl);
 /** doctor_programs() - [{name, pid}] of the programs that have libpcsclite loaded, ours and this one
  *  left out. @ret_hidden: processes of others that may not be looked at. */
 int doctor_programs(

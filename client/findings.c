@@ -224,6 +224,13 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 		N_("A reader is plugged in and blocked by this computer."),
 		N_("The kernel was told not to authorise this USB device (authorized is 0)."),
 		N_("Allow the device in USBGuard, or whatever guards the USB ports here.")),
+	ROW(READER_SHARED, CTL_OK, N_("Another user may take a reader of vitaled-usb away."),
+		N_("The node of this USB device is open to a user besides root: the kernel "
+		   "lets "
+		   "them take a claimed reader, and talk to a card whose PIN was verified."),
+		N_("Write VITALED_READER=1 for it into /etc/udev/hwdb.d (man 8 vitaled-usb, "
+		   "RIGHTS), "
+		   "then: systemd-hwdb update, and plug it in again.")),
 	ROW(READER_RULES, CTL_OK, N_("The readers' descriptions of vitaled are not installed."),
 		N_("Neither udev rules nor hwdb entries of vitaled were found."),
 		N_("Install the package again if readers are not recognised.")),

@@ -122,7 +122,7 @@ static void take_node(const struct doctor *d, const char *device, struct plugged
 		return;
 	}
 	(void)snprintf(p->node, sizeof(p->node), "/dev/bus/usb/%03u/%03u", bus, number);
-	r = doctor_node(d, bus, number, &p->has_service_group);
+	r = doctor_node(d, bus, number, &p->has_service_group, &p->shared);
 	p->service = r == 0;
 	p->denied = r == DOCTOR_DENIED;
 	if (!doctor_path(d, p->node, path) || stat(path, &st) < 0) {

@@ -37,6 +37,7 @@ struct plugged {
 	bool service;		/* vitaled-usb's group may */
 	bool denied;		/* it may certainly not */
 	bool has_service_group; /* there is such a group */
+	bool shared;		/* users besides root may, too */
 };
 
 /** plugged_each() - @one for every such device, by port. Return: how many, or a fault. */

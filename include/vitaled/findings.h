@@ -74,7 +74,8 @@
 	X(UNIT_MISSING, "unit-missing")	  /* unit */                                           \
 	X(UNIT_MASKED, "unit-masked")	  /* unit */                                           \
 	X(UNIT_FAILED, "unit-failed")	  /* unit, result */                                   \
-	X(UNIT_STOPPED, "unit-stopped")	  /* unit, state */
+	X(UNIT_STOPPED, "unit-stopped")	  /* unit, state */                                    \
+	X(READER_SHARED, "reader-shared") /* usb, reader: its node, for other users */
 
 enum vitaled_finding {
 #define X(id, word) VITALED_FINDING_##id,

@@ -517,6 +517,20 @@ static void a_list_of_rights_lets_in_the_group_that_it_names(void **state)
 	}
 }
 
+#define USER(number, rights) "\x02\0" rights "\0" number "\0\0\0"
+#define SHARES(text)	     doctor_acl_shares(view_of(text, sizeof(text) - 1))
+
+static void a_list_of_rights_tells_of_users_besides_root(void **state)
+{
+	(void)state;
+	assert_true(SHARES(ACL OWNER USER("\x09", "\x06") GROUP("\x04") MASK("\x06")));
+	assert_true(SHARES(ACL USER("\x08", "\x04") USER("\x09", "\x06") USER("\x0A", "\x04")));
+	assert_false(SHARES(ACL OWNER USER("\0", "\x06") GROUP("\x06") MASK("\x06")));
+	assert_false(SHARES(ACL OWNER USER("\x09", "\x06") MASK("\x04")));
+	assert_false(SHARES(ACL OWNER USER("\x09", "\x04") MASK("\x06")));
+	assert_false(SHARES(ACL OWNER GROUP("\x06") MASK("\x06")));
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -537,6 +551,7 @@ int main(void)
 		T(anchors_of_feeders_are_judged_and_are_no_cards),
 		T(files_that_are_no_anchors_are_named),
 		T(a_list_of_rights_lets_in_the_group_that_it_names),
+		T(a_list_of_rights_tells_of_users_besides_root),
 	};
 #undef T
 

@@ -268,11 +268,26 @@ class Doctor(unittest.TestCase):
         self.tree.usb("1-2", "abcd", "0001", product="Some reader")  # not of the table: pcscd's by default
         self.assertEqual(self.found(), [("reader-unclaimed", "Some reader")])
 
+    def test_a_node_that_other_users_may_open_is_told_where_the_configuration_gives_the_reader_to_vitaled_usb(self):
+        self.usb_program()
+        self.configure("[usb *]\ndriver = usb\n")
+        self.tree.usb("1-1", "2947", "0102")
+        for entries, shared in ((("g:5432:rw",), False), (("u:9:rw", "g:5432:rw"), True), (("u:9:r", "g:5432:rw"), False),
+                                (("u:0:rw", "g:5432:rw"), False)):
+            self.node("1-1", 7, *entries)
+            self.assertEqual(self.found(), [("reader-shared", "Kapelse KAP-Care")] if shared else [], entries)
+            os.unlink(self.tree.path("dev/bus/usb/001/007"))
+        self.node("1-1", 7)
+        os.chmod(self.tree.path("dev/bus/usb/001/007"), 0o666)
+        self.assertEqual(self.found(), [("reader-shared", "Kapelse KAP-Care")])
+        self.configure("")
+        self.assertEqual(self.found(), [])
+
     def test_a_node_that_vitaled_usb_may_not_open_is_found(self):
         self.usb_program()
         self.tree.usb("1-1", "2947", "0102")
         for entries, good in (((), False), (("g:5433:rw",), False), (("u:5432:rw",), False), (("g:5432:r",), False),
-                              (("g:5432:rw", "m::r"), False), (("u:9:rw", "g:5432:rw", "g:5433:r"), True)):
+                              (("g:5432:rw", "m::r"), False), (("g:5432:rw", "g:5433:r"), True)):
             self.node("1-1", 7, *entries)
             self.assertEqual(self.found(), [] if good else [("reader-denied", "Kapelse KAP-Care")], entries)
             os.unlink(self.tree.path("dev/bus/usb/001/007"))
