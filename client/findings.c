@@ -209,8 +209,9 @@ static const struct message findings[VITALED_FINDING_COUNT] = {
 		   "package vitaled-usb installed, then: systemctl reload vitaled.")),
 	ROW(READER_REFUSED, CTL_CARDS,
 		N_("A reader is plugged in that vitaled-usb cannot use."),
-		N_("What this USB device says of itself is wrong, for the named reason, or "
-		   "is not of a smart card reader (CCID); and pcscd does not drive it here."),
+		N_("What this USB device says of itself is wrong or more than is served, for "
+		   "the named reason, or is not of a smart card reader (CCID); and pcscd does "
+		   "not drive it here."),
 		N_("Where a driver of pcscd claims it, write driver = pcsc for it into "
 		   "vitaled.conf; else send what vitalectl readers --usb says to the "
 		   "developers.")),

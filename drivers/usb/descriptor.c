@@ -2,8 +2,9 @@
 /*
  * Configuration descriptors of USB devices, walked once from front to back. Guarantees: nothing beyond the
  * configuration's own length is read; what is given back has two bulk endpoints of its own, at least one
- * slot and one protocol, one exchange level and messages within what CCID 1.1 §5.1 allows. Interfaces
- * of other classes are passed over, whatever is in them, as long as their lengths lead through.
+ * slot and one protocol, one exchange level and messages within what CCID 1.1 §5.1 allows; all of them have
+ * DESCRIPTOR_SERVED_MAX slots at most. Interfaces of other classes are passed over, whatever is in them, as
+ * long as their lengths lead through; so is what is longer than DESCRIPTOR_MAX and has no reader.
  */
 #include "drivers/usb/descriptor.h"
 
@@ -39,11 +40,16 @@
 #define LEVEL_EXTENDED 0x00040000U
 #define LEVEL_MASK     0x00070000U
 
+/* each reader has a slot: there are never more readers than slots that are served */
+_Static_assert(DESCRIPTOR_INTERFACES_MAX >= DESCRIPTOR_SERVED_MAX, "room for them");
+
 /* what is known so far */
 struct walk {
 	struct ccid_interface readers[DESCRIPTOR_INTERFACES_MAX];
 	size_t n;
 	uint8_t configuration;
+	bool too_long;
+	unsigned slots;	     /* of those in readers */
 	unsigned announced;  /* bNumInterfaces */
 	unsigned interfaces; /* with alternate setting 0 */
 	uint32_t numbers;    /* bit i: bInterfaceNumber i was there */
@@ -220,7 +226,8 @@ static int close_interface(struct walk *w)
 	if (c->bulk_out == 0 || c->bulk_in == 0 || w->endpoints != w->endpoints_announced) {
 		return DESCRIPTOR_ENDPOINTS;
 	}
-	if (w->n == DESCRIPTOR_INTERFACES_MAX) {
+	w->slots += c->slots;
+	if (w->slots > DESCRIPTOR_SERVED_MAX) {
 		return DESCRIPTOR_MANY;
 	}
 	w->readers[w->n++] = *c;
@@ -288,13 +295,13 @@ static int take_configuration(struct walk *w, struct view *configuration)
 
 	w->announced = reader_u8(&r);
 	w->configuration = reader_u8(&r);
-	if (r.failed || configuration->len < length || configuration->len < total ||
-		total > DESCRIPTOR_MAX) {
+	if (r.failed || configuration->len < length || configuration->len < total) {
 		return DESCRIPTOR_CUT;
 	}
 	if (type != TYPE_CONFIGURATION || length < LENGTH_CONFIGURATION || total < length) {
 		return DESCRIPTOR_LENGTH;
 	}
+	w->too_long = total > DESCRIPTOR_MAX;
 	*configuration = view_sub(*configuration, length, total - length);
 	return 0;
 }
@@ -354,6 +361,9 @@ int descriptor_parse(struct view configuration, struct ccid_interface *ret, size
 	}
 	if (w.n == 0) {
 		return DESCRIPTOR_NO_READER;
+	}
+	if (w.too_long) {
+		return DESCRIPTOR_LENGTH;
 	}
 	if (w.interfaces != w.announced) {
 		return DESCRIPTOR_INTERFACES;

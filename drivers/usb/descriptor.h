@@ -13,9 +13,10 @@
  */
 #include "base/buf.h"
 
-#define DESCRIPTOR_MAX		  4096U	 /* bytes of a configuration that we look at */
-#define DESCRIPTOR_INTERFACES_MAX 8U	 /* readers of one device */
-#define DESCRIPTOR_SLOTS_MAX	  16U	 /* slots of one reader: bMaxSlotIndex is 0..15 */
+#define DESCRIPTOR_MAX		  4096U /* bytes of a configuration with a reader */
+#define DESCRIPTOR_INTERFACES_MAX 8U	/* readers of one device */
+#define DESCRIPTOR_SLOTS_MAX	  16U	/* slots of one reader: bMaxSlotIndex is 0..15 */
+#define DESCRIPTOR_SERVED_MAX	  8U /* slots of all readers of a device; with more it is refused */
 #define DESCRIPTOR_RATES_MAX	  64U	 /* data rates kept of those that a reader lists */
 #define DESCRIPTOR_MESSAGE_MIN	  271U	 /* bytes, TPDU level and short APDUs (§5.1) */
 #define DESCRIPTOR_MESSAGE_SCM	  263U	 /* what firmware of SCM says for it (libccid: bogus) */
@@ -56,7 +57,7 @@ struct ccid_interface {
 	uint8_t protocol;      /* bInterfaceProtocol: 0 bulk; others (ICCD) are refused */
 	uint8_t name;	       /* iInterface: index of its string */
 	uint16_t version;      /* bcdCCID */
-	uint8_t slots;	       /* 1..DESCRIPTOR_SLOTS_MAX */
+	uint8_t slots;	       /* 1..DESCRIPTOR_SERVED_MAX */
 	uint8_t busy;	       /* bMaxCCIDBusySlots: commands at a time, 1..slots */
 	uint8_t voltages;      /* bit 0: 5 V, bit 1: 3 V, bit 2: 1.8 V */
 	uint8_t protocols;     /* bit 0: T=0, bit 1: T=1 */
@@ -83,8 +84,9 @@ struct ccid_interface {
 
 enum descriptor_outcome {
 	DESCRIPTOR_NO_READER = 1, /* well formed, and no interface of the smart card class */
-	DESCRIPTOR_CUT,	       /* shorter than it says, or a descriptor that ends beyond it */
-	DESCRIPTOR_LENGTH,     /* a descriptor of a length that its type cannot have */
+	DESCRIPTOR_CUT,	   /* shorter than it says, or a descriptor that ends beyond it */
+	DESCRIPTOR_LENGTH, /* a descriptor of a length that its type cannot have, or more bytes
+				* than we look at */
 	DESCRIPTOR_INTERFACES, /* more or fewer than it counts, one twice, or a number above 31 */
 	DESCRIPTOR_CLASS, /* an interface of the class without its class descriptor, or with two */
 	DESCRIPTOR_PROTOCOL, /* bInterfaceProtocol other than 0 (ICCD, another page) */
@@ -94,12 +96,12 @@ enum descriptor_outcome {
 	DESCRIPTOR_PROTOCOLS, /* neither T=0 nor T=1 */
 	DESCRIPTOR_MESSAGE,   /* a longest message that its level does not allow */
 	DESCRIPTOR_LEVEL,     /* two exchange levels at once */
-	DESCRIPTOR_MANY,      /* more readers in it than we serve */
+	DESCRIPTOR_MANY,      /* more slots in it than we serve: DESCRIPTOR_SERVED_MAX */
 };
 
 /**
  * descriptor_parse() - all readers of one configuration
- * @configuration: as GET_DESCRIPTOR gives it, at most DESCRIPTOR_MAX bytes
+ * @configuration: as GET_DESCRIPTOR gives it; a reader in one above DESCRIPTOR_MAX bytes is refused
  * @ret:           room for DESCRIPTOR_INTERFACES_MAX; *@ret_n of them are filled
  *
  * A reader that lies makes the whole device refused: what else it says is worth as little.

@@ -225,27 +225,24 @@ static void not_taken(struct served *t, int r)
 	try_later(t, &t->retry, SERVE_RETRY_LAST_USEC);
 }
 
-/* Whether there is room for its slots: a device could say that it has hundreds. */
+/* Whether there is room for its slots beside those of the others. */
 static bool fits(struct served *t)
 {
 	const struct usb_device *d = t->device;
 	const struct serve *s = t->serve;
-	size_t own = slots_of(d);
-	size_t all = own;
+	size_t all = slots_of(d);
 
 	for (size_t i = 0; i < USB_DEVICES_MAX; i++) {
 		all += s->readers[i] ? s->readers[i]->n_seats : 0;
 	}
-	if (own <= SERVE_DEVICE_SLOTS && all <= SERVE_SLOTS_MAX) {
+	if (all <= SERVE_SLOTS_MAX) {
 		return true;
 	}
 	if (news(t, "too-many-slots")) {
 		log_msg(LOG_WARNING, "reader-refused", "%04x:%04x at %s: too-many-slots",
 			d->vendor, d->product, d->port);
 	}
-	if (own <= SERVE_DEVICE_SLOTS) { /* others may leave */
-		try_later(t, &t->retry, SERVE_RETRY_LAST_USEC);
-	}
+	try_later(t, &t->retry, SERVE_RETRY_LAST_USEC); /* others may leave */
 	return false;
 }
 

@@ -36,8 +36,7 @@
 #define SERVE_ANEW_MAX	     3U
 #define SERVE_HELD_USEC	     60000000U	 /* auto: one that pcscd has, likewise, ... */
 #define SERVE_HELD_LAST_USEC 3600000000U /* ... up to this */
-#define SERVE_DEVICE_SLOTS   8U		 /* of one device; one with more is not taken */
-#define SERVE_SLOTS_MAX	     32U	 /* of all that are taken */
+#define SERVE_SLOTS_MAX	     32U	 /* of all that are taken; of one: descriptor.h */
 
 struct serve;
 

@@ -238,7 +238,8 @@ const char *words_refusal(enum descriptor_outcome o)
 	case DESCRIPTOR_CUT:
 		return N_("Its descriptor is shorter than it says.");
 	case DESCRIPTOR_LENGTH:
-		return N_("A part of its descriptor has a length that it cannot have.");
+		return N_("Its descriptor is longer than is looked at, or a part of it has a "
+			  "length that it cannot have.");
 	case DESCRIPTOR_INTERFACES:
 		return N_("It counts its interfaces wrong, or numbers two alike.");
 	case DESCRIPTOR_CLASS:
@@ -258,7 +259,7 @@ const char *words_refusal(enum descriptor_outcome o)
 	case DESCRIPTOR_MANY:
 		break;
 	}
-	return N_("It has more readers than are served.");
+	return N_("It has more slots than are served of one device (8).");
 }
 
 static void put_quirks(const struct words_device *d, words_fn say, struct buf *out)

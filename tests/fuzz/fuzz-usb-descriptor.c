@@ -109,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.serial = texts[2],
 		.readers = readers};
 	int outcome = descriptor_device(file, value, &own);
+	size_t slots = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		read_string(&r, texts[i]);
@@ -121,7 +122,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(d.n_readers <= DESCRIPTOR_INTERFACES_MAX);
 	for (size_t i = 0; i < d.n_readers; i++) {
 		check_reader(&readers[i]);
+		slots += readers[i].slots;
 	}
+	assert(slots <= DESCRIPTOR_SERVED_MAX);
 	check_apart(readers, d.n_readers);
 	d.vendor = own.vendor;
 	d.product = own.product;

@@ -401,7 +401,8 @@ def test_two_identical_readers_are_two(served):
 
 LIES = {"lie-length": "descriptor-cut", "lie-class": "descriptor-length", "lie-slots": "descriptor-slots",
         "lie-endpoints": "descriptor-endpoints", "lie-size": "descriptor-endpoints",
-        "lie-message": "descriptor-message", "lie-levels": "descriptor-level", "lie-protocols": "descriptor-protocols"}
+        "lie-message": "descriptor-message", "lie-levels": "descriptor-level", "lie-protocols": "descriptor-protocols",
+        "lie-many": "descriptor-many"}
 
 
 @pytest.mark.parametrize("lies", [list(LIES)[:3], list(LIES)[3:6], list(LIES)[6:]], ids=lambda x: "+".join(x))

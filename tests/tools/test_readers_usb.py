@@ -166,6 +166,7 @@ def test_serials_are_shown_only_when_asked_for_also_within_other_words(computer)
     (lambda whole: whole[:40], "descriptor-cut"),
     (lambda whole: whole[:27] + bytes([0]) + whole[28:], "descriptor-length"),
     (lambda whole: whole[:36 + 4] + bytes([16]) + whole[36 + 5:], "descriptor-slots"),
+    (lambda whole: whole[:36 + 4] + bytes([8]) + whole[36 + 5:], "descriptor-many"),
     (lambda whole: whole[:36 + 53] + bytes([0]) + whole[36 + 54:], "descriptor-slots"),
     (lambda whole: whole[:36 + 44] + bytes([255] * 4) + whole[36 + 48:], "descriptor-message"),
     (lambda whole: whole[:36 + 6] + bytes(4) + whole[36 + 10:], "descriptor-protocols"),

@@ -153,6 +153,7 @@ static const struct model models[] = {
 	LIE("lie-message", MODEL_LIE_MESSAGE),
 	LIE("lie-levels", MODEL_LIE_LEVELS),
 	LIE("lie-protocols", MODEL_LIE_PROTOCOLS),
+	LIE("lie-many", MODEL_LIE_MANY),
 #undef LIE
 };
 
@@ -222,6 +223,13 @@ static uint32_t features_of(const struct model *m)
 	return m->lie == MODEL_LIE_LEVELS ? features | 0x20000 : features;
 }
 
+static uint8_t last_slot(const struct model *m)
+{
+	if (m->lie == MODEL_LIE_MANY)
+		return DESCRIPTOR_SERVED_MAX;
+	return m->lie == MODEL_LIE_SLOTS ? 31 : (uint8_t)(m->slots - 1);
+}
+
 static void put_class(const struct model *m, struct buf *out)
 {
 	size_t start = out->len;
@@ -229,7 +237,7 @@ static void put_class(const struct model *m, struct buf *out)
 	buf_put_u8(out, m->lie == MODEL_LIE_CLASS ? 30 : 54);
 	buf_put_u8(out, 0x21);
 	put16(out, 0x0110);
-	buf_put_u8(out, m->lie == MODEL_LIE_SLOTS ? 31 : (uint8_t)(m->slots - 1));
+	buf_put_u8(out, last_slot(m));
 	buf_put_u8(out, m->voltages);
 	put32(out, m->lie == MODEL_LIE_PROTOCOLS ? 0 : 3);
 	put32(out, 4000);

@@ -180,8 +180,6 @@ static void what_stands_behind_the_configuration_is_not_its_own(void **state)
 
 static void lies_about_lengths_are_named(void **state)
 {
-	static const uint8_t too_long[4200] = {9, 2, LE16(4200U), 0, 1, 0, 0x80, 50};
-
 	(void)state;
 	assert_int_equal(lie_byte(0, 8), DESCRIPTOR_LENGTH); /* the configuration's own */
 	assert_int_equal(lie_byte(0, 94), DESCRIPTOR_CUT);
@@ -197,22 +195,60 @@ static void lies_about_lengths_are_named(void **state)
 	assert_int_equal(lie_byte(AT_CLASS, 55), DESCRIPTOR_LENGTH);
 	assert_int_equal(lie_byte(AT_OUT, 6), DESCRIPTOR_LENGTH);
 	assert_int_equal(lie_byte(AT_INTERRUPT, 8), DESCRIPTOR_CUT);
-	assert_int_equal(parse(VIEW(too_long)), DESCRIPTOR_CUT);
+}
+
+/* @all a reader, and behind it what nobody asks for, until it is of @total bytes */
+static int parse_long(const uint8_t *reader, size_t n, uint8_t *all, size_t total)
+{
+	bytes_copy(all, n, reader, n);
+	all[AT_TOTAL] = (uint8_t)total;
+	all[AT_TOTAL + 1] = (uint8_t)(total >> 8U);
+	for (size_t at = n; at < total;) {
+		size_t length = total - at > 200 ? 100 : total - at;
+
+		all[at] = (uint8_t)length;
+		all[at + 1] = 0x24;
+		at += length;
+	}
+	return parse(view_of(all, total));
+}
+
+static void a_reader_in_a_long_configuration_is_refused_and_what_is_none_is_not(void **state)
+{
+	static const uint8_t camera[] = {CONFIGURATION(18U, 1), 9, 4, 0, 0, 0, 0x0E, 1, 0, 0};
+	static uint8_t all[DESCRIPTOR_MAX + 904];
+
+	(void)state;
+	assert_int_equal(parse_long(gempc_twin, ONE_READER, all, DESCRIPTOR_MAX), 0);
+	assert_int_equal(n_readers, 1);
+	for (size_t n = DESCRIPTOR_MAX + 1; n <= sizeof(all); n += 903) {
+		assert_int_equal(parse_long(gempc_twin, ONE_READER, all, n), DESCRIPTOR_LENGTH);
+		assert_int_equal(n_readers, 77);
+		assert_int_equal(
+			parse_long(camera, sizeof(camera), all, n), DESCRIPTOR_NO_READER);
+	}
+	assert_int_equal(parse(view_of(all, sizeof(all) - 1)), DESCRIPTOR_CUT);
+	assert_int_equal(parse_long(gempc_twin, ONE_READER - 1, all, 5000), DESCRIPTOR_LENGTH);
 }
 
 static void lies_about_slots_are_named(void **state)
 {
 	static const uint8_t index_and_busy[][3] = {
-		/* bMaxSlotIndex, bMaxCCIDBusySlots, whether it is refused */
-		{15, 16, 0},
-		{15, 1, 0},
-		{16, 1, 1},
-		{255, 1, 1},
-		{0, 0, 1},
-		{0, 2, 1},
+		/* bMaxSlotIndex, bMaxCCIDBusySlots, outcome */
+		{7, 8, 0},
+		{7, 1, 0},
+		{8, 1, DESCRIPTOR_MANY},
+		{8, 9, DESCRIPTOR_MANY},
+		{15, 16, DESCRIPTOR_MANY},
+		{15, 1, DESCRIPTOR_MANY},
+		{15, 17, DESCRIPTOR_SLOTS},
+		{16, 1, DESCRIPTOR_SLOTS},
+		{255, 1, DESCRIPTOR_SLOTS},
+		{0, 0, DESCRIPTOR_SLOTS},
+		{0, 2, DESCRIPTOR_SLOTS},
 		{1, 2, 0},
-		{1, 3, 1},
-		{3, 255, 1},
+		{1, 3, DESCRIPTOR_SLOTS},
+		{3, 255, DESCRIPTOR_SLOTS},
 	};
 
 	(void)state;
@@ -222,8 +258,7 @@ static void lies_about_slots_are_named(void **state)
 		bytes_copy(copy, sizeof(copy), gempc_twin, sizeof(copy));
 		copy[AT_CLASS + 4] = index_and_busy[i][0];
 		copy[AT_CLASS + 53] = index_and_busy[i][1];
-		assert_int_equal(
-			parse(VIEW(copy)), index_and_busy[i][2] ? DESCRIPTOR_SLOTS : 0);
+		assert_int_equal(parse(VIEW(copy)), index_and_busy[i][2]);
 		if (!index_and_busy[i][2]) {
 			assert_int_equal(readers[0].slots, index_and_busy[i][0] + 1);
 			assert_int_equal(readers[0].busy, index_and_busy[i][1]);
@@ -397,32 +432,48 @@ static void a_device_without_a_reader_is_none(void **state)
 	assert_int_equal(n_readers, 77);
 }
 
-static void nine_readers_are_too_many(void **state)
+/* @n readers of one device, of which the last has @last slots, the others one. */
+static int parse_many(uint8_t n, uint8_t last)
 {
 	static const uint8_t class[] = {KAP_CLASS};
-	uint8_t all[9 + 9 * (9 + 54 + 14)] = {
-		CONFIGURATION(9U + 9U * (9U + 54U + 14U), 9),
-	};
+	uint8_t all[9 + 9 * 77] = {CONFIGURATION(9U, 0)};
+	size_t total = 9U + 77U * n;
 	uint8_t *p = all + 9;
 
-	(void)state;
-	for (uint8_t i = 0; i < 9; i++) {
+	all[AT_TOTAL] = (uint8_t)total;
+	all[AT_TOTAL + 1] = (uint8_t)(total >> 8U);
+	all[AT_INTERFACES] = n;
+	for (uint8_t i = 0; i < n; i++) {
 		const uint8_t interface[] = {INTERFACE(i, 2)};
 		const uint8_t out[] = {7, 5, (uint8_t)(i + 1), 2, LE16(64U), 0};
 		const uint8_t in[] = {7, 5, (uint8_t)(i + 0x81), 2, LE16(64U), 0};
 
 		bytes_copy(p, 9, interface, 9);
 		bytes_copy(p + 9, 54, class, 54);
+		p[9 + 4] = i + 1 == n ? (uint8_t)(last - 1) : 0; /* bMaxSlotIndex */
 		bytes_copy(p + 63, 7, out, 7);
 		bytes_copy(p + 70, 7, in, 7);
 		p += 77;
 	}
-	assert_int_equal(parse(VIEW(all)), DESCRIPTOR_MANY);
-	all[2] = (uint8_t)(sizeof(all) - 77); /* 625 */
-	all[3] = (uint8_t)((sizeof(all) - 77) >> 8U);
-	all[4] = 8;
-	assert_int_equal(parse(VIEW(all)), 0);
-	assert_int_equal(n_readers, DESCRIPTOR_INTERFACES_MAX);
+	return parse(view_of(all, total));
+}
+
+static void more_slots_than_are_served_are_too_many(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_many(9, 1), DESCRIPTOR_MANY);
+	assert_int_equal(n_readers, 77);
+	assert_int_equal(parse_many(8, 1), 0);
+	assert_int_equal(n_readers, DESCRIPTOR_SERVED_MAX);
+	assert_int_equal(parse_many(8, 2), DESCRIPTOR_MANY);
+	assert_int_equal(parse_many(2, 7), 0);
+	assert_int_equal(readers[0].slots + readers[1].slots, DESCRIPTOR_SERVED_MAX);
+	assert_int_equal(parse_many(2, 8), DESCRIPTOR_MANY);
+	assert_int_equal(parse_many(2, 16), DESCRIPTOR_MANY);
+	assert_int_equal(parse_many(2, 17), DESCRIPTOR_SLOTS);
+	assert_int_equal(parse_many(1, 8), 0);
+	assert_int_equal(parse_many(1, 9), DESCRIPTOR_MANY);
+	assert_int_equal(parse_many(1, 16), DESCRIPTOR_MANY);
 }
 
 static void every_outcome_has_a_name_of_its_own(void **state)
@@ -511,6 +562,8 @@ int main(void)
 		cmocka_unit_test(every_cut_is_named),
 		cmocka_unit_test(what_stands_behind_the_configuration_is_not_its_own),
 		cmocka_unit_test(lies_about_lengths_are_named),
+		cmocka_unit_test(
+			a_reader_in_a_long_configuration_is_refused_and_what_is_none_is_not),
 		cmocka_unit_test(lies_about_slots_are_named),
 		cmocka_unit_test(lies_about_endpoints_are_named),
 		cmocka_unit_test(lies_about_sizes_levels_and_protocols_are_named),
@@ -521,7 +574,7 @@ int main(void)
 		cmocka_unit_test(other_interfaces_and_settings_are_passed_over),
 		cmocka_unit_test(an_endpoint_that_another_interface_has_is_refused),
 		cmocka_unit_test(a_device_without_a_reader_is_none),
-		cmocka_unit_test(nine_readers_are_too_many),
+		cmocka_unit_test(more_slots_than_are_served_are_too_many),
 		cmocka_unit_test(every_outcome_has_a_name_of_its_own),
 		cmocka_unit_test(the_active_configuration_is_found),
 		cmocka_unit_test(what_is_no_device_is_named),

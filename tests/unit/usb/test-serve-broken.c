@@ -10,7 +10,7 @@
 
 /* -- the journal --------------------------------------------------------------------------- */
 
-static char said[16][128]; /* what it was told of readers that broke or left */
+static char said[16][128]; /* what it was told of readers that broke, left or were refused */
 static unsigned n_said;
 
 void __wrap_log_msg(int priority, const char *name, const char *fmt, ...) _printf_(3, 4);
@@ -21,7 +21,8 @@ void __wrap_log_msg(int priority, const char *name, const char *fmt, ...)
 	int n;
 
 	(void)priority;
-	if (strcmp(name, "reader-broken") != 0 && strcmp(name, "reader-left") != 0) {
+	if (strcmp(name, "reader-broken") != 0 && strcmp(name, "reader-left") != 0 &&
+		strcmp(name, "reader-refused") != 0) {
 		return;
 	}
 	assert_true(n_said < ARRAY_LEN(said));
@@ -541,6 +542,33 @@ static void what_was_said_of_the_device_makes_its_interfaces_news(void **state)
 	close(fd);
 }
 
+/* One can have 8 slots and no more (descriptor.h); here they have more, so that few are enough. */
+static void what_would_bring_too_many_slots_waits_until_another_leaves(void **state)
+{
+	int fd;
+
+	(void)state;
+	fake_reader(1, 0x1C34, 0xAFD0, 16, true);
+	fake_reader(2, 0x1C34, 0xAFD0, SERVE_SLOTS_MAX - 2 - 16, true);
+	fake_reader(3, 0x1C34, 0xAFD0, 1, true);
+	fake_plug(1);
+	fake_plug(2);
+	start((uid_t)-1, false);
+	fd = join_watch();
+	ask_watch(fd, "*=usb", WATCH_SERVICE_ABSENT);
+	assert_true(fake_usb.devices[1].claimed && fake_usb.devices[2].claimed);
+	behind = SERVE_RETRY_LAST_USEC;
+	fake_plug(3);
+	turn();
+	assert_says("reader-refused: 1c34:afd0 at 1-4: too-many-slots");
+	assert_int_equal(fake_usb.devices[3].claims, 0);
+	fake_unplug(1);
+	assert_says("reader-left: 1c34:afd0 at 1-2");
+	turn();
+	assert_true(fake_usb.devices[3].claimed);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -563,6 +591,7 @@ int main(void)
 		CASE_OF(each_interface_that_breaks_is_named),
 		CASE_OF(a_device_that_leaves_is_named_once),
 		CASE_OF(what_was_said_of_the_device_makes_its_interfaces_news),
+		CASE_OF(what_would_bring_too_many_slots_waits_until_another_leaves),
 	};
 
 	return cmocka_run_group_tests_name("usb-serve-broken", tests, NULL, NULL);

@@ -233,20 +233,6 @@ static void the_list_waits_for_what_may_still_be_taken(void **state)
 	close(fd);
 }
 
-static void a_device_with_too_many_slots_is_not_taken(void **state)
-{
-	int fd;
-
-	(void)state;
-	fake_reader(1, 0x1C34, 0xAFD0, SERVE_DEVICE_SLOTS + 1, true);
-	fake_plug(1);
-	start((uid_t)-1, false);
-	fd = watch();
-	turn();
-	assert_int_equal(fake_usb.devices[1].claims, 0);
-	close(fd);
-}
-
 static void auto_takes_at_once_where_there_is_no_pcscd(void **state)
 {
 	int fd;
@@ -516,7 +502,6 @@ int main(void)
 		CASE(auto_waits_for_pcscd_where_there_is_one),
 		CASE(a_pcscd_that_is_restarted_keeps_its_readers),
 		CASE(the_list_waits_for_what_may_still_be_taken),
-		CASE(a_device_with_too_many_slots_is_not_taken),
 		CASE(auto_takes_at_once_where_there_is_no_pcscd),
 		CASE(what_cannot_be_taken_is_tried_again_but_for_what_is_no_reader),
 		CASE(a_reader_is_taken_as_soon_as_it_was_let_go_of),
