@@ -81,17 +81,33 @@ static bool about(uint32_t told, uint32_t rate)
 	return difference * 100 <= rate;
 }
 
-static bool reader_can(const struct ccid_interface *reader, uint32_t rate)
+/* @rate in the reader's own figure; 0: it has none for it. */
+static uint32_t figure_of(const struct ccid_interface *reader, uint32_t rate)
 {
+	if (reader->n_listed == 0 && rate <= reader->rate_max) {
+		return rate;
+	}
 	if (reader->n_listed == 0) {
-		return rate <= reader->rate_max || about(reader->rate_max, rate);
+		return about(reader->rate_max, rate) ? reader->rate_max : 0;
 	}
 	for (size_t i = 0; i < reader->n_listed && i < DESCRIPTOR_RATES_MAX; i++) {
 		if (about(reader->listed[i], rate)) {
-			return true;
+			return reader->listed[i];
 		}
 	}
-	return false;
+	return 0;
+}
+
+static bool reader_can(const struct ccid_interface *reader, uint32_t rate)
+{
+	return figure_of(reader, rate) != 0;
+}
+
+uint32_t parameters_figure(const struct parameters *p, const struct ccid_interface *reader)
+{
+	uint32_t figure = figure_of(reader, p->rate);
+
+	return figure != 0 ? figure : p->rate;
 }
 
 void parameters_rates(struct view data, struct ccid_interface *reader)

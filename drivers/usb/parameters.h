@@ -58,6 +58,8 @@ int parameters_choose(const struct atr *atr, const struct ccid_interface *reader
  *  specific mode what the card says. */
 void parameters_after_reset(
 	const struct atr *atr, const struct ccid_interface *reader, struct parameters *ret);
+/** parameters_figure() - bit/s of @p as @reader lists them: it may take no other figure for the same rate. */
+uint32_t parameters_figure(const struct parameters *p, const struct ccid_interface *reader);
 /** parameters_pps() - the request for @p: FF, PPS0 (with PPS1 when the rate differs), PCK; appended. */
 void parameters_pps(const struct parameters *p, struct buf *out);
 /** parameters_pps_answer() - Return: 0 (as asked), PARAMETERS_DEFAULT, PARAMETERS_REFUSED (deactivate and

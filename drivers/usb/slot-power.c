@@ -139,7 +139,7 @@ static void send_rate(struct slot *s)
 	struct slot_steps *st = s->steps;
 
 	put_u32_le(&st->data, st->wanted.clock);
-	put_u32_le(&st->data, st->wanted.rate);
+	put_u32_le(&st->data, parameters_figure(&st->wanted, s->reader));
 	plain_send(s, STEP_RATE, MESSAGE_SET_RATE, SLOT_ASK_USEC);
 }
 
@@ -301,13 +301,18 @@ static void pps_done(struct slot *s, const struct message *m)
 	tell(s);
 }
 
-/* A reader without that message takes the rate from the parameters. */
+/* A reader without that message takes the rate from the parameters; one that refuses this rate has another
+ * than the card, which begins anew then. */
 static void rate_done(struct slot *s, const struct message *m)
 {
 	struct reader r = reader_of(m->data);
 	uint32_t clock = u32_le(&r);
 	uint32_t rate = u32_le(&r);
 
+	if (m->command == MESSAGE_COMMAND_FAILED && m->error != MESSAGE_ERROR_UNSUPPORTED) {
+		again_plain(s, SLOT_UNABLE);
+		return;
+	}
 	if (m->command == MESSAGE_COMMAND_OK && !r.failed && clock > 0 && rate > 0) {
 		s->steps->wanted.clock = clock;
 		s->steps->wanted.rate = rate;

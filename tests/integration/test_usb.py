@@ -12,7 +12,7 @@ from terminal import Terminal
 from test_pins import Hands
 
 LEVELS = [USB, *(pytest.param(f"{m},{m},{m},single", marks=pytest.mark.minutes)
-                 for m in ("character", "tpdu", "short", "extended"))]
+                 for m in ("character", "tpdu", "short", "extended", "by-hand"))]
 
 
 @pytest.mark.parametrize("models", LEVELS)
@@ -26,9 +26,10 @@ def test_the_whole_main_job_runs_without_pcscd(make_bed, models):
     assert sorted(stage.receipts) == ["consultation", "creation", "delivery", "emergency", "visit"]
 
 
-def test_the_main_job_runs_by_t1(make_bed, people):
-    """At TPDU level, where the blocks are ours. A Vitale has T=0 alone, whatever it is told."""
-    bed = make_bed(usb="tpdu", only_t1=(0, 1))
+@pytest.mark.parametrize("model", ["tpdu", "by-hand"])
+def test_the_main_job_runs_by_t1(make_bed, people, model):
+    """At TPDU level, where the blocks are ours, and where the data rate is, too. A Vitale has T=0 alone, whatever it is told."""
+    bed = make_bed(usb=model, only_t1=(0, 1))
     app, _, session = unlocked(bed, people)
     assert bed.orders("protocols") == "0=1 1=0"
     app.call("Lock", path=session, interface="Session")

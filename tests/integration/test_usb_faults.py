@@ -482,7 +482,7 @@ def through_pcscd(t, name, protocol, card, states):
     return states[name], protocol, answers
 
 
-@pytest.mark.parametrize("models", ["tpdu,short,extended,character", "chained,kap-link"])
+@pytest.mark.parametrize("models", ["tpdu,short,extended,character", "chained,kap-link", "one-rate"])
 def test_libccid_and_pcscd_give_the_same_answers(served, models):
     """Every exchange level, a card of T=0 and one of T=1 (made of one with both), byte by byte."""
     slots = range(len(names(models)))

@@ -16,8 +16,8 @@
 #include <umockdev.h>
 
 #include "base/buf.h"
-#include "drivers/card/atr.h"
 #include "tests/usb/models.h"
+#include "tests/usb/rates.h"
 
 #define BENCH_DEVICES_MAX 4U
 #define BENCH_PACKET	  64U /* bytes, bulk; full speed */
@@ -44,8 +44,9 @@ struct bench_slot {
 	bool present, changed, active;
 	bool settled; /* anything but a PPS came since the reset */
 	struct atr atr;
-	uint8_t protocol; /* in force */
-	uint8_t parameters[7];
+	uint8_t protocol;      /* in force */
+	uint8_t parameters[7]; /* as the reader has them */
+	struct bench_wire wire;
 	/* the command in progress */
 	bool busy;
 	uint8_t type, seq; /* of its message */

@@ -141,6 +141,18 @@ static void set_parameters(struct bench_slot *s, struct view data)
 	card_protocol(s, protocol);
 }
 
+static void set_rate(struct bench_slot *s, struct view data)
+{
+	_cleanup_(buf_done) struct buf now = BUF_NULL(8);
+	uint8_t wrong = rates_set(s, data);
+
+	rates_put(s, &now);
+	if (wrong)
+		ccid_fail(s, wrong);
+	else
+		ccid_reply(s, 0, buf_view(&now));
+}
+
 /* -- commands ------------------------------------------------------------------------------------ */
 
 static void power_on(struct bench_slot *s)
@@ -170,10 +182,11 @@ static void needs_card(struct bench_slot *s, struct view data)
 		return;
 	case MESSAGE_RESET_PARAMETERS:
 		parameters_after_reset(s);
+		rates_default(s);
 		ccid_parameters(s);
 		return;
 	case MESSAGE_SET_RATE:
-		ccid_reply(s, 0, view_sub(data, 0, 8));
+		set_rate(s, data);
 		return;
 	case MESSAGE_SECURE:
 		if (s->face->device->model->pin)
@@ -182,7 +195,10 @@ static void needs_card(struct bench_slot *s, struct view data)
 			ccid_fail(s, MESSAGE_ERROR_UNSUPPORTED);
 		return;
 	default:
-		card_transfer(s, data, (unsigned)(s->held[8] | s->held[9] << 8));
+		if (rates_heard(s))
+			card_transfer(s, data, (unsigned)(s->held[8] | s->held[9] << 8));
+		else
+			ccid_fail(s, MESSAGE_ERROR_MUTE);
 	}
 }
 
@@ -321,6 +337,7 @@ void ccid_powered(struct bench_slot *s)
 	s->active = true;
 	s->settled = false;
 	parameters_after_reset(s);
+	rates_reset(s);
 	ccid_reply(s, 0, atr_view(&s->atr));
 }
 

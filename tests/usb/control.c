@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /*
- * The control pipe: string descriptors (USB 2.0 §9.4.3), and of the class ABORT (CCID 1.1 §5.3.1). What a
- * reader may leave out stalls: clock frequencies and data rates, which these do not list.
+ * The control pipe: string descriptors (USB 2.0 §9.4.3), and of the class ABORT and the lists of clock
+ * frequencies and data rates (CCID 1.1 §5.3), which stall where a model has none.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,6 +16,7 @@ enum {
 	CLASS_ABORT = 1,
 	FROM_DEVICE = 0x80,
 	CLASS_TO_INTERFACE = 0x21,
+	CLASS_FROM_INTERFACE = 0xA1,
 };
 
 static int text_of(const struct bench_device *d, uint8_t index, struct buf *answer)
@@ -73,5 +74,8 @@ int control_request(struct bench_device *d, struct view setup, struct buf *answe
 		ccid_abort(&d->faces[interface], low, high);
 		return 0;
 	}
+	if (type == CLASS_FROM_INTERFACE && interface < d->model->faces &&
+		rates_list(d->model, request, answer))
+		return 0;
 	return type & FROM_DEVICE || type == CLASS_TO_INTERFACE ? -EPIPE : 0;
 }

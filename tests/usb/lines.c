@@ -51,6 +51,7 @@ static void pps(struct bench_slot *s, struct view request)
 	s->settled = true;
 	buf_reset(&s->answer);
 	buf_put_view(&s->answer, request);
+	rates_pps(s, request);
 	if (protocol == s->protocol) {
 		lines_pps_done(s);
 		return;

@@ -140,6 +140,24 @@ static const struct model models[] = {
 		.message = SHORTEST,
 		.voltages = 7,
 		.pin = CCID_PIN_VERIFY | CCID_PIN_MODIFY},
+	{.name = "by-hand", /* all is left to the host; not each rate that a card offers is listed */
+		DOCTOLIB,
+		.faces = 1,
+		.slots = 2,
+		.level = CCID_LEVEL_TPDU,
+		.message = SHORTEST,
+		.voltages = 7,
+		.clocks = {MODELS_CLOCK, 2 * MODELS_CLOCK},
+		.rates = {10753, 21506, 129036}}, /* rounded, and a clock that is */
+	{.name = "one-rate",			  /* the same, and nothing to choose from */
+		DOCTOLIB,
+		.faces = 1,
+		.slots = 2,
+		.level = CCID_LEVEL_TPDU,
+		.message = SHORTEST,
+		.voltages = 7,
+		.clocks = {MODELS_CLOCK},
+		.rates = {10752}},
 #define LIE(word, what)                                                                        \
 	{                                                                                      \
 		.name = word, DOCTOLIB, .faces = 1, .slots = 2, .level = CCID_LEVEL_TPDU,      \
@@ -223,6 +241,15 @@ static uint32_t features_of(const struct model *m)
 	return m->lie == MODEL_LIE_LEVELS ? features | 0x20000 : features;
 }
 
+static uint8_t count(const uint32_t list[MODELS_LIST_MAX])
+{
+	uint8_t n = 0;
+
+	while (n < MODELS_LIST_MAX && list[n] > 0)
+		n++;
+	return n;
+}
+
 static uint8_t last_slot(const struct model *m)
 {
 	if (m->lie == MODEL_LIE_MANY)
@@ -240,12 +267,12 @@ static void put_class(const struct model *m, struct buf *out)
 	buf_put_u8(out, last_slot(m));
 	buf_put_u8(out, m->voltages);
 	put32(out, m->lie == MODEL_LIE_PROTOCOLS ? 0 : 3);
-	put32(out, 4000);
-	put32(out, 4000);
-	buf_put_u8(out, 0);
+	put32(out, MODELS_CLOCK);
+	put32(out, count(m->clocks) > 1 ? 2 * MODELS_CLOCK : MODELS_CLOCK);
+	buf_put_u8(out, count(m->clocks));
 	put32(out, 10752);
 	put32(out, 344086);
-	buf_put_u8(out, 0);
+	buf_put_u8(out, count(m->rates));
 	put32(out, 254);
 	put32(out, 0);
 	put32(out, 0);

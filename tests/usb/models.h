@@ -8,6 +8,8 @@
 
 #define MODELS_FACES_MAX 2U
 #define MODELS_SLOTS_MAX 2U
+#define MODELS_LIST_MAX	 4U
+#define MODELS_CLOCK	 4000U /* kHz: dwDefaultClock */
 
 /* what a model does otherwise than well behaved ones */
 enum model_lie {
@@ -37,6 +39,8 @@ struct model {
 	uint16_t lcd;	  /* lines and characters of its display; 0: none */
 	uint8_t voltages; /* bVoltageSupport; with CCID_AUTO_VOLTAGE any is taken, else 3 V alone */
 	bool silent;	  /* no interrupt endpoint */
+	/* kHz and bit/s that the host may set, up to a 0: without CCID_AUTO_CLOCK and CCID_AUTO_RATE */
+	uint32_t clocks[MODELS_LIST_MAX], rates[MODELS_LIST_MAX];
 	enum model_lie lie;
 };
 

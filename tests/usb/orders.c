@@ -23,6 +23,8 @@
  *                                               "0=none/0/-": all has; BLOCKS: orders for the card's blocks
  *   refused                                     DEVICE=N commands for which its slots were busy
  *   protocols                                   SLOT=T in force
+ *   rates                                       SLOT=T/FIDI/KHZ/RATE/TOLD: PPS1 that the card took, the reader's clock
+ *                                               and bit/s, and how often the host has set them, since the reset
  *   root, devices, quit
  */
 #include <errno.h>
@@ -261,6 +263,17 @@ static void put_powered(struct bench *b, GString *to)
 	}
 }
 
+static void put_rates(struct bench *b, GString *to)
+{
+	for (unsigned i = 0; i < 2U * BENCH_DEVICES_MAX; i++) {
+		const struct bench_slot *s = slot_of(b, i);
+
+		if (s)
+			g_string_append_printf(to, " %u=%u/%02x/%u/%u/%u", i, s->wire.protocol,
+				s->wire.fidi, s->wire.clock, s->wire.rate, s->wire.told);
+	}
+}
+
 static void put_refused(const struct bench *b, GString *to)
 {
 	for (unsigned i = 0; i < b->n_devices; i++)
@@ -285,6 +298,8 @@ static bool of_bench(struct bench *b, const char *word, GString *to)
 		put_protocols(b, to);
 	else if (strcmp(word, "powered") == 0)
 		put_powered(b, to);
+	else if (strcmp(word, "rates") == 0)
+		put_rates(b, to);
 	else if (strcmp(word, "refused") == 0)
 		put_refused(b, to);
 	else if (strcmp(word, "held") == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EUPL-1.2 */
 /* Power and parameters: what goes to the reader by what it does itself, and what comes of each
- * refusal. */
+ * refusal (rates: test-slot-rates.c). */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -254,54 +254,6 @@ static void where_nothing_is_to_be_agreed_only_parameters_are_set(void **state)
 	assert_int_equal(b.slot.parameters.protocol, 0);
 }
 
-static void else_the_pps_goes_as_a_block_then_rate_and_parameters(void **state)
-{
-	(void)state;
-	begin(LEVEL_TPDU, CCID_AUTO_VOLTAGE);
-	bench_sends(&b, MESSAGE_POWER_ON, "000000", "");
-	bench_data(&b, BENCH_T0_FAST);
-	bench_sends(&b, MESSAGE_XFR_BLOCK, "000000", "FF10947B");
-	bench_data(&b, "FF10947B");
-	bench_sends(&b, MESSAGE_SET_RATE, "000000", "A00F000024F40000");
-	bench_says(&b, MESSAGE_RATE, BENCH_ACTIVE, 0, 0, "A00F000024F40000");
-	bench_sends(&b, MESSAGE_SET_PARAMETERS, "000000", "9400000A00");
-	bench_says(&b, MESSAGE_PARAMETERS, BENCH_ACTIVE, 0, 0, "9400000A00");
-	bench_ends(&b, SLOT_DONE, NULL);
-	assert_int_equal(b.slot.parameters.fidi, 0x94);
-	assert_int_equal(b.slot.parameters.rate, 62500);
-}
-
-static void a_reader_that_sets_another_rate_is_believed(void **state)
-{
-	(void)state;
-	begin(LEVEL_TPDU, CCID_AUTO_VOLTAGE);
-	bench_sends(&b, MESSAGE_POWER_ON, "000000", "");
-	bench_data(&b, BENCH_FIXED_FAST); /* no PPS: the card demands */
-	bench_sends(&b, MESSAGE_SET_RATE, "000000", "A00F000024F40000");
-	bench_says(&b, MESSAGE_RATE, BENCH_ACTIVE, 0, 0, "8813000088130000");
-	bench_sends(&b, MESSAGE_SET_PARAMETERS, "000000", "9400000A00");
-	failed(MESSAGE_SLOT_STATUS, MESSAGE_ERROR_UNSUPPORTED);
-	bench_ends(&b, SLOT_DONE, NULL);
-	assert_int_equal(b.slot.parameters.clock, 5000);
-	assert_int_equal(b.slot.parameters.rate, 5000);
-}
-
-static void a_reader_without_the_message_for_rates_takes_parameters(void **state)
-{
-	(void)state;
-	begin(CCID_LEVEL_CHARACTER, CCID_AUTO_VOLTAGE);
-	bench_sends(&b, MESSAGE_POWER_ON, "000000", "");
-	bench_data(&b, BENCH_T0_FAST);
-	bench_sends(&b, MESSAGE_XFR_BLOCK, "000400", "FF10947B");
-	bench_data(&b, "FF10947B");
-	bench_sends(&b, MESSAGE_SET_RATE, "000000", "A00F000024F40000");
-	failed(MESSAGE_SLOT_STATUS, MESSAGE_ERROR_UNSUPPORTED);
-	bench_sends(&b, MESSAGE_SET_PARAMETERS, "000000", "9400000A00");
-	bench_says(&b, MESSAGE_PARAMETERS, BENCH_ACTIVE, 0, 0, "9400000A00");
-	bench_ends(&b, SLOT_DONE, NULL);
-	assert_int_equal(b.slot.parameters.rate, 62500);
-}
-
 static void a_card_that_stays_with_its_default_is_left_there(void **state)
 {
 	(void)state;
@@ -472,20 +424,6 @@ static void a_card_that_loses_its_way_over_its_block_size_keeps_32(void **state)
 	assert_int_equal(b.slot.t1.ifsd, 32);
 }
 
-static void a_reader_that_makes_the_pps_gets_its_rate_behind_the_parameters(void **state)
-{
-	(void)state;
-	begin(LEVEL_TPDU, CCID_AUTO_VOLTAGE | CCID_AUTO_PPS);
-	bench_sends(&b, MESSAGE_POWER_ON, "000000", "");
-	bench_data(&b, BENCH_T0_FAST);
-	bench_sends(&b, MESSAGE_SET_PARAMETERS, "000000", "9400000A00");
-	bench_says(&b, MESSAGE_PARAMETERS, BENCH_ACTIVE, 0, 0, "9400000A00");
-	bench_sends(&b, MESSAGE_SET_RATE, "000000", "A00F000024F40000");
-	bench_says(&b, MESSAGE_RATE, BENCH_ACTIVE, 0, 0, "A00F000024F40000");
-	bench_ends(&b, SLOT_DONE, NULL);
-	assert_int_equal(b.slot.parameters.fidi, 0x94);
-}
-
 static void a_power_on_that_ends_otherwise_leaves_no_power(void **state)
 {
 	(void)state;
@@ -562,9 +500,6 @@ int main(void)
 		TEST(a_reader_that_does_not_tell_has_taken_the_first_protocol_or_the_one_it_has),
 		TEST(a_reader_that_makes_the_pps_is_told_the_parameters),
 		TEST(where_nothing_is_to_be_agreed_only_parameters_are_set),
-		TEST(else_the_pps_goes_as_a_block_then_rate_and_parameters),
-		TEST(a_reader_that_sets_another_rate_is_believed),
-		TEST(a_reader_without_the_message_for_rates_takes_parameters),
 		TEST(a_card_that_stays_with_its_default_is_left_there),
 		TEST(a_pps_refused_means_a_cold_reset_and_the_defaults),
 		TEST(parameters_refused_mean_the_same_and_refused_again_the_end),
@@ -574,7 +509,6 @@ int main(void)
 		TEST(a_reader_with_short_blocks_says_nothing_of_them),
 		TEST(a_card_that_never_answers_its_first_block_is_mute),
 		TEST(a_card_that_loses_its_way_over_its_block_size_keeps_32),
-		TEST(a_reader_that_makes_the_pps_gets_its_rate_behind_the_parameters),
 		TEST(a_power_on_that_ends_otherwise_leaves_no_power),
 		TEST(a_reader_that_is_busy_by_itself_is_asked_again_until_its_time_is_over),
 		TEST(a_card_that_leaves_meanwhile_ends_it_empty),
