@@ -3,9 +3,9 @@
 /*
  * What vitaled-usb gives up when it has what it needs: the system calls that libusb, the loop
  * and the journal do not make. Files can still be opened (device nodes, sysfs; the unit says
- * which there are), sockets only of the machine itself, of netlink only the kernel's words of
- * devices; starting a program, looking into another process, or a socket of the network ends
- * it.
+ * which there are), sockets only of the machine itself, of netlink only what is said of
+ * devices (udev's words, for which libusb asks; the kernel's are of the same protocol); starting
+ * a program, looking into another process, or a socket of the network ends it.
  */
 #include "base/fault.h"
 
