@@ -84,11 +84,11 @@ static bool about(uint32_t told, uint32_t rate)
 /* @rate in the reader's own figure; 0: it has none for it. */
 static uint32_t figure_of(const struct ccid_interface *reader, uint32_t rate)
 {
-	if (reader->n_listed == 0 && rate <= reader->rate_max) {
-		return rate;
+	if (reader->n_listed == 0 && about(reader->rate_max, rate)) {
+		return reader->rate_max;
 	}
 	if (reader->n_listed == 0) {
-		return about(reader->rate_max, rate) ? reader->rate_max : 0;
+		return rate <= reader->rate_max ? rate : 0;
 	}
 	for (size_t i = 0; i < reader->n_listed && i < DESCRIPTOR_RATES_MAX; i++) {
 		if (about(reader->listed[i], rate)) {
