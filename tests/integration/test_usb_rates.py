@@ -46,9 +46,11 @@ def session(s, slot):
 
 @pytest.mark.parametrize("model, found", [
     ("by-hand", [(0, 0x18, 4000, 129036, 1), (0, 0x12, 4000, 21506, 1), (1, 0x18, 4000, 129036, 1)]),
-    ("one-rate", [(0, 0x11, 4000, 10752, 0), (0, 0x11, 4000, 10752, 0), (1, 0x11, 4000, 10752, 0)])])
+    ("one-rate", [(0, 0x11, 4000, 10752, 0), (0, 0x11, 4000, 10752, 0), (1, 0x11, 4000, 10752, 0)]),
+    ("no-rate", [(0, 0x11, 4000, 10752, 0), (0, 0x11, 4000, 10752, 0), (1, 0x11, 4000, 10752, 0)])])
 def test_a_reader_is_told_a_rate_of_its_list_and_the_card_by_pps(served, model, found):
-    """T=0 and T=1; a reader that keeps pace by itself gets the same answers."""
+    """T=0 and T=1; a reader that keeps pace by itself gets the same answers. One that refuses what it lists stays at the
+    first rate, and so does its card."""
     s = served(f"{model},tpdu")
     for slot, agreed in ((0, found[0]), (1, found[1])):
         by_hand, answers = session(s, slot)

@@ -158,6 +158,16 @@ static const struct model models[] = {
 		.voltages = 7,
 		.clocks = {MODELS_CLOCK},
 		.rates = {10752}},
+	{.name = "no-rate", /* by-hand, but it takes none of them */
+		DOCTOLIB,
+		.faces = 1,
+		.slots = 2,
+		.level = CCID_LEVEL_TPDU,
+		.message = SHORTEST,
+		.voltages = 7,
+		.clocks = {MODELS_CLOCK},
+		.rates = {10753, 21506, 129036},
+		.lie = MODEL_LIE_RATES},
 #define LIE(word, what)                                                                        \
 	{                                                                                      \
 		.name = word, DOCTOLIB, .faces = 1, .slots = 2, .level = CCID_LEVEL_TPDU,      \

@@ -22,6 +22,7 @@ enum model_lie {
 	MODEL_LIE_MESSAGE,   /* longest message shorter than a header */
 	MODEL_LIE_LEVELS,    /* two exchange levels at once */
 	MODEL_LIE_PROTOCOLS, /* neither T=0 nor T=1 */
+	MODEL_LIE_RATES,     /* it takes none of the rates that it lists */
 	MODEL_LIE_MANY, /* 9 slots: one more than are served; no lie, but refused like one */
 };
 

@@ -98,7 +98,7 @@ uint8_t rates_set(struct bench_slot *s, struct view data)
 		return 1; /* dwLength */
 	if (!listed(m->clocks, clock))
 		return AT_CLOCK;
-	if (!listed(m->rates, rate))
+	if (!listed(m->rates, rate) || m->lie == MODEL_LIE_RATES)
 		return AT_RATE;
 	s->wire.clock = clock;
 	s->wire.rate = rate;
