@@ -61,6 +61,15 @@ static bool answers(const struct slot *s, const struct message *m)
 	       (m->type == MESSAGE_SLOT_STATUS && m->command == MESSAGE_COMMAND_FAILED);
 }
 
+/* It is still at a command that we gave up, or at the abort of it, of which it has not had both halves: until
+ * then it refuses all others (§5.3.1). Of a code on the keys that is what the person says, or the reader. */
+static bool is_behind(const struct slot *s, const struct message *m)
+{
+	return m->command == MESSAGE_COMMAND_FAILED &&
+	       (m->error == MESSAGE_ERROR_BUSY ||
+		       (m->error == MESSAGE_ERROR_ABORTED && s->job != SLOT_JOB_SECURE));
+}
+
 static void deliver(struct interface *i, struct view bytes, uint64_t now)
 {
 	struct interface_pipe *p = i->pipe;
@@ -80,8 +89,7 @@ static void deliver(struct interface *i, struct view bytes, uint64_t now)
 		interface_stray(i);
 	} else if (!answers(s, &m)) {
 		slot_spoil(s, SLOT_LIED);
-	} else if (m.command == MESSAGE_COMMAND_FAILED && m.error == MESSAGE_ERROR_BUSY) {
-		/* it is still at a command that we gave up */
+	} else if (is_behind(s, &m)) {
 		interface_abort_slot(i, m.slot, SLOT_LIED, now);
 	} else {
 		p->strays = p->stalls = p->mutes = 0;

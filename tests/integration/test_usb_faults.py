@@ -15,6 +15,9 @@ from usb_bench import (CANCELLED, CARD_IN, CARD_OUT, DETACH, DONE, GONE, LIED, L
 
 CHALLENGE = bytes.fromhex("0084000008")  # the Vitale 2's
 SELECT = bytes.fromhex("00A4000C023F00")
+# s: no answer of vitaled-usb takes longer. The longest that it waits is a card's answer to reset, 10 s, with a second
+# for the abort (drivers/usb/slot.h); where more time is asked for without end a minute is its own limit
+DEADLINE, WHOLE = 30, 90
 # each tells itself from the others by its answer, whatever was asked before the first
 PROBES = {"cps4-gp": [bytes.fromhex(c) for c in ("01A4040C088025000001FF0100", "01B09C000C", "01B0810010")],
           "vitale-family": [SELECT, bytes.fromhex("00B0830010"), bytes.fromhex("00B0820010")]}
@@ -40,7 +43,7 @@ class Served:
         self.stack.close()
 
     def link(self):
-        return self.stack.enter_context(Link(self.bed.path("usb/socket"), 90))
+        return self.stack.enter_context(Link(self.bed.path("usb/socket"), DEADLINE))
 
     def watch(self, rules="*=usb"):
         """(connection, names of the readers that are there)"""
@@ -172,6 +175,7 @@ def test_a_reader_that_asks_for_time_for_ever_is_given_up(two, fault):
     """As slowly as honest ones do, after a minute; as fast as it can, after 20,000."""
     faulty, beside = two.attached(1), two.attached(0)
     before = two.bed.orders.counts()[0]["in"][0]
+    faulty.socket.settimeout(WHOLE)
     two.bed.orders(f"fault 1 {fault}")
     faulty.send(usb_bench.TRANSMIT, usb_bench.tlv(usb_bench.TAG_DATA, CHALLENGE))
     assert two.transmits(beside)
@@ -375,15 +379,22 @@ def test_unplugged_at_every_byte_of_an_answer(served):
 
 
 def test_another_serial_is_another_reader(served):
-    s = served("tpdu,tpdu", serials="ONE,TWO")
+    """Whoever had the one before has nothing of the new one, and finds it by its own name alone."""
+    s = served("tpdu,tpdu", cards=("cps4-gp", "vitale-family", "cps4-gp", "vitale-family"), serials="ONE,TWO")
     w, found = s.watch()
     assert set(found) == {s.name(slot) for slot in range(4)} and "(ONE)" in s.name(0)
-    s.bed.orders("unplug 0")
-    assert {next_card(w, READER_OUT)[1] for _ in range(2)} == {s.name(0), s.name(1)}
+    mine, other = s.attached(0), s.attached(2)
+    before = {s.name(0), s.name(1)}
     s.bed.orders("serial 0 THREE")
+    s.bed.orders("unplug 0")
     s.bed.orders("plug 0")
+    assert s.transmits(other)
+    assert {next_card(w, READER_OUT)[1] for _ in range(2)} == before
     s.bed.serials = "THREE,TWO"
     assert {next_card(w, READER_IN)[1] for _ in range(2)} == {s.name(0), s.name(1)}
+    assert mine.transmit(CHALLENGE)[0] == GONE
+    assert {mine.attach(name)[0] for name in before} == {NO_READER}
+    assert s.transmits(s.attached(0)) and s.transmits(other)
 
 
 def test_two_identical_readers_are_two(served):

@@ -16,6 +16,7 @@
 #include <umockdev.h>
 
 #include "base/buf.h"
+#include "tests/usb/faults.h"
 #include "tests/usb/models.h"
 #include "tests/usb/rates.h"
 
@@ -25,14 +26,6 @@
 
 struct bench;
 struct bench_face;
-
-/** struct fault_order - what is to go wrong with the next answers of a slot. */
-struct fault_order {
-	const struct fault_kind *kind; /* NULL: nothing */
-	unsigned times;		       /* 0: for ever */
-	unsigned skip;		       /* answers that go well before */
-	unsigned argument;
-};
 
 /** struct bench_slot - as the reader knows it. */
 struct bench_slot {
@@ -104,6 +97,7 @@ struct bench_device {
 	uint64_t control_urbs;	 /* a halt that is cleared is one */
 	unsigned refused;	 /* commands: CMD_SLOT_BUSY */
 	unsigned cut;		 /* bytes of bulk-in until it is unplugged; 0: it stays */
+	bool control_halted;	 /* the next request of the class stalls */
 	/* by order: requests that the kernel does not come back from */
 	gulong hold;		   /* 0, USBDEVFS_CLEAR_HALT or USBDEVFS_RESET */
 	UMockdevIoctlClient *held; /* who waits in one, or NULL */

@@ -220,7 +220,8 @@ void ccid_abort(struct bench_face *f, unsigned slot, uint8_t seq)
 
 	if (!s)
 		return;
-	s->abort_control = !s->abort_bulk || s->abort_seq == seq;
+	s->abort_bulk = s->abort_bulk && s->abort_seq == seq; /* of another abort: forgotten */
+	s->abort_control = true;
 	s->abort_seq = seq;
 	abort_when_both(s);
 }
@@ -284,14 +285,19 @@ static int dispatch(struct bench_face *f, struct view head, struct view data)
 	number = reader_u8(&r);
 	seq = reader_u8(&r);
 	s = &f->slots[number < f->device->model->slots ? number : 0];
-	if (pipes_fault_is(s, "stall-out")) {
+	if (pipes_fault_is(s, "stall-out", type)) {
 		f->out.halted = true;
 		return -EPIPE;
+	}
+	if (pipes_fault_is(s, "unplug-out", type)) {
+		bus_unplug(f->device);
+		return -ESHUTDOWN;
 	}
 	if (number >= f->device->model->slots) {
 		refuse(s, type, seq, MESSAGE_ERROR_SLOT);
 	} else if (type == MESSAGE_ABORT) {
-		s->abort_bulk = !s->abort_control || s->abort_seq == seq;
+		s->abort_control = s->abort_control && s->abort_seq == seq;
+		s->abort_bulk = true;
 		s->abort_seq = seq;
 		abort_when_both(s);
 	} else if (s->abort_control || s->abort_bulk) {

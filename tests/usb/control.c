@@ -69,6 +69,10 @@ int control_request(struct bench_device *d, struct view setup, struct buf *answe
 		return -EPIPE;
 	if (type == FROM_DEVICE && request == GET_DESCRIPTOR)
 		return descriptor(d, high, low, answer);
+	if (d->control_halted) { /* ended by the next request (USB 2.0 §8.5.3.4) */
+		d->control_halted = false;
+		return -EPIPE;
+	}
 	if (type == CLASS_TO_INTERFACE && request == CLASS_ABORT &&
 		interface < d->model->faces) {
 		ccid_abort(&d->faces[interface], low, high);

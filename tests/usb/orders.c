@@ -3,13 +3,15 @@
  * The control socket: one command a line, one line back. Slots are the simulator's, devices those of
  * --readers, from 0.
  *
- *   fault SLOT NAME [ARGUMENT [TIMES [SKIP]]]   what goes wrong with the next answers (pipes.c); TIMES 0: always
+ *   fault SLOT NAME [ARGUMENT [TIMES [SKIP [TYPE]]]]  what goes wrong with the next answers (pipes.c); TIMES 0:
+ *                                               always; TYPE: of the command, decimal; 0: any
  *   fault SLOT off
  *   card SLOT NAME [VALUE [TIMES]]              what goes wrong with the card's T=1 blocks (t1-card.h)
  *   long SLOT on|off                            the bench's own card answers (long-card.c)
  *   secure SLOT                                 the last PC_to_RDR_Secure that came, in hex
  *   only-t1 SLOT on|off                         from its next reset a card with both protocols has T=1 alone
  *   stall SLOT out|in|interrupt                 the endpoint is halted, now
+ *   stall SLOT control                          the next request of the class on the control pipe stalls
  *   unplug DEVICE, plug DEVICE                  whatever the simulator says
  *   serial DEVICE TEXT|-                        from its next plug on
  *   hold DEVICE clear|reset|off                 the next clearing of a halt, or reset, does not end until "off",
@@ -38,7 +40,7 @@
 #include "tests/usb/card.h"
 
 #define LINE_MAX_BYTES 512U
-#define WORDS_MAX      6
+#define WORDS_MAX      7
 
 static unsigned number_of(char **words, int n, int at, unsigned otherwise)
 {
@@ -70,8 +72,11 @@ static bool order_fault(struct bench_slot *s, char **words, int n)
 		s->fault.kind = NULL;
 		return true;
 	}
-	return pipes_order(s, words[2], number_of(words, n, 3, 0), number_of(words, n, 4, 1),
-		number_of(words, n, 5, 0));
+	return pipes_order(s, words[2],
+		&(struct fault_order){.argument = number_of(words, n, 3, 0),
+			.times = number_of(words, n, 4, 1),
+			.skip = number_of(words, n, 5, 0),
+			.of = (uint8_t)number_of(words, n, 6, 0)});
 }
 
 static bool order_stall(struct bench_slot *s, const char *which)
@@ -84,6 +89,8 @@ static bool order_stall(struct bench_slot *s, const char *which)
 		f->in.halted = true;
 	else if (strcmp(which, "interrupt") == 0)
 		f->interrupt.halted = true;
+	else if (strcmp(which, "control") == 0)
+		f->device->control_halted = true;
 	else
 		return false;
 	node_progress(f->device->node);
@@ -224,6 +231,8 @@ static const char *halted(const struct bench_face *f)
 		return "out";
 	if (f->in.halted)
 		return "in";
+	if (f->device->control_halted)
+		return "control";
 	return f->interrupt.halted ? "interrupt" : "-";
 }
 

@@ -190,10 +190,11 @@ static bool stall_in(struct bench_slot *s, _unused_ struct buf *m, _unused_ unsi
 	return false;
 }
 
-static bool stall_out(
+/* Done where the command comes: ccid.c. */
+static bool with_the_command(
 	_unused_ struct bench_slot *s, _unused_ struct buf *m, _unused_ unsigned argument)
 {
-	return true; /* done where the command comes: ccid.c */
+	return true;
 }
 
 /* -- those that take time ---------------------------------------------------------------------------- */
@@ -326,26 +327,26 @@ static const struct fault_kind kinds[] = {
 	{"extension", extend},
 	{"hurry", hurry},
 	{"stall-in", stall_in},
-	{"stall-out", stall_out},
+	{"stall-out", with_the_command},
+	{"unplug-out", with_the_command},
 	{"unplug", unplug_soon},
 };
 
-bool pipes_order(struct bench_slot *s, const char *name, unsigned argument, unsigned times,
-	unsigned skip)
+bool pipes_order(struct bench_slot *s, const char *name, const struct fault_order *how)
 {
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (strcmp(kinds[i].name, name) != 0)
 			continue;
-		s->fault = (struct fault_order){
-			.kind = &kinds[i], .argument = argument, .times = times, .skip = skip};
+		s->fault = *how;
+		s->fault.kind = &kinds[i];
 		return true;
 	}
 	return false;
 }
 
-static bool due(struct bench_slot *s)
+static bool due(struct bench_slot *s, uint8_t type)
 {
-	if (!s->fault.kind)
+	if (!s->fault.kind || (s->fault.of && s->fault.of != type))
 		return false;
 	if (s->fault.skip > 0) {
 		s->fault.skip--;
@@ -365,9 +366,9 @@ const char *pipes_ordered(const struct bench_slot *s)
 	return s->fault.kind ? s->fault.kind->name : "none";
 }
 
-bool pipes_fault_is(struct bench_slot *s, const char *name)
+bool pipes_fault_is(struct bench_slot *s, const char *name, uint8_t type)
 {
-	if (!s->fault.kind || strcmp(s->fault.kind->name, name) != 0 || !due(s))
+	if (!s->fault.kind || strcmp(s->fault.kind->name, name) != 0 || !due(s, type))
 		return false;
 	used(s);
 	return true;
@@ -397,7 +398,7 @@ void pipes_answer(struct bench_slot *s, struct view message)
 	if (!d->node)
 		return;
 	buf_put_view(&m, message);
-	if (due(s) && strcmp(s->fault.kind->name, "stall-out") != 0) {
+	if (s->fault.kind && s->fault.kind->apply != with_the_command && due(s, s->type)) {
 		const struct fault_kind *kind = s->fault.kind;
 		unsigned argument = s->fault.argument;
 

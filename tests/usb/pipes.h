@@ -36,9 +36,8 @@ void pipes_answer(struct bench_slot *s, struct view message);
 void pipes_plain(struct bench_slot *s, struct view message); /* the same, whatever is ordered */
 /** pipes_notice() - what changed in the slots, for the interrupt pipe. Return: bytes, 0: nothing. */
 size_t pipes_notice(struct bench_face *f, uint8_t ret[BENCH_NOTICE]);
-/** pipes_order() - a fault by its name. Return: whether there is such a one. */
-bool pipes_order(struct bench_slot *s, const char *name, unsigned argument, unsigned times,
-	unsigned skip);
+/** pipes_order() - a fault by its name; @how: the rest of it. Return: whether there is such a one. */
+bool pipes_order(struct bench_slot *s, const char *name, const struct fault_order *how);
 const char *pipes_ordered(const struct bench_slot *s); /* the fault's name, or "none" */
-/** pipes_fault_is() - whether @name is ordered for the next message of @s, which takes it. */
-bool pipes_fault_is(struct bench_slot *s, const char *name);
+/** pipes_fault_is() - whether @name is ordered for the next message of @s, of @type, which takes it. */
+bool pipes_fault_is(struct bench_slot *s, const char *name, uint8_t type);

@@ -365,6 +365,27 @@ static void a_reset_of_a_card_that_waits_goes_on_after_one_of_the_device(void **
 	desk_transmits(&d, 1);
 }
 
+/* Its abort has never ended, by what the reader says: once more. The keypad says so of an entry that it ends. */
+static void a_slot_that_refuses_all_for_an_abort_is_aborted_anew(void **state)
+{
+	static const uint8_t verify[] = {0, 0x20, 0, 1, 4, 0xFF, 0xFF, 0xFF, 0xFF};
+	struct slot_pin pin = {.command = VIEW(verify), .digits = 4};
+
+	(void)state;
+	desk_two(&d);
+	desk_answers(&d, MESSAGE_DATA_BLOCK, 0, 0x40, MESSAGE_ERROR_ABORTED, "");
+	assert_int_equal(d.aborts, 1);
+	desk_is_aborted(&d, SLOT_LIED);
+	desk_other_goes_on(&d);
+	desk_powers(&d, 0);
+	d.i->reader.pin = CCID_PIN_VERIFY;
+	assert_int_equal(interface_pin(d.i, 0, &pin, d.now), 0);
+	desk_takes(&d, MESSAGE_SECURE, 0);
+	desk_answers(&d, MESSAGE_DATA_BLOCK, 0, 0x40, MESSAGE_ERROR_ABORTED, "");
+	desk_ends(&d, 0, SLOT_JOB_SECURE, SLOT_CANCELLED);
+	assert_int_equal(d.aborts, 1);
+}
+
 static void more_time_tells_nothing_of_a_card(void **state)
 {
 	(void)state;
@@ -424,6 +445,7 @@ int main(void)
 		TEST(a_card_that_is_known_is_looked_for_again_where_a_look_failed),
 		TEST(a_first_question_that_a_reset_takes_away_is_asked_again),
 		TEST(a_reset_of_a_card_that_waits_goes_on_after_one_of_the_device),
+		TEST(a_slot_that_refuses_all_for_an_abort_is_aborted_anew),
 		TEST(more_time_tells_nothing_of_a_card),
 		TEST(strays_in_a_row_break_the_reader),
 		TEST(a_message_of_empty_packets_alone_breaks_the_reader),
