@@ -393,7 +393,7 @@ def test_another_serial_is_another_reader(served):
     s.bed.serials = "THREE,TWO"
     assert {next_card(w, READER_IN)[1] for _ in range(2)} == {s.name(0), s.name(1)}
     assert mine.transmit(CHALLENGE)[0] == GONE
-    assert {mine.attach(name)[0] for name in before} == {NO_READER}
+    assert {s.link().attach(name)[0] for name in before} == {NO_READER}
     assert s.transmits(s.attached(0)) and s.transmits(other)
 
 
