@@ -18,6 +18,7 @@ SELECT = bytes.fromhex("00A4000C023F00")
 # s: no answer of vitaled-usb takes longer. The longest that it waits is a card's answer to reset, 10 s, with a second
 # for the abort (drivers/usb/slot.h); where more time is asked for without end a minute is its own limit
 DEADLINE, WHOLE = 30, 90
+AT_ONCE = 10  # s; for what waits for nothing but a halt that is cleared
 # each tells itself from the others by its answer, whatever was asked before the first
 PROBES = {"cps4-gp": [bytes.fromhex(c) for c in ("01A4040C088025000001FF0100", "01B09C000C", "01B0810010")],
           "vitale-family": [SELECT, bytes.fromhex("00B0830010"), bytes.fromhex("00B0820010")]}
@@ -127,6 +128,7 @@ def test_a_fault_ends_with_its_name_and_the_others_go_on(two, fault):
     faulty, beside, other = (two.attached(slot) for slot in (1, 0, 2))
     name, _, argument = fault.partition(" ")
     two.bed.orders(f"fault 1 {name} {argument or 0}")
+    faulty.socket.settimeout(AT_ONCE)
     faulty.send(usb_bench.TRANSMIT, usb_bench.tlv(usb_bench.TAG_DATA, PROBES[faulty.card][1]))
     assert two.transmits(other)
     outcome, body = faulty.answer(usb_bench.TRANSMIT)
@@ -386,13 +388,17 @@ def test_another_serial_is_another_reader(served):
     mine, other = s.attached(0), s.attached(2)
     before = {s.name(0), s.name(1)}
     s.bed.orders("serial 0 THREE")
+    s.bed.orders("fault 0 silence")
+    mine.send(usb_bench.TRANSMIT, usb_bench.tlv(usb_bench.TAG_DATA, CHALLENGE))
+    wait_for(lambda: s.met(0))
     s.bed.orders("unplug 0")
+    assert s.transmits(other)
     s.bed.orders("plug 0")
+    assert mine.answer(usb_bench.TRANSMIT)[0] == GONE
     assert s.transmits(other)
     assert {next_card(w, READER_OUT)[1] for _ in range(2)} == before
     s.bed.serials = "THREE,TWO"
     assert {next_card(w, READER_IN)[1] for _ in range(2)} == {s.name(0), s.name(1)}
-    assert mine.transmit(CHALLENGE)[0] == GONE
     assert {s.link().attach(name)[0] for name in before} == {NO_READER}
     assert s.transmits(s.attached(0)) and s.transmits(other)
 
