@@ -171,8 +171,7 @@ def test_answers_that_never_come_end_at_the_deadline_of_the_card(served):
             link.socket.close()
 
 
-@pytest.mark.minutes
-@pytest.mark.parametrize("fault", ["extension", "hurry"])
+@pytest.mark.parametrize("fault", [pytest.param("extension", marks=pytest.mark.minutes), "hurry"])
 def test_a_reader_that_asks_for_time_for_ever_is_given_up(two, fault):
     """As slowly as honest ones do, after a minute; as fast as it can, after 20,000."""
     faulty, beside = two.attached(1), two.attached(0)
