@@ -11,6 +11,7 @@
  * (dialogue-answers.h). Whatever both say: done is only who has shown two signatures that verify.
  */
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -45,6 +46,9 @@ int __wrap_cvc_check_signature(
 	(void)point;
 	assert(data.len == 24 || data.len == 40);
 	assert(signature.len == CVC_SIGNATURE);
+	if (fail_now()) {
+		return fault(-ENOMEM);
+	}
 	verdicts >>= 1;
 	good_signatures += good;
 	return good ? 0 : CVC_FALSE;
