@@ -138,14 +138,19 @@ static void advance(struct bench_device *d, struct transfer *t)
 	}
 }
 
-/* Transfers of programs that have ended. */
-static void drop_dead(struct bench_node *n)
+static bool is_told_of(UMockdevIoctlClient *c)
+{
+	return umockdev_ioctl_client_get_connected(c);
+}
+
+/* Transfers of programs that have ended: those the testbed knows of, or all (a call of the kernel for each). */
+static void drop_dead(struct bench_node *n, bool (*lives)(UMockdevIoctlClient *c))
 {
 	for (GList *l = n->transfers.head, *next; l; l = next) {
 		struct transfer *t = l->data;
 
 		next = l->next;
-		if (!client_lives(t->client)) {
+		if (!lives(t->client)) {
 			g_queue_delete_link(&n->transfers, l);
 			transfer_free(t);
 		}
@@ -158,7 +163,7 @@ void node_progress(struct bench_node *n)
 
 	if (!n)
 		return;
-	drop_dead(n);
+	drop_dead(n, is_told_of);
 	for (GList *l = n->transfers.head; l; l = l->next) {
 		struct transfer *t = l->data;
 		bool *before = &waits[urb_of(t)->endpoint & 31U];
@@ -170,6 +175,14 @@ void node_progress(struct bench_node *n)
 		*before = *before || !t->done;
 	}
 	tell(n);
+}
+
+void node_tick(struct bench_node *n)
+{
+	if (!n)
+		return;
+	drop_dead(n, client_lives);
+	node_progress(n);
 }
 
 /* -- submission ------------------------------------------------------------------------------------ */
@@ -306,6 +319,8 @@ static int claim(struct bench_device *d, UMockdevIoctlClient *client, unsigned n
 		return -ENOENT;
 	if (f->owner && f->owner != client && client_lives(f->owner))
 		return -EBUSY;
+	if (d->node)
+		drop_dead(d->node, client_lives); /* or they would have the first answers */
 	g_set_object(&f->owner, client);
 	return 0;
 }

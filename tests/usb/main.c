@@ -20,6 +20,7 @@
 
 #include "drivers/sim/reader-link.h"
 #include "tests/usb/card.h"
+#include "tests/usb/pipes.h"
 
 #define TICK_MS	   200U
 #define SECURE_MAX 300U
@@ -152,6 +153,7 @@ static gboolean on_tick(gpointer user)
 	for (unsigned i = 0; i < b->n_devices; i++) {
 		for (unsigned f = 0; f < b->devices[i].model->faces; f++)
 			ccid_tick(&b->devices[i].faces[f]);
+		node_tick(b->devices[i].node);
 	}
 	g_mutex_unlock(&b->lock);
 	return G_SOURCE_CONTINUE;

@@ -12,6 +12,9 @@ struct bench_node *node_new(struct bench_device *d, const char *path);
 void node_end(struct bench_node *n);
 /** node_progress() - something may have become ready: packets, a halt. */
 void node_progress(struct bench_node *n);
+
+/** node_tick() - from time to time: what programs left that were killed. @n: NULL does nothing. */
+void node_tick(struct bench_node *n);
 /** node_hold() - the next clearing of a halt, or reset, does not end until node_let_go(). */
 void node_hold(struct bench_device *d, bool clear);
 void node_let_go(struct bench_device *d);
