@@ -10,7 +10,7 @@ struct broker;
 
 enum broker_outcome {
 	BROKER_MISCONFIGURED =
-		1, /* another key or origin than before; starting again is no help */
+		1, /* another key or origin than before, or damage; starting again is no help */
 };
 
 /** broker_new() - build every room, in the order in which they need each other, and take the

@@ -3,6 +3,7 @@
 #include "daemon/broker/refuse.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,20 @@ int refuse_key(const char *name)
 {
 	log_msg(LOG_ERR, "key-differs", "%s: not the one that was used here before", name);
 	return BROKER_MISCONFIGURED;
+}
+
+int refuse_damage(int r, const char *name)
+{
+	(void)log_fault(r, name);
+	switch (r) {
+	case -EBADMSG:
+	case -EFBIG:
+	case -ENOKEY:
+	case -EPERM:
+		return BROKER_MISCONFIGURED;
+	default:
+		return r;
+	}
 }
 
 /* Whether a folder of @folder, by its name, holds dossiers (doc/store.md). */
@@ -53,7 +68,7 @@ int refuse_origin(const struct config *config)
 	int r = audit_origin(config->state, made);
 
 	if (r < 0) {
-		return log_fault(r, "audit-open");
+		return refuse_damage(r, "audit-open");
 	}
 	log_msg(LOG_ERR, "origin-differs", "the record is %s, the configuration says %s", made,
 		config->origin);

@@ -94,6 +94,32 @@ def test_another_key_than_before_stops_the_start_and_nothing_is_changed(bed, peo
     assert again.get(open_dossier(again, intent=["consult"]), "Dossier", "State") == "open"
 
 
+@pytest.mark.parametrize("name,told", [("audit.key", "audit-open"), ("dossier.key", "dossier-keys"),
+                                       ("pseudonym.key", "dossier-keys")])
+def test_a_key_that_is_damaged_stops_the_start_until_it_is_restored(bed, people, name, told):
+    app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
+    app.call("Create", {"a{sv}": {}}, path=open_dossier(app), interface="Dossier")
+    bed.end("vitaled")
+    key = bed.path("state", name)
+    with open(key, "rb") as f:
+        whole = f.read()
+    os.unlink(key)
+    status, log = start_fails(bed)
+    assert status == MISCONFIGURED and told in log and not os.path.exists(key)
+    for content, mode, fault in ((whole[:31], 0o600, "EBADMSG"), (b"", 0o600, ""), (whole, 0o644, "EPERM")):
+        with open(key, "wb") as f:
+            f.write(content)
+        os.chmod(key, mode)
+        os.chown(key, 64101, 64101)
+        status, log = start_fails(bed)
+        assert status == MISCONFIGURED and told in log and fault in log
+    os.chmod(key, 0o600)
+    bed.start_broker()
+    agent.agent("pin", "professional", choice_beneficiary=[0], choice_structure=[0])
+    again = people.actor(bed, "vdapp")
+    assert again.get(open_dossier(again, intent=["consult"]), "Dossier", "State") == "open"
+
+
 def test_dossiers_without_their_record_stop_the_start_until_it_is_restored(bed, people):
     app, agent = people(bed, choice_beneficiary=[0], choice_structure=[0])
     app.call("Create", {"a{sv}": {}}, path=open_dossier(app), interface="Dossier")
@@ -135,7 +161,7 @@ def test_a_record_that_was_tampered_with_stops_the_start(bed, people):
     for name in os.listdir(bed.path("state")):
         os.chown(bed.path("state", name), 64101, 64101)
     status, log = start_fails(bed)
-    assert status != 0 and log
+    assert status == MISCONFIGURED and "EBADMSG" in log
 
 
 @pytest.mark.parametrize("missing", [["rights/actions.json"], ["rights/sectors.json"],
