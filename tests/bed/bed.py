@@ -344,7 +344,7 @@ user = vdagent
         self.spawn("polkitd", ["/usr/lib/polkit-1/polkitd", "--no-debug"],
                    bind=[(self.path("polkit/rules.d"), "/etc/polkit-1/rules.d"),
                          (self.path("polkit/actions"), "/usr/share/polkit-1/actions")])
-        wait_for(lambda: self.owned("org.freedesktop.PolicyKit1"))
+        wait_for(lambda: self.owned("org.freedesktop.PolicyKit1"), 30)
 
     def owned(self, name):
         done = subprocess.run(

@@ -204,6 +204,14 @@ def card_at(app, name):
     return wait_for(known)
 
 
+def put_in(bed, app, slot, card):
+    """Another card in that slot instead of the one that is there, once the bus shows what it is."""
+    before = set(cards(app))
+    bed.sim(f"replace {slot} {card}")
+    wait_for(lambda: len(cards(app)) == len(before) and set(cards(app)) != before and
+             set(cards(app).values()) <= {"cps", "vitale"})
+
+
 def audit_is_whole(bed, app):
     """Export the record and check it by the program that shares no code with us; its entries but for those
     that were pruned."""

@@ -4,8 +4,7 @@ employee does; neither sees a document, and who has no business there comes no f
 import pytest
 
 from actor import BusError
-from bed import wait_for
-from conftest import audit_is_whole, cards
+from conftest import audit_is_whole, put_in
 from test_dossier import add, do, lock, refused, statement
 
 
@@ -41,8 +40,7 @@ def test_an_agent_of_the_fund_creates_a_dossier_with_one_pin_one_choice_and_one_
     session = app.open(intent=["create"])  # a consultation is none of the fund's
     assert app.ended(session) == ("refused", "forbidden-sector")
 
-    bed.sim("replace 0 cps4-gp")  # what was made is a dossier as any
-    wait_for(lambda: sorted(cards(app).values()) == ["cps", "vitale"])
+    put_in(bed, app, 0, "cps4-gp")  # what was made is a dossier as any
     session = app.open(intent=["consult"])
     app.until(session, "unlocked")
     assert app.get(session, "Dossier", "State") == "open"
@@ -59,8 +57,7 @@ def test_an_employee_may_and_an_insurer_may_not(make_bed, people):
     do(app, session, "Create", {"a{sv}": {}})
     lock(app, session)
     asked = len(agent.seen("consent"))
-    bed.sim("replace 0 cps4-insurer")
-    wait_for(lambda: sorted(cards(app).values()) == ["cps", "vitale"])
+    put_in(bed, app, 0, "cps4-insurer")
     session = administration(app, "oppose")
     assert app.ended(session) == ("refused", "forbidden-sector")
     assert len(agent.seen("consent")) == asked

@@ -9,7 +9,7 @@ import pytest
 
 from actor import BusError
 from bed import ROOT, wait_for
-from conftest import audit_is_whole, cards
+from conftest import audit_is_whole, cards, put_in
 from test_consultation import metadata
 from test_dossier import GP, add, asked, do, ids, lock, opened, refused, statement, who
 from test_emergency import THEO, fd
@@ -134,12 +134,12 @@ def test_after_a_consent_one_may_add_on_the_same_day_and_read_nothing(bed, peopl
     assert error.value.short == "InvalidArgument" and "intent" in str(error.value)
 
     pins = len(agent.seen("pin"))
-    bed.sim("replace 0 cps4-pharmacist")  # who has never had a consent
+    put_in(bed, app, 0, "cps4-pharmacist")  # who has never had a consent
     session = without(app, "feed")
     assert app.ended(session) == ("refused", "not-permitted")
     assert len(agent.seen("pin")) == pins + 1 and asked(agent) == before
 
-    bed.sim("replace 0 cps4-gp")
+    put_in(bed, app, 0, "cps4-gp")
     bed.sim("insert 1 vitale-family")
     wait_for(lambda: sorted(cards(app).values()) == ["cps", "vitale"])
     session = opened(app, "consult", "feed", "authorise", "treating-doctor")

@@ -10,7 +10,7 @@ import pytest
 
 from actor import BusError
 from bed import wait_for
-from conftest import cards, children
+from conftest import children, put_in
 
 NOTE = "Patient fatigué, tension 13/8. Contrôle dans un mois.\n"
 
@@ -84,9 +84,7 @@ def test_a_masked_document_is_hidden_from_another_professional(bed, people):
     hidden, plain = add(app, session, title="secret"), add(app, session, title="plain")
     app.call("SetVisibility", hidden, "masque_ps", True, path=session, interface="Dossier")
     app.call("Release", path=session, interface="Session")
-    before = set(cards(app))
-    bed.sim("replace 0 cps4-pharmacist")
-    wait_for(lambda: len(cards(app)) == 2 and set(cards(app)) != before and "cps" in cards(app).values())
+    put_in(bed, app, 0, "cps4-pharmacist")
     session = open_dossier(app, intent=["consult"])
     rows = app.call("List", {"a{sv}": {}}, path=session, interface="Dossier")
     assert [r["id"] for r in rows] == [plain]

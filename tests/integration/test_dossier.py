@@ -9,7 +9,7 @@ import pytest
 
 from actor import BusError
 from bed import wait_for
-from conftest import audit_is_whole, cards
+from conftest import audit_is_whole, cards, put_in
 from test_consultation import add, metadata
 from test_emergency import REGULATION
 from test_vitalectl import Ctl
@@ -60,14 +60,6 @@ def lock(app, session):
 def asked(agent):
     """How often the patient was asked so far."""
     return len(agent.seen("consent"))
-
-
-def put_in(bed, app, slot, card):
-    """Another card in that slot, once the bus shows what it is."""
-    before = set(cards(app))
-    bed.sim(f"replace {slot} {card}")
-    wait_for(lambda: len(cards(app)) == 2 and set(cards(app)) != before and
-             {k for k in cards(app).values()} == {"cps", "vitale"})
 
 
 def statement(app, session):

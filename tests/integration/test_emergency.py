@@ -11,7 +11,7 @@ import pytest
 
 from actor import BusError
 from bed import wait_for
-from conftest import audit_is_whole, card_at, cards, children, reader_at
+from conftest import audit_is_whole, card_at, cards, children, put_in, reader_at
 
 REASON = "Patiente inconsciente, allergies inconnues"
 THEO = {"nir": "185050099000117", "birth-date": "1985-05-14"}
@@ -254,9 +254,7 @@ def test_one_card_breaks_the_glass_so_often_in_an_hour_and_no_more(make_bed, peo
     assert app.ended(session) == ("refused", "limits-exceeded")
     assert [e["rule"] for e in entries(app, session, "denied")] == ["rate"]
     lock(app, opened(app))  # with the patient's consent as ever
-    before = set(cards(app))
-    bed.sim("replace 0 cps4-pharmacist")
-    wait_for(lambda: len(cards(app)) == 2 and set(cards(app)) != before and "cps" in cards(app).values())
+    put_in(bed, app, 0, "cps4-pharmacist")
     app.until(emergency(app), "unlocked")  # another card's own count
 
 
