@@ -178,7 +178,7 @@ static int build_upper(struct broker *b, sd_event *ev)
 	if (r != 0) {
 		return r == DOSSIERS_OTHER_KEY		   ? refuse_key("dossier.key")
 		       : r == DOSSIERS_OTHER_PSEUDONYM_KEY ? refuse_key("pseudonym.key")
-							   : refuse_damage(r, "dossier-keys");
+							   : refuse_damage(log_fault(r, "dossier-keys"));
 	}
 	r = load_consents(b);
 	if (r < 0) {

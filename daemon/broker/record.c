@@ -50,7 +50,7 @@ int record_open(const struct config *config, struct audit **ret, bool *ret_key_f
 					       : refuse_key("audit.key");
 	}
 	if (r < 0) {
-		return refuse_damage(r, "audit-open");
+		return refuse_damage(log_fault(r, "audit-open"));
 	}
 	reserve(*ret, config->state);
 	return 0;

@@ -18,9 +18,8 @@ int refuse_key(const char *name)
 	return BROKER_MISCONFIGURED;
 }
 
-int refuse_damage(int r, const char *name)
+int refuse_damage(int r)
 {
-	(void)log_fault(r, name);
 	switch (r) {
 	case -EBADMSG:
 	case -EFBIG:
@@ -68,7 +67,7 @@ int refuse_origin(const struct config *config)
 	int r = audit_origin(config->state, made);
 
 	if (r < 0) {
-		return refuse_damage(r, "audit-open");
+		return refuse_damage(log_fault(r, "audit-open"));
 	}
 	log_msg(LOG_ERR, "origin-differs", "the record is %s, the configuration says %s", made,
 		config->origin);
