@@ -191,6 +191,7 @@ static int judge(LONG rv)
 	case SCARD_P_SHUTDOWN:
 	case SCARD_E_SYSTEM_CANCELLED:
 	case SCARD_E_INVALID_HANDLE: /* what libpcsclite says once it has dropped the context */
+	case SCARD_W_SECURITY_VIOLATION: /* ... and of a connection that is reset (1.9.9) */
 		return WATCH_NO_SERVICE;
 	}
 	return fault(-EIO);

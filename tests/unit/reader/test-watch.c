@@ -244,6 +244,14 @@ static void a_service_that_is_not_there_is_waited_for(void **state)
 				},
 		},
 		{
+			.looks = {{.rv = SCARD_W_SECURITY_VIOLATION}}, /* its connection is reset */
+			.events =
+				{
+					"1  state 1 counter 0 slot 99 atr 99",
+					"1  state 2 counter 0 slot 99 atr 99",
+				},
+		},
+		{
 			.establish = {SCARD_E_NO_SERVICE},
 			.socket = true,
 			.looks = {{.rv = SCARD_E_SERVICE_STOPPED}},
