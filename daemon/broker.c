@@ -176,9 +176,10 @@ static int build_upper(struct broker *b, sd_event *ev)
 	r = dossiers_new(
 		ev, b->config, b->rights, b->audit, &broker_dossier_ops, b, &b->dossiers);
 	if (r != 0) {
-		return r == DOSSIERS_OTHER_KEY		   ? refuse_key("dossier.key")
-		       : r == DOSSIERS_OTHER_PSEUDONYM_KEY ? refuse_key("pseudonym.key")
-							   : refuse_damage(log_fault(r, "dossier-keys"));
+		return r == DOSSIERS_OTHER_KEY ? refuse_key("dossier.key")
+		       : r == DOSSIERS_OTHER_PSEUDONYM_KEY
+			       ? refuse_key("pseudonym.key")
+			       : refuse_damage(log_fault(r, "dossier-keys"));
 	}
 	r = load_consents(b);
 	if (r < 0) {

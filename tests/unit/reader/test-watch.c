@@ -244,7 +244,8 @@ static void a_service_that_is_not_there_is_waited_for(void **state)
 				},
 		},
 		{
-			.looks = {{.rv = SCARD_W_SECURITY_VIOLATION}}, /* its connection is reset */
+			.looks =
+				{{.rv = SCARD_W_SECURITY_VIOLATION}}, /* its connection is reset */
 			.events =
 				{
 					"1  state 1 counter 0 slot 99 atr 99",
