@@ -152,7 +152,8 @@ def test_who_helped_is_named_in_the_receipt_and_not_in_the_record(bed, people, t
     assert agent.event("consent")["request"]["minor"] is False
     entry = json.loads(base64.b64decode(receipt["audit"]["entry"]))
     assert (entry["details"]["form"], entry["details"]["helper"]) == ("assisted", "interpreter")
-    assert "Arc" not in json.dumps(app.call("ExportAudit", {"a{sv}": {}}), ensure_ascii=False)
+    # with its apostrophe: three letters alone may stand in a signature's base64
+    assert "d'Arc" not in json.dumps(app.call("ExportAudit", {"a{sv}": {}}), ensure_ascii=False)
     assert "Ève d'Arc (interprète)" in receipt_of(app, session, "text")["text"]
     shown = vitalectl(bed, "receipt", "show", str(tmp_path / "receipt.json"))
     assert "Ève d'Arc" in shown and "document" not in shown.lower().split("done in this session")[0]
